@@ -1,0 +1,21 @@
+"""What RMSProp is: dialects, hyper-parameters, the update, its rounding bound, and objectives. NumPy only.
+
+Runs wherever a framework does: CPython 3.9 and newer, NumPy 1.23 to 2.x.
+"""
+
+from reference.averages import effective_window, half_life, leaky_weights, weight_sum
+from reference.dialect import Dialect, dialects
+from reference.hyperparameters import Hyperparameters
+from reference.replay import Trace, replay
+
+__all__ = [
+    "Dialect",
+    "Hyperparameters",
+    "Trace",
+    "dialects",
+    "effective_window",
+    "half_life",
+    "leaky_weights",
+    "replay",
+    "weight_sum",
+]

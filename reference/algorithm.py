@@ -1,0 +1,178 @@
+"""A dialect and hyper-parameters made one: an algorithm in which no choice is left, and the update that it makes.
+
+The update is written once. On arrays it gives the oracle's numbers; on numbers that carry their error
+(`reference.bound`) the same lines give the rounding bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from reference.bound import Bounded, average, complement_of_power
+from reference.dialect import Dialect
+from reference.hyperparameters import Hyperparameters
+from reference.precision import Array, Format, format_of
+
+Value = Any  # an array, or the same as numbers that carry their error (Bounded)
+
+
+class State(NamedTuple):
+    """What the optimizer remembers between steps; each in the shape of the parameters."""
+
+    square_average: Any  # v
+    mean_gradient: Any  # m
+    momentum_buffer: Any  # b
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A dialect with hyper-parameters, reduced to what has an effect: equal algorithms compute the same function.
+
+    The booleans are its structure. The numbers are the hyper-parameters as the dialect rounds them in `precision`,
+    in a wider type; an array in place of a number gives each coordinate its own.
+    """
+
+    epsilon_inside: bool
+    centered: bool
+    buffered: bool
+    rate_in_buffer: bool
+    nesterov: bool
+    bias_corrected: bool
+    decoupled: bool
+    clip_after_decay: bool
+    single_rate: bool
+    initial_accumulator: Any
+    decay: Any
+    complement: Any
+    epsilon: Any
+    momentum: Any
+    weight_decay: Any
+    gradient_scale: Any
+    clip_gradient: Any
+    clip_weights: Any
+
+    @classmethod
+    def of(cls, dialect: Dialect, h: Hyperparameters, precision: Format | DTypeLike | str) -> Algorithm:
+        """The algorithm of a dialect with hyper-parameters, as an implementation in `precision` would see it.
+
+        Raises:
+            ValueError: if `precision` is no floating-point format that is known here.
+        """
+        working, wide = format_of(precision), np.longdouble
+        single = format_of("float32")
+
+        def seen(value: float) -> Any:
+            return single.round(wide(value)) if dialect.hyperparameters == "float32" else wide(value)
+
+        decay = seen(h.decay)
+        if dialect.complement == "working":
+            decay = working.round(decay)
+            complement = working.round(1 - decay)
+        else:
+            complement = 1 - decay
+        epsilon = seen(h.epsilon)
+        initial = epsilon if dialect.initial_accumulator == "epsilon" else wide(dialect.initial_accumulator)
+        buffered = h.momentum != 0 and (dialect.momentum == "always" or h.centered)
+        clipped = h.clip_gradient is not None
+        coupled = h.weight_decay != 0 and dialect.weight_decay == "l2"
+        return cls(
+            epsilon_inside=dialect.epsilon == "inside"
+            or (dialect.epsilon == "inside with momentum" and h.momentum != 0)
+            or (dialect.epsilon == "inside when centered" and h.centered),
+            centered=h.centered,
+            buffered=buffered,
+            rate_in_buffer=dialect.learning_rate == "inside" or not buffered,
+            nesterov=h.nesterov and buffered,
+            bias_corrected=h.bias_correction,
+            decoupled=h.weight_decay != 0 and not coupled,
+            clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
+            single_rate=dialect.hyperparameters != "exact" and working != single,
+            initial_accumulator=initial,
+            decay=decay,
+            complement=complement,
+            epsilon=epsilon,
+            momentum=seen(h.momentum) if buffered else wide(0),
+            weight_decay=seen(h.weight_decay),
+            gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
+            clip_gradient=seen(h.clip_gradient) if h.clip_gradient is not None else None,
+            clip_weights=seen(h.clip_weights) if h.clip_weights is not None else None,
+        )
+
+    def rate(self, learning_rate: float) -> Any:
+        """η of one step, as the dialect rounds it; a longdouble."""
+        rate = np.longdouble(learning_rate)
+        return format_of("float32").round(rate) if self.single_rate else rate
+
+    def numbers(self) -> dict[str, Any]:
+        """The hyper-parameters among the fields: what rounding can touch."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None and not isinstance(value, bool)}
+
+    def with_numbers(self, numbers: dict[str, Any]) -> Algorithm:
+        """The same structure with other numbers."""
+        return replace(self, **numbers)
+
+
+def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) -> tuple[Value, State]:
+    """One step of RMSProp, D2L equation (11.8.1) and every published variation of it.
+
+        v ← γ v + (1-γ) g²             m ← γ m + (1-γ) g
+        u = η g / √(v + ε)             or η g / (√v + ε);  v - m² in place of v when centered
+        b ← μ b + u                    x ← x - b
+
+    Args:
+        x: parameters, any shape.
+        state: before the step.
+        g: the gradient, in the shape of x.
+        t: the step, counted from 1.
+        rate: η of this step.
+        a: which RMSProp.
+
+    Returns:
+        The new parameters and state; nothing is changed in place.
+    """
+    g = effective_gradient(g, x, a)
+    v = average(state.square_average, g * g, a.decay, a.complement)
+    m = average(state.mean_gradient, g, a.decay, a.complement) if a.centered else state.mean_gradient
+    u = (rate * g if a.rate_in_buffer else g) / denominator(v, m, t, a)
+    b = a.momentum * state.momentum_buffer + u if a.buffered else state.momentum_buffer
+    if a.buffered:
+        u = u + a.momentum * b if a.nesterov else b
+    x = shrunk(x, rate, a) - (u if a.rate_in_buffer else rate * u)
+    return clipped(x, a.clip_weights), State(v, m, b)
+
+
+def effective_gradient(g: Value, x: Value, a: Algorithm) -> Value:
+    """The gradient after scaling, clipping and l2 weight decay, in the dialect's order."""
+    g = a.gradient_scale * g
+    decay = a.weight_decay * x if not a.decoupled and np.any(_value(a.weight_decay) != 0) else None
+    if decay is None:
+        return clipped(g, a.clip_gradient)
+    return clipped(g + decay, a.clip_gradient) if a.clip_after_decay else clipped(g, a.clip_gradient) + decay
+
+
+def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:
+    """√(w + ε) or √w + ε, where w is v, or v - m² when centered, with the bias of the averages taken out on request."""
+    if a.bias_corrected:
+        correction = complement_of_power(a.decay, t)
+        v, m = v / correction, m / correction
+    w = v - m * m if a.centered else v
+    return np.sqrt(w + a.epsilon) if a.epsilon_inside else np.sqrt(w) + a.epsilon
+
+
+def shrunk(x: Value, rate: Any, a: Algorithm) -> Value:
+    """x after decoupled weight decay, x (1 - ηλ)."""
+    return x * (1 - rate * a.weight_decay) if a.decoupled else x
+
+
+def clipped(z: Value, limit: Any) -> Value:
+    """Each coordinate of z kept within ±limit; no limit where that is None."""
+    return z if limit is None else np.minimum(np.maximum(z, -limit), limit)
+
+
+def _value(number: Any) -> Any:
+    return number.value if isinstance(number, Bounded) else number
