@@ -1,0 +1,95 @@
+"""The catalogue: the fixed, versioned list of conformance cases. A case is a tape under one setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from reference import Hyperparameters
+from suite.cases.tapes import STEPS, Tape, generated, recorded
+from suite.cases.tasks import Task
+
+VERSION = "1"
+"""Changes when a case is added; the meaning of an id never does."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Hyper-parameters, and what they are there to tell apart."""
+
+    id: str
+    reason: str
+    hyperparameters: Hyperparameters
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tape under a setting."""
+
+    tape: Tape
+    setting: Setting
+
+    @property
+    def id(self) -> str:
+        """Tape and setting, as `decades/momentum`."""
+        return f"{self.tape.id}/{self.setting.id}"
+
+
+def _h(**values: object) -> Hyperparameters:
+    return Hyperparameters.from_json({"learning_rate": 0.01, "decay": 0.9, "epsilon": 1e-6, **values})
+
+
+_FALLING = [0.02 * (0.97**step) for step in range(STEPS)]
+
+SETTINGS = (
+    Setting("plain", "the section's own hyper-parameters", _h()),
+    Setting("large-epsilon", "where ε stands: here it outweighs the root of small averages", _h(epsilon=1e-2)),
+    Setting("long-memory", "how 1-γ is formed: its relative error is γ/(1-γ) times that of γ", _h(decay=0.999)),
+    Setting("no-memory", "γ = 0, where a step depends on the gradient's sign and ε alone", _h(decay=0.0)),
+    Setting("momentum", "the momentum buffer", _h(momentum=0.9)),
+    Setting("schedule", "a falling learning rate", _h(learning_rate=_FALLING)),
+    Setting("schedule-momentum", "η in the buffer or outside: they part when η changes",
+            _h(learning_rate=_FALLING, momentum=0.9)),
+    Setting("centered", "the centered variant", _h(centered=True, epsilon=1e-3)),
+    Setting("centered-momentum", "the centered variant with momentum, where ε may move",
+            _h(centered=True, epsilon=1e-3, momentum=0.5)),
+    Setting("weight-decay", "l2 or decoupled weight decay", _h(weight_decay=1e-2, epsilon=1e-2)),
+    Setting("clipping", "clipping each coordinate of the gradient", _h(clip_gradient=0.5)),
+    Setting("clipping-weight-decay", "clipping before or after weight decay is added",
+            _h(clip_gradient=0.1, weight_decay=0.1, epsilon=1e-2)),
+    Setting("clip-weights", "bounded parameters", _h(clip_weights=0.05)),
+    Setting("rescaled", "a factor on the gradient", _h(rescale_gradient=0.125)),
+    Setting("maximize", "climbing", _h(maximize=True, weight_decay=1e-2, epsilon=1e-2)),
+    Setting("nesterov", "Nesterov's momentum", _h(momentum=0.9, nesterov=True)),
+    Setting("bias-correction", "averages freed of their initial bias", _h(bias_correction=True)),
+)  # fmt: skip
+"""Under which the generated tapes run, all of them under each."""
+
+
+def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
+    """Every case, in a fixed order: each generated tape under each setting, each recorded one under its task's."""
+    tapes = generated(seed)
+    cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
+    for task in tasks.values():
+        setting = Setting("plain", f"as in {task.source}", task.hyperparameters)
+        cases.append(Case(recorded(task), setting))
+    return cases
+
+
+def select(cases: Iterable[Case], patterns: Iterable[str]) -> list[Case]:
+    """The cases whose id matches a pattern (`*` and `?` as in file names; a part of an id counts); all if none is given.
+
+    Raises:
+        LookupError: if a pattern matches no case.
+    """
+    cases, patterns = list(cases), list(patterns)
+    for pattern in patterns:
+        if not any(_matches(case, pattern) for case in cases):
+            known = ", ".join(sorted({case.tape.id for case in cases} | {case.setting.id for case in cases}))
+            raise LookupError(f"no case matches {pattern!r}; an id is TAPE/SETTING, made of {known}")
+    return [case for case in cases if not patterns or any(_matches(case, pattern) for pattern in patterns)]
+
+
+def _matches(case: Case, pattern: str) -> bool:
+    return fnmatchcase(case.id, pattern) or pattern in (case.tape.id, case.setting.id)

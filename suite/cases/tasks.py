@@ -1,0 +1,105 @@
+"""Closed-loop tasks: the workloads of D2L 11.8, with one start and one batch order for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import Hyperparameters
+from reference.objectives import LinearRegression, Objective, Quadratic
+from suite.cases.datasets import Dataset
+from suite.cases.random import Bits
+
+SECTION = "Dive into Deep Learning 11.8"
+ROWS, BATCH, EPOCHS = 1500, 10, 2  # of the regression, as `get_data_ch11` and `train_ch11` have them
+LOSS_EVERY = 200 // BATCH  # steps between evaluations of the loss, likewise
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model, data, a start and a batch order.
+
+    Attributes:
+        id: never changes its meaning.
+        reason: why it is here.
+        source: where it comes from.
+        objective: what the oracle knows of it.
+        initial: parameters before the first step, float32, shape (n,).
+        steps: how many.
+        steps_per_epoch: of which an epoch has so many.
+        evaluate: the steps after which the loss is reported; 0 is the start.
+        hyperparameters: as the section has them.
+        arrays: what a worker needs beside `initial`.
+    """
+
+    id: str
+    reason: str
+    source: str
+    objective: Objective
+    initial: NDArray[np.float32]
+    steps: int
+    steps_per_epoch: int
+    evaluate: tuple[int, ...]
+    hyperparameters: Hyperparameters
+    arrays: Mapping[str, NDArray[Any]] = field(repr=False)
+
+    def file(self) -> dict[str, NDArray[Any]]:
+        """What is written for the workers."""
+        counts = {"steps": np.array(self.steps), "steps_per_epoch": np.array(self.steps_per_epoch)}
+        return {"initial": self.initial, **counts, **self.arrays}
+
+
+def quadratic(*, rotated: bool = False) -> Task:
+    """The 2-D quadratic of section 11.8.2 from (-5, -2), 20 steps; or its rotation (exercise 2)."""
+    steps = 20
+    return Task(
+        id="rotated" if rotated else "quadratic",
+        reason="coordinates of unlike curvature, mixed by rotation: what element-wise scaling can't undo"
+        if rotated
+        else "coordinates of unlike curvature: what element-wise scaling is for",
+        source=f"{SECTION}.5, exercise 2" if rotated else f"{SECTION}.2",
+        objective=Quadratic(rotated),
+        initial=np.array([-5.0, -2.0], np.float32),
+        steps=steps,
+        steps_per_epoch=steps,
+        evaluate=tuple(range(steps + 1)),
+        hyperparameters=Hyperparameters(learning_rate=0.4, decay=0.9, epsilon=1e-6),
+        arrays={"rotated": np.array(rotated)},
+    )
+
+
+def regression(data: Dataset, seed: int) -> Task:
+    """Linear regression of section 11.8.2: first 1500 rows, batch 10, w ~ N(0, 0.01²), b = 0, two epochs.
+
+    Args:
+        data: the table.
+        seed: of the start and the batch order.
+    """
+    bits = Bits(seed)
+    table = np.ascontiguousarray(data.standardized()[:ROWS])
+    features, labels = np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1])
+    weights = (0.01 * bits.normal((features.shape[1],))).astype(np.float32)
+    batches = np.concatenate([bits.permutation(ROWS).reshape(-1, BATCH) for _ in range(EPOCHS)])
+    steps = len(batches)
+    return Task(
+        id="regression",
+        reason=f"the section's own workload, on {data.name} data",
+        source=f"{SECTION}.2 and {SECTION}.3",
+        objective=LinearRegression(features, labels, batches),
+        initial=np.append(weights, np.float32(0)),
+        steps=steps,
+        steps_per_epoch=steps // EPOCHS,
+        evaluate=tuple(range(0, steps + 1, LOSS_EVERY)),
+        hyperparameters=Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6),
+        arrays={"features": features, "labels": labels, "batches": batches},
+    )
+
+
+def tasks(data: Dataset, seed: int) -> dict[str, Task]:
+    """All of them, by id."""
+    every = (quadratic(), quadratic(rotated=True), regression(data, seed))
+    return {task.id: task for task in every}
