@@ -1,0 +1,24 @@
+"""Who answers: one file per framework, the only place that imports it."""
+
+from __future__ import annotations
+
+import importlib
+
+from suite.adapters.contract import Framework
+
+FRAMEWORKS = ("torch", "tensorflow", "mxnet")
+"""The frameworks that have an adapter; each is also the name of its module here and of its environment."""
+
+
+def load(name: str, device: str) -> Framework:
+    """The adapter of a framework, on a device. Works in that framework's environment only.
+
+    Raises:
+        ModuleNotFoundError: if the framework is not installed here.
+        LookupError: if there is no such adapter, or no such device.
+    """
+    if name not in FRAMEWORKS:
+        raise LookupError(f"no adapter for {name!r}; there are {', '.join(FRAMEWORKS)}")
+    module = importlib.import_module(f"suite.adapters.{name}_adapter")
+    framework: Framework = module.Adapter(device)
+    return framework

@@ -1,0 +1,219 @@
+"""What an adapter is. To write one, copy `torch_adapter.py` and change every line that says `torch`.
+
+An adapter is one module, `<framework>_adapter.py`, with one `Adapter(Framework)` and one class an implementation:
+
+- `Framework` moves arrays in and out, differentiates, waits for the device, and lists its implementations. All tensors
+  that it makes live on its device.
+- `Implementation` is one way to run RMSProp, bound to the parameters that it changes. It is told hyper-parameters by
+  the field's names and always passes every one of them on explicitly, under the framework's own (`names`). What it
+  cannot express, it says (`unsupported`); what it computes, it declares (`declared`), and the suite finds out whether
+  that is so.
+- `scratch` runs any dialect with the framework's own operations, in place.
+
+An adapter never sees an expected result, and knows nothing of cases, files or processes. It may import its framework,
+NumPy, `reference` and this module. It runs on CPython 3.9 and newer.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import Dialect, Hyperparameters
+from reference.algorithm import Algorithm
+
+Tensor = Any
+Array = NDArray[Any]
+State = dict[str, list[Array]]
+
+BASIC = frozenset({"learning_rate", "decay", "epsilon"})
+"""The hyper-parameters that every RMSProp has."""
+
+
+class Implementation(ABC):
+    """One way to run RMSProp, bound to parameters.
+
+    Attributes:
+        native: what a user of the framework would call it.
+        names: our name of a hyper-parameter -> the framework's, for those that it takes.
+        dtypes: the floating-point formats that it runs in.
+    """
+
+    native: ClassVar[str]
+    names: ClassVar[Mapping[str, str]]
+    dtypes: ClassVar[Sequence[str]] = ("float32", "float64")
+
+    def __init__(self, parameters: list[Tensor], h: Hyperparameters, dialect: Dialect, framework: Framework) -> None:
+        self.parameters = parameters
+        self.h = h
+        self.framework = framework
+        self.steps = 0
+        self.prepare(dialect)
+
+    @classmethod
+    @abstractmethod
+    def declared(cls, h: Hyperparameters) -> str | None:
+        """The name of the dialect that it computes with these hyper-parameters; None if it runs any."""
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        """Why it can't run so; None if it can."""
+        if dtype not in cls.dtypes:
+            return f"{cls.native} runs in {', '.join(cls.dtypes)}, not in {dtype}"
+        missing = used(h) - set(cls.names)
+        return f"{cls.native} has no {', '.join(sorted(missing))}" if missing else None
+
+    @abstractmethod
+    def prepare(self, dialect: Dialect) -> None:
+        """Build the optimizer for `self.parameters` and `self.h`."""
+
+    def step(self, gradients: list[Tensor]) -> None:
+        """Change the parameters in place by one step; `gradients` are left as they are."""
+        self.update(gradients, self.h.rate(self.steps))
+        self.steps += 1
+
+    @abstractmethod
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One step with the learning rate of that step."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """What it remembers, in the oracle's terms, an array a parameter: `square_average`, and `mean_gradient` and
+        `momentum_buffer` where there are such. Empty where the framework doesn't show it.
+        """  # noqa: D205
+
+    def native_arguments(self, learning_rate: float) -> dict[str, Any]:
+        """Every hyper-parameter that it takes, under the framework's name."""
+        return to_native(self.names, self.h, learning_rate)
+
+
+class Scratch(Implementation):
+    """What the scratch implementations share: the algorithm, with every choice made, and its state."""
+
+    names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """Any: the dialect is the caller's choice."""
+        return None
+
+    def prepare(self, dialect: Dialect) -> None:
+        """Make the state, in the shape of the parameters."""
+        self.algorithm = a = Algorithm.of(dialect, self.h, self.framework.dtype(self.parameters[0]))
+        self.numbers = {name: float(value) for name, value in a.numbers().items()}
+        v0 = self.numbers["initial_accumulator"]
+        self.square_average = [self.framework.filled_like(p, v0) for p in self.parameters]
+        self.mean_gradient = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.centered]
+        self.momentum_buffer = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.buffered]
+
+    def state(self) -> State:
+        """Every part of the state that the algorithm has."""
+        parts = {
+            "square_average": self.square_average,
+            "mean_gradient": self.mean_gradient,
+            "momentum_buffer": self.momentum_buffer,
+        }
+        return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
+
+
+class Framework(ABC):
+    """One framework on one device.
+
+    Attributes:
+        name: the framework's.
+        implementations: name -> class; `scratch` and `builtin` are always among them.
+    """
+
+    name: ClassVar[str]
+    implementations: ClassVar[Mapping[str, type[Implementation]]]
+
+    def __init__(self, device: str) -> None:
+        """Raise LookupError, naming the devices that there are, if `device` (cpu, cuda:0, …) is not one of them."""
+        if device not in self.devices():
+            raise LookupError(f"{self.name} has no device {device!r} here, only {', '.join(self.devices())}")
+        self.device = device
+
+    @staticmethod
+    @abstractmethod
+    def versions() -> dict[str, str]:
+        """Distribution -> version, of the framework and what of it computes; `numpy` too."""
+
+    @staticmethod
+    @abstractmethod
+    def devices() -> list[str]:
+        """The devices that it sees: `cpu`, `cuda:0`, …."""
+
+    @staticmethod
+    @abstractmethod
+    def set_threads(threads: int) -> int:
+        """Ask for a number of threads; returns what the framework then says that it uses. Called before any work."""
+
+    @abstractmethod
+    def tensor(self, array: Array) -> Tensor:
+        """A copy of the array, same dtype and shape."""
+
+    @abstractmethod
+    def parameter(self, array: Array) -> Tensor:
+        """The same, in the form that the optimizers change in place and that gradients are taken for."""
+
+    @abstractmethod
+    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+        """State for a parameter: its shape, dtype and device; changed in place by scratch implementations."""
+
+    @abstractmethod
+    def numpy(self, tensor: Tensor) -> Array:
+        """A copy that later steps don't change."""
+
+    @abstractmethod
+    def dtype(self, tensor: Tensor) -> str:
+        """The tensor's dtype, as NumPy spells it."""
+
+    @abstractmethod
+    def synchronize(self, tensors: list[Tensor]) -> None:
+        """Return when all work that these tensors wait for is done."""
+
+    @abstractmethod
+    def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
+        """The gradient of a scalar loss for each parameter, by the framework's automatic differentiation."""
+
+    @abstractmethod
+    def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
+        """0.1 x1² + 2 x2², or with x1 + x2 and x1 - x2 in place of x1 and x2; x has shape (2,)."""
+
+    @abstractmethod
+    def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """½ mean (features w + b - labels)²; shapes (n, 1), (1,), (batch, n), (batch, 1)."""
+
+
+def used(h: Hyperparameters) -> set[str]:
+    """The hyper-parameters that are set to something that has an effect."""
+    plain = Hyperparameters()
+    return {f.name for f in fields(h) if f.name in BASIC or getattr(h, f.name) != getattr(plain, f.name)}
+
+
+def to_native(names: Mapping[str, str], h: Hyperparameters, learning_rate: float) -> dict[str, Any]:
+    """Our hyper-parameters under a framework's names: all that it takes, with the learning rate of one step."""
+    return {theirs: learning_rate if ours == "learning_rate" else getattr(h, ours) for ours, theirs in names.items()}
+
+
+def from_native(names: Mapping[str, str], arguments: Mapping[str, Any]) -> Hyperparameters:
+    """A framework's arguments as our hyper-parameters; what is not given has our default.
+
+    Raises:
+        ValueError: if an argument is none that the framework takes.
+    """
+    ours = {theirs: mine for mine, theirs in names.items()}
+    unknown = set(arguments) - set(ours)
+    if unknown:
+        raise ValueError(f"no hyper-parameter {', '.join(sorted(unknown))}; there are {', '.join(sorted(ours))}")
+    return Hyperparameters(**{ours[name]: value for name, value in arguments.items()})
+
+
+def flat(arrays: Sequence[Array]) -> Array:
+    """Arrays one after another as a vector."""
+    return np.concatenate([np.ravel(array) for array in arrays])

@@ -1,0 +1,195 @@
+"""PyTorch. `torch.optim.RMSprop` keeps ε outside the root and η outside the buffer; its γ is `alpha`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from reference import Dialect, Hyperparameters
+from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor
+
+
+class TorchScratch(Scratch):
+    """RMSProp from torch operations, in place."""
+
+    native = "torch operations, in place"
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One step, for any dialect."""
+        a, n = self.algorithm, self.numbers
+        rate = float(a.rate(learning_rate))
+        for i, (x, grad, v) in enumerate(zip(self.parameters, gradients, self.square_average)):
+            g = self.effective_gradient(grad, x)
+            if a.decoupled:
+                x.mul_(1 - rate * n["weight_decay"])
+            v.mul_(n["decay"]).addcmul_(g, g, value=n["complement"])
+            w, correction = v, 1 - n["decay"] ** (self.steps + 1) if a.bias_corrected else 1.0
+            if a.bias_corrected:
+                w = w / correction
+            if a.centered:
+                m = self.mean_gradient[i]
+                m.mul_(n["decay"]).add_(g, alpha=n["complement"])
+                w = w - torch.square(m / correction if a.bias_corrected else m)
+            d = (w + n["epsilon"]).sqrt_() if a.epsilon_inside else w.sqrt().add_(n["epsilon"])
+            u = (g * rate if a.rate_in_buffer else g) / d
+            if a.buffered:
+                b = self.momentum_buffer[i]
+                b.mul_(n["momentum"]).add_(u)
+                u = u + b * n["momentum"] if a.nesterov else b
+            x.sub_(u if a.rate_in_buffer else u * rate)
+            if a.clip_weights is not None:
+                x.clamp_(-n["clip_weights"], n["clip_weights"])
+
+    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        """After scaling, clipping and l2 weight decay, in the dialect's order."""
+        a, n = self.algorithm, self.numbers
+        coupled = n["weight_decay"] != 0 and not a.decoupled
+        g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
+        if coupled and a.clip_after_decay:
+            g = g + x * n["weight_decay"]
+        if a.clip_gradient is not None:
+            g = g.clamp(-n["clip_gradient"], n["clip_gradient"])
+        return g + x * n["weight_decay"] if coupled and not a.clip_after_decay else g
+
+
+class TorchBuiltin(Implementation):
+    """`torch.optim.RMSprop`, parameter by parameter."""
+
+    native = "torch.optim.RMSprop"
+    names: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "lr",
+        "decay": "alpha",
+        "epsilon": "eps",
+        "momentum": "momentum",
+        "centered": "centered",
+        "weight_decay": "weight_decay",
+        "maximize": "maximize",
+    }
+    foreach: ClassVar[bool] = False
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """ε and η outside, whatever the hyper-parameters."""
+        return "torch"
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Build the optimizer."""
+        arguments = self.native_arguments(self.h.rate(0))
+        self.optimizer = torch.optim.RMSprop(
+            self.parameters, **arguments, foreach=self.foreach, capturable=False, differentiable=False
+        )
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One `optimizer.step()`."""
+        self.optimizer.param_groups[0]["lr"] = learning_rate
+        for parameter, gradient in zip(self.parameters, gradients):
+            parameter.grad = gradient
+        self.optimizer.step()
+
+    def state(self) -> State:
+        """From `optimizer.state`."""
+        theirs = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
+        slots = [self.optimizer.state[p] for p in self.parameters]
+        return {
+            ours: [self.framework.numpy(slot[name]) for slot in slots]
+            for ours, name in theirs.items()
+            if slots and all(name in slot for slot in slots)
+        }
+
+
+class TorchForeach(TorchBuiltin):
+    """The same, over all parameters at once."""
+
+    native = "torch.optim.RMSprop(foreach=True)"
+    foreach = True
+
+
+class TorchCompiled(TorchBuiltin):
+    """The same under `torch.compile`."""
+
+    native = "torch.compile of torch.optim.RMSprop"
+
+    def prepare(self, dialect: Dialect) -> None:
+        """Compile the step. The learning rate is a tensor, or each new value would be compiled anew."""
+        super().prepare(dialect)
+        self.rate = torch.tensor(self.h.rate(0), dtype=torch.float64)
+        self.optimizer.param_groups[0]["lr"] = self.rate
+        self.compiled = torch.compile(self.optimizer.step)
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One compiled `optimizer.step()`."""
+        self.rate.fill_(learning_rate)
+        for parameter, gradient in zip(self.parameters, gradients):
+            parameter.grad = gradient
+        self.compiled()
+
+
+class Adapter(Framework):
+    """PyTorch on one device."""
+
+    name = "torch"
+    implementations: ClassVar[Mapping[str, type[Implementation]]] = {
+        "scratch": TorchScratch,
+        "builtin": TorchBuiltin,
+        "foreach": TorchForeach,
+        "compiled": TorchCompiled,
+    }
+
+    @staticmethod
+    def versions() -> dict[str, str]:
+        """See `Framework`."""
+        return {"torch": torch.__version__, "numpy": np.__version__}
+
+    @staticmethod
+    def devices() -> list[str]:
+        """See `Framework`."""
+        return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+
+    @staticmethod
+    def set_threads(threads: int) -> int:
+        """See `Framework`."""
+        torch.set_num_threads(threads)
+        return int(torch.get_num_threads())
+
+    def tensor(self, array: Array) -> Tensor:
+        """See `Framework`."""
+        return torch.tensor(array, device=self.device)
+
+    def parameter(self, array: Array) -> Tensor:
+        """See `Framework`."""
+        return torch.tensor(array, device=self.device, requires_grad=True)
+
+    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+        """See `Framework`."""
+        return torch.full_like(parameter, value, requires_grad=False)
+
+    def numpy(self, tensor: Tensor) -> Array:
+        """See `Framework`."""
+        return np.array(tensor.detach().cpu().numpy())
+
+    def dtype(self, tensor: Tensor) -> str:
+        """See `Framework`."""
+        return str(tensor.dtype).rpartition(".")[2]
+
+    def synchronize(self, tensors: list[Tensor]) -> None:  # noqa: ARG002  (CUDA waits for the device as a whole)
+        """See `Framework`."""
+        if self.device != "cpu":
+            torch.cuda.synchronize(self.device)
+
+    def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
+        """See `Framework`."""
+        return list(torch.autograd.grad(loss(), parameters))
+
+    def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
+        """See `Framework`."""
+        x1, x2 = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
+        return 0.1 * x1**2 + 2 * x2**2
+
+    def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """See `Framework`."""
+        residual = features @ w + b - labels
+        return (residual**2 / 2).mean()
