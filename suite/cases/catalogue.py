@@ -78,7 +78,7 @@ def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
 
 
 def select(cases: Iterable[Case], patterns: Iterable[str]) -> list[Case]:
-    """The cases whose id matches a pattern (`*` and `?` as in file names; a part of an id counts); all if none is given.
+    """The cases whose id, tape or setting matches a pattern (`*` and `?` as in file names); all if none is given.
 
     Raises:
         LookupError: if a pattern matches no case.

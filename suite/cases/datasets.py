@@ -50,7 +50,7 @@ class Dataset:
 
     def standardized(self) -> NDArray[np.float32]:
         """Each column less its mean, over its standard deviation; all in float32, as D2L's `get_data_ch11` does."""
-        return (self.table - self.table.mean(axis=0)) / self.table.std(axis=0)
+        return np.asarray((self.table - self.table.mean(axis=0)) / self.table.std(axis=0))
 
 
 def resolve(folder: Path | None, cache: Path, *, download: bool = True) -> Dataset:
@@ -94,7 +94,8 @@ def _from_folder(folder: Path) -> Dataset:
         raise DataError(f"no {FILE} in {folder}; name the folder that holds it, or leave it out to download")
     content = file.read_bytes()
     if _sha256(content) != SHA256:
-        raise DataError(f"{file} is not the published file (SHA-256 {_sha256(content)[:12]}…, not {SHA256[:12]}…)")
+        found = f"SHA-256 {_sha256(content)[:12]}…, not {SHA256[:12]}…"
+        raise DataError(f"{file} is not the published file ({found}); fetch it again from {PUBLISHER}")
     return _airfoil(content, "folder", f"NASA airfoil self-noise, from {file}")
 
 
@@ -104,11 +105,11 @@ def _airfoil(content: bytes, source: str, detail: str) -> Dataset:
 
 
 def _download(cache: Path) -> bytes | None:
-    """The publisher's file if it comes in time and is the right one; else None. Runs aside, since names resolve slowly."""
+    """The publisher's file if it comes in time and is right, else None. Runs aside, since a name server may be slow."""
     found: list[bytes] = []
 
     def fetch() -> None:
-        import pooch  # noqa: PLC0415  (slow to import, and seldom needed)
+        import pooch
 
         pooch.get_logger().setLevel("ERROR")
         try:

@@ -25,7 +25,8 @@ class Bits:
 
     def uniform(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Multiples of 2^-53 in [0, 1), exactly."""
-        return (self.integers(shape) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        words = self.integers(shape) >> np.uint64(11)
+        return np.asarray(words.astype(np.float64) * 2.0**-53)
 
     def normal(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Nearly normal deviates, mean 0 and variance 1: the sum of 12 uniforms less 6 (Irwin-Hall), exactly.
@@ -33,7 +34,8 @@ class Bits:
         They stay within ±6, and are multiples of 2^-32.
         """
         words = (self.integers((*shape, _TERMS)) >> np.uint64(32)).astype(np.int64)
-        return (words.sum(axis=-1) - (_TERMS // 2) * 2**32).astype(np.float64) * 2.0**-32
+        centred = words.sum(axis=-1) - (_TERMS // 2) * 2**32
+        return np.asarray(centred.astype(np.float64) * 2.0**-32)
 
     def permutation(self, n: int) -> NDArray[np.int64]:
         """The numbers below n in random order (by sorting words, ties by position)."""

@@ -1,0 +1,255 @@
+"""MXNet 1.x. `gluon.Trainer` keeps ε inside the root and has momentum only when centered; its γ is `gamma1`.
+
+Two things to know. Operations are queued: what fails, fails where a result is read. And a number that an operation
+takes is handed over as decimal text, which MXNet reads to within a few units in the last place of float64, or of
+float32 where it is an argument of `rmsprop_update`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from reference import Dialect, Hyperparameters
+from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor
+
+with warnings.catch_warnings():  # it asks NumPy for names that are deprecated: fatal where warnings are errors
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import mxnet as mx
+
+
+class MxnetScratch(Scratch):
+    """RMSProp from mxnet.nd operations, in place."""
+
+    native = "mxnet.nd operations, in place"
+
+    def prepare(self, dialect: Dialect) -> None:
+        """Make the state, and of the numbers what operations take."""
+        super().prepare(dialect)
+        self.numbers = {name: self.exact(value) for name, value in self.numbers.items()}
+
+    def exact(self, value: float) -> Any:
+        """A number that an operation reads without error: as an array where text is too coarse."""
+        dtype = self.framework.dtype(self.parameters[0])
+        return value if dtype == "float32" else self.framework.tensor(np.array(value, dtype))
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One step, for any dialect."""
+        a, n = self.algorithm, self.numbers
+        rate = self.exact(float(a.rate(learning_rate)))
+        for i, (x, grad, v) in enumerate(zip(self.parameters, gradients, self.square_average)):
+            g = self.effective_gradient(grad, x)
+            if a.decoupled:
+                x *= 1 - rate * n["weight_decay"]
+            v *= n["decay"]
+            v += g * g * n["complement"]
+            w, correction = v, 1 - n["decay"] ** (self.steps + 1) if a.bias_corrected else 1.0
+            if a.bias_corrected:
+                w = w / correction
+            if a.centered:
+                m = self.mean_gradient[i]
+                m *= n["decay"]
+                m += g * n["complement"]
+                w = w - mx.nd.square(m / correction if a.bias_corrected else m)
+            d = mx.nd.sqrt(w + n["epsilon"]) if a.epsilon_inside else mx.nd.sqrt(w) + n["epsilon"]
+            u = (g * rate if a.rate_in_buffer else g) / d
+            if a.buffered:
+                b = self.momentum_buffer[i]
+                b *= n["momentum"]
+                b += u
+                u = u + b * n["momentum"] if a.nesterov else b
+            x -= u if a.rate_in_buffer else u * rate
+            if a.clip_weights is not None:
+                clipped(x, n["clip_weights"]).copyto(x)
+
+    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        """After scaling, clipping and l2 weight decay, in the dialect's order."""
+        a, n = self.algorithm, self.numbers
+        coupled = a.weight_decay != 0 and not a.decoupled
+        g = g * n["gradient_scale"] if a.gradient_scale != 1 else g
+        if coupled and a.clip_after_decay:
+            g = g + x * n["weight_decay"]
+        if a.clip_gradient is not None:
+            g = clipped(g, n["clip_gradient"])
+        return g + x * n["weight_decay"] if coupled and not a.clip_after_decay else g
+
+
+def clipped(z: Tensor, limit: Any) -> Tensor:
+    """Each coordinate of z kept within ±limit; `mx.nd.clip` would round the limit to float32."""
+    return mx.nd.minimum(mx.nd.maximum(z, -limit), limit)
+
+
+class MxnetBuiltin(Implementation):
+    """`gluon.Trainer` with "rmsprop", on parameters that share their storage with the tensors."""
+
+    native = 'mxnet.gluon.Trainer(…, "rmsprop")'
+    names: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "learning_rate",
+        "decay": "gamma1",
+        "epsilon": "epsilon",
+        "momentum": "gamma2",
+        "centered": "centered",
+        "weight_decay": "wd",
+        "clip_gradient": "clip_gradient",
+        "clip_weights": "clip_weights",
+        "rescale_gradient": "rescale_grad",
+    }
+    dtypes = ("float32",)  # the state is float32 always, and a float64 parameter raises MXNetError
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """ε and η inside, clipping after weight decay, whatever the hyper-parameters."""
+        return "mxnet1"
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        """As everywhere; and a bound of 0 can't be told, because it is read as none."""
+        zero = [cls.names[name] for name in ("clip_gradient", "clip_weights") if getattr(h, name) == 0]
+        return super().unsupported(h, dtype) or (f"{cls.native} takes {zero[0]}=0 for no bound" if zero else None)
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Build the trainer."""
+        arguments = self.native_arguments(self.h.rate(0))
+        # Outside of a Trainer, which asks the Parameter, weight decay is dropped for names that don't end in _weight.
+        shared = [self.share(x, f"x{i}_weight") for i, x in enumerate(self.parameters)]
+        self.trainer = mx.gluon.Trainer(shared, "rmsprop", arguments, kvstore=None)
+
+    def share(self, x: Tensor, name: str) -> Any:
+        """A gluon Parameter on the storage of a tensor and of its gradient; `set_data` would copy."""
+        parameter = mx.gluon.Parameter(name, shape=x.shape, dtype=x.dtype)
+        parameter.initialize(ctx=x.context)
+        parameter._data, parameter._grad = [x], [x.grad]
+        return parameter
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One `trainer.step(1)`."""
+        self.trainer.set_learning_rate(learning_rate)
+        for x, gradient in zip(self.parameters, gradients):
+            gradient.copyto(x.grad)  # does nothing for what `backward` has put there
+            x._fresh_grad = True  # as `backward` does; the trainer refuses to use a gradient twice
+        self.trainer.step(1)
+
+    def state(self) -> State:
+        """From the trainer's updater; `delta` is what is added to the parameters, -b."""
+        slots = [slot for _, slot in sorted(self.trainer._updaters[0].states.items())]
+        return oracle_state(self.framework, self.h, *zip(*slots))
+
+
+class MxnetKernel(Implementation):
+    """The operations below `mx.optimizer.RMSProp`."""
+
+    native = "mxnet.nd.rmsprop_update, rmspropalex_update"
+    names: ClassVar[Mapping[str, str]] = {**MxnetBuiltin.names, "learning_rate": "lr"}
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """As above."""
+        return "mxnet1"
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Make the state: n, and g and delta for the centered one."""
+        parts = 3 if self.h.centered else 1
+        self.slots = [[self.framework.filled_like(p, 0.0) for p in self.parameters] for _ in range(parts)]
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One call a parameter."""
+        arguments = self.native_arguments(learning_rate)
+        operation = mx.nd.rmspropalex_update if arguments.pop("centered") else mx.nd.rmsprop_update
+        if not self.h.centered:
+            del arguments["gamma2"]
+        for name in ("clip_gradient", "clip_weights"):
+            arguments[name] = -1.0 if arguments[name] is None else arguments[name]  # a negative bound is none
+        for x, gradient, *slots in zip(self.parameters, gradients, *self.slots):
+            operation(x, gradient, *slots, out=x, **arguments)
+
+    def state(self) -> State:
+        """What the operations change besides the parameters."""
+        return oracle_state(self.framework, self.h, *self.slots)
+
+
+def oracle_state(framework: Framework, h: Hyperparameters, *slots: Any) -> State:
+    """From n, g and delta, a sequence of tensors each. `delta` is -b; without momentum it is no more than a step."""
+    parts = ("square_average", "mean_gradient", "momentum_buffer")[: 3 if h.momentum else 2]
+    state = {name: [framework.numpy(t) for t in tensors] for name, tensors in zip(parts, slots)}
+    if "momentum_buffer" in state:
+        state["momentum_buffer"] = [-delta for delta in state["momentum_buffer"]]
+    return state
+
+
+class Adapter(Framework):
+    """MXNet on one device."""
+
+    name = "mxnet"
+    implementations: ClassVar[Mapping[str, type[Implementation]]] = {
+        "scratch": MxnetScratch,
+        "builtin": MxnetBuiltin,
+        "kernel": MxnetKernel,
+    }
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        kind, _, index = device.partition(":")
+        self.context = mx.gpu(int(index)) if kind == "cuda" else mx.cpu()
+        mx.util.set_np_shape(True)  # or the shapes () and (0,) mean that the shape is unknown
+
+    @staticmethod
+    def versions() -> dict[str, str]:
+        """See `Framework`."""
+        return {"mxnet": mx.__version__, "numpy": np.__version__}
+
+    @staticmethod
+    def devices() -> list[str]:
+        """See `Framework`."""
+        return ["cpu", *(f"cuda:{i}" for i in range(mx.context.num_gpus()))]
+
+    @staticmethod
+    def set_threads(threads: int) -> int:  # noqa: ARG004
+        """See `Framework`. The environment's OMP_NUM_THREADS decides, once, when MXNet is imported."""
+        # There is MXSetNumOMPThreads, but it sets the calling thread alone, and operations run in the engine's.
+        return int(mx.base._LIB.omp_get_max_threads())
+
+    def tensor(self, array: Array) -> Tensor:
+        """See `Framework`."""
+        return mx.nd.array(array, ctx=self.context, dtype=array.dtype)
+
+    def parameter(self, array: Array) -> Tensor:
+        """See `Framework`."""
+        tensor = self.tensor(array)
+        tensor.attach_grad()
+        return tensor
+
+    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+        """See `Framework`."""
+        return self.tensor(np.full(parameter.shape, value, parameter.dtype))
+
+    def numpy(self, tensor: Tensor) -> Array:
+        """See `Framework`."""
+        return np.array(tensor.asnumpy())
+
+    def dtype(self, tensor: Tensor) -> str:
+        """See `Framework`."""
+        return str(np.dtype(tensor.dtype))
+
+    def synchronize(self, tensors: list[Tensor]) -> None:  # noqa: ARG002  (the whole queue, the state's included)
+        """See `Framework`."""
+        mx.nd.waitall()
+
+    def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
+        """See `Framework`. These are the buffers that the next call writes to."""
+        with mx.autograd.record():
+            value = loss()
+        value.backward()
+        return [p.grad for p in parameters]
+
+    def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
+        """See `Framework`."""
+        x1, x2 = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
+        return 0.1 * x1**2 + 2 * x2**2
+
+    def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """See `Framework`."""
+        residual = mx.nd.dot(features, w) + b - labels
+        return (residual**2 / 2).mean()

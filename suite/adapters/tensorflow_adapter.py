@@ -1,0 +1,300 @@
+"""TensorFlow. Its RMSProps keep ε inside the root and η inside the buffer; γ is `rho`, or `decay` in the oldest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, on import
+os.environ["KERAS_BACKEND"] = "tensorflow"  # with any other, `tf.keras` is missing
+
+import tensorflow as tf
+
+from reference import Dialect, Hyperparameters
+from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor
+
+KERAS = int(tf.keras.__version__.partition(".")[0])
+
+
+def place(device: str) -> Any:
+    """The scope of work on `cpu`, `cuda:0`, …; without one TensorFlow prefers a GPU, wherever its inputs are."""
+    return tf.device(device.replace("cpu", "/CPU:0").replace("cuda", "/GPU"))
+
+
+class Placed(Implementation):
+    """An implementation that does all its work on the framework's device."""
+
+    def __init__(self, parameters: list[Tensor], h: Hyperparameters, dialect: Dialect, framework: Framework) -> None:
+        with place(framework.device):
+            super().__init__(parameters, h, dialect, framework)
+
+    def step(self, gradients: list[Tensor]) -> None:
+        """See `Implementation`."""
+        with place(self.framework.device):
+            super().step(gradients)
+
+    def shown(self, v: list[Tensor], m: list[Tensor], b: list[Tensor]) -> State:
+        """The parts of the state that there are; an empty list is none."""
+        parts = {"square_average": v, "mean_gradient": m, "momentum_buffer": b}
+        return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
+
+
+class TensorFlowScratch(Placed, Scratch):
+    """RMSProp from TensorFlow operations, eager, in place."""
+
+    native = "TensorFlow operations, in place"
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One step, for any dialect."""
+        a, n = self.algorithm, self.numbers
+        rate = float(a.rate(learning_rate))
+        for i, (x, grad, v) in enumerate(zip(self.parameters, gradients, self.square_average)):
+            g = self.effective_gradient(grad, x)
+            if a.decoupled:
+                x.assign(x * (1 - rate * n["weight_decay"]))
+            v.assign(v * n["decay"] + tf.square(g) * n["complement"])
+            w, correction = v, 1 - n["decay"] ** (self.steps + 1) if a.bias_corrected else 1.0
+            if a.bias_corrected:
+                w = w / correction
+            if a.centered:
+                m = self.mean_gradient[i]
+                m.assign(m * n["decay"] + g * n["complement"])
+                w = w - tf.square(m / correction if a.bias_corrected else m)
+            d = tf.sqrt(w + n["epsilon"]) if a.epsilon_inside else tf.sqrt(w) + n["epsilon"]
+            u = (g * rate if a.rate_in_buffer else g) / d
+            if a.buffered:
+                b = self.momentum_buffer[i]
+                b.assign(b * n["momentum"] + u)
+                u = u + b * n["momentum"] if a.nesterov else b
+            x.assign_sub(u if a.rate_in_buffer else u * rate)
+            if a.clip_weights is not None:
+                x.assign(tf.clip_by_value(x, -n["clip_weights"], n["clip_weights"]))
+
+    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        """After scaling, clipping and l2 weight decay, in the dialect's order."""
+        a, n = self.algorithm, self.numbers
+        coupled = n["weight_decay"] != 0 and not a.decoupled
+        g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
+        if coupled and a.clip_after_decay:
+            g = g + x * n["weight_decay"]
+        if a.clip_gradient is not None:
+            g = tf.clip_by_value(g, -n["clip_gradient"], n["clip_gradient"])
+        return g + x * n["weight_decay"] if coupled and not a.clip_after_decay else g
+
+
+class TensorFlowBuiltin(Placed):
+    """`tf.keras.optimizers.RMSprop`, eager."""
+
+    native = "tf.keras.optimizers.RMSprop"
+    names: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "learning_rate",
+        "decay": "rho",
+        "epsilon": "epsilon",
+        "momentum": "momentum",
+        "centered": "centered",
+        "weight_decay": "weight_decay",
+        "clip_gradient": "clipvalue",
+    }
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """That of the Keras which `tf.keras` is: 3, or 2 with optimizers in the style of TensorFlow 2.11 and later."""
+        return "keras3" if KERAS >= 3 else "keras2"
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Build the optimizer and its variables. With a name of its own, or Keras would count up a global one."""
+        arguments = self.native_arguments(self.h.rate(0))
+        arguments["weight_decay"] = arguments["weight_decay"] or None  # 0.0 would subtract x·0, NaN where x is infinite
+        off = {"clipnorm": None, "global_clipnorm": None, "use_ema": False}
+        late = (
+            {"loss_scale_factor": None, "gradient_accumulation_steps": None} if KERAS >= 3 else {"jit_compile": False}
+        )
+        self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **off, **late, name="RMSprop")
+        self.optimizer.build(self.parameters)
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One step; the learning rate is a variable of the optimizer."""
+        if self.h.scheduled:
+            self.optimizer.learning_rate.assign(learning_rate)
+        self.apply(gradients)
+
+    def apply(self, gradients: list[Tensor]) -> None:
+        """One `optimizer.apply_gradients`."""
+        self.optimizer.apply_gradients(zip(gradients, self.parameters))
+
+    def state(self) -> State:
+        """From the optimizer's own lists; its public one doesn't say which variable is which."""
+        o = self.optimizer
+        return self.shown(o._velocities, o._average_gradients, o._momentums)
+
+
+class TensorFlowFunction(TensorFlowBuiltin):
+    """The same under `tf.function`."""
+
+    native = "tf.function of tf.keras.optimizers.RMSprop"
+    jit_compile: ClassVar[bool] = False
+
+    def prepare(self, dialect: Dialect) -> None:
+        """Build the optimizer first: a function that is traced once makes no variables."""
+        super().prepare(dialect)
+        self.compiled = tf.function(super().apply, jit_compile=self.jit_compile, autograph=False)
+
+    def apply(self, gradients: list[Tensor]) -> None:
+        """One compiled `optimizer.apply_gradients`."""
+        self.compiled(gradients)
+
+
+class TensorFlowXla(TensorFlowFunction):
+    """The same, compiled by XLA."""
+
+    native = "tf.function(jit_compile=True) of tf.keras.optimizers.RMSprop"
+    jit_compile = True
+
+
+class TensorFlowKernel(Placed):
+    """`tf.raw_ops.ResourceApplyRMSProp` or, centered, `ResourceApplyCenteredRMSProp`, on slots of our own."""
+
+    native = "tf.raw_ops.ResourceApplyRMSProp"
+    names: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "lr",
+        "decay": "rho",
+        "epsilon": "epsilon",
+        "momentum": "momentum",
+        "centered": "centered",
+    }
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """Whatever the hyper-parameters."""
+        return "tf-kernel"
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Make the slots and choose the kernel, which wants a slot for momentum even where that is 0."""
+        names = ("ms", "mom", "mg") if self.h.centered else ("ms", "mom")
+        self.slots = {name: [self.framework.filled_like(p, 0.0) for p in self.parameters] for name in names}
+        plain, centered = tf.raw_ops.ResourceApplyRMSProp, tf.raw_ops.ResourceApplyCenteredRMSProp
+        self.kernel = centered if self.h.centered else plain
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One call of the kernel for a parameter."""
+        arguments = self.native_arguments(learning_rate)
+        del arguments["centered"]
+        for i, (x, g) in enumerate(zip(self.parameters, gradients)):
+            handles = {name: slots[i].handle for name, slots in self.slots.items()}
+            numbers = {name: tf.constant(value, g.dtype) for name, value in arguments.items()}
+            self.kernel(var=x.handle, **handles, **numbers, grad=g, use_locking=False)
+
+    def state(self) -> State:
+        """From the slots, less the one for momentum where that is 0."""
+        buffer = self.slots["mom"] if self.h.momentum != 0 else []
+        return self.shown(self.slots["ms"], self.slots.get("mg", []), buffer)
+
+
+class TensorFlowV1(Placed):
+    """`tf.compat.v1.train.RMSPropOptimizer`, eager: the same kernel, from an average that starts at 1."""
+
+    native = "tf.compat.v1.train.RMSPropOptimizer"
+    names: ClassVar[Mapping[str, str]] = {ours: ours for ours in TensorFlowKernel.names}
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """Whatever the hyper-parameters."""
+        return "tf1"
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Build the optimizer. The learning rate is a function: it is called at each step."""
+        self.rate = self.h.rate(0)
+        arguments = {**self.native_arguments(self.rate), "learning_rate": lambda: self.rate}
+        self.optimizer = tf.compat.v1.train.RMSPropOptimizer(**arguments, use_locking=False, name="RMSProp")
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One `optimizer.apply_gradients`."""
+        self.rate = learning_rate
+        self.optimizer.apply_gradients(zip(gradients, self.parameters))
+
+    def state(self) -> State:
+        """From the optimizer's slots, made by the first step, less the one for momentum where that is 0."""
+        there_are = self.optimizer.get_slot_names()
+        names = ("rms", "mg", "momentum" if self.h.momentum != 0 else "")
+        slots = [[self.optimizer.get_slot(p, name) for p in self.parameters if name in there_are] for name in names]
+        return self.shown(*slots)
+
+
+class Adapter(Framework):
+    """TensorFlow on one device."""
+
+    name = "tensorflow"
+    implementations: ClassVar[Mapping[str, type[Implementation]]] = {
+        "scratch": TensorFlowScratch,
+        "builtin": TensorFlowBuiltin,
+        "function": TensorFlowFunction,
+        "xla": TensorFlowXla,
+        "kernel": TensorFlowKernel,
+        "v1": TensorFlowV1,
+    }
+
+    @staticmethod
+    def versions() -> dict[str, str]:
+        """See `Framework`."""
+        return {"tensorflow": tf.__version__, "keras": tf.keras.__version__, "numpy": np.__version__}
+
+    @staticmethod
+    def devices() -> list[str]:
+        """See `Framework`. Asks for physical devices: to list the logical ones would start the runtime."""
+        return ["cpu", *(f"cuda:{i}" for i in range(len(tf.config.list_physical_devices("GPU"))))]
+
+    @staticmethod
+    def set_threads(threads: int) -> int:
+        """See `Framework`. A runtime that has started keeps its threads; 0 says that it chose their number itself."""
+        with suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        return int(tf.config.threading.get_intra_op_parallelism_threads())
+
+    def tensor(self, array: Array) -> Tensor:
+        """See `Framework`."""
+        with place(self.device):
+            return tf.constant(array)
+
+    def parameter(self, array: Array) -> Tensor:
+        """See `Framework`."""
+        with place(self.device):
+            return tf.Variable(array)
+
+    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+        """See `Framework`."""
+        with place(self.device):
+            return tf.Variable(tf.fill(parameter.shape, tf.constant(value, parameter.dtype)), trainable=False)
+
+    def numpy(self, tensor: Tensor) -> Array:
+        """See `Framework`."""
+        return np.array(tensor.numpy())
+
+    def dtype(self, tensor: Tensor) -> str:
+        """See `Framework`."""
+        return str(tensor.dtype.name)
+
+    def synchronize(self, tensors: list[Tensor]) -> None:  # noqa: ARG002  (waits for all devices)
+        """See `Framework`. On a CPU, TensorFlow returns when it is done."""
+        if self.device != "cpu":
+            tf.test.experimental.sync_devices()
+
+    def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
+        """See `Framework`."""
+        with place(self.device), tf.GradientTape() as tape:
+            value = loss()
+            return list(tape.gradient(value, parameters))
+
+    def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
+        """See `Framework`."""
+        x1, x2 = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
+        return 0.1 * tf.square(x1) + 2 * tf.square(x2)
+
+    def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """See `Framework`."""
+        residual = features @ w + b - labels
+        return tf.reduce_mean(tf.square(residual) / 2)

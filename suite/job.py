@@ -1,0 +1,231 @@
+"""A job: agreement, training, timing, or all three, into one results folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Self
+
+from suite import provenance, timing, training
+from suite.agreement import verdicts
+from suite.agreement.rides import rides
+from suite.cases import catalogue, datasets
+from suite.cases.tasks import Task, tasks
+from suite.progress import Progress
+from suite.runner.coordinator import Coordinator
+from suite.runner.environments import environments
+from suite.runner.errors import RunnerError
+from suite.runner.protocol import Message
+from suite.runner.store import Row, Store
+
+SECTION_DIALECTS = ("d2l", "torch", "keras3", "tf-kernel", "tf1", "mxnet1")
+"""What the section's implementations compute: these a scratch implementation runs unless told otherwise."""
+
+EXPECTED = ("agrees", "unsupported")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose; see the command line's help."""
+
+    output: Path
+    frameworks: Sequence[str]
+    implementations: Sequence[str] = ()
+    cases: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    dtypes: Sequence[str] = ("float32", "float64")
+    dialects: Sequence[str] = SECTION_DIALECTS
+    claim: str | None = None
+    device: str = "cpu"
+    threads: int = 1
+    seed: int = 0
+    rounds: int = 7
+    timeout: float = 180.0
+    pythons: Mapping[str, Path] = field(default_factory=dict)
+    data: Path | None = None
+    cache: Path = Path()
+    download: bool = True
+    resume: bool = False
+
+
+class Job:
+    """Data, workers and a results folder, ready to be asked. A context manager: it always leaves a footer."""
+
+    def __init__(self, options: Options, progress: Progress) -> None:
+        """Find the data, shake hands with the frameworks, open the results folder.
+
+        Raises:
+            DataError, StoreError, LookupError: on what can't be used; each says what to do.
+        """
+        self.options, self.progress = options, progress
+        self.begin = time.perf_counter()
+        self.unexpected = 0
+        self.data = datasets.resolve(options.data, options.cache, download=options.download)
+        progress.say(f"data: {self.data.detail}")
+        self.tasks = _chosen_tasks(tasks(self.data, options.seed), options.tasks)
+        everything = catalogue.catalogue(tasks(self.data, options.seed), options.seed)
+        self.cases = catalogue.select(everything, options.cases)
+        known = environments(options.pythons)
+        wanted = {name: known[name] for name in options.frameworks}
+        self.coordinator = Coordinator(wanted, options.device, options.threads, options.timeout)
+        try:
+            self.hellos, self.missing = self._greet()
+            self.chosen = _chosen_implementations(self.hellos, options.implementations)
+            self.store = Store(options.output, self._manifest(), resume=options.resume)
+        except BaseException:
+            self.coordinator.__exit__(*sys.exc_info())
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.coordinator.__exit__(kind)
+        self.store.finish(
+            {
+                "status": "complete" if kind is None else "interrupted",
+                "seconds": time.perf_counter() - self.begin,
+                "framework_seconds": self.coordinator.framework_seconds,
+                "harness_seconds": time.process_time() + self.coordinator.overhead_seconds,
+            }
+        )
+
+    def agree(self) -> None:
+        """Replay every case in every implementation; a verdict each."""
+        options, store = self.options, self.store
+        questions = verdicts.questions(
+            self.hellos,
+            rides(self.cases, store.folder / "tapes"),
+            dtypes=options.dtypes,
+            chosen=self.chosen,
+            scratch_dialects=options.dialects,
+            claim=options.claim,
+            traces=store.folder / "traces",
+            done=self._done("verdicts", verdicts.key),
+        )
+        bench = verdicts.Bench()
+        with self.progress.stage("agreement", len(questions)) as advance:
+            for answer in self.coordinator.ask_all(questions):
+                for row in bench.verdicts(answer):
+                    self._keep("verdicts", row)
+                advance(answer.question.framework)
+
+    def train(self) -> None:
+        """Train every implementation on every task; each gradient and each update is checked."""
+        questions = training.questions(
+            self.hellos,
+            self.tasks,
+            chosen=self.chosen,
+            scratch_dialects=self.options.dialects,
+            folder=self.store.folder,
+            done=self._done("training", training.key),
+        )
+        school = training.School()
+        with self.progress.stage("training", len(questions)) as advance:
+            for answer in self.coordinator.ask_all(questions):
+                self._keep("training", school.row(answer))
+                advance(answer.question.framework)
+
+    def bench(self) -> None:
+        """Time an epoch of the regression in every implementation, interleaved."""
+        options = self.options
+        task = tasks(self.data, options.seed)["regression"]
+        race = timing.Race(self.coordinator, task, self.store.folder, options.device, options.threads)
+        entered = 1 + sum(len(names) for names in self.chosen.values())
+        done = self._done("timings", timing.key)
+        with self.progress.stage("timing", (entered - len(done)) * (options.rounds + 1)) as advance:
+            for row in race.run(self.hellos, self.chosen, rounds=options.rounds, seed=options.seed, done=done):
+                if row is None:
+                    advance("")
+                else:
+                    self._keep("timings", {**row, "outcome": "failed" if row["reason"] else "agrees"})
+
+    @property
+    def status(self) -> int:
+        """0 only if nothing differs from what is expected."""
+        return 1 if self.unexpected or self.missing else 0
+
+    def _keep(self, table: str, row: Row) -> None:
+        self.store.append(table, row)
+        self.unexpected += row["outcome"] not in EXPECTED
+
+    def _done(self, table: str, key: Callable[[Row], tuple[Any, ...]]) -> frozenset[tuple[Any, ...]]:
+        found = set()
+        for row in self.store.rows(table):
+            found.add(key(row))
+            self.unexpected += row["outcome"] not in EXPECTED
+        return frozenset(found)
+
+    def _greet(self) -> tuple[dict[str, Message], dict[str, str]]:
+        hellos, missing = {}, {}
+        self.progress.say(f"starting {', '.join(self.coordinator.clerks)} on {self.options.device}")
+        for name, reply in self.coordinator.hello().items():
+            if isinstance(reply, RunnerError):
+                missing[name] = str(reply)
+                self.progress.say(f"{name} is left out: {reply}")
+            else:
+                hellos[name] = reply
+                if reply["threads"] != self.options.threads:
+                    self.progress.say(f"{name} runs with {reply['threads']} threads, not {self.options.threads}")
+        if not hellos:
+            raise LookupError("no framework can be asked; see `rmsuite envs`")
+        return hellos, missing
+
+    def _manifest(self) -> Row:
+        options = self.options
+        described = {
+            name: {"python": hello["python"], "versions": hello["versions"], "threads": hello["threads"]}
+            for name, hello in self.hellos.items()
+        }
+        return {
+            "schema": 1,
+            "created": provenance.now(),
+            "command": sys.argv,
+            "commit": provenance.commit(),
+            "machine": provenance.machine(),
+            "threads": options.threads,
+            "device": options.device,
+            "seed": options.seed,
+            "catalogue": catalogue.VERSION,
+            "data": {
+                "name": self.data.name,
+                "source": self.data.source,
+                "detail": self.data.detail,
+                "sha256": self.data.sha256,
+            },
+            "frameworks": {**described, **{name: {"missing": why} for name, why in self.missing.items()}},
+            "implementations": {
+                f"{framework}/{name}": hello["implementations"][name]
+                for framework, hello in self.hellos.items()
+                for name in self.chosen[framework]
+            },
+        }
+
+
+def _chosen_tasks(every: Mapping[str, Task], wanted: Iterable[str]) -> dict[str, Task]:
+    wanted = list(wanted)
+    unknown = [name for name in wanted if name not in every]
+    if unknown:
+        raise LookupError(f"no task {unknown[0]!r}; there are {', '.join(every)}")
+    return {name: task for name, task in every.items() if not wanted or name in wanted}
+
+
+def _chosen_implementations(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, list[str]]:
+    every = [f"{framework}/{name}" for framework, hello in hellos.items() for name in hello["implementations"]]
+    for pattern in patterns:
+        if not any(_matches(name, pattern) for name in every):
+            raise LookupError(f"no implementation matches {pattern!r}; there are {', '.join(every)}")
+    chosen: dict[str, list[str]] = {framework: [] for framework in hellos}
+    for name in every:
+        if not patterns or any(_matches(name, pattern) for pattern in patterns):
+            framework, _, implementation = name.partition("/")
+            chosen[framework].append(implementation)
+    return chosen
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern) or pattern in name.split("/")

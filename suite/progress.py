@@ -1,0 +1,57 @@
+"""Progress, on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+_INTERVAL = 10.0  # seconds between lines where there is no terminal
+
+
+class Progress:
+    """Says what is being done."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def say(self, text: str) -> None:
+        """A line."""
+        self.console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
+        """A stage of `total` steps; what is yielded is called after each, with a word on it."""
+        if not self.console.is_terminal:
+            yield self._lines(name, total)
+            self.say(f"{name}: done")
+            return
+        columns = (
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[word]:<10}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Bar(*columns, console=self.console) as bar:
+            task = bar.add_task(name, total=total, word="")
+            yield lambda word: bar.update(task, advance=1, word=word)
+
+    def _lines(self, name: str, total: int) -> Callable[[str], None]:
+        begin = last = time.monotonic()
+        count = 0
+
+        def advance(word: str) -> None:  # noqa: ARG001  (a bar shows it, a line has no need of it)
+            nonlocal count, last
+            count += 1
+            if time.monotonic() - last >= _INTERVAL:
+                last = time.monotonic()
+                self.say(f"{name}: {count} of {total} after {last - begin:.0f} s")
+
+        return advance

@@ -1,0 +1,184 @@
+"""Harness side: many questions to the workers of many frameworks, each answered or accounted for."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from suite.runner import protocol
+from suite.runner.environments import Environment, require
+from suite.runner.errors import RunnerError
+from suite.runner.process import Worker, command
+
+STARTING = 180.0  # seconds that a worker may take to import its framework
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request to a framework's worker, and what the asker keeps beside it."""
+
+    framework: str
+    request: protocol.Message
+    about: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A worker's reply, or the reason why there is none."""
+
+    question: Question
+    reply: protocol.Message
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """`ok`, `unsupported` or `error`."""
+        return str(self.reply["status"])
+
+
+@dataclass
+class Clerk:
+    """Asks one framework, and starts its worker anew when that has ended.
+
+    Attributes:
+        environment: the framework's.
+        device: for the worker.
+        threads: likewise.
+        timeout: seconds to an answer.
+        hello: the handshake, once there was one.
+        worker: the process, while there is one.
+    """
+
+    environment: Environment
+    device: str
+    threads: int
+    timeout: float
+    hello: protocol.Message | None = None
+    worker: Worker | None = None
+    refusal: RunnerError | None = None
+
+    def ask(self, request: protocol.Message) -> tuple[protocol.Message, float]:
+        """The answer, and the seconds that it took; what goes wrong is an answer of status `error`."""
+        begin = time.perf_counter()
+        try:
+            worker = self.started()
+            begin = time.perf_counter()
+            reply = worker.ask(request, self.timeout)
+        except RunnerError as error:
+            self.worker = None
+            reply = {"status": "error", "reason": str(error), "code": error.code}
+        return reply, time.perf_counter() - begin
+
+    def started(self) -> Worker:
+        """The worker, after the handshake.
+
+        Raises:
+            RunnerError: if it can't be had; and then each time, without another try.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        if self.worker is None:
+            try:
+                python = require(self.environment)
+                worker = Worker(command(python, self.environment.framework, self.device, self.threads), self.threads)
+                self.worker = worker
+                self.hello = worker.hello(STARTING)
+            except RunnerError as error:
+                self.worker, self.refusal = None, error
+                raise
+        return self.worker
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        if self.worker is not None:
+            self.worker.kill()
+
+    def close(self) -> None:
+        """Let the worker end."""
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+
+class Coordinator:
+    """The clerks of several frameworks. A context manager: no worker outlives it.
+
+    Attributes:
+        framework_seconds: that the workers say they spent in their frameworks, imports included.
+        overhead_seconds: of questions and answers on their way, files included.
+    """
+
+    def __init__(self, environments: Mapping[str, Environment], device: str, threads: int, timeout: float) -> None:
+        self.clerks = {name: Clerk(env, device, threads, timeout) for name, env in environments.items()}
+        self.framework_seconds = 0.0
+        self.overhead_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        for clerk in self.clerks.values():
+            clerk.kill() if kind else clerk.close()
+
+    def hello(self) -> dict[str, protocol.Message | RunnerError]:
+        """Shake hands with every framework; they start side by side."""
+        found: dict[str, protocol.Message | RunnerError] = {}
+
+        def greet(name: str, clerk: Clerk) -> None:
+            begin = time.perf_counter()
+            try:
+                clerk.started()
+                found[name] = clerk.hello or {}
+                self.framework_seconds += time.perf_counter() - begin
+            except RunnerError as error:
+                found[name] = error
+
+        threads = [threading.Thread(target=greet, args=pair, daemon=True) for pair in self.clerks.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return {name: found[name] for name in self.clerks}
+
+    def ask(self, question: Question) -> Answer:
+        """One question, while nothing else runs."""
+        reply, seconds = self.clerks[question.framework].ask(question.request)
+        return self._accounted(Answer(question, reply, seconds))
+
+    def worker(self, framework: str) -> Worker | None:
+        """The worker process of a framework, while there is one."""
+        return self.clerks[framework].worker
+
+    def _accounted(self, answer: Answer) -> Answer:
+        """Note how long the framework worked, and how long all else took that lies between question and answer."""
+        inside = float(answer.reply.get("seconds", answer.seconds))
+        self.framework_seconds += inside
+        self.overhead_seconds += max(0.0, answer.seconds - inside)
+        return answer
+
+    def ask_all(self, questions: Sequence[Question]) -> Iterator[Answer]:
+        """Answers as they come, as many frameworks at work side by side as there are processors."""
+        answers: queue.Queue[Answer] = queue.Queue()
+        room = threading.Semaphore(os.cpu_count() or 1)
+        stopped = threading.Event()
+
+        def work(name: str) -> None:
+            for question in (q for q in questions if q.framework == name):
+                if stopped.is_set():
+                    return
+                with room:
+                    reply, seconds = self.clerks[name].ask(question.request)
+                answers.put(Answer(question, reply, seconds))
+
+        for name in dict.fromkeys(question.framework for question in questions):
+            threading.Thread(target=work, args=(name,), daemon=True).start()
+        try:
+            for _ in questions:
+                yield self._accounted(answers.get())
+        finally:
+            stopped.set()

@@ -1,0 +1,43 @@
+"""Both sides: what passes between harness and worker. One JSON object a line; arrays travel as files.
+
+The harness asks, the worker answers, one answer a request, with the same `id`. `protocol.schema.json` has the messages'
+shapes, for whoever writes a worker in another language. What a request expects is never in it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+VERSION = 1
+LONGEST = 1 << 20  # bytes in a message
+
+Message = dict[str, Any]
+
+
+class Garbage(ValueError):
+    """A line that is no message."""
+
+
+def encode(message: Message) -> bytes:
+    """A message as a line.
+
+    Raises:
+        ValueError: if it holds a number that JSON has not (NaN, infinity).
+    """
+    return json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message of a line.
+
+    Raises:
+        Garbage: if the line is none.
+    """
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise Garbage(f"not JSON: {line[:80]!r}") from error
+    if not isinstance(message, dict) or "id" not in message:
+        raise Garbage(f"not a message with an id: {line[:80]!r}")
+    return message

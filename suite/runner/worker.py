@@ -1,0 +1,164 @@
+"""Worker's side: the program that runs in a framework's environment, started by path.
+
+    python -I suite/runner/worker.py torch --device cpu --threads 1
+
+It reads requests from standard input and answers on what was its standard output; whatever a framework prints goes to
+standard error instead. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+ROOT = Path(__file__).resolve().parents[2]
+
+sys.path.insert(0, str(ROOT))  # our packages are found first, but only for as long as they are being imported:
+import suite.adapters  # noqa: E402
+from reference import Hyperparameters  # noqa: E402
+from suite.adapters.contract import Framework  # noqa: E402
+from suite.runner import arrays, exercise, protocol  # noqa: E402
+
+sys.path.remove(str(ROOT))  # our names are too generic to stand in the way of a framework's own imports
+
+
+class Unsupported(Exception):
+    """An implementation can't do what was asked; the reason is the message."""
+
+
+class Worker:
+    """Answers requests for one framework on one device."""
+
+    def __init__(self, framework: Framework, threads: int) -> None:
+        self.framework = framework
+        self.threads = threads
+        self.opened: dict[int, exercise.Epochs] = {}
+
+    def answer(self, request: protocol.Message) -> protocol.Message:
+        """The reply to a request; an exception of the framework is an answer too."""
+        asks: dict[str, Callable[[protocol.Message], protocol.Message]] = {
+            "hello": self.hello,
+            "replay": self.replay,
+            "train": self.train,
+            "open": self.open,
+            "epoch": self.epoch,
+        }
+        try:
+            reply = asks[request["ask"]](request)
+        except Unsupported as reason:
+            reply = {"status": "unsupported", "reason": str(reason)}
+        except Exception as error:
+            traceback.print_exc()
+            reply = {"status": "error", "reason": f"{type(error).__name__}: {error}"[:2000]}
+        return {"id": request["id"], **reply}
+
+    def hello(self, request: protocol.Message) -> protocol.Message:  # noqa: ARG002
+        """Who answers here."""
+        framework = self.framework
+        return {
+            "status": "ok",
+            "protocol": protocol.VERSION,
+            "framework": framework.name,
+            "python": platform.python_version(),
+            "versions": framework.versions(),
+            "devices": framework.devices(),
+            "device": framework.device,
+            "threads": self.threads,
+            "implementations": {
+                name: {
+                    "native": cls.native,
+                    "names": dict(cls.names),
+                    "any_dialect": cls.declared(Hyperparameters()) is None,
+                }
+                for name, cls in framework.implementations.items()
+            },
+        }
+
+    def replay(self, request: protocol.Message) -> protocol.Message:
+        """Open loop: tape in, trace out."""
+        return self._run(request, exercise.replay)
+
+    def train(self, request: protocol.Message) -> protocol.Message:
+        """Closed loop: task in, trace with gradients out."""
+        return self._run(request, exercise.train)
+
+    def open(self, request: protocol.Message) -> protocol.Message:
+        """Prepare a task for timing; epochs are then asked for one by one."""
+        begin = time.perf_counter()
+        name, dialect, h, given, sha256 = self._given(request)
+        self.opened[request["id"]] = exercise.Epochs(self.framework, name, dialect, given, h)
+        return self._done(dialect, sha256, time.perf_counter() - begin)
+
+    def epoch(self, request: protocol.Message) -> protocol.Message:
+        """One epoch of what was opened."""
+        return {"status": "ok", "seconds": self.opened[request["opened"]].run()}
+
+    def _run(self, request: protocol.Message, run: Callable[..., dict[str, Any]]) -> protocol.Message:
+        name, dialect, h, given, sha256 = self._given(request)
+        begin = time.perf_counter()
+        trace = run(self.framework, name, dialect, given, h)
+        seconds = time.perf_counter() - begin
+        arrays.write(Path(request["output"]), trace)
+        return self._done(dialect, sha256, seconds)
+
+    def _given(self, request: protocol.Message) -> tuple[str, str, Hyperparameters, arrays.Arrays, str]:
+        """Implementation, dialect, hyper-parameters and input of a request, the floating-point ones in its dtype."""
+        name, dtype = request["implementation"], request["dtype"]
+        h = Hyperparameters.from_json(request["hyperparameters"])
+        if name not in self.framework.implementations:
+            raise Unsupported(f"{self.framework.name} has no implementation {name!r}")
+        implementation = self.framework.implementations[name]
+        reason = implementation.unsupported(h, dtype)
+        if reason:
+            raise Unsupported(reason)
+        given, sha256 = arrays.read(Path(request["input"]))
+        given = {key: value.astype(dtype) if value.dtype.kind == "f" else value for key, value in given.items()}
+        return name, implementation.declared(h) or request["dialect"], h, given, sha256
+
+    @staticmethod
+    def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:
+        return {"status": "ok", "dialect": dialect, "sha256": sha256, "seconds": seconds}
+
+
+def private_output() -> BinaryIO:
+    """Standard output for the protocol alone: from here on whatever else is printed goes to standard error."""
+    channel = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return channel
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    channel = private_output()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("framework", choices=suite.adapters.FRAMEWORKS)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    worker: Worker | None = None
+    for line in sys.stdin.buffer:
+        request = protocol.decode(line)
+        if worker is None:
+            try:
+                framework = suite.adapters.load(options.framework, options.device)
+                worker = Worker(framework, framework.set_threads(options.threads))
+            except Exception as error:
+                traceback.print_exc()
+                reason = (
+                    f"{type(error).__name__}: {error}" if not isinstance(error, LookupError) else str(error.args[0])
+                )
+                channel.write(protocol.encode({"id": request["id"], "status": "error", "reason": reason[:2000]}))
+                return
+        channel.write(protocol.encode(worker.answer(request)))
+
+
+if __name__ == "__main__":
+    main()

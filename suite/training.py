@@ -1,0 +1,199 @@
+"""Closed-loop runs, checked in two halves and so without drift: each gradient at the point where it was taken, and
+each update on the gradient that was used. The loss curve stands beside the oracle's own.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import Trace
+from reference.precision import wider
+from suite.agreement.judge import Comparison, TraceError
+from suite.agreement.oracle import Oracle, closed_loop
+from suite.cases.tasks import Task
+from suite.runner import arrays
+from suite.runner.coordinator import Answer, Question
+from suite.runner.errors import OtherData
+from suite.runner.protocol import Message
+from suite.runner.store import Row
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is kept beside a question.
+
+    Attributes:
+        task: what was trained.
+        implementation: who was asked.
+        version: of the framework.
+        device: likewise.
+        dtype: likewise.
+        asked: the dialect that a scratch implementation was to run; None for a built-in one.
+        sha256: of the task's file.
+    """
+
+    task: Task
+    implementation: str
+    version: str
+    device: str
+    dtype: str
+    asked: str | None
+    sha256: str
+
+
+def key(row: Row) -> tuple[Any, ...]:
+    """What a row is about: never two of the same in a results folder."""
+    return tuple(row[name] for name in ("framework", "implementation", "device", "dtype", "task", "asked"))
+
+
+def questions(
+    hellos: Mapping[str, Message],
+    tasks: Mapping[str, Task],
+    *,
+    chosen: Mapping[str, Sequence[str]],
+    scratch_dialects: Sequence[str],
+    folder: Path,
+    done: frozenset[tuple[Any, ...]],
+    dtype: str = "float32",
+) -> list[Question]:
+    """One training for each task, implementation, and dialect that a scratch implementation runs."""
+    found = []
+    for task in tasks.values():
+        path = folder / "tapes" / f"task-{task.id}.safetensors"
+        sha256 = arrays.write(path, task.file())
+        for framework, hello in hellos.items():
+            for name in chosen[framework]:
+                any_dialect = hello["implementations"][name]["any_dialect"]
+                for dialect in scratch_dialects if any_dialect else [None]:
+                    if (framework, name, hello["device"], dtype, task.id, dialect) in done:
+                        continue
+                    output = folder / "traces" / f"task-{task.id}-{framework}-{name}-{dialect or 'own'}.safetensors"
+                    request = {
+                        "ask": "train",
+                        "implementation": name,
+                        "dialect": dialect,
+                        "hyperparameters": task.hyperparameters.to_json(),
+                        "dtype": dtype,
+                        "input": str(path),
+                        "output": str(output),
+                    }
+                    version = hello["versions"][framework]
+                    about = Asked(task, name, version, hello["device"], dtype, dialect, sha256)
+                    found.append(Question(framework, request, about))
+    return found
+
+
+class School:
+    """Where answers become rows; keeps the oracle's own runs."""
+
+    def __init__(self) -> None:
+        self._own: dict[tuple[str, str, str], Trace] = {}
+
+    def row(self, answer: Answer) -> Row:
+        """What came of one training."""
+        asked: Asked = answer.question.about
+        dialect = answer.reply.get("dialect") or asked.asked
+        row: Row = {
+            "framework": answer.question.framework,
+            "implementation": asked.implementation,
+            "version": asked.version,
+            "device": asked.device,
+            "dtype": asked.dtype,
+            "task": asked.task.id,
+            "dialect": dialect,
+            "asked": asked.asked,
+            "seconds": answer.reply.get("seconds"),
+            "sha256": asked.sha256,
+            "reason": answer.reply.get("reason"),
+        }
+        if answer.status != "ok":
+            return {**row, "outcome": "unsupported" if answer.status == "unsupported" else "failed"}
+        try:
+            if answer.reply.get("sha256") != asked.sha256:
+                raise OtherData(f"the worker read other data than were sent ({answer.reply.get('sha256')})")
+            observed, _ = arrays.read(Path(answer.question.request["output"]))
+            return {**row, **self._checked(observed, asked, str(dialect))}
+        except (TraceError, OtherData, OSError, ValueError, KeyError) as error:
+            return {**row, "outcome": "failed", "reason": str(error)}
+
+    def _checked(self, observed: arrays.Arrays, asked: Asked, dialect: str) -> Row:
+        task = asked.task
+        visited, gradients, parameters = (observed.pop(name) for name in ("visited", "gradients", "parameters"))
+        gradient_ratio = worst_gradient(task, visited, gradients, asked.dtype)
+        oracle = Oracle(task.initial, gradients, task.hyperparameters, asked.dtype)
+        updates = Comparison({"parameters": parameters, **observed}, oracle, dialect).judge(slice(0, task.initial.size))
+        before = np.concatenate([task.initial[None], parameters[:-1]])
+        strayed = not np.array_equal(visited, before)
+        inside = gradient_ratio <= 1 and updates.outcome == "agrees" and not strayed
+        own = self.own_run(task, dialect, asked.dtype)
+        losses, oracle_losses = curve(task, parameters), curve(task, own.parameters)
+        return {
+            "outcome": "agrees" if inside else updates.outcome if updates.outcome == "undecided" else "differs",
+            "gradient_ratio": gradient_ratio,
+            "update_ratio": updates.bound_ratio,
+            "loss": losses[-1],
+            "oracle_loss": oracle_losses[-1],
+            "loss_distance": float(np.max(np.abs(losses - oracle_losses) / oracle_losses)),
+            "steps": list(task.evaluate),
+            "losses": losses.tolist(),
+            "oracle_losses": oracle_losses.tolist(),
+            "final": parameters[-1].tolist(),
+            "oracle_final": own.parameters[-1].tolist(),
+            "path": _path(task, parameters),
+            "oracle_path": _path(task, own.parameters),
+            "reason": _reason(gradient_ratio, updates.reason, updates.bound_ratio, strayed),
+        }
+
+    def own_run(self, task: Task, dialect: str, dtype: str) -> Trace:
+        """The oracle's own run of a task."""
+        name = (task.id, dialect, dtype)
+        if name not in self._own:
+            self._own[name] = closed_loop(
+                lambda step, x: task.objective.gradient(x, step),
+                task.initial,
+                task.hyperparameters,
+                dialect,
+                dtype,
+                task.steps,
+            )
+        return self._own[name]
+
+
+def worst_gradient(task: Task, visited: Array, gradients: Array, dtype: str) -> float:
+    """The largest error of a recorded gradient at the point where it was taken, in multiples of its bound."""
+    wide, worst = wider(dtype), 0.0
+    for step, (x, g) in enumerate(zip(visited.astype(wide), gradients.astype(wide), strict=True)):
+        error = np.abs(g - task.objective.gradient(x, step))
+        ratio = error / task.objective.gradient_bound(x, step, dtype)
+        worst = max(worst, float(np.max(np.where(error == 0, 0, ratio))))
+    return worst
+
+
+def curve(task: Task, parameters: Array) -> NDArray[np.float64]:
+    """The loss at the task's evaluation steps, in float64 whatever the run was in: so that curves can be compared."""
+    points: Iterator[Array] = iter(np.concatenate([task.initial[None].astype(np.float64), parameters]))
+    losses = [task.objective.loss(x.astype(np.float64)) for x in points]
+    return np.array([losses[step] for step in task.evaluate])
+
+
+def _path(task: Task, parameters: Array) -> list[list[float]] | None:
+    if task.initial.size != 2:
+        return None
+    return [task.initial.tolist(), *parameters.astype(np.float64).tolist()]
+
+
+def _reason(gradient_ratio: float, why: str | None, update_ratio: float, strayed: bool) -> str | None:
+    reasons = [
+        f"a gradient is off by {gradient_ratio:.3g} bounds" if gradient_ratio > 1 else None,
+        f"an update is off by {update_ratio:.3g} bounds" if update_ratio > 1 else why,
+        "gradients were not taken at the parameters that the step before left" if strayed else None,
+    ]
+    return "; ".join(reason for reason in reasons if reason) or None
