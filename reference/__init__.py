@@ -6,7 +6,7 @@ Runs wherever a framework does: CPython 3.9 and newer, NumPy 1.23 to 2.x.
 from reference.averages import effective_window, half_life, leaky_weights, weight_sum
 from reference.dialect import Dialect, dialects
 from reference.hyperparameters import Hyperparameters
-from reference.replay import Trace, replay
+from reference.replay import Trace, replay, replay_each
 
 __all__ = [
     "Dialect",
@@ -17,5 +17,6 @@ __all__ = [
     "half_life",
     "leaky_weights",
     "replay",
+    "replay_each",
     "weight_sum",
 ]

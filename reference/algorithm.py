@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import Bounded, average, complement_of_power
+from reference.bound import average, complement_of_power
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
-from reference.precision import Array, Format, format_of
+from reference.precision import Format, format_of
 
 Value = Any  # an array, or the same as numbers that carry their error (Bounded)
 
@@ -42,6 +42,7 @@ class Algorithm:
     rate_in_buffer: bool
     nesterov: bool
     bias_corrected: bool
+    coupled: bool
     decoupled: bool
     clip_after_decay: bool
     single_rate: bool
@@ -88,6 +89,7 @@ class Algorithm:
             rate_in_buffer=dialect.learning_rate == "inside" or not buffered,
             nesterov=h.nesterov and buffered,
             bias_corrected=h.bias_correction,
+            coupled=coupled,
             decoupled=h.weight_decay != 0 and not coupled,
             clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
             single_rate=dialect.hyperparameters != "exact" and working != single,
@@ -111,6 +113,10 @@ class Algorithm:
         """The hyper-parameters among the fields: what rounding can touch."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None and not isinstance(value, bool)}
+
+    def structure(self) -> Algorithm:
+        """What is left when every number is the same: two that are alike here can run side by side."""
+        return self.with_numbers(dict.fromkeys(self.numbers(), 0))
 
     def with_numbers(self, numbers: dict[str, Any]) -> Algorithm:
         """The same structure with other numbers."""
@@ -149,9 +155,9 @@ def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) ->
 def effective_gradient(g: Value, x: Value, a: Algorithm) -> Value:
     """The gradient after scaling, clipping and l2 weight decay, in the dialect's order."""
     g = a.gradient_scale * g
-    decay = a.weight_decay * x if not a.decoupled and np.any(_value(a.weight_decay) != 0) else None
-    if decay is None:
+    if not a.coupled:
         return clipped(g, a.clip_gradient)
+    decay = a.weight_decay * x
     return clipped(g + decay, a.clip_gradient) if a.clip_after_decay else clipped(g, a.clip_gradient) + decay
 
 
@@ -172,7 +178,3 @@ def shrunk(x: Value, rate: Any, a: Algorithm) -> Value:
 def clipped(z: Value, limit: Any) -> Value:
     """Each coordinate of z kept within ±limit; no limit where that is None."""
     return z if limit is None else np.minimum(np.maximum(z, -limit), limit)
-
-
-def _value(number: Any) -> Any:
-    return number.value if isinstance(number, Bounded) else number

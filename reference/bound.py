@@ -19,34 +19,54 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from reference.precision import Array, Format
 
 
+class Arithmetic:
+    """The standard model of a format, as an oracle that computes in a wider type may use it.
+
+    Attributes:
+        epsilon: ε, an ulp of 1 in the format and one of the oracle's own, so that the oracle's rounding is counted too.
+        underflow: τ.
+        flushed: below this a number may be replaced by zero.
+        largest: beyond this there is no number.
+        wide: the oracle's type.
+    """
+
+    __slots__ = ("epsilon", "flushed", "largest", "underflow", "wide")
+
+    def __init__(self, fmt: Format, wide: Any) -> None:
+        self.wide = wide
+        self.epsilon = wide(fmt.epsilon) + np.finfo(wide).eps
+        self.underflow = wide(fmt.underflow)
+        self.flushed = wide(fmt.smallest_normal if fmt.flushes else 0)
+        self.largest = wide(fmt.largest)
+
+
 class Bounded(NDArrayOperatorsMixin):
-    """A value, and how far from it an evaluation in `format` may be; both arrays of one wide type.
+    """A value, and how far from it an evaluation may be; both arrays of one wide type.
 
     NumPy's operators and functions work on it (`+ - * /`, `sqrt`, `minimum`, `maximum`, `negative`): that is all
     that an update is made of.
     """
 
-    __slots__ = ("error", "format", "value")
+    __slots__ = ("arithmetic", "error", "value")
 
-    def __init__(self, value: Any, error: Any, format: Format) -> None:  # noqa: A002  (the field's own word)
+    def __init__(self, value: Any, error: Any, arithmetic: Arithmetic) -> None:
         self.value = value
         self.error = error
-        self.format = format
+        self.arithmetic = arithmetic
 
     @classmethod
-    def given(cls, value: Array, format: Format) -> Bounded:  # noqa: A002
+    def given(cls, value: Array, arithmetic: Arithmetic) -> Bounded:
         """An input that the tested format holds exactly, unless it is subnormal and may be flushed."""
         size = np.abs(value)
-        lost = np.where((size < format.smallest_normal) & format.flushes, size, size.dtype.type(0))
-        return cls(value, lost, format)
+        return cls(value, np.where(size < arithmetic.flushed, size, 0), arithmetic)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         rule = _RULES.get(ufunc)
         if rule is None or method != "__call__" or kwargs:
             return NotImplemented
-        return rule(*(value if isinstance(value, Bounded) else Bounded(value, 0, self.format) for value in inputs))
+        return rule(*(x if isinstance(x, Bounded) else Bounded(x, 0, self.arithmetic) for x in inputs))
 
-    def largest(self) -> Any:
+    def size(self) -> Any:
         """A bound on the size of what an evaluation can hold."""
         return np.abs(self.value) + self.error
 
@@ -54,21 +74,21 @@ class Bounded(NDArrayOperatorsMixin):
         """The error, and infinity where it is lost in an undefined operation."""
         return np.where(np.isnan(self.error), np.inf, self.error)
 
-    def rounded(self, propagated: Any, local: Any) -> Bounded:
-        """The value with the error that came in and the error made here; no bound where the format may overflow."""
-        error = propagated + local
-        overflows = np.isfinite(self.value) & (np.abs(self.value) + error > self.format.largest)
-        return Bounded(self.value, np.where(overflows, np.inf, error), self.format)
+
+def _result(value: Any, propagated: Any, local: Any, arithmetic: Arithmetic) -> Bounded:
+    """A value with the error that came in and the error made here; no bound where the format may overflow."""
+    error = propagated + local
+    size = np.abs(value) + error
+    if np.any(size > arithmetic.largest):
+        error = np.where(np.isfinite(value) & (size > arithmetic.largest), np.inf, error)
+    return Bounded(value, error, arithmetic)
 
 
-def relative(fmt: Format, wide: Any) -> Any:
-    """ε: an ulp of the tested format and one of the oracle's own, so that the oracle's rounding is counted too."""
-    return fmt.epsilon + np.finfo(np.result_type(wide, np.float64)).eps
-
-
-def _local(size: Any, fmt: Format) -> Any:
-    """The error of one product, quotient or root that is at most `size`; an exact zero stays exact."""
-    return np.where(size > 0, relative(fmt, size) * size + fmt.underflow, 0)
+def _rounded(value: Any, propagated: Any, arithmetic: Arithmetic) -> Bounded:
+    """The result of one product, quotient or root; an exact zero stays exact."""
+    size = np.abs(value) + propagated
+    local = arithmetic.epsilon * size + arithmetic.underflow * (size > 0)
+    return _result(value, propagated, local, arithmetic)
 
 
 def _add(a: Bounded, b: Bounded) -> Bounded:
@@ -80,19 +100,20 @@ def _subtract(a: Bounded, b: Bounded) -> Bounded:
 
 
 def _sum(a: Bounded, b: Bounded, value: Any) -> Bounded:
-    """A sum is off by no more than an ulp, and by no more than its smaller term: the larger one is a candidate."""
+    """A sum is off by no more than an ulp, and by no more than its smaller term: the larger one is a candidate.
+
+    It does not underflow, but a subnormal sum may be flushed.
+    """
+    arithmetic = a.arithmetic
     propagated = a.error + b.error
     size = np.abs(value) + propagated
-    smaller = np.minimum(a.largest(), b.largest())
-    local = np.minimum(relative(a.format, size) * size, smaller)
-    flushed = np.where((size < a.format.smallest_normal) & a.format.flushes, size, 0)
-    return Bounded(value, 0, a.format).rounded(propagated, np.maximum(local, flushed))
+    local = np.minimum(arithmetic.epsilon * size, np.minimum(a.size(), b.size()))
+    return _result(value, propagated, np.maximum(local, size * (size < arithmetic.flushed)), arithmetic)
 
 
 def _multiply(a: Bounded, b: Bounded) -> Bounded:
-    value = a.value * b.value
-    propagated = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-    return Bounded(value, 0, a.format).rounded(propagated, _local(np.abs(value) + propagated, a.format))
+    propagated = np.abs(a.value) * b.error + b.size() * a.error
+    return _rounded(a.value * b.value, propagated, a.arithmetic)
 
 
 def _divide(a: Bounded, b: Bounded) -> Bounded:
@@ -100,29 +121,28 @@ def _divide(a: Bounded, b: Bounded) -> Bounded:
     value = a.value / b.value
     room = np.abs(b.value) - b.error
     slope = a.error + np.abs(value) * b.error
-    propagated = np.where(slope > 0, np.where(room > 0, slope / np.where(room > 0, room, 1), np.inf), 0)
-    return Bounded(value, 0, a.format).rounded(propagated, _local(np.abs(value) + propagated, a.format))
+    propagated = np.where(slope > 0, np.where(room > 0, slope / room, np.inf), 0)
+    return _rounded(value, propagated, a.arithmetic)
 
 
 def _sqrt(a: Bounded) -> Bounded:
-    """|√(a+δ) - √a| ≤ δ / (√a + √(a-δ)), and never more than √δ; no bound where the radicand may be negative."""
+    """|√(a+δ) - √a| ≤ δ / (√a + √(a-δ)), and never more than √δ."""
     value = np.sqrt(a.value)
     slope = value + np.sqrt(np.maximum(a.value - a.error, 0))
-    propagated = np.minimum(np.sqrt(a.error), a.error / np.where(slope > 0, slope, 1))
-    propagated = np.where(slope > 0, propagated, np.sqrt(a.error))
-    return Bounded(value, 0, a.format).rounded(propagated, _local(value + propagated, a.format))
+    propagated = np.minimum(np.sqrt(a.error), np.where(slope > 0, a.error / slope, np.inf))
+    return _rounded(value, propagated, a.arithmetic)
 
 
 def _minimum(a: Bounded, b: Bounded) -> Bounded:
-    return Bounded(np.minimum(a.value, b.value), np.maximum(a.error, b.error), a.format)
+    return Bounded(np.minimum(a.value, b.value), np.maximum(a.error, b.error), a.arithmetic)
 
 
 def _maximum(a: Bounded, b: Bounded) -> Bounded:
-    return Bounded(np.maximum(a.value, b.value), np.maximum(a.error, b.error), a.format)
+    return Bounded(np.maximum(a.value, b.value), np.maximum(a.error, b.error), a.arithmetic)
 
 
 def _negative(a: Bounded) -> Bounded:
-    return Bounded(-a.value, a.error, a.format)
+    return Bounded(-a.value, a.error, a.arithmetic)
 
 
 _RULES: dict[Any, Any] = {
@@ -146,21 +166,21 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     """
     if not isinstance(old, Bounded):
         return decay * old + complement * new
-    fmt = old.format
+    arithmetic = old.arithmetic
     value = decay.value * old.value + complement.value * new.value
     propagated = (
         np.abs(decay.value) * old.error
         + np.abs(complement.value) * new.error
-        + np.maximum(decay.error, complement.error) * old.largest()
-        + complement.error * new.largest()
+        + np.maximum(decay.error, complement.error) * old.size()
+        + complement.error * new.size()
     )
-    size = np.abs(value) + propagated
-    weight = complement.largest()
-    sum_of_products = decay.largest() * old.largest() + weight * new.largest()
+    weight = complement.size()
+    sum_of_products = decay.size() * old.size() + weight * new.size()
     scaled_difference = 2 * weight * (np.abs(new.value - old.value) + old.error + new.error)
     terms = np.maximum(sum_of_products, scaled_difference)
-    local = np.where(terms > 0, relative(fmt, terms) * (terms + size) + 3 * fmt.underflow, 0)
-    return Bounded(value, 0, fmt).rounded(propagated, local)
+    size = np.abs(value) + propagated
+    local = arithmetic.epsilon * (terms + size) + 3 * arithmetic.underflow * (terms > 0)
+    return _result(value, propagated, local, arithmetic)
 
 
 def complement_of_power(decay: Any, t: int) -> Any:
@@ -168,5 +188,5 @@ def complement_of_power(decay: Any, t: int) -> Any:
     if not isinstance(decay, Bounded):
         return 1 - decay**t
     power = decay.value**t
-    error = decay.largest() ** t * (1 + relative(decay.format, power)) ** t - np.abs(power)
-    return 1 - Bounded(power, np.abs(error), decay.format)
+    largest = (decay.size() * (1 + decay.arithmetic.epsilon)) ** t
+    return 1 - Bounded(power, largest - np.abs(power), decay.arithmetic)

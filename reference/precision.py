@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Union
 
 import numpy as np
@@ -31,28 +32,28 @@ class Format:
     greatest_exponent: int
     flushes: bool = True
 
-    @property
+    @cached_property
     def epsilon(self) -> float:
         """Distance from 1 to the next number, 2**(1-p): an ulp of 1, twice the unit roundoff."""
         return float(2.0 ** (1 - self.digits))
 
-    @property
+    @cached_property
     def smallest_normal(self) -> float:
         """Below this a number is subnormal."""
         return float(2.0**self.least_exponent)
 
-    @property
+    @cached_property
     def smallest_subnormal(self) -> Any:
         """The distance between neighbours around zero."""
         return np.ldexp(np.longdouble(1), self.least_exponent - self.digits + 1)
 
-    @property
+    @cached_property
     def largest(self) -> Any:
         """The largest finite number; a longdouble, since that of float64 is needed exactly."""
         significand = np.longdouble(2) - np.ldexp(np.longdouble(1), 1 - self.digits)
         return np.ldexp(significand, self.greatest_exponent)
 
-    @property
+    @cached_property
     def underflow(self) -> float:
         """The largest absolute error that one operation can make near zero."""
         return self.smallest_normal if self.flushes else float(self.smallest_subnormal)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Optional, Union
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from reference.algorithm import Algorithm, State, update
-from reference.bound import Bounded
+from reference.bound import Arithmetic, Bounded
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Array, Format, format_of
@@ -35,7 +36,7 @@ class Trace:
     mean_gradient: Optional[Array]  # noqa: UP045  (evaluated on 3.9)
     momentum_buffer: Optional[Array]  # noqa: UP045
     gradients: Array = field(repr=False)
-    _run: Any = field(repr=False, compare=False)
+    _bounds: Callable[[Format], Trace] = field(repr=False, compare=False)
 
     def bounds(self, dtype: Format | DTypeLike | str) -> Trace:
         """For each value of the trace, the largest error of any evaluation in `dtype`; infinite where there is none.
@@ -46,73 +47,97 @@ class Trace:
         Raises:
             ValueError: if `dtype` is no floating-point format that is known here.
         """
-        with np.errstate(all="ignore"):
-            return self._run.bounds(format_of(dtype), self.gradients)  # type: ignore[no-any-return]
+        return self._bounds(format_of(dtype))
 
     def bound(self, dtype: Format | DTypeLike | str) -> Array:
         """The bound on the parameters: shape (steps, *shape)."""
         return self.bounds(dtype).parameters
 
 
-@dataclass(frozen=True)
 class _Run:
-    """The question that a trace answers; kept, so that its bound can be asked for later."""
+    """Dialects of one structure, side by side: arrays have the dialect as their first axis.
 
-    initial: Array
-    hyperparameters: Hyperparameters
-    dialect: Dialect
-    precision: Format
+    It keeps the question beside the answer, so that the bound can be asked for later.
+    """
 
-    def algorithm(self, precision: Format) -> Algorithm:
-        return Algorithm.of(self.dialect, self.hyperparameters, precision)
+    def __init__(self, dialects: Sequence[Dialect], h: Hyperparameters, initial: Array, precision: Format) -> None:
+        self.dialects, self.h, self.precision = dialects, h, precision
+        self.initial = np.repeat(initial[None], len(dialects), axis=0)
+        self.wide = initial.dtype.type
+        self.known: dict[Format, list[Trace]] = {}
 
-    def trace(self, gradients: Array | Callable[[int, Array], ArrayLike], steps: int) -> Trace:
-        wide = self.initial.dtype.type
-        a = self.algorithm(self.precision)
-        a = a.with_numbers({name: wide(value) for name, value in a.numbers().items()})
-        rates = [wide(a.rate(self.hyperparameters.rate(step))) for step in range(steps)]
-        x: Any = self.initial
-        state = _initial_state(x, a)
-        used = np.empty((steps, *x.shape), wide)
-        out = _Recorder(a, used.shape, wide)
+    def traces(self, gradients: Array | Callable[[int, Array], ArrayLike], steps: int) -> list[Trace]:
+        """The trace of each dialect."""
+        here = [Algorithm.of(dialect, self.h, self.precision) for dialect in self.dialects]
+        a = here[0].with_numbers({name: self.column(here, name) for name in here[0].numbers()})
+        x, state = self.initial, initial_state(self.initial, a)
+        self.gradients = np.empty((steps, *x.shape[1:]), self.wide)
+        series = [np.empty((steps, *x.shape), self.wide) for _ in range(4)]
+        rates = self.rates(here, steps)
         for step in range(steps):
-            used[step] = gradients(step, x) if callable(gradients) else gradients[step]
-            x, state = update(x, state, used[step], step + 1, rates[step], a)
-            out.record(step, x, state)
-        return out.trace(used, self)
+            self.gradients[step] = gradients(step, x[0]) if callable(gradients) else gradients[step]
+            x, state = update(x, state, self.gradients[step], step + 1, rates[step], a)
+            for values, value in zip(series, (x, *state)):
+                values[step] = value
+        return self.split(series, a)
 
-    def bounds(self, fmt: Format, gradients: Array) -> Trace:
-        wide = gradients.dtype.type
-        here, there = self.algorithm(self.precision), self.algorithm(fmt)
-        numbers = {name: _perturbed(value, there.numbers()[name], fmt, wide) for name, value in here.numbers().items()}
-        a = here.with_numbers(numbers)
-        wanted = [self.hyperparameters.rate(step) for step in range(len(gradients))]
-        rates = [_perturbed(here.rate(rate), there.rate(rate), fmt, wide) for rate in wanted]
-        x: Any = Bounded.given(self.initial, fmt)
-        state = _initial_state(x, a)
-        out = _Recorder(a, gradients.shape, wide)
-        for step, g in enumerate(gradients):
-            x, state = update(x, state, Bounded.given(g, fmt), step + 1, rates[step], a)
-            out.record(step, x.bound(), State(*(part.bound() for part in state)))
-        return out.trace(gradients, self)
+    def bounds(self, fmt: Format) -> list[Trace]:
+        """The same again, in numbers that carry their error in a format."""
+        arithmetic = Arithmetic(fmt, self.wide)
+        here = [Algorithm.of(dialect, self.h, self.precision) for dialect in self.dialects]
+        there = [Algorithm.of(dialect, self.h, fmt) for dialect in self.dialects]
+
+        def number(used: Array, wanted: Array) -> Bounded:
+            """A hyper-parameter: off by what the format makes of it, and by its rounding to nearest there."""
+            return Bounded(used, abs(wanted - used) + abs(fmt.round(wanted) - wanted), arithmetic)
+
+        names = here[0].numbers()
+        a = here[0].with_numbers({name: number(self.column(here, name), self.column(there, name)) for name in names})
+        x: Any = Bounded.given(self.initial, arithmetic)
+        state = initial_state(x, a)
+        series = [np.empty((len(self.gradients), *self.initial.shape), self.wide) for _ in range(4)]
+        rates = number(self.rates(here, len(self.gradients)), self.rates(there, len(self.gradients)))
+        for step, g in enumerate(self.gradients):
+            rate = Bounded(rates.value[step], rates.error[step], arithmetic)
+            x, state = update(x, state, Bounded.given(g, arithmetic), step + 1, rate, a)
+            for values, value in zip(series, (x, *state)):
+                values[step] = value.bound()
+        return self.split(series, a)
+
+    def rates(self, algorithms: Sequence[Algorithm], steps: int) -> Array:
+        """η of every step and dialect, in a shape that meets that of the arrays."""
+        each = [[algorithm.rate(self.h.rate(step)) for algorithm in algorithms] for step in range(steps)]
+        return np.array(each, self.wide).reshape(steps, -1, *(1,) * (self.initial.ndim - 1))
+
+    def column(self, algorithms: Sequence[Algorithm], name: str) -> Array:
+        """One number of every algorithm."""
+        return self.stacked([getattr(algorithm, name) for algorithm in algorithms])
+
+    def stacked(self, values: Sequence[Any]) -> Array:
+        """One number for every dialect, in a shape that meets that of the arrays."""
+        return np.array(values, self.wide).reshape((-1,) + (1,) * (self.initial.ndim - 1))
+
+    def split(self, series: Sequence[Array], a: Algorithm) -> list[Trace]:
+        """The trace of each dialect, from the series of all."""
+        kept = (True, True, a.centered, a.buffered)
+        found = []
+        for i in range(len(self.dialects)):
+            x, v, m, b = (values[:, i] if keep else None for values, keep in zip(series, kept))
+            assert x is not None and v is not None  # noqa: S101, PT018  (always kept)
+            found.append(Trace(x, v, m, b, gradients=self.gradients, _bounds=partial(self.one, i)))
+        return found
+
+    def one(self, i: int, fmt: Format) -> Trace:
+        """The bounds of one dialect; those of all are computed together, once."""
+        if fmt not in self.known:
+            with np.errstate(all="ignore"):
+                self.known[fmt] = self.bounds(fmt)
+        return self.known[fmt][i]
 
 
-class _Recorder:
-    """Collects a trace step by step."""
-
-    def __init__(self, a: Algorithm, shape: tuple[int, ...], dtype: Any) -> None:
-        self.parameters = np.empty(shape, dtype)
-        kept = State(square_average=True, mean_gradient=a.centered, momentum_buffer=a.buffered)
-        self.state = State(*(np.empty(shape, dtype) if keep else None for keep in kept))
-
-    def record(self, step: int, x: Any, state: State) -> None:
-        self.parameters[step] = x
-        for series, value in zip(self.state, state):
-            if series is not None:
-                series[step] = value
-
-    def trace(self, gradients: Array, run: _Run) -> Trace:
-        return Trace(self.parameters, *self.state, gradients=gradients, _run=run)
+def initial_state(x: Any, a: Algorithm) -> State:
+    """v filled with its initial value, m and b with zeros, in the shape and kind of x."""
+    return State(0 * x + a.initial_accumulator, 0 * x, 0 * x)
 
 
 def replay(
@@ -145,33 +170,56 @@ def replay(
         ValueError: if shapes or the number of steps don't fit.
         IndexError: if the learning rate is given step by step, for fewer steps.
     """
+    name = ""
+    return replay_each(
+        gradients, initial, hyperparameters, {name: dialect}, dtype=dtype, steps=steps, precision=precision
+    )[name]
+
+
+def replay_each(
+    gradients: Gradients,
+    initial: ArrayLike,
+    hyperparameters: Hyperparameters,
+    dialects: Mapping[str, Dialect],
+    *,
+    dtype: DTypeLike = np.float64,
+    steps: int | None = None,
+    precision: Format | DTypeLike | str | None = None,
+) -> dict[str, Trace]:
+    """The same for many dialects at once, name -> trace. Open loop only, unless there is but one dialect.
+
+    Dialects that come down to the same algorithm share a trace; those of the same structure run side by side.
+
+    Raises:
+        ValueError: as `replay`, and if a closed loop has more than one dialect.
+    """
     wide = np.dtype(dtype).type
     x = np.array(initial, wide)
-    series: Any = gradients if callable(gradients) else np.asarray(gradients, wide)
-    if not callable(series):
-        if series.shape[1:] != x.shape or series.ndim == 0:
-            raise ValueError(f"gradients of shape {series.shape} need (steps, *{x.shape}), as the initial value has")
-        if steps is not None and steps > len(series):
-            raise ValueError(f"{steps} steps need as many gradients; there are {len(series)}")
-        steps = len(series) if steps is None else steps
-    if steps is None:
-        raise ValueError("a gradient function needs the number of steps")
+    modelled = format_of(dtype if precision is None else precision)
+    series, count = _checked(gradients, x, steps)
+    if callable(series) and len(dialects) > 1:
+        raise ValueError("a closed loop takes one dialect, since each would visit other points")
+    algorithms = {name: Algorithm.of(dialect, hyperparameters, modelled) for name, dialect in dialects.items()}
+    structures: dict[Algorithm, dict[Algorithm, str]] = {}
+    for name, algorithm in algorithms.items():
+        structures.setdefault(algorithm.structure(), {}).setdefault(algorithm, name)
+    traces: dict[Algorithm, Trace] = {}
     with np.errstate(all="ignore"):
-        return _Run(x, hyperparameters, dialect, format_of(dtype if precision is None else precision)).trace(
-            series, steps
-        )
+        for alike in structures.values():
+            run = _Run([dialects[name] for name in alike.values()], hyperparameters, x, modelled)
+            traces.update(zip(alike, run.traces(series, count)))
+    return {name: traces[algorithm] for name, algorithm in algorithms.items()}
 
 
-def _initial_state(x: Any, a: Algorithm) -> State:
-    """v filled with its initial value, m and b with zeros, in the type of x."""
-    if not isinstance(x, Bounded):
-        return State(np.full_like(x, a.initial_accumulator), np.zeros_like(x), np.zeros_like(x))
-    zero = np.zeros_like(x.value)
-    v = Bounded(zero + a.initial_accumulator.value, zero + a.initial_accumulator.error, x.format)
-    return State(v, *(Bounded(zero, zero, x.format) for _ in range(2)))
-
-
-def _perturbed(here: Any, there: Any, fmt: Format, wide: Any) -> Bounded:
-    """A hyper-parameter as the trace used it, off by what the format makes of it and by its rounding to nearest."""
-    rounded = fmt.round(np.longdouble(there))
-    return Bounded(wide(here), wide(abs(there - here) + abs(rounded - there)), fmt)
+def _checked(gradients: Gradients, x: Array, steps: int | None) -> tuple[Any, int]:
+    """The gradients as a function or an array in the type of x, and the number of steps."""
+    if callable(gradients):
+        if steps is None:
+            raise ValueError("a gradient function needs the number of steps")
+        return gradients, steps
+    series = np.asarray(gradients, x.dtype)
+    if series.ndim == 0 or series.shape[1:] != x.shape:
+        raise ValueError(f"gradients of shape {series.shape} need (steps, *{x.shape}), as the initial value has")
+    if steps is not None and steps > len(series):
+        raise ValueError(f"{steps} steps need as many gradients; there are {len(series)}")
+    return series, len(series) if steps is None else steps

@@ -47,13 +47,12 @@ class TorchScratch(Scratch):
     def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
         """After scaling, clipping and l2 weight decay, in the dialect's order."""
         a, n = self.algorithm, self.numbers
-        coupled = n["weight_decay"] != 0 and not a.decoupled
         g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
-        if coupled and a.clip_after_decay:
+        if a.coupled and a.clip_after_decay:
             g = g + x * n["weight_decay"]
         if a.clip_gradient is not None:
             g = g.clamp(-n["clip_gradient"], n["clip_gradient"])
-        return g + x * n["weight_decay"] if coupled and not a.clip_after_decay else g
+        return g + x * n["weight_decay"] if a.coupled and not a.clip_after_decay else g
 
 
 class TorchBuiltin(Implementation):

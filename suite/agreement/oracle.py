@@ -1,16 +1,15 @@
-"""The oracle's answers, each computed once: for every algorithm that some dialect comes down to."""
+"""The oracle's answers, each computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import Hyperparameters, Trace, dialects, replay
-from reference.algorithm import Algorithm
+from reference import Hyperparameters, Trace, dialects, replay, replay_each
 from reference.precision import wider
 
 Array = NDArray[Any]
@@ -25,32 +24,22 @@ class Prediction:
 
 
 class Oracle:
-    """Predictions for one open-loop input in one precision."""
+    """Predictions for one open-loop input in one precision: of every named dialect, made together."""
 
     def __init__(self, initial: Array, gradients: Array, h: Hyperparameters, dtype: str) -> None:
-        self.initial, self.gradients, self.h, self.dtype = initial, gradients, h, dtype
-        self._known: dict[Algorithm, Prediction] = {}
+        self.initial, self.dtype = initial, dtype
+        self._traces = replay_each(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype)
 
     def predict(self, dialect: str) -> Prediction:
-        """What a dialect gives; dialects that come down to the same algorithm share it."""
-        algorithm = Algorithm.of(dialects[dialect], self.h, self.dtype)
-        if algorithm not in self._known:
-            trace = replay(
-                self.gradients,
-                self.initial,
-                self.h,
-                dialects[dialect],
-                dtype=wider(self.dtype),
-                precision=self.dtype,
-            )
-            self._known[algorithm] = Prediction(trace, trace.bounds(self.dtype))
-        return self._known[algorithm]
+        """What a dialect gives."""
+        trace = self._traces[dialect]
+        return Prediction(trace, trace.bounds(self.dtype))
 
-    def groups(self, names: Iterable[str] = tuple(dialects)) -> list[list[str]]:
+    def groups(self) -> list[list[str]]:
         """Names of dialects, together where they come down to the same algorithm on these hyper-parameters."""
-        groups: dict[Algorithm, list[str]] = {}
-        for name in names:
-            groups.setdefault(Algorithm.of(dialects[name], self.h, self.dtype), []).append(name)
+        groups: dict[int, list[str]] = {}
+        for name, trace in self._traces.items():
+            groups.setdefault(id(trace), []).append(name)
         return list(groups.values())
 
 
