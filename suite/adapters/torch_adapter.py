@@ -113,8 +113,12 @@ class TorchCompiled(TorchBuiltin):
     native = "torch.compile of torch.optim.RMSprop"
 
     def prepare(self, dialect: Dialect) -> None:
-        """Compile the step. The learning rate is a tensor, or each new value would be compiled anew."""
+        """Compile the step. The learning rate is a tensor, or each new value would be compiled anew.
+
+        What earlier optimizers left is forgotten: after eight of them torch would stop compiling and run eagerly.
+        """
         super().prepare(dialect)
+        torch.compiler.reset()
         self.rate = torch.tensor(self.h.rate(0), dtype=torch.float64)
         self.optimizer.param_groups[0]["lr"] = self.rate
         self.compiled = torch.compile(self.optimizer.step)
