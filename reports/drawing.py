@@ -1,0 +1,83 @@
+"""What all figures share: their colours and shapes, and how a chart becomes a part of the page.
+
+Colours are CSS variables of the page, so that a figure follows it into the dark and onto paper. Every figure is
+also drawn here once as SVG, for readers without scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+HOW = "A name chosen in the legend stands alone; with shift, several do."
+"""What a caption says of a legend."""
+
+WIDTH = 640
+"""The width of the static drawing, in pixels; on the page, a figure is as wide as its place."""
+
+_FLUID = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+_COLOURS = 8
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+
+
+Rows = Sequence[Mapping[str, Any]]
+Data = Mapping[str, Rows]
+Chart = alt.LayerChart | alt.FacetChart
+"""What Altair says that layering makes."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: its words, its specification (of container width), and a static drawing of it."""
+
+    id: str
+    title: str
+    caption: str
+    alternative: str
+    spec: dict[str, Any]
+    svg: str
+
+
+def figure(identifier: str, title: str, caption: str, alternative: str, chart: Chart, data: Data) -> Figure:
+    """Style a chart, and draw it with its data (rows by the name under which the chart knows them)."""
+    chart = chart.configure(background="transparent", font="system-ui, sans-serif", aria=False)
+    chart = chart.configure_axis(
+        labelColor="var(--soft)",
+        titleColor="var(--ink)",
+        gridColor="var(--line)",
+        domainColor="var(--soft)",
+        tickColor="var(--soft)",
+        labelFontSize=12,
+        titleFontSize=13,
+        titleFontWeight="normal",
+    )
+    chart = chart.configure_legend(
+        labelColor="var(--ink)", titleColor="var(--soft)", labelFontSize=12, titleFontWeight="normal", orient="bottom",
+        columns=4, labelLimit=220, symbolStrokeWidth=2,
+    )  # fmt: skip
+    chart = chart.configure_axisY(labelLimit=320)
+    spec: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
+    spec.pop("$schema", None)
+    spec["datasets"] = {name: list(rows) for name, rows in data.items()}  # not through Altair, which checks each row
+    svg = str(vl_convert.vegalite_to_svg(spec))
+    return Figure(identifier, title, caption, alternative, {**spec, **_FLUID}, svg)
+
+
+def on(name: str) -> alt.Chart:
+    """A chart of the rows of that name."""
+    return alt.Chart(alt.NamedData(name=name))
+
+
+def scales(names: Sequence[str]) -> tuple[alt.Scale, alt.Scale, alt.Scale]:
+    """Colour, shape and dash scales: two names may share one of them, but not two in the same row of eight."""
+    size = range(len(names))
+    return (
+        alt.Scale(domain=list(names), range=[f"var(--hue-{i % _COLOURS + 1})" for i in size]),
+        alt.Scale(domain=list(names), range=[_SHAPES[(i + i // _COLOURS) % len(_SHAPES)] for i in size]),
+        alt.Scale(domain=list(names), range=[list(_DASHES[i // _COLOURS % len(_DASHES)]) for i in size]),
+    )

@@ -1,0 +1,172 @@
+"""The report as Markdown (GitHub's dialect): text from elsewhere shows as it is, and does nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from reports import published
+from reports.agreement import Agreement, Finding
+from reports.numbers import coordinate, count, distance, fixed, loss, multiple, percent
+from reports.outcomes import ORDER, Outcome
+from reports.results import Results
+from reports.tables import Tables
+from reports.timing import Benchmark, Timing
+from reports.training import Run, Task
+
+FINDINGS = 100
+"""How many findings the document lists; `verdicts.csv` has every verdict."""
+
+_SPECIAL = re.compile(r"[\\`*_\[\]|~#]|(?<=:)/|(?<=www)\.|^[-+=](?=\s|$|[-+=])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
+
+
+def escape(text: str) -> str:
+    """Text for a paragraph, a list item or a table cell: one line, without any markup."""
+    line = _SPECIAL.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
+    return re.sub("[&<>@]", lambda match: _ENTITIES[match[0]], line)
+
+
+def code(text: str) -> str:
+    """Text as a code span, on one line (not for a table cell, where a pipe would end it)."""
+    line = " ".join(text.split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def render(results: Results, tables: Tables) -> str:
+    """The whole document."""
+    blocks = [
+        "# RMSProp conformance report",
+        f"**{escape(tables.agreement.sentence)}**",
+        *(f"> {escape(note)}" for note in results.notes),
+        *_agreement(tables.agreement),
+        *_training(tables.training.tasks),
+        *_timing(tables.timing),
+        *_environment(results),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; a column whose name starts with `>` is aligned to the right."""
+    rules = ["--:" if name.startswith(">") else ":--" for name in header]
+    lines = [[name.lstrip(">") for name in header], rules, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _outcome(outcome: Outcome) -> str:
+    return f"{outcome.symbol} {outcome.name}"
+
+
+def _agreement(agreement: Agreement) -> Iterable[str]:
+    yield "## Agreement"
+    if not agreement.implementations:
+        yield "Not run."
+        return
+    header = ["Implementation", "Version", "Device", "Dialect", "Verdict"]
+    header += [f">{outcome.symbol} {outcome.name}" for outcome in ORDER]
+    groups = [group for implementation in agreement.implementations for group in implementation.groups]
+    rows = [
+        [
+            *map(escape, (group.name, group.version, group.device, group.dialect)),
+            _outcome(group.counts.worst),
+            *(count(group.counts[outcome.name]) for outcome in ORDER),
+            multiple(group.ulps),
+            multiple(group.bound_ratio),
+        ]
+        for group in groups
+    ]
+    yield _table([*header, ">Largest error (ulps)", ">× bound"], rows)
+    if agreement.findings:
+        yield "### What does not agree, and why"
+        yield "\n".join(map(_finding, agreement.findings[:FINDINGS]))
+    if len(agreement.findings) > FINDINGS:
+        yield f"{len(agreement.findings) - FINDINGS} more are in `verdicts.csv`."
+
+
+def _finding(finding: Finding) -> str:
+    parts = [f"- {_outcome(finding.outcome)}: **{escape(finding.title)}**"]
+    parts += [escape(words) for words in (finding.where, finding.cause, finding.row["reason"]) if words]
+    if finding.row["repeat"]:
+        parts.append(f"Repeat: {code(finding.row['repeat'])}")
+    return "\n  - ".join(parts)
+
+
+def _training(tasks: Sequence[Task]) -> Iterable[str]:
+    yield "## Training"
+    if not tasks:
+        yield "Not run."
+        return
+    yield (
+        "Distance: largest relative distance between the loss curve and the oracle's. "
+        "Gradients and updates: largest error over its bound; at most 1 is inside."
+    )
+    for task in tasks:
+        yield f"### {escape(task.title)}"
+        yield escape(task.sentence)
+        last = ">x1, x2" if task.planar else ">D2L 11.8"
+        header = ["Dialect", "Implementation", "dtype", "Outcome", ">Loss", ">Oracle’s loss", ">Distance"]
+        rows = [_run(s.dialect, run, task.planar) for s in task.sections for run in s.runs]
+        yield _table([*header, ">Gradients", ">Updates", last], rows)
+        if task.name == "quadratic":
+            x1, x2 = map(coordinate, published.QUADRATIC)
+            yield f"{published.SOURCE}, prints x1 {x1}, x2 {x2} after 20 steps of d2l."
+    yield f"What the losses in {published.SOURCE}, hide:"
+    yield "\n".join(f"- {escape(caveat)}" for caveat in published.CAVEATS)
+
+
+def _run(dialect: str, run: Run, planar: bool) -> list[str]:
+    row = run.row
+    if planar:
+        last = ", ".join(map(coordinate, run.final)) if run.final else ""
+    else:
+        last = fixed(run.published.loss, 3) if run.published else ""
+    losses = [loss(row["loss"]), loss(row["oracle_loss"]), distance(row["loss_distance"])]
+    ratios = [multiple(row["gradient_ratio"]), multiple(row["update_ratio"])]
+    return [
+        escape(dialect),
+        escape(run.name),
+        escape(row["dtype"] or ""),
+        _outcome(run.outcome),
+        *losses,
+        *ratios,
+        last,
+    ]
+
+
+def _timing(benchmarks: Sequence[Benchmark]) -> Iterable[str]:
+    yield "## Timing"
+    if not benchmarks:
+        yield "Not run."
+    for benchmark in benchmarks:
+        yield f"### {escape(benchmark.title)}"
+        unit = escape(benchmark.unit)
+        header = ["Implementation", "Version", "Dialect", f">Median ({unit})", ">Interval", ">Spread"]
+        rows = [_timed(benchmark, timing) for timing in benchmark.timings]
+        yield _table([*header, ">First call", ">Ratio to fastest", ">D2L 11.8", "Remark"], rows)
+        yield (
+            "≈: its interval overlaps that of the fastest, so no difference is claimed. Spread: interquartile "
+            "range over the median. D2L 11.8: published seconds per epoch, on another machine."
+        )
+
+
+def _timed(benchmark: Benchmark, timing: Timing) -> list[str]:
+    row = timing.row
+    return [
+        *(escape(text or "") for text in (timing.name, row["version"], row["dialect"])),
+        benchmark.show(row["median"]),
+        benchmark.between(timing),
+        percent(timing.spread),
+        benchmark.show(row["first_call"]),
+        timing.against_fastest,
+        fixed(timing.published.seconds, 3) if timing.published else "",
+        escape(row["reason"] or ""),
+    ]
+
+
+def _environment(results: Results) -> Iterable[str]:
+    yield "## On what"
+    yield "\n".join(f"- {label}: {escape(value)}" for label, value in results.manifest.facts())
+    yield "\n".join(f"- {escape(f.name)}: {escape(f.words)}" for f in results.manifest.frameworks)

@@ -1,0 +1,76 @@
+"""The five outcomes of a verdict: their symbols, their words and their order. A colour never stands alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One outcome: its name, its symbol (also one for ASCII terminals), and its verb in a sentence."""
+
+    name: str
+    symbol: str
+    ascii: str
+    verb: str
+    meaning: str
+
+    def counted(self, size: int) -> str:
+        """As in `1 differs`, `3 differ`."""
+        return f"{size:,} {self.name if self is DIFFERS and size == 1 else self.verb}"
+
+
+AGREES = Outcome("agrees", "✓", "+", "agree", "Every value lies inside the rounding bound of the oracle.")
+DIFFERS = Outcome("differs", "✗", "x", "differ", "At least one value lies outside the bound: another algorithm.")
+UNDECIDED = Outcome(
+    "undecided", "?", "?", "undecided", "The bound is not finite, or wider than the effect: never a pass."
+)
+UNSUPPORTED = Outcome(
+    "unsupported", "–", "-", "unsupported", "The implementation does not offer what the case asks for."
+)
+FAILED = Outcome("failed", "!", "!", "failed", "An error, a crash or a timeout; there is no answer to judge.")
+
+ORDER = (AGREES, DIFFERS, UNDECIDED, UNSUPPORTED, FAILED)
+"""As they are counted and explained."""
+
+NAMED: Mapping[str, Outcome] = {outcome.name: outcome for outcome in ORDER}
+
+_URGENCY = (DIFFERS, FAILED, UNDECIDED, AGREES, UNSUPPORTED)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many verdicts of a group have each outcome, in the order of `ORDER`."""
+
+    by_outcome: Mapping[str, int]
+
+    @classmethod
+    def of(cls, outcomes: Iterable[str]) -> Counts:
+        """Count outcomes by name."""
+        found = Counter(outcomes)
+        return cls({outcome.name: found[outcome.name] for outcome in ORDER})
+
+    def __getitem__(self, outcome: str) -> int:
+        return self.by_outcome[outcome]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_outcome.values())
+
+    @property
+    def worst(self) -> Outcome:
+        """What the group as a whole is: what is unsupported does not hide an agreement, all else does."""
+        return next((outcome for outcome in _URGENCY if self[outcome.name]), UNSUPPORTED)
+
+    @property
+    def others(self) -> str:
+        """All but the agreements, in words: `3 differ, 2 failed`."""
+        return ", ".join(o.counted(self[o.name]) for o in ORDER if o is not AGREES and self[o.name])
+
+
+def urgency(outcome: str) -> int:
+    """Sorting key: what needs attention comes first."""
+    return _URGENCY.index(NAMED[outcome])

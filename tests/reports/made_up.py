@@ -1,0 +1,278 @@
+"""A made-up results folder: every outcome, many implementations, and texts that want to break out."""
+
+import hashlib
+import json
+import math
+import random
+from pathlib import Path
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> | [bold red]`x`\n# no \x1b[31m heading"
+
+FRAMEWORKS = {
+    "torch": ("2.13.0", ("builtin", "builtin-foreach", "scratch")),
+    "tensorflow": ("2.21.0", ("keras", "kernel", "scratch")),
+    "tensorflow-2.15": ("2.15.1", ("keras", "keras-legacy", "v1")),
+    "mxnet": ("1.9.1", ("builtin", "scratch")),
+    "jax": ("0.10.2", ("optax", "scratch")),
+    "paddle": ("3.3.1", ("builtin",)),
+    "mlx": ("0.32.4", ("builtin",)),
+}
+OWN = {
+    "torch/builtin": "torch",
+    "torch/builtin-foreach": "torch",
+    "tensorflow/keras": "keras3",
+    "tensorflow/kernel": "tf1",
+    "tensorflow-2.15/keras": "keras2",
+    "tensorflow-2.15/keras-legacy": "keras-legacy",
+    "tensorflow-2.15/v1": "tf1",
+    "mxnet/builtin": "mxnet1",
+    "jax/optax": "optax",
+    "paddle/builtin": "paddle",
+    "mlx/builtin": "torch",
+}
+DIALECTS = ("d2l", "torch", "keras3", "keras2", "keras-legacy", "tf1", "mxnet1", "mxnet2", "optax", "paddle", "timm-tf",
+            "graves")  # fmt: skip
+CASES = ("constant", "sign-flips", "zeros", "tiny", "huge", "subnormal", "schedule", "momentum", "centered", "long")
+START_AT_ONE = ("tf1", "keras-legacy", "timm-tf")
+OUTSIDE = ("torch", "optax", "keras-legacy", "mxnet2")
+
+
+def implementations():
+    """Triples of framework, implementation and version."""
+    return [(name, kind, version) for name, (version, kinds) in FRAMEWORKS.items() for kind in kinds]
+
+
+def manifest(**changes):
+    """A manifest as a run writes it."""
+    frameworks = {
+        name: {"python": "3.11.7", "versions": {name.split("-")[0]: version, "numpy": "2.4.6"}}
+        for name, (version, _) in FRAMEWORKS.items()
+    }
+    frameworks["megengine"] = {"missing": "no wheel for CPython 3.11 <b>here</b>"}
+    return {
+        "schema": 1,
+        "created": "2026-03-02T09:30:00+00:00",
+        "command": ["rmsuite", "run", "--dialect", "all"],
+        "commit": "4f0c6b1d2e8a9c7b5a3f1e0d9c8b7a6f5e4d3c2b",
+        "machine": {
+            "cpu": "AMD EPYC 7763 64-Core Processor",
+            "cores": 8,
+            "memory_bytes": 33_554_432_000,
+            "os": "Linux 6.1 x86-64",
+            "python": "3.11.7",
+        },
+        "threads": 1,
+        "device": "cpu",
+        "seed": 20260302,
+        "catalogue": "1",
+        "data": {
+            "name": "airfoil",
+            "source": "cache",
+            "detail": "1500 rows, 5 features",
+            "sha256": hashlib.sha256(b"airfoil").hexdigest(),
+        },
+        "frameworks": frameworks,
+        **changes,
+    }
+
+
+def verdict(framework, implementation, version, dialect, case, generator):
+    """One verdict, of which about one in twelve does not agree."""
+    name = f"{framework}/{implementation}"
+    row = {
+        "framework": framework,
+        "implementation": implementation,
+        "version": version,
+        "device": "cpu",
+        "dtype": "float32" if CASES.index(case) % 3 else "float64",
+        "case": f"{case}/{dialect}",
+        "dialect": dialect,
+        "outcome": "agrees",
+        "quantity": "parameters",
+        "worst_step": generator.randrange(1, 200),
+        "worst_index": [generator.randrange(64)],
+        "first_step": None,
+        "ulps": round(generator.uniform(0.1, 3), 4),
+        "bound_ratio": round(generator.uniform(0.05, 0.95), 6),
+        "decided": round(generator.uniform(0.97, 1), 4),
+        "fits": [],
+        "reason": None,
+        "repeat": f"rmsuite agree --implementation {name} --dialect {dialect} --case {case}",
+        "seconds": 0.01,
+        "sha256": hashlib.sha256(f"{name}{dialect}{case}".encode()).hexdigest(),
+        "unheard_of": {"kept": False},
+    }
+    return row | _deviation(name, dialect, case, generator)
+
+
+def _deviation(name, dialect, case, generator):
+    nothing = {"ulps": None, "bound_ratio": None, "worst_step": None, "worst_index": None, "quantity": None}
+    if name == "tensorflow-2.15/v1" and case in ("constant", "long"):
+        return {
+            "outcome": "differs",
+            "quantity": "square_average",
+            "first_step": 1,
+            "ulps": 1.9e6,
+            "bound_ratio": 4.1e5 + CASES.index(case),
+            "fits": ["keras-legacy", "timm-tf"],
+            "reason": "the accumulator starts at one where this dialect starts at zero",
+        }
+    if name == "mlx/builtin" and case == "subnormal":
+        return {"outcome": "differs", "first_step": 17, "ulps": None, "bound_ratio": None, "reason": HOSTILE}
+    if case == "centered" and "scratch" in name:
+        reason = "this implementation has no centred form"
+        return {"outcome": "unsupported", "reason": reason, **nothing}
+    if case == "huge" and dialect in ("graves", "d2l") and name.startswith("jax"):
+        return {
+            "outcome": "undecided",
+            "bound_ratio": None,
+            "reason": "the bound is wider than the effect",
+            "decided": 0.41,
+        }
+    if name == "paddle/builtin" and case == "tiny":
+        return {"outcome": "failed", "reason": "timeout after 60 s\n  in `step`\n  <stopped>", **nothing}
+    return {}
+
+
+def dialects_of(framework, implementation):
+    """Those that an implementation is asked for: its own, or all when it is written from scratch."""
+    own = OWN.get(f"{framework}/{implementation}")
+    return DIALECTS if own is None else (own,)
+
+
+def verdicts():
+    """About 800 verdicts."""
+    generator = random.Random(1)
+    return [
+        verdict(framework, kind, version, dialect, case, generator)
+        for framework, kind, version in implementations()
+        for dialect in dialects_of(framework, kind)
+        for case in CASES
+    ]
+
+
+def path(dialect, rotated, steps=20):
+    """The points that RMSProp visits, roughly as the dialect would have it."""
+    x, s, epsilon = [-5.0, -2.0], [float(dialect in START_AT_ONE)] * 2, 1e-6
+    points = [list(x)]
+    for _ in range(steps):
+        u, v = (x[0] + x[1], x[0] - x[1]) if rotated else x
+        g = [0.2 * u + 4 * v, 0.2 * u - 4 * v] if rotated else [0.2 * u, 4 * v]
+        for i in range(2):
+            s[i] = 0.9 * s[i] + 0.1 * g[i] ** 2
+            root = math.sqrt(s[i]) + epsilon if dialect in OUTSIDE else math.sqrt(s[i] + epsilon)
+            x[i] -= 0.4 * g[i] / root
+        points.append(list(x))
+    return points
+
+
+def training():
+    """The runs of three tasks."""
+    generator = random.Random(2)
+    return [
+        _run(framework, kind, version, task, dialect, generator)
+        for framework, kind, version in implementations()
+        for task in ("quadratic", "rotated", "regression")
+        for dialect in (dialects_of(framework, kind)[:3] if "scratch" in kind else dialects_of(framework, kind))
+    ]
+
+
+def _run(framework, implementation, version, task, dialect, generator):
+    flat = task == "regression"
+    steps = list(range(0, 301, 2)) if flat else list(range(21))
+    shift = DIALECTS.index(dialect) * 0.0007
+    oracle_path = None if flat else path(dialect, task == "rotated")
+    visited = None if flat else [[x + generator.gauss(0, 1e-7) for x in point] for point in oracle_path]
+    if flat:
+        oracle = [
+            0.2425 + shift + 0.26 * math.exp(-step / (40 + 900 * shift)) + 0.002 * math.sin(step) for step in steps
+        ]
+    else:
+        oracle = [0.1 * x**2 + 2 * y**2 for x, y in oracle_path]
+    losses = [
+        value * (1 + abs(generator.gauss(0, 2e-8)) * (1 + step / 40)) for step, value in zip(steps, oracle, strict=True)
+    ]
+    wrong = (framework, implementation) == ("tensorflow-2.15", "v1") and flat
+    if wrong:
+        losses = [value * 1.03 for value in losses]
+    return {
+        "framework": framework,
+        "implementation": implementation,
+        "version": version,
+        "device": "cpu",
+        "dtype": "float32",
+        "task": task,
+        "dialect": dialect,
+        "outcome": "differs" if wrong else "agrees",
+        "gradient_ratio": round(generator.uniform(0.1, 0.7), 4),
+        "update_ratio": 71234.5 if wrong else round(generator.uniform(0.1, 0.9), 4),
+        "loss": losses[-1],
+        "oracle_loss": oracle[-1],
+        "loss_distance": max(abs(a - b) / b for a, b in zip(losses, oracle, strict=True)),
+        "steps": steps,
+        "losses": losses,
+        "oracle_losses": oracle,
+        "final": [0.1, -0.2, 0.3, 0.4, 0.5, 0.6] if flat else visited[-1],
+        "path": visited,
+        "oracle_path": oracle_path,
+        "reason": "updates leave the bound at step 1" if wrong else None,
+        "seconds": 0.4,
+        "sha256": hashlib.sha256(task.encode()).hexdigest(),
+    }
+
+
+def timings():
+    """One benchmark; one implementation could not be timed."""
+    generator = random.Random(3)
+    entries = [*implementations(), ("oracle", "numpy", "2.4.6")]
+    rows = [_timing(*entry, 0.006 * 1.35**place, generator) for place, entry in enumerate(entries)]
+    rows[4] |= {"first_call": None, "samples": [], "median": None, "interval": None, "reason": "the process was killed"}
+    rows[1] |= {name: rows[0][name] for name in ("samples", "interval")} | {"median": rows[0]["median"] * 1.004}
+    return rows
+
+
+def _timing(framework, implementation, version, middle, generator):
+    samples = sorted(middle * math.exp(abs(generator.gauss(0, 0.06))) for _ in range(15))
+    return {
+        "framework": framework,
+        "implementation": implementation,
+        "version": version,
+        "device": "cpu",
+        "dialect": dialects_of(framework, implementation)[0],
+        "benchmark": "epoch/regression",
+        "unit": "s",
+        "threads": 1,
+        "first_call": middle * 7,
+        "samples": samples,
+        "median": samples[7],
+        "interval": [samples[4], samples[10]],
+        "reason": None,
+    }
+
+
+def all_tables():
+    """The rows of every table, by name."""
+    return {"verdicts": verdicts(), "training": training(), "timings": timings()}
+
+
+def lines(rows):
+    """Rows as a run writes them."""
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def build(folder: Path):
+    """Write a complete results folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = all_tables()
+    for name, rows in tables.items():
+        (folder / f"{name}.jsonl").write_text(lines(rows), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(manifest()), encoding="utf-8")
+    footer = {
+        "status": "complete",
+        "seconds": 412.5,
+        "framework_seconds": 371.25,
+        "harness_seconds": 41.25,
+        "rows": {name: len(rows) for name, rows in tables.items()},
+    }
+    (folder / "footer.json").write_text(json.dumps(footer), encoding="utf-8")
+    return folder

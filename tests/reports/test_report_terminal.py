@@ -1,0 +1,82 @@
+"""What a terminal shows."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+import reports
+
+
+def shown(results, width=100, encoding="utf-8", **options):
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    reports.show(results, Console(file=file, width=width, **options))
+    file.flush()
+    text = file.buffer.getvalue().decode(encoding)
+    file.close()
+    return text
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_no_line_but_a_command_is_wider_than_the_terminal(complete, width):
+    lines = shown(complete, width).splitlines()
+    assert max(len(line) for line in lines if "repeat: " not in line) <= width
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_numbers_and_outcomes_are_whole_at_any_width(complete, width):
+    text = shown(complete, width)
+    assert text.count("✓ agrees") > 60
+    assert "✗ differs" in text
+    assert "0.240644290" in text
+    assert "-0.010599" in text
+    assert "0.00609–0.00636" in text
+
+
+def test_the_first_line_is_the_answer(complete):
+    assert shown(complete).split("\n")[1].startswith("536 of 590 verdicts agree; 3 differ")
+
+
+def test_a_command_is_on_one_line_to_be_copied(complete):
+    command = "rmsuite agree --implementation tensorflow-2.15/v1 --dialect tf1 --case long"
+    assert f"  repeat: {command}\n" in shown(complete, 60)
+
+
+def test_text_from_elsewhere_is_neither_markup_nor_control(complete):
+    text = shown(complete)
+    assert "[bold red]`x`" in text
+    assert "\x1b" not in text
+
+
+def test_colour_never_stands_alone(complete):
+    plain = shown(complete, color_system=None)
+    coloured = shown(complete, force_terminal=True, color_system="standard")
+    assert "\x1b[" in coloured
+    for words in ("✓ agrees", "✗ 2 differ", "? 2 undecided", "! 1 failed"):
+        assert words in plain
+
+
+def test_an_ascii_terminal_gets_ascii(complete):
+    text = shown(complete, encoding="ascii")
+    assert "+ agrees" in text
+    assert "x differs" in text
+
+
+def test_only_the_tables_that_are_asked_for_are_shown(complete):
+    file = io.StringIO()
+    reports.show(complete, Console(file=file, width=100), ["timing"])
+    assert "Timing: epoch/regression, cpu, 1 thread" in file.getvalue()
+    assert "verdicts agree" not in file.getvalue()
+
+
+def test_a_table_that_does_not_exist_is_an_error(complete):
+    with pytest.raises(ValueError, match="no table 'losses'; there are agreement, training, timing"):
+        reports.show(complete, Console(file=io.StringIO()), ["losses"])
+
+
+def test_what_was_not_run_says_so_and_so_does_a_run_that_was_cut_off(folder):
+    for name in ("verdicts.jsonl", "training.jsonl", "timings.jsonl", "footer.json"):
+        (folder / name).unlink()
+    text = shown(reports.load(folder))
+    for words in ("cut off", "Agreement was not run.", "Training was not run.", "Timing was not run."):
+        assert words in text
