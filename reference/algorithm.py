@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power
+from reference.bound import average, complement_of_power, root
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
@@ -167,7 +167,9 @@ def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:
         correction = complement_of_power(a.decay, t)
         v, m = v / correction, m / correction
     w = v - m * m if a.centered else v
-    return np.sqrt(w + a.epsilon) if a.epsilon_inside else np.sqrt(w) + a.epsilon
+    if a.epsilon_inside:
+        return root(w + a.epsilon, of_a_difference=a.centered)
+    return root(w, of_a_difference=a.centered) + a.epsilon
 
 
 def shrunk(x: Value, rate: Any, a: Algorithm) -> Value:

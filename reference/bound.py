@@ -23,6 +23,7 @@ class Arithmetic:
     """The standard model of a format, as an oracle that computes in a wider type may use it.
 
     Attributes:
+        own: an ulp of 1 in the oracle's type.
         epsilon: ε, an ulp of 1 in the format and one of the oracle's own, so that the oracle's rounding is counted too.
         underflow: τ.
         flushed: below this a number may be replaced by zero.
@@ -30,11 +31,12 @@ class Arithmetic:
         wide: the oracle's type.
     """
 
-    __slots__ = ("epsilon", "flushed", "largest", "underflow", "wide")
+    __slots__ = ("epsilon", "flushed", "largest", "own", "underflow", "wide")
 
     def __init__(self, fmt: Format, wide: Any) -> None:
         self.wide = wide
-        self.epsilon = wide(fmt.epsilon) + np.finfo(wide).eps
+        self.own = np.finfo(wide).eps
+        self.epsilon = wide(fmt.epsilon) + self.own
         self.underflow = wide(fmt.underflow)
         self.flushed = wide(fmt.smallest_normal if fmt.flushes else 0)
         self.largest = wide(fmt.largest)
@@ -70,17 +72,13 @@ class Bounded(NDArrayOperatorsMixin):
         """A bound on the size of what an evaluation can hold."""
         return np.abs(self.value) + self.error
 
-    def bound(self) -> Any:
-        """The error, and infinity where it is lost in an undefined operation."""
-        return np.where(np.isnan(self.error), np.inf, self.error)
-
 
 def _result(value: Any, propagated: Any, local: Any, arithmetic: Arithmetic) -> Bounded:
-    """A value with the error that came in and the error made here; no bound where the format may overflow."""
+    """A value with the error that came in and the error made here; no bound where it is lost (NaN), or may overflow."""
     error = propagated + local
-    size = np.abs(value) + error
-    if np.any(size > arithmetic.largest):
-        error = np.where(np.isfinite(value) & (size > arithmetic.largest), np.inf, error)
+    fits = np.abs(value) + error <= arithmetic.largest
+    if not np.all(fits):
+        error = np.where(fits, error, np.inf)
     return Bounded(value, error, arithmetic)
 
 
@@ -102,12 +100,13 @@ def _subtract(a: Bounded, b: Bounded) -> Bounded:
 def _sum(a: Bounded, b: Bounded, value: Any) -> Bounded:
     """A sum is off by no more than an ulp, and by no more than its smaller term: the larger one is a candidate.
 
-    It does not underflow, but a subnormal sum may be flushed.
+    The same holds for the oracle's own sum. It does not underflow, but a subnormal sum may be flushed.
     """
     arithmetic = a.arithmetic
     propagated = a.error + b.error
     size = np.abs(value) + propagated
-    local = np.minimum(arithmetic.epsilon * size, np.minimum(a.size(), b.size()))
+    smaller = np.minimum(a.size(), b.size())
+    local = np.minimum(arithmetic.epsilon * size, smaller) + np.minimum(arithmetic.own * size, smaller)
     return _result(value, propagated, np.maximum(local, size * (size < arithmetic.flushed)), arithmetic)
 
 
@@ -181,6 +180,14 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     size = np.abs(value) + propagated
     local = arithmetic.epsilon * (terms + size) + 3 * arithmetic.underflow * (terms > 0)
     return _result(value, propagated, local, arithmetic)
+
+
+def root(radicand: Any, *, of_a_difference: bool) -> Any:
+    """√w. A difference may round to less than zero, if it is no larger than its error: then there is no bound."""
+    found = np.sqrt(radicand)
+    if isinstance(found, Bounded) and of_a_difference:
+        found.error = np.where(radicand.value < radicand.error, np.inf, found.error)
+    return found
 
 
 def complement_of_power(decay: Any, t: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -101,13 +101,13 @@ class _Run:
             rate = Bounded(rates.value[step], rates.error[step], arithmetic)
             x, state = update(x, state, Bounded.given(g, arithmetic), step + 1, rate, a)
             for values, value in zip(series, (x, *state)):
-                values[step] = value.bound()
+                values[step] = value.error
         return self.split(series, a)
 
     def rates(self, algorithms: Sequence[Algorithm], steps: int) -> Array:
         """η of every step and dialect, in a shape that meets that of the arrays."""
         each = [[algorithm.rate(self.h.rate(step)) for algorithm in algorithms] for step in range(steps)]
-        return np.array(each, self.wide).reshape(steps, -1, *(1,) * (self.initial.ndim - 1))
+        return np.array(each, self.wide).reshape(steps, len(algorithms), *(1,) * (self.initial.ndim - 1))
 
     def column(self, algorithms: Sequence[Algorithm], name: str) -> Array:
         """One number of every algorithm."""
@@ -199,16 +199,28 @@ def replay_each(
     series, count = _checked(gradients, x, steps)
     if callable(series) and len(dialects) > 1:
         raise ValueError("a closed loop takes one dialect, since each would visit other points")
-    algorithms = {name: Algorithm.of(dialect, hyperparameters, modelled) for name, dialect in dialects.items()}
-    structures: dict[Algorithm, dict[Algorithm, str]] = {}
-    for name, algorithm in algorithms.items():
-        structures.setdefault(algorithm.structure(), {}).setdefault(algorithm, name)
-    traces: dict[Algorithm, Trace] = {}
+    alike = {name: _Alike.of(dialect, hyperparameters, modelled) for name, dialect in dialects.items()}
+    structures: dict[Algorithm, dict[_Alike, str]] = {}
+    for name, key in alike.items():
+        structures.setdefault(key.algorithm.structure(), {}).setdefault(key, name)
+    traces: dict[_Alike, Trace] = {}
     with np.errstate(all="ignore"):
-        for alike in structures.values():
-            run = _Run([dialects[name] for name in alike.values()], hyperparameters, x, modelled)
-            traces.update(zip(alike, run.traces(series, count)))
-    return {name: traces[algorithm] for name, algorithm in algorithms.items()}
+        for together in structures.values():
+            run = _Run([dialects[name] for name in together.values()], hyperparameters, x, modelled)
+            traces.update(zip(together, run.traces(series, count)))
+    return {name: traces[key] for name, key in alike.items()}
+
+
+class _Alike(NamedTuple):
+    """Dialects that are alike in this share a trace and, in every precision, its bounds."""
+
+    algorithm: Algorithm
+    hyperparameters: str
+    complement: str
+
+    @classmethod
+    def of(cls, dialect: Dialect, h: Hyperparameters, precision: Format) -> _Alike:
+        return cls(Algorithm.of(dialect, h, precision), dialect.hyperparameters, dialect.complement)
 
 
 def _checked(gradients: Gradients, x: Array, steps: int | None) -> tuple[Any, int]:

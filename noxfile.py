@@ -1,0 +1,116 @@
+"""The task runner. `nox` alone is the main job; `nox -l` lists the rest. Arguments after `--` go to the command."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"  # with pip, which finds builds of torch that other installers don't
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["main"]
+nox.options.error_on_external_run = True
+
+PROJECT = Path("pyproject.toml")
+HARNESS = Path(".nox/harness")  # one environment for every session that runs the command
+TOLERANT = (0, 1)  # a framework whose environment can't be built costs its own rows, not the run
+
+
+def requirements(*groups: str) -> list[str]:
+    """What dependency groups of pyproject.toml ask for."""
+    return list(nox.project.dependency_groups(nox.project.load_toml(PROJECT), *groups)) if groups else []
+
+
+def once(folder: Path, groups: Sequence[str], install: Callable[[], None]) -> None:
+    """Install into a folder, unless that was done with these groups since pyproject.toml last changed."""
+    wanted = hashlib.sha256(PROJECT.read_bytes() + " ".join(groups).encode()).hexdigest()
+    stamp = folder / "rmsuite-installed"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        install()
+        stamp.write_text(wanted)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project and dependency groups into the session's environment."""
+    packages = ["--editable", ".", *requirements(*groups)]
+    once(Path(session.env_dir), groups, lambda: session.install("--quiet", *packages))
+
+
+def command(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,)) -> None:
+    """Run the project's command in the harness's environment, which is made if need be."""
+    programs = HARNESS / ("Scripts" if os.name == "nt" else "bin")
+
+    def make() -> None:
+        session.run(sys.executable, "-m", "venv", str(HARNESS), external=True)
+        session.run(str(programs / "python"), "-m", "pip", "install", "--quiet", "--editable", ".", external=True)
+
+    once(HARNESS, (), make)
+    session.run(str(programs / "rmsuite"), *arguments, external=True, success_codes=codes)
+
+
+@nox.session(venv_backend="none")
+def main(session: nox.Session) -> None:
+    """The main job: agreement, training, timing and a report, in all frameworks."""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "run", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def agree(session: nox.Session) -> None:
+    """Do implementations compute what they claim?"""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "agree", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def train(session: nox.Session) -> None:
+    """What losses do they reach?"""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "train", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """How long do they take?"""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "bench", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def report(session: nox.Session) -> None:
+    """Write the report of a results folder again (the newest, unless one is named after --)."""
+    command(session, "report", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def envs(session: nox.Session) -> None:
+    """Build the frameworks' environments."""
+    command(session, "envs", "--build", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, those of the adapters in the frameworks' environments."""
+    install(session, "tests")
+    command(session, "envs", "--build", codes=TOLERANT)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install("--quiet", *requirements("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install(session, "types")
+    session.run("mypy")

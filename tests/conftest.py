@@ -1,0 +1,6 @@
+"""Settings of the property-based tests: the same examples on every run."""
+
+from hypothesis import settings
+
+settings.register_profile("deterministic", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("deterministic")

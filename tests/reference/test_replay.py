@@ -1,0 +1,143 @@
+"""The oracle computes RMSProp: against the book, against 50 digits, and against laws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from reference import Dialect, Hyperparameters, dialects, replay, replay_each
+from reference.objectives import Quadratic
+from tests.reference.independent import DIGITS, evaluate
+from tests.reference.strategies import hyperparameters, names, seeds, tapes
+
+PLAIN = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
+
+
+def test_the_two_dimensional_run_ends_at_the_published_digits():
+    h = Hyperparameters(learning_rate=0.4, decay=0.9, epsilon=1e-6)
+    objective = Quadratic()
+    trace = replay(lambda step, x: objective.gradient(x, step), [-5.0, -2.0], h, dialects["d2l"], steps=20)
+    assert [f"{value:.6f}" for value in trace.parameters[-1]] == ["-0.010599", "0.000000"]
+
+
+@settings(max_examples=60)
+@given(hyperparameters, names, seeds)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_the_oracle_is_within_its_own_rounding_of_fifty_digits(precision, h, name, seed):
+    gradients, initial = tapes(seed, 4, 24)
+    trace = replay(gradients, initial, h, dialects[name], precision=precision)
+    own = replay(gradients, initial, h, dialects[name], precision=precision).bound("float64")
+    with mpmath.workdps(DIGITS):
+        for column in range(4):
+            exact = evaluate(gradients[:, column], initial[column], h, dialects[name], np.dtype(precision).type)
+            for step, (value, bound) in enumerate(zip(trace.parameters[:, column], own[:, column], strict=True)):
+                if np.isfinite(bound) and not isinstance(exact[step], mpmath.mpc):
+                    assert abs(mpmath.mpf(float(value)) - exact[step]) <= bound, (name, h, step)
+
+
+@pytest.mark.parametrize("name", dialects)
+def test_many_dialects_at_once_give_what_each_gives_alone(name):
+    gradients, initial = tapes(0, 10, 8)
+    h = replace(PLAIN, momentum=0.9, weight_decay=0.01)
+    together = replay_each(gradients, initial, h, dialects)[name]
+    alone = replay(gradients, initial, h, dialects[name])
+    assert np.array_equal(together.parameters, alone.parameters)
+    assert np.array_equal(together.bound("float32"), alone.bound("float32"))
+
+
+def test_dialects_that_come_down_to_the_same_algorithm_share_a_trace():
+    found = replay_each(*tapes(0, 3, 4), PLAIN, dialects)
+    assert found["d2l"] is found["optax"]
+    assert found["torch"] is found["mlx"]
+    assert found["d2l"] is not found["torch"]
+
+
+def test_state_is_kept_where_the_algorithm_has_it_and_only_there():
+    gradients, initial = tapes(0, 3, 4)
+    bare = replay(gradients, initial, PLAIN, dialects["torch"])
+    full = replay(gradients, initial, replace(PLAIN, centered=True, momentum=0.5), dialects["torch"])
+    assert bare.momentum_buffer is None
+    assert bare.mean_gradient is None
+    assert full.momentum_buffer.shape == full.mean_gradient.shape == full.square_average.shape == gradients.shape
+
+
+def test_the_square_average_is_the_leaky_average_of_the_book():
+    gradients = np.array([[1.0], [2.0], [3.0]])
+    trace = replay(gradients, [0.0], PLAIN, dialects["d2l"])
+    assert trace.square_average[-1, 0] == pytest.approx(0.1 * (9 + 0.9 * 4 + 0.81 * 1), rel=4 * np.finfo(float).eps)
+
+
+def test_momentum_without_centering_is_ignored_by_mxnet_1():
+    gradients, initial = tapes(0, 3, 6)
+    plain, heavy = (replay(gradients, initial, replace(PLAIN, momentum=mu), dialects["mxnet1"]) for mu in (0, 0.9))
+    assert np.array_equal(plain.parameters, heavy.parameters)
+
+
+def test_keras_legacy_moves_epsilon_inside_when_there_is_momentum():
+    gradients, initial = tapes(0, 3, 6)
+    legacy, kernel = dialects["keras-legacy"], replace(dialects["keras-legacy"], epsilon="inside")
+    outside = replace(legacy, epsilon="outside")
+    for momentum, same in ((0.0, outside), (0.5, kernel)):
+        h = replace(PLAIN, momentum=momentum, epsilon=1e-2)
+        assert np.array_equal(
+            replay(gradients, initial, h, legacy).parameters, replay(gradients, initial, h, same).parameters
+        )
+
+
+def test_the_learning_rate_inside_or_outside_the_buffer_matters_only_when_it_changes():
+    gradients, initial = tapes(4, 50, 12)
+    inside, outside = Dialect(learning_rate="inside"), Dialect(learning_rate="outside")
+    steady = replace(PLAIN, momentum=0.9)
+    falling = replace(steady, learning_rate=[0.01 * 0.5**step for step in range(12)])
+    for h, alike in ((steady, True), (falling, False)):
+        a, b = (replay(gradients, initial, h, dialect) for dialect in (inside, outside))
+        gap, bound = np.abs(a.parameters - b.parameters), a.bound("float64") + b.bound("float64")
+        assert bool(np.all(gap <= bound)) is alike
+
+
+def test_negating_gradients_and_start_negates_the_trace_to_the_bit():
+    gradients, initial = tapes(5, 20, 12)
+    h = replace(PLAIN, momentum=0.9, centered=True, epsilon=1e-3)
+    plus, minus = (replay(s * gradients, s * initial, h, dialects["torch"]).parameters for s in (1, -1))
+    assert np.array_equal(plus, -minus)
+
+
+def test_not_a_number_at_one_coordinate_stays_there():
+    gradients, initial = tapes(6, 5, 8)
+    gradients[3, 2] = np.nan
+    trace = replay(gradients, initial, PLAIN, dialects["d2l"])
+    assert np.isnan(trace.parameters[3:, 2]).all()
+    assert np.isfinite(np.delete(trace.parameters, 2, axis=1)).all()
+    assert np.isfinite(np.delete(trace.bound("float32"), 2, axis=1)).all()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 2), (2, 1, 2, 2)])
+def test_any_shape_is_replayed(shape):
+    trace = replay(np.ones((3, *shape)), np.zeros(shape), PLAIN, dialects["d2l"])
+    assert trace.parameters.shape == trace.bound("float32").shape == (3, *shape)
+
+
+def test_no_steps_give_an_empty_trace():
+    assert replay(np.ones((0, 2)), np.zeros(2), PLAIN, dialects["d2l"]).parameters.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("gradients", "steps", "words"),
+    [
+        (np.ones((3, 2)), None, "need"),
+        (np.ones((3, 3)), 4, "4 steps need as many gradients"),
+        (lambda step, x: x, None, "needs the number of steps"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(gradients, steps, words):
+    with pytest.raises(ValueError, match=words):
+        replay(gradients, np.zeros(3), PLAIN, dialects["d2l"], steps=steps)
+
+
+def test_a_closed_loop_takes_one_dialect():
+    with pytest.raises(ValueError, match="one dialect"):
+        replay_each(lambda step, x: x, np.zeros(1), PLAIN, dialects, steps=1)

@@ -1,0 +1,161 @@
+"""Hyper-parameters, dialects, formats, averages and objectives: the plain facts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference import Dialect, Hyperparameters, dialects, effective_window, half_life, leaky_weights, weight_sum
+from reference.objectives import LinearRegression, Quadratic
+from reference.precision import format_of, wider
+
+EPS = np.finfo(np.float64).eps
+
+
+def test_hyperparameters_survive_json():
+    h = Hyperparameters(learning_rate=[0.1, 0.2], momentum=0.5, clip_gradient=1.0, centered=True)
+    assert Hyperparameters.from_json(h.to_json()) == h
+
+
+def test_a_learning_rate_is_one_for_all_steps_or_one_a_step():
+    assert Hyperparameters(learning_rate=0.1).rate(7) == 0.1
+    scheduled = Hyperparameters(learning_rate=[0.1, 0.2])
+    assert scheduled.rate(1) == 0.2
+    with pytest.raises(IndexError):
+        scheduled.rate(2)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [({"decay": math.nan}, "decay"), ({"clip_gradient": -1.0}, "clip_gradient"), ({"alpha": 0.9}, "alpha")],
+)
+def test_impossible_hyperparameters_are_refused_by_name(values, words):
+    with pytest.raises(ValueError, match=words):
+        Hyperparameters.from_json(values)
+
+
+def test_every_named_dialect_has_a_source_and_cannot_be_changed():
+    assert all(dialect.source for dialect in dialects.values())
+    with pytest.raises(FrozenInstanceError):
+        dialects["torch"].epsilon = "inside"
+    with pytest.raises(TypeError):
+        dialects["mine"] = Dialect()
+
+
+def test_the_axes_on_which_two_dialects_differ_are_named():
+    assert dialects["torch"].differences(dialects["d2l"]) == {
+        "epsilon": ("outside", "inside"),
+        "learning_rate": ("outside", "inside"),
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_format_knows_what_numpy_knows(dtype):
+    fmt, limits = format_of(dtype), np.finfo(dtype)
+    assert fmt.epsilon == limits.eps
+    assert fmt.largest == limits.max
+    assert fmt.smallest_normal == limits.smallest_normal
+    assert fmt.smallest_subnormal == np.longdouble(limits.smallest_subnormal)
+
+
+@given(st.floats(width=64, allow_nan=False))
+def test_rounding_to_float32_is_what_numpy_does(value):
+    with np.errstate(over="ignore"):
+        expected = np.float32(value)
+    assert np.float32(format_of("float32").round(np.float64(value))) == expected
+
+
+def test_an_ulp_is_the_distance_to_the_next_number():
+    values = np.array([1.0, 1.5, 2.0, 1e-40, 0.0, 3e38], np.float32)
+    assert np.array_equal(format_of("float32").ulp(values), np.spacing(values))
+    assert np.isnan(format_of("float32").ulp(np.inf))
+
+
+def test_bfloat16_has_eight_digits_and_the_range_of_float32():
+    fmt = format_of("bfloat16")
+    assert fmt.round(np.float64(1 + 2.0**-9)) == 1.0
+    assert fmt.round(np.float64(1 + 3 * 2.0**-9)) == 1 + 2.0**-7
+    assert fmt.smallest_normal == format_of("float32").smallest_normal
+
+
+def test_each_format_is_judged_in_a_wider_one():
+    assert wider("float32") is np.float64
+    assert wider("float64") is np.longdouble
+    with pytest.raises(ValueError, match="int32"):
+        wider("int32")
+
+
+@pytest.mark.parametrize("decay", [0.95, 0.9, 0.8, 0.7])
+def test_leaky_weights_sum_to_what_the_closed_form_says(decay):
+    weights = leaky_weights(decay, 40)
+    assert weights[0] == 1 - decay
+    assert weights.sum() == pytest.approx(weight_sum(decay, 40), rel=40 * EPS)
+    assert weight_sum(decay) == 1.0
+    assert effective_window(decay) == 1 / (1 - decay)
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.9, 0.99])
+def test_after_a_half_life_an_observation_weighs_half(decay):
+    assert decay ** half_life(decay) == pytest.approx(0.5, rel=8 * EPS)
+    assert half_life(0.0) == 0.0
+    with pytest.raises(ValueError, match="less than 1"):
+        half_life(1.0)
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_the_gradient_of_a_quadratic_is_its_central_difference(rotated):
+    objective, x, h = Quadratic(rotated), np.array([-5.0, -2.0], np.longdouble), np.longdouble(2.0**-10)
+    for i, slope in enumerate(objective.gradient(x, 0)):
+        forth, back = (x + sign * h * np.eye(2, dtype=x.dtype)[i] for sign in (1, -1))
+        difference = (objective.loss(forth) - objective.loss(back)) / (2 * float(h))
+        # exact for a quadratic but for the rounding of two losses of at most 30 to float64
+        assert abs(difference - float(slope)) <= 30 * EPS / float(h)
+
+
+def test_the_rotated_quadratic_is_the_exercise_of_the_book():
+    x1, x2 = 3.0, -1.0
+    assert Quadratic(rotated=True).loss(np.array([x1, x2])) == pytest.approx(
+        0.1 * (x1 + x2) ** 2 + 2 * (x1 - x2) ** 2, rel=4 * EPS
+    )
+    assert Quadratic().loss(np.array([x1, x2])) == pytest.approx(0.1 * x1**2 + 2 * x2**2, rel=4 * EPS)
+
+
+def regression(seed=0):
+    rng = np.random.default_rng(seed)
+    features, labels = rng.normal(size=(40, 3)).astype(np.float32), rng.normal(size=40).astype(np.float32)
+    return LinearRegression(features, labels, rng.permutation(40).reshape(4, 10)), rng.normal(size=4)
+
+
+def test_the_mean_gradient_over_all_batches_is_the_gradient_of_the_loss():
+    objective, x = regression()
+    mean = np.mean([objective.gradient(x, step) for step in range(4)], axis=0)
+    h = 2.0**-12
+    for i in range(4):
+        forth, back = x.copy(), x.copy()
+        forth[i] += h
+        back[i] -= h
+        difference = (objective.loss(forth) - objective.loss(back)) / (2 * h)
+        assert abs(difference - mean[i]) <= 50 * EPS / h  # exact for a quadratic but for rounding
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_float32_gradient_stays_inside_its_bound(seed):
+    objective, x = regression(seed)
+    x = x.astype(np.float32)
+    for step in range(4):
+        rows = objective.batches[step]
+        residual = objective.features[rows] @ x[:-1] + x[-1] - objective.labels[rows]
+        found = np.append(objective.features[rows].T @ residual, residual.sum()) / np.float32(10)
+        exact = objective.gradient(x.astype(np.float64), step)
+        assert (np.abs(found - exact) <= objective.gradient_bound(x.astype(np.float64), step, "float32")).all()
+
+
+def test_a_gradient_of_another_loss_leaves_the_bound():
+    objective, x = regression()
+    doubled = 2 * objective.gradient(x, 0)  # the loss without its ½
+    assert (np.abs(doubled - objective.gradient(x, 0)) > 1e3 * objective.gradient_bound(x, 0, "float32")).any()
