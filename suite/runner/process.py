@@ -51,8 +51,10 @@ class Worker:
         self.answers: queue.Queue[bytes | None] = queue.Queue()
         self.errors: deque[str] = deque(maxlen=_TAIL)
         self.sent = 0
-        for target, stream in ((self._read, self.process.stdout), (self._drain, self.process.stderr)):
-            threading.Thread(target=target, args=(stream,), daemon=True).start()
+        streams = ((self._read, self.process.stdout), (self._drain, self.process.stderr))
+        self.readers = [threading.Thread(target=read, args=(stream,), daemon=True) for read, stream in streams]
+        for reader in self.readers:
+            reader.start()
 
     def hello(self, timeout: float) -> protocol.Message:
         """Shake hands.
@@ -102,6 +104,11 @@ class Worker:
         with suppress(ProcessLookupError, PermissionError):  # it is gone already
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if self.process.stdin is not None:
+            with suppress(OSError):  # what was not yet written has no reader
+                self.process.stdin.close()
+        for reader in self.readers:
+            reader.join(timeout=1)  # what escaped the process group may hold a pipe open: it is not waited for
 
     def close(self) -> None:
         """Let it end by itself, for a little while."""
@@ -127,7 +134,8 @@ class Worker:
         return reply
 
     def _obituary(self) -> str:
-        code = self.process.wait()
+        self.kill()  # and whatever it started
+        code = self.process.returncode
         cause = (
             f"the worker was ended by {signal.Signals(-code).name}"
             if code < 0
@@ -137,15 +145,17 @@ class Worker:
         return f"{cause}: {last}" if last else cause
 
     def _read(self, stream: IO[bytes]) -> None:
-        while line := stream.readline(protocol.LONGEST + 1):
-            self.answers.put(line)
-            if len(line) > protocol.LONGEST:
-                break
+        with stream:
+            while line := stream.readline(protocol.LONGEST + 1):
+                self.answers.put(line)
+                if len(line) > protocol.LONGEST:
+                    break
         self.answers.put(None)
 
     def _drain(self, stream: IO[bytes]) -> None:
-        while line := stream.readline(1 << 16):
-            self.errors.append(line.decode("utf-8", "replace").rstrip())
+        with stream:
+            while line := stream.readline(1 << 16):
+                self.errors.append(line.decode("utf-8", "replace").rstrip())
 
 
 def command(python: Path, framework: str, device: str, threads: int) -> list[str]:

@@ -1,0 +1,264 @@
+"""A framework made of NumPy, with implementations that are right, wrong in one way each, or ill-behaved.
+
+Run as a script it is a worker like any other: `python numpy_adapter.py … torch --device cpu --threads 1` answers in the
+name of torch. So a test names a script that starts it as an interpreter, and nothing else is different.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import suite.adapters
+from reference import dialects
+from suite.adapters.contract import Framework, Scratch
+from suite.runner import worker
+
+
+class Right(Scratch):
+    """Any dialect, as the algorithm says."""
+
+    native = "numpy"
+
+    def update(self, gradients, learning_rate):
+        a, n = self.algorithm, self.numbers
+        T = self.parameters[0].dtype.type  # noqa: N806
+        rate = T(a.rate(learning_rate))
+        for i, (x, g) in enumerate(zip(self.parameters, gradients, strict=True)):
+            v = self.square_average[i]
+            if a.decoupled:
+                x *= T(1) - rate * T(n["weight_decay"])
+            g = self.prepared(g, x, T)
+            self.average(v, g * g, T(n["decay"]), T(n["complement"]))
+            w = v
+            if a.bias_corrected:
+                w = v / (T(1) - T(n["decay"]) ** T(self.steps + 1))
+            if a.centered:
+                m = self.mean_gradient[i]
+                self.average(m, g, T(n["decay"]), T(n["complement"]))
+                mean = m / (T(1) - T(n["decay"]) ** T(self.steps + 1)) if a.bias_corrected else m
+                w = w - mean * mean
+            root = np.sqrt(w + T(n["epsilon"])) if a.epsilon_inside else np.sqrt(w) + T(n["epsilon"])
+            u = (rate * g if a.rate_in_buffer else g) / root
+            if a.buffered:
+                b = self.momentum_buffer[i]
+                b[...] = T(n["momentum"]) * b + u
+                u = u + T(n["momentum"]) * b if a.nesterov else b
+            x -= u if a.rate_in_buffer else rate * u
+            if a.clip_weights is not None:
+                np.clip(x, -T(n["clip_weights"]), T(n["clip_weights"]), out=x)
+
+    def average(self, old, new, decay, complement):
+        old[...] = decay * old + complement * new
+
+    def prepared(self, g, x, T):  # noqa: N803
+        a, n = self.algorithm, self.numbers
+        g = g * T(n["gradient_scale"])
+        if a.coupled and a.clip_after_decay:
+            g = g + T(n["weight_decay"]) * x
+        if a.clip_gradient is not None:
+            g = np.clip(g, -T(n["clip_gradient"]), T(n["clip_gradient"]))
+        return g + T(n["weight_decay"]) * x if a.coupled and not a.clip_after_decay else g
+
+
+class Claims(Right):
+    """Right, and declared to be D2L's, whatever a caller asks for."""
+
+    computes = "d2l"
+
+    @classmethod
+    def declared(cls, h):
+        return "d2l"
+
+    def prepare(self, dialect):
+        super().prepare(dialects[self.computes])
+
+
+class WrongEpsilon(Claims):
+    """ε outside the root where it claims inside."""
+
+    computes = "optax-outside"
+
+
+class AccumulatorFromOne(Claims):
+    """v starts at one."""
+
+    computes = "timm-tf"
+
+
+class ForgottenComplement(Claims):
+    """v ← γ v + g²: the factor 1-γ is missing."""
+
+    def average(self, old, new, decay, complement):
+        old[...] = decay * old + new
+
+
+class StaleState(Claims):
+    """The step divides by the average of the step before."""
+
+    def update(self, gradients, learning_rate):
+        fresh = [v.copy() for v in self.square_average]
+        for v, g in zip(fresh, gradients, strict=True):
+            self.average(v, g * g, v.dtype.type(self.numbers["decay"]), v.dtype.type(self.numbers["complement"]))
+        held = [v.copy() for v in self.square_average]
+        super().update(gradients, learning_rate)
+        for i, x in enumerate(self.parameters):
+            T = x.dtype.type  # noqa: N806
+            right = np.sqrt(fresh[i] + T(self.numbers["epsilon"]))
+            stale = np.sqrt(held[i] + T(self.numbers["epsilon"]))
+            x += T(learning_rate) * gradients[i] / right - T(learning_rate) * gradients[i] / stale
+
+
+class SpoilsGradients(Claims):
+    """Scales the caller's gradient in place."""
+
+    def update(self, gradients, learning_rate):
+        super().update(gradients, learning_rate)
+        for g in gradients:
+            g *= g.dtype.type(0.5)
+
+
+class Raises(Claims):
+    """Fails as Python code does."""
+
+    def update(self, gradients, learning_rate):
+        raise RuntimeError("no kernel for\nthis <shape>")
+
+
+class Segfaults(Claims):
+    """Takes the process down."""
+
+    def update(self, gradients, learning_rate):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class Killed(Claims):
+    """Is killed in the middle, as by the system when memory runs out."""
+
+    def update(self, gradients, learning_rate):
+        if self.steps == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().update(gradients, learning_rate)
+
+
+class Hangs(Claims):
+    """Never answers."""
+
+    def update(self, gradients, learning_rate):
+        time.sleep(3600)
+
+
+class Chatty(Claims):
+    """Prints megabytes, from Python and past it, and is right."""
+
+    def prepare(self, dialect):
+        super().prepare(dialect)
+        print("x" * (1 << 21))
+        for _ in range(4):
+            os.write(1, b'{"id": 1, "status": "ok"}\n' * 20000)
+
+
+class Babbles(Claims):
+    """Writes to the very pipe on which answers go."""
+
+    def update(self, gradients, learning_rate):
+        for descriptor in range(3, 20):
+            with suppress(OSError):
+                os.write(descriptor, b"Warning: 3 tensors were not found\n")
+
+
+class Refuses(Claims):
+    """Can't do anything."""
+
+    @classmethod
+    def unsupported(cls, h, dtype):
+        return "numpy has no courage"
+
+
+class Value:
+    """A loss with its gradients: what differentiation would find."""
+
+    def __init__(self, *gradients):
+        self.gradients = gradients
+
+
+class Numpy(Framework):
+    name = "torch"
+    implementations = {
+        "scratch": Right,
+        "builtin": Claims,
+        "wrong-epsilon": WrongEpsilon,
+        "accumulator-from-one": AccumulatorFromOne,
+        "forgotten-complement": ForgottenComplement,
+        "stale-state": StaleState,
+        "spoils-gradients": SpoilsGradients,
+        "raises": Raises,
+        "segfaults": Segfaults,
+        "killed": Killed,
+        "hangs": Hangs,
+        "chatty": Chatty,
+        "babbles": Babbles,
+        "refuses": Refuses,
+    }
+
+    @staticmethod
+    def versions():
+        return {Numpy.name: "0.0", "numpy": np.__version__}
+
+    @staticmethod
+    def devices():
+        return ["cpu"]
+
+    @staticmethod
+    def set_threads(threads):
+        return threads
+
+    def tensor(self, array):
+        return np.array(array)
+
+    parameter = numpy = tensor
+
+    def filled_like(self, parameter, value):
+        return np.full_like(parameter, value)
+
+    def dtype(self, tensor):
+        return tensor.dtype.name
+
+    def synchronize(self, tensors):
+        pass
+
+    def gradients(self, loss, parameters):
+        return list(loss().gradients)
+
+    def quadratic(self, x, rotated):
+        T = x.dtype.type  # noqa: N806
+        s, d = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
+        a, b = T(0.2) * s, T(4) * d
+        return Value(np.array([a + b, a - b] if rotated else [a, b], x.dtype))
+
+    def squared_loss(self, w, b, features, labels):
+        residual = features @ w + b - labels
+        count = w.dtype.type(len(labels))
+        return Value(features.T @ residual / count, residual.sum(axis=0) / count)
+
+
+def main():
+    def load(name, device):
+        Numpy.name = name
+        return Numpy(device)
+
+    suite.adapters.load = load
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "-I" and not argument.endswith("worker.py")]
+    worker.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""A job from end to end, with a framework made of NumPy: right, wrong, and ill-behaved implementations side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from suite.job import Job
+from suite.runner.store import StoreError
+from tests.suite.conftest import script
+
+
+def rows(options, table):
+    return [json.loads(line) for line in (options.output / f"{table}.jsonl").read_text().splitlines()]
+
+
+def footer(options):
+    return json.loads((options.output / "footer.json").read_text())
+
+
+def run(options, quiet, *stages):
+    with Job(options, quiet) as job:
+        for stage in stages:
+            getattr(job, stage)()
+    return job
+
+
+def test_right_implementations_agree_in_every_case_and_dialect(options, quiet):
+    chosen = options()
+    job = run(chosen, quiet, "agree")
+    found = rows(chosen, "verdicts")
+    assert job.status == 0
+    assert {row["outcome"] for row in found} == {"agrees"}
+    assert len(found) == 3 * len(job.cases)
+    assert all(0 < row["bound_ratio"] <= 1 or row["ulps"] == 0 for row in found)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "case", "fits"),
+    [
+        ("wrong-epsilon", "decades/large-epsilon", "optax-outside"),
+        ("accumulator-from-one", "decades/plain", "timm-tf"),
+        ("forgotten-complement", "decades/plain", None),
+        ("stale-state", "decades/plain", None),
+    ],
+)
+def test_a_wrong_implementation_differs_and_the_dialect_that_fits_is_named(options, quiet, implementation, case, fits):
+    chosen = options(implementations=[implementation], cases=[case])
+    job = run(chosen, quiet, "agree")
+    (row,) = rows(chosen, "verdicts")
+    assert job.status == 1
+    assert row["outcome"] == "differs"
+    assert row["first_step"] is not None
+    assert row["bound_ratio"] > 1
+    assert (fits in row["fits"]) if fits else row["fits"] == []
+    assert (chosen.output / "traces" / row["trace"]).exists()
+    assert f"-i torch/{implementation} -c {case}" in row["repeat"]
+
+
+def test_a_claim_of_the_other_epsilon_is_refuted_and_the_right_dialect_named(options, quiet):
+    chosen = options(implementations=["builtin"], cases=["decades/large-epsilon"], claim="torch")
+    run(chosen, quiet, "agree")
+    (row,) = rows(chosen, "verdicts")
+    assert row["outcome"] == "differs"
+    assert "d2l" in row["fits"]
+    assert "torch" not in row["fits"]
+    assert "--claim torch" in row["repeat"]
+
+
+def test_an_implementation_that_changes_the_callers_gradient_differs(options, quiet):
+    chosen = options(implementations=["spoils-gradients"], cases=["decades/plain"])
+    run(chosen, quiet, "agree")
+    (row,) = rows(chosen, "verdicts")
+    assert row["outcome"] == "differs"
+    assert "caller's gradient" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("implementation", "outcome", "words"),
+    [
+        ("raises", "failed", "RuntimeError: no kernel for\nthis <shape>"),
+        ("segfaults", "failed", "SIGSEGV"),
+        ("killed", "failed", "SIGKILL"),
+        ("hangs", "failed", "no answer within"),
+        ("babbles", "failed", "not JSON"),
+        ("refuses", "unsupported", "no courage"),
+        ("chatty", "agrees", ""),
+    ],
+)
+def test_ill_behaviour_costs_its_own_rows_only(options, quiet, implementation, outcome, words):
+    chosen = options(
+        implementations=[implementation, "builtin"],
+        cases=["*/plain"],
+        timeout=3.0 if implementation == "hangs" else 20.0,
+    )
+    run(chosen, quiet, "agree")
+    found = rows(chosen, "verdicts")
+    own = [row for row in found if row["implementation"] == implementation]
+    others = [row for row in found if row["implementation"] == "builtin"]
+    assert len(own) == len(others) > 0
+    assert {row["outcome"] for row in own} == {outcome}
+    assert all(words in (row["reason"] or "") for row in own)
+    assert {row["outcome"] for row in others} == {"agrees"}
+    assert footer(chosen)["status"] == "complete"
+
+
+def test_training_is_checked_in_two_halves_and_the_losses_are_the_oracles(options, quiet):
+    chosen = options()
+    job = run(chosen, quiet, "train")
+    found = rows(chosen, "training")
+    assert job.status == 0
+    assert {row["task"] for row in found} == {"quadratic", "rotated", "regression"}
+    assert all(row["gradient_ratio"] <= 1 and row["update_ratio"] <= 1 for row in found)
+    quadratic = [row for row in found if row["task"] == "quadratic" and row["dialect"] == "d2l"]
+    assert {tuple(f"{x:.6f}" for x in row["final"]) for row in quadratic} == {("-0.010599", "0.000000")}
+    losses = {f"{row['loss']:.6e}" for row in found if row["task"] == "regression" and row["dialect"] == "d2l"}
+    assert len(losses) == 1
+
+
+def test_a_wrong_update_is_found_in_training(options, quiet):
+    chosen = options(implementations=["stale-state"], tasks=["quadratic"])
+    job = run(chosen, quiet, "train")
+    (row,) = rows(chosen, "training")
+    assert job.status == 1
+    assert row["outcome"] == "differs"
+    assert row["gradient_ratio"] <= 1 < row["update_ratio"]
+    assert "an update is off" in row["reason"]
+
+
+def test_timing_has_a_row_for_each_with_its_samples_and_the_first_call_apart(options, quiet):
+    chosen = options(rounds=3)
+    run(chosen, quiet, "bench")
+    found = {(row["framework"], row["implementation"]): row for row in rows(chosen, "timings")}
+    assert set(found) == {("oracle", "numpy"), ("torch", "scratch"), ("torch", "builtin")}
+    for row in found.values():
+        assert len(row["samples"]) == 3
+        assert row["interval"][0] <= row["median"] <= row["interval"][1]
+        assert row["first_call"] not in row["samples"]
+
+
+def test_a_crash_under_the_clock_costs_its_own_row_only(options, quiet):
+    chosen = options(implementations=["segfaults", "builtin"])
+    run(chosen, quiet, "bench")
+    found = {row["implementation"]: row for row in rows(chosen, "timings")}
+    assert "SIGSEGV" in found["segfaults"]["reason"]
+    assert found["segfaults"]["samples"] == []
+    assert len(found["builtin"]["samples"]) == 2
+
+
+def test_a_framework_that_cannot_be_asked_is_left_out_and_the_status_says_so(options, quiet, tmp_path, numpy_python):
+    broken = script(tmp_path, "broken", f"{sys.executable} -c 'import sys; sys.exit(\"No module named mxnet\")'")
+    pythons = {"torch": numpy_python, "mxnet": broken, "tensorflow": tmp_path / "nowhere"}
+    chosen = options(frameworks=["torch", "mxnet", "tensorflow"], pythons=pythons, cases=["decades/plain"])
+    job = run(chosen, quiet, "agree")
+    assert job.status == 1
+    assert "No module named mxnet" in job.missing["mxnet"]
+    assert "does not exist" in job.missing["tensorflow"]
+    assert {row["outcome"] for row in rows(chosen, "verdicts")} == {"agrees"}
+
+
+def test_a_device_that_is_missing_is_said_clearly(options, quiet):
+    with pytest.raises(LookupError, match="no framework can be asked") as failure:
+        Job(options(device="cuda:7"), quiet)
+    assert failure
+    assert not options().output.exists()
+
+
+def test_what_was_interrupted_goes_on_where_it_stopped(options, quiet, monkeypatch):
+    chosen = options(cases=["decades"])
+    keep, kept = Job._keep, []
+
+    def interrupted(self, table, row):
+        keep(self, table, row)
+        kept.append(row)
+        if len(kept) == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Job, "_keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(chosen, quiet, "agree")
+    assert footer(chosen)["status"] == "interrupted"
+    before = (chosen.output / "verdicts.jsonl").read_text()
+    assert len(before.splitlines()) == 7
+
+    monkeypatch.setattr(Job, "_keep", keep)
+    with (chosen.output / "verdicts.jsonl").open("a") as file:
+        file.write('{"framework": "tor')  # a row that was cut off
+    run(options(cases=["decades"], resume=True), quiet, "agree")
+    after = rows(chosen, "verdicts")
+    assert (chosen.output / "verdicts.jsonl").read_text().startswith(before)
+    assert len(after) == len({(r["implementation"], r["case"], r["asked"]) for r in after}) == 3 * 17
+    assert footer(chosen)["status"] == "complete"
+
+
+def test_nothing_is_asked_again_when_nothing_is_missing(options, quiet):
+    chosen = options(cases=["decades/plain"])
+    run(chosen, quiet, "agree", "train", "bench")
+    tables = {name: (chosen.output / f"{name}.jsonl").read_bytes() for name in ("verdicts", "training", "timings")}
+    job = run(options(cases=["decades/plain"], resume=True), quiet, "agree", "train", "bench")
+    assert tables == {name: (chosen.output / f"{name}.jsonl").read_bytes() for name in tables}
+    assert job.status == 0
+
+
+def test_results_are_never_written_over_nor_mixed_with_others(options, quiet):
+    run(options(cases=["decades/plain"]), quiet, "agree")
+    with pytest.raises(StoreError, match="holds results already"):
+        Job(options(), quiet)
+    with pytest.raises(StoreError, match="seed was 0 and is now 1"):
+        Job(options(seed=1, resume=True), quiet)
+
+
+def test_a_result_from_other_data_is_refused(options, quiet, monkeypatch):
+    from suite.agreement import rides as module
+
+    write = module.arrays.write
+    monkeypatch.setattr(module.arrays, "write", lambda path, arrays: write(path, arrays)[::-1])
+    chosen = options(implementations=["builtin"], cases=["decades/plain"])
+    run(chosen, quiet, "agree")
+    (row,) = rows(chosen, "verdicts")
+    assert row["outcome"] == "failed"
+    assert "other data" in row["reason"]
