@@ -66,8 +66,8 @@ class Algorithm:
         working, wide = format_of(precision), np.longdouble
         single = format_of("float32")
 
-        def seen(value: float) -> Any:
-            return single.round(wide(value)) if dialect.hyperparameters == "float32" else wide(value)
+        def seen(value: float, rounded: bool = dialect.hyperparameters == "float32") -> Any:
+            return single.round(wide(value)) if rounded else wide(value)
 
         decay = seen(h.decay)
         if dialect.complement == "working":
@@ -98,7 +98,7 @@ class Algorithm:
             complement=complement,
             epsilon=epsilon,
             momentum=seen(h.momentum) if buffered else wide(0),
-            weight_decay=seen(h.weight_decay),
+            weight_decay=seen(h.weight_decay, rounded=dialect.hyperparameters != "exact"),
             gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
             clip_gradient=seen(h.clip_gradient) if h.clip_gradient is not None else None,
             clip_weights=seen(h.clip_weights) if h.clip_weights is not None else None,

@@ -25,8 +25,8 @@ class Dialect:
         momentum: whether a momentum buffer is kept always, or only by the centered variant.
         weight_decay: `l2` adds λx to the gradient; `decoupled` shrinks x by 1 - ηλ before the update.
         clipping: whether the gradient is clipped before or after l2 weight decay is added to it.
-        hyperparameters: `exact`, or rounded to float32 first, all of them or the learning rate alone; this can
-            be seen in float64.
+        hyperparameters: `exact`, or rounded to float32 first, all of them or the rates alone: learning rate and
+            weight decay; this can be seen in float64.
         complement: whether 1-γ is formed exactly and rounded once, or in the working precision from a rounded γ,
             which leaves it with a relative error of up to u γ/(1-γ).
         source: where this was read.
@@ -38,7 +38,7 @@ class Dialect:
     momentum: Literal["always", "when centered"] = "always"
     weight_decay: Literal["l2", "decoupled"] = "l2"
     clipping: Literal["before decay", "after decay"] = "before decay"
-    hyperparameters: Literal["exact", "float32", "float32 learning rate"] = "exact"
+    hyperparameters: Literal["exact", "float32", "float32 rates"] = "exact"
     complement: Literal["exact", "working"] = "exact"
     source: str = field(default="", compare=False)
 
@@ -55,9 +55,9 @@ class Dialect:
 _NAMED = {
     "d2l": Dialect(source="Dive into Deep Learning, equation (11.8.1)"),
     "torch": Dialect(epsilon="outside", learning_rate="outside", source="torch/optim/rmsprop.py"),
-    "keras3": Dialect(weight_decay="decoupled", hyperparameters="float32 learning rate",
+    "keras3": Dialect(weight_decay="decoupled", hyperparameters="float32 rates",
                       source="keras/src/optimizers/rmsprop.py"),
-    "keras2": Dialect(weight_decay="decoupled", hyperparameters="float32 learning rate",
+    "keras2": Dialect(weight_decay="decoupled", hyperparameters="float32 rates",
                       source="tf_keras/optimizers/rmsprop.py"),
     "keras-legacy": Dialect(epsilon="inside with momentum", hyperparameters="float32", complement="working",
                             source="tf_keras/optimizers/legacy/rmsprop.py"),

@@ -25,7 +25,8 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     else:
         gamma = seen(h.decay)
         rest = 1 - gamma
-    eps, mu, lam = seen(h.epsilon), seen(h.momentum), seen(h.weight_decay)
+    eps, mu = seen(h.epsilon), seen(h.momentum)
+    lam = mp.mpf(h.weight_decay) if d.hyperparameters == "exact" else single(h.weight_decay)
     heavy = h.momentum != 0 and (h.centered or d.momentum == "always")
     inside = d.epsilon == "inside"
     if d.epsilon == "inside with momentum":

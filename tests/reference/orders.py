@@ -100,7 +100,8 @@ def evaluate(order: Order, gradients: Any, initial: Any, h: Hyperparameters, d: 
     number = (lambda value: T(np.float32(value))) if single else T
     decay = number(h.decay)
     complement = T(1) - decay if d.complement == "working" else T(1 - h.decay)
-    epsilon, momentum, weight_decay = number(h.epsilon), number(h.momentum), number(h.weight_decay)
+    epsilon, momentum = number(h.epsilon), number(h.momentum)
+    weight_decay = T(h.weight_decay) if d.hyperparameters == "exact" else T(np.float32(h.weight_decay))
     buffered = h.momentum != 0 and (d.momentum == "always" or h.centered)
     inside = {
         "inside": True,
