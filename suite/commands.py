@@ -29,10 +29,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Which RMSProp does an optimizer compute? Run the implementations of several frameworks on identical data, "
-    "hold each against a NumPy oracle with a derived rounding bound, and compare losses and times.",
-    epilog="Start with `rmsuite run`. Exit status: 0 if all is as expected, 1 if not, 2 if the command can't be carried "
-    "out, 130 if it was interrupted.",
+    help="Which RMSProp does an optimizer compute? Run the implementations of several frameworks on identical "
+    "data, hold each against a NumPy oracle with a derived rounding bound, and compare losses and times.",
+    epilog="Start with `rmsuite run`. Exit status: 0 if all is as expected, 1 if not, 2 if the command can't be "
+    "carried out, 130 if it was interrupted.",
 )
 
 
@@ -188,10 +188,8 @@ def envs(
                 build(known[name], progress.say)
         except EnvironmentMissing as error:
             progress.say(str(error))
-        state = (
-            "ready" if known[name].named or known[name].fresh() else "out of date" if known[name].exists else "missing"
-        )
-        failed += not known[name].exists or (make and state != "ready")
+        state = known[name].state
+        failed += state == "missing" or (make and state != "ready")
         table.add_row(name, state, str(known[name].python))
     Console(soft_wrap=True).print(table)
     raise typer.Exit(1 if failed else 0)

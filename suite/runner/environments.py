@@ -46,6 +46,13 @@ class Environment:
         """Whether there is an interpreter."""
         return self.python.exists()
 
+    @property
+    def state(self) -> str:
+        """`missing`, `out of date` or `ready`."""
+        if not self.exists:
+            return "missing"
+        return "ready" if self.named or self.fresh() else "out of date"
+
     def fresh(self) -> bool:
         """Whether it was built, to the end, from the requirements that stand in pyproject.toml now."""
         stamp = self.folder / STAMP

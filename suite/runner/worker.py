@@ -30,7 +30,15 @@ sys.path.remove(str(ROOT))  # our names are too generic to stand in the way of a
 
 
 class Unsupported(Exception):
-    """An implementation can't do what was asked; the reason is the message."""
+    """An implementation can't do what was asked; the reason is the message.
+
+    Attributes:
+        dialect: that it would have computed.
+    """
+
+    def __init__(self, reason: str, dialect: str | None = None) -> None:
+        super().__init__(reason)
+        self.dialect = dialect
 
 
 class Worker:
@@ -53,7 +61,7 @@ class Worker:
         try:
             reply = asks[request["ask"]](request)
         except Unsupported as reason:
-            reply = {"status": "unsupported", "reason": str(reason)}
+            reply = {"status": "unsupported", "reason": str(reason), "dialect": reason.dialect}
         except Exception as error:
             traceback.print_exc()
             reply = {"status": "error", "reason": f"{type(error).__name__}: {error}"[:2000]}
@@ -115,12 +123,13 @@ class Worker:
         if name not in self.framework.implementations:
             raise Unsupported(f"{self.framework.name} has no implementation {name!r}")
         implementation = self.framework.implementations[name]
+        dialect = implementation.declared(h) or request["dialect"]
         reason = implementation.unsupported(h, dtype)
         if reason:
-            raise Unsupported(reason)
+            raise Unsupported(reason, dialect)
         given, sha256 = arrays.read(Path(request["input"]))
         given = {key: value.astype(dtype) if value.dtype.kind == "f" else value for key, value in given.items()}
-        return name, implementation.declared(h) or request["dialect"], h, given, sha256
+        return name, dialect, h, given, sha256
 
     @staticmethod
     def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:

@@ -12,7 +12,8 @@ from rich.console import Console
 from suite.job import Options
 from suite.progress import Progress
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
 
 
 def script(folder: Path, name: str, command: str) -> Path:

@@ -1,0 +1,152 @@
+"""The real frameworks, each in its own environment: everything agrees, and what is said of it is what it does."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from suite.adapters import FRAMEWORKS
+from suite.job import SECTION_DIALECTS, Job, Options
+from suite.progress import Progress
+from suite.runner.environments import environments
+from tests.suite.conftest import DATA
+
+BUILT_IN = {
+    "torch": {"builtin": "torch", "foreach": "torch", "compiled": "torch"},
+    "tensorflow": {"builtin": "keras3", "function": "keras3", "xla": "keras3", "kernel": "tf-kernel", "v1": "tf1"},
+    "mxnet": {"builtin": "mxnet1", "kernel": "mxnet1"},
+}
+EVERY = [(framework, name) for framework, names in BUILT_IN.items() for name in ("scratch", *names)]
+
+
+def require(framework):
+    if not environments({})[framework].exists:
+        if os.environ.get("CI"):
+            pytest.fail(f"there is no environment for {framework}: `rmsuite envs --build`")
+        pytest.skip(f"there is no environment for {framework}: `rmsuite envs --build`")
+
+
+def options(folder, **given):
+    defaults = {"frameworks": FRAMEWORKS, "cache": folder / "cache", "download": False}
+    return Options(output=folder / "results", data=DATA if DATA.exists() else None, **{**defaults, **given})
+
+
+def rows(job, table):
+    return [json.loads(line) for line in (job.store.folder / f"{table}.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """All frameworks through the whole catalogue and all tasks, once."""
+    for framework in FRAMEWORKS:
+        require(framework)
+    with Job(options(tmp_path_factory.mktemp("frameworks")), Progress(Console(quiet=True))) as job:
+        job.agree()
+        job.train()
+    return job
+
+
+@pytest.fixture(scope="module")
+def verdicts(job):
+    return rows(job, "verdicts")
+
+
+@pytest.fixture(scope="module")
+def training(job):
+    return rows(job, "training")
+
+
+pytestmark = [pytest.mark.framework(name) for name in FRAMEWORKS]
+
+
+def test_every_implementation_is_asked(verdicts):
+    assert {(row["framework"], row["implementation"]) for row in verdicts} == set(EVERY)
+
+
+@pytest.mark.parametrize(("framework", "implementation"), EVERY)
+def test_every_verdict_is_that_it_agrees_or_can_say_why_it_was_not_run(verdicts, framework, implementation):
+    own = [row for row in verdicts if (row["framework"], row["implementation"]) == (framework, implementation)]
+    outcomes = Counter(row["outcome"] for row in own)
+    assert set(outcomes) <= {"agrees", "unsupported"}, [r["reason"] for r in own if r["outcome"] == "differs"][:3]
+    assert outcomes["agrees"] >= 80
+    assert all(row["reason"] for row in own if row["outcome"] == "unsupported")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_scratch_runs_every_dialect_of_the_others_in_every_case_and_dtype(job, verdicts, framework):
+    scratch = [row for row in verdicts if (row["framework"], row["implementation"]) == (framework, "scratch")]
+    asked = Counter((row["dialect"], row["dtype"]) for row in scratch if row["outcome"] == "agrees")
+    assert asked == {(d, dtype): len(job.cases) for d in SECTION_DIALECTS for dtype in ("float32", "float64")}
+
+
+@pytest.mark.parametrize(("framework", "implementation"), [pair for pair in EVERY if pair[1] != "scratch"])
+def test_a_built_in_declares_its_dialect_and_the_catalogue_tells_it_from_the_other_epsilon(
+    verdicts, framework, implementation
+):
+    own = [
+        row
+        for row in verdicts
+        if (row["framework"], row["implementation"]) == (framework, implementation)
+        and row["case"] == "decades/large-epsilon"
+        and row["outcome"] == "agrees"
+    ]
+    assert own
+    for row in own:
+        declared = BUILT_IN[framework][implementation]
+        assert row["dialect"] == declared
+        assert declared in row["fits"]
+        assert not {"torch", "mlx"} & set(row["fits"]) if declared != "torch" else "d2l" not in row["fits"]
+
+
+def test_the_two_dimensional_run_ends_at_the_published_digits_wherever_epsilon_is_inside(training):
+    of_that_dialect = [
+        r for r in training if r["task"] == "quadratic" and r["dialect"] in ("d2l", "keras3", "tf-kernel", "mxnet1")
+    ]
+    assert len({(row["framework"], row["implementation"]) for row in of_that_dialect}) == 9
+    for row in of_that_dialect:
+        assert [f"{x:.6f}" for x in row["final"]] == ["-0.010599", "0.000000"], row["implementation"]
+
+
+@pytest.mark.parametrize("dialect", SECTION_DIALECTS)
+def test_under_one_dialect_all_print_the_same_loss_to_seven_digits(training, dialect):
+    own = [row for row in training if row["task"] == "regression" and row["dialect"] == dialect]
+    assert {row["framework"] for row in own} == set(FRAMEWORKS)
+    assert len({f"{loss:.6e}" for row in own for loss in (row["loss"], row["oracle_loss"])}) == 1
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the published data are not at hand")
+def test_the_regression_ends_where_the_section_does(training):
+    losses = [row["loss"] for row in training if row["task"] == "regression"]
+    assert {f"{loss:.3f}" for loss in losses} <= {"0.244", "0.245"}
+
+
+def test_every_gradient_and_every_update_is_inside_its_bound(training):
+    assert len(training) == 3 * (3 * len(SECTION_DIALECTS) + len(EVERY) - 3)
+    assert all(row["outcome"] == "agrees" and row["gradient_ratio"] <= 1 for row in training)
+
+
+@pytest.mark.parametrize(
+    ("framework", "claim", "fitting"),
+    [("tensorflow", "torch", "keras3"), ("torch", "d2l", "torch"), ("mxnet", "torch", "mxnet1")],
+)
+def test_a_claim_of_the_other_epsilon_differs_and_names_the_dialect_that_fits(tmp_path, framework, claim, fitting):
+    require(framework)
+    chosen = options(
+        tmp_path,
+        frameworks=[framework],
+        implementations=["builtin"],
+        cases=["decades/large-epsilon"],
+        dtypes=["float32"],
+        claim=claim,
+    )
+    with Job(chosen, Progress(Console(quiet=True))) as job:
+        job.agree()
+    (row,) = rows(job, "verdicts")
+    assert row["outcome"] == "differs"
+    assert fitting in row["fits"]
+    assert claim not in row["fits"]
+    assert f"fits {', '.join(row['fits'])}" in row["reason"]

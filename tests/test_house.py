@@ -1,0 +1,116 @@
+"""The house: who may know whom, and that adapters can be read side by side."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(path for room in ("reference", "suite", "reports") for path in (ROOT / room).rglob("*.py"))
+FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras", "mxnet", "jax", "optax", "paddle", "mlx"}
+ADAPTERS = sorted((ROOT / "suite" / "adapters").glob("*_adapter.py"))
+
+# what a room may import, beside the standard library and itself
+MAY_IMPORT = {
+    "reference": {"numpy"},
+    "suite/cases": {"numpy", "reference", "pooch"},
+    "suite/adapters": {"numpy", "reference", *FRAMEWORKS},
+    "reports": {"numpy", "pandas", "rich", "jinja2", "markupsafe", "altair", "vl_convert", "scipy"},
+}
+WORKER = {"numpy", "safetensors", "reference", "suite"}  # what a framework's environment has, or is given by path
+WORKERS_SIDE = [ROOT / "suite" / "runner" / f"{name}.py" for name in ("worker", "exercise", "arrays", "protocol")]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imported(path: Path) -> set[str]:
+    """The modules that a file imports, with their packages."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def outside(path: Path) -> set[str]:
+    """The top-level packages that a file imports from outside the standard library."""
+    return {module.partition(".")[0] for module in imported(path)} - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p not in ADAPTERS], ids=name)
+def test_no_framework_is_imported_outside_its_adapter(path):
+    assert not outside(path) & FRAMEWORKS
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=name)
+def test_an_adapter_imports_its_own_framework_alone(path):
+    own = path.name.removesuffix("_adapter.py")
+    family = {own, "keras", "tf_keras"} if own == "tensorflow" else {own}
+    assert own in outside(path)
+    assert outside(path) & FRAMEWORKS <= family
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_imports_run_one_way(path):
+    room = next((room for room in MAY_IMPORT if name(path).startswith(room + "/")), None)
+    if room is not None:
+        ours = {module for module in imported(path) if module.split(".")[0] in ("suite", "reports")}
+        assert outside(path) - {"suite", "reports"} <= MAY_IMPORT[room] | {room.partition("/")[0]}
+        assert {module for module in ours if not module.startswith(room.replace("/", "."))} == set()
+
+
+@pytest.mark.parametrize("path", WORKERS_SIDE, ids=name)
+def test_the_workers_side_needs_numpy_and_safetensors_only(path):
+    assert outside(path) <= WORKER
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name not in ("__main__.py", "commands.py")], ids=name)
+def test_nothing_imports_the_command_line(path):
+    assert not imported(path) & {"suite.commands", "suite.__main__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_has_one_concern_and_says_it_first(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
+def methods(path: Path) -> dict[str, list[str]]:
+    """The methods of the two classes that every adapter has, in the order in which they stand."""
+    tree = ast.parse(path.read_text("utf-8"))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    scratch = next(node for key, node in classes.items() if key.endswith("Scratch"))
+    return {
+        role: [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
+        for role, node in (("scratch", scratch), ("adapter", classes["Adapter"]))
+    }
+
+
+def test_adapters_have_the_same_shape_in_the_same_order():
+    model = methods(ROOT / "suite" / "adapters" / "torch_adapter.py")
+    for path in ADAPTERS:
+        for role, found in methods(path).items():
+            assert [method for method in found if method in model[role]] == model[role], f"{path.name}, {role}"
+
+
+def test_the_workers_side_runs_on_python_3_9():
+    for path in [*WORKERS_SIDE, *ADAPTERS, *(ROOT / "reference").glob("*.py")]:
+        ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
+
+
+def test_importing_the_oracle_brings_numpy_and_nothing_else_from_outside():
+    code = (
+        "import sys, reference; names = {m.partition('.')[0] for m in sys.modules};"
+        "print(*sorted(names - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
+                          capture_output=True, text=True, cwd=ROOT, check=True)  # fmt: skip
+    assert set(done.stdout.split()) - {"__main__", "cython_runtime", "_cython_3_0", "numpy"} <= {"reference"}
