@@ -1,8 +1,8 @@
 """MXNet 1.x. `gluon.Trainer` keeps ε inside the root and has momentum only when centered; its γ is `gamma1`.
 
-Two things to know. Operations are queued: what fails, fails where a result is read. And a number that an operation
-takes is handed over as decimal text, which MXNet reads to within a few units in the last place of float64, or of
-float32 where it is an argument of `rmsprop_update`.
+Two things to know. Operations are queued: what fails, fails where a result is read. And numbers are handed over as
+decimal text, which MXNet may misread by a few units in the last place: of float64, and of float32 in what
+`rmsprop_update` is told, where a number below 1e-4 of many digits is often off by one.
 """
 
 from __future__ import annotations
@@ -68,13 +68,12 @@ class MxnetScratch(Scratch):
     def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
         """After scaling, clipping and l2 weight decay, in the dialect's order."""
         a, n = self.algorithm, self.numbers
-        coupled = a.weight_decay != 0 and not a.decoupled
         g = g * n["gradient_scale"] if a.gradient_scale != 1 else g
-        if coupled and a.clip_after_decay:
+        if a.coupled and a.clip_after_decay:
             g = g + x * n["weight_decay"]
         if a.clip_gradient is not None:
             g = clipped(g, n["clip_gradient"])
-        return g + x * n["weight_decay"] if coupled and not a.clip_after_decay else g
+        return g + x * n["weight_decay"] if a.coupled and not a.clip_after_decay else g
 
 
 def clipped(z: Tensor, limit: Any) -> Tensor:
