@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,9 @@ import tensorflow as tf
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor
 
-KERAS = int(tf.keras.__version__.partition(".")[0])
+tf.get_logger().setLevel("ERROR")  # each `tf.function` is one of many to it, and it warns of retracing
+keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
+KERAS_2 = keras.__version__.startswith("2.")
 
 
 def place(device: str) -> Any:
@@ -77,13 +80,12 @@ class TensorFlowScratch(Placed, Scratch):
     def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
         """After scaling, clipping and l2 weight decay, in the dialect's order."""
         a, n = self.algorithm, self.numbers
-        coupled = n["weight_decay"] != 0 and not a.decoupled
         g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
-        if coupled and a.clip_after_decay:
+        if a.coupled and a.clip_after_decay:
             g = g + x * n["weight_decay"]
         if a.clip_gradient is not None:
             g = tf.clip_by_value(g, -n["clip_gradient"], n["clip_gradient"])
-        return g + x * n["weight_decay"] if coupled and not a.clip_after_decay else g
+        return g + x * n["weight_decay"] if a.coupled and not a.clip_after_decay else g
 
 
 class TensorFlowBuiltin(Placed):
@@ -103,16 +105,14 @@ class TensorFlowBuiltin(Placed):
     @classmethod
     def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
         """That of the Keras which `tf.keras` is: 3, or 2 with optimizers in the style of TensorFlow 2.11 and later."""
-        return "keras3" if KERAS >= 3 else "keras2"
+        return "keras2" if KERAS_2 else "keras3"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the optimizer and its variables. With a name of its own, or Keras would count up a global one."""
         arguments = self.native_arguments(self.h.rate(0))
         arguments["weight_decay"] = arguments["weight_decay"] or None  # 0.0 would subtract x·0, NaN where x is infinite
         off = {"clipnorm": None, "global_clipnorm": None, "use_ema": False}
-        late = (
-            {"loss_scale_factor": None, "gradient_accumulation_steps": None} if KERAS >= 3 else {"jit_compile": False}
-        )
+        late = {"jit_compile": False} if KERAS_2 else {"loss_scale_factor": None, "gradient_accumulation_steps": None}
         self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **off, **late, name="RMSprop")
         self.optimizer.build(self.parameters)
 
@@ -128,8 +128,7 @@ class TensorFlowBuiltin(Placed):
 
     def state(self) -> State:
         """From the optimizer's own lists; its public one doesn't say which variable is which."""
-        o = self.optimizer
-        return self.shown(o._velocities, o._average_gradients, o._momentums)
+        return self.shown(self.optimizer._velocities, self.optimizer._average_gradients, self.optimizer._momentums)
 
 
 class TensorFlowFunction(TensorFlowBuiltin):
@@ -176,8 +175,7 @@ class TensorFlowKernel(Placed):
         """Make the slots and choose the kernel, which wants a slot for momentum even where that is 0."""
         names = ("ms", "mom", "mg") if self.h.centered else ("ms", "mom")
         self.slots = {name: [self.framework.filled_like(p, 0.0) for p in self.parameters] for name in names}
-        plain, centered = tf.raw_ops.ResourceApplyRMSProp, tf.raw_ops.ResourceApplyCenteredRMSProp
-        self.kernel = centered if self.h.centered else plain
+        self.kernel = tf.raw_ops.ResourceApplyCenteredRMSProp if self.h.centered else tf.raw_ops.ResourceApplyRMSProp
 
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One call of the kernel for a parameter."""
@@ -218,10 +216,9 @@ class TensorFlowV1(Placed):
 
     def state(self) -> State:
         """From the optimizer's slots, made by the first step, less the one for momentum where that is 0."""
-        there_are = self.optimizer.get_slot_names()
+        made = self.optimizer.get_slot_names()
         names = ("rms", "mg", "momentum" if self.h.momentum != 0 else "")
-        slots = [[self.optimizer.get_slot(p, name) for p in self.parameters if name in there_are] for name in names]
-        return self.shown(*slots)
+        return self.shown(*([self.optimizer.get_slot(p, n) for p in self.parameters if n in made] for n in names))
 
 
 class Adapter(Framework):
@@ -240,7 +237,7 @@ class Adapter(Framework):
     @staticmethod
     def versions() -> dict[str, str]:
         """See `Framework`."""
-        return {"tensorflow": tf.__version__, "keras": tf.keras.__version__, "numpy": np.__version__}
+        return {"tensorflow": tf.__version__, keras.__name__: keras.__version__, "numpy": np.__version__}
 
     @staticmethod
     def devices() -> list[str]:
@@ -286,8 +283,7 @@ class Adapter(Framework):
     def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
         """See `Framework`."""
         with place(self.device), tf.GradientTape() as tape:
-            value = loss()
-            return list(tape.gradient(value, parameters))
+            return list(tape.gradient(loss(), parameters))
 
     def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
         """See `Framework`."""
