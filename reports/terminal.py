@@ -25,11 +25,14 @@ from reports.training import Run, Section, Task, Training
 FINDINGS = 8
 """How many findings a terminal shows; the page has all of them."""
 
-WIDE = 100
+WIDE = 112
 """The width in columns from which a table has room for versions and wider gaps."""
 
 NAME = {True: 24, False: 16}
 """What a wide and what a narrow terminal leaves for a name; a longer one breaks after its framework."""
+
+FOLDED = 13
+"""The least width of a column of words beside the names."""
 
 _STYLES = {
     "agrees": "green",
@@ -100,7 +103,8 @@ class _Screen:
         table = Table(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False, header_style="dim")
         for column in columns:
             if isinstance(column, str):
-                table.add_column(self.text(column), overflow="fold", min_width=NAME[self.wide])
+                least = FOLDED if table.columns else NAME[self.wide]
+                table.add_column(self.text(column), overflow="fold", min_width=least)
             else:
                 table.add_column(self.text(column[0]), justify=column[1], no_wrap=True, overflow="fold")
         return table
