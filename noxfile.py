@@ -18,6 +18,7 @@ nox.options.error_on_external_run = True
 
 PROJECT = Path("pyproject.toml")
 HARNESS = Path(".nox/harness")  # one environment for every session that runs the command
+PATIENCE = 20.0  # seconds
 TOLERANT = (0, 1)  # a framework whose environment can't be built costs its own rows, not the run
 
 
@@ -50,7 +51,14 @@ def command(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,)) 
         session.run(str(programs / "python"), "-m", "pip", "install", "--quiet", "--editable", ".", external=True)
 
     once(HARNESS, (), make)
-    session.run(str(programs / "rmsuite"), *arguments, external=True, success_codes=codes)
+    session.run(
+        str(programs / "rmsuite"),
+        *arguments,
+        external=True,
+        success_codes=codes,
+        interrupt_timeout=PATIENCE,  # Ctrl-C reaches it too: it ends its workers and writes down where it stopped
+        terminate_timeout=PATIENCE,
+    )
 
 
 @nox.session(venv_backend="none")

@@ -85,14 +85,15 @@ class Job:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.coordinator.__exit__(kind)
-        self.store.finish(
-            {
-                "status": "complete" if kind is None else "interrupted",
-                "seconds": time.perf_counter() - self.begin,
-                "framework_seconds": self.coordinator.framework_seconds,
-                "harness_seconds": time.process_time() + self.coordinator.overhead_seconds,
-            }
-        )
+        inside = self.coordinator.framework_seconds
+        harness = time.process_time() + self.coordinator.overhead_seconds
+        seconds = time.perf_counter() - self.begin
+        status = "complete" if kind is None else "interrupted"
+        footer = {"status": status, "seconds": seconds, "framework_seconds": inside, "harness_seconds": harness}
+        self.store.finish(footer)
+        share = harness / (inside + harness)
+        parts = f"{inside:.0f} s in the frameworks, {harness:.0f} s in the harness ({share:.0%} of both)"
+        self.progress.say(f"{status} after {seconds:.0f} s: {parts}")
 
     def agree(self) -> None:
         """Replay every case in every implementation; a verdict each."""

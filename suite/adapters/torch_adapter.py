@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -111,6 +113,14 @@ class TorchCompiled(TorchBuiltin):
     """The same under `torch.compile`."""
 
     native = "torch.compile of torch.optim.RMSprop"
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        """As everywhere; and on a CPU torch compiles to C++."""
+        compilers = (os.environ.get("CXX"), "g++", "clang++")
+        if not any(shutil.which(compiler) for compiler in compilers if compiler):
+            return f"{cls.native} needs a C++ compiler, and there is none on the path"
+        return super().unsupported(h, dtype)
 
     def prepare(self, dialect: Dialect) -> None:
         """Compile the step. The learning rate is a tensor, or each new value would be compiled anew.

@@ -51,7 +51,7 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
         m = gamma * m + rest * g
         scale = 1 - gamma**t if h.bias_correction else 1
         w = v / scale - (m / scale) ** 2 if h.centered else v / scale
-        if -mp.mpf(10) ** (5 - DIGITS) * v < w < 0:
+        if -(mp.mpf(10) ** (5 - DIGITS)) * v < w < 0:
             w = mp.mpf(0)  # a variance of nothing, but for the rounding of 50 digits
         d_t = mp.sqrt(w + eps) if inside else mp.sqrt(w) + eps
         if d.weight_decay == "decoupled":

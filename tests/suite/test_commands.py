@@ -69,6 +69,7 @@ def test_a_job_prints_tables_to_standard_output_and_progress_to_standard_error(t
     assert status == 0, err
     assert "torch/builtin" in out
     assert "agreement: done" in err
+    assert "in the harness" in err
     assert "generated from seed" in err
     for name in ("report.html", "report.md", "verdicts.csv", "manifest.json", "footer.json"):
         assert (folder / name).stat().st_size > 0
