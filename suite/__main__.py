@@ -11,6 +11,7 @@ from rich.console import Console
 from reports import ReportError
 from suite.cases.datasets import DataError
 from suite.commands import Interrupted, app
+from suite.expectations import ExpectationError
 from suite.runner.errors import RunnerError
 from suite.runner.store import StoreError
 
@@ -22,7 +23,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except (DataError, StoreError, ReportError, RunnerError, LookupError, OSError) as error:
+    except (DataError, StoreError, ReportError, ExpectationError, RunnerError, LookupError, OSError) as error:
         text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
         _say(f"rmsuite: {text}")
         sys.exit(USAGE)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import platformdirs
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import reports
@@ -19,10 +20,12 @@ from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
 from suite.cases.catalogue import catalogue, select
 from suite.cases.tasks import tasks
+from suite.expectations import Expectations, proposals
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.progress import Progress
 from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
+from suite.runner.store import TABLES, read_rows
 
 app = typer.Typer(
     name="rmsuite",
@@ -208,6 +211,34 @@ def cases(
         steps, coordinates = one.tape.gradients.shape
         table.add_row(one.id, str(steps), str(coordinates), one.tape.reason, one.setting.reason)
     Console().print(table)
+
+
+known = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
+app.add_typer(known, name="expectations")
+
+
+@known.command("list")
+def list_expectations() -> None:
+    """What is expected to deviate, and why."""
+    table = Table("implementation", "versions", "cases", "outcome", "reason", box=None, pad_edge=False)
+    for entry in Expectations.read().entries:
+        reason = f"{entry.reason} {entry.link}".strip()
+        table.add_row(*map(escape, (entry.implementation, entry.versions, entry.cases, entry.outcome, reason)))
+    Console().print(table)
+
+
+@known.command("update")
+def propose_expectations(
+    results: Annotated[Path | None, typer.Argument(help="A results folder [default: the newest].")] = None,
+) -> None:
+    """Propose entries for what was not expected in a run; they go to standard output, for suite/expectations.toml."""
+    store = results or _newest()
+    rows = [row for table in TABLES for row in read_rows(store / f"{table}.jsonl")]
+    say = Progress(Console(stderr=True)).say
+    for row in rows:
+        if row["outcome"] == "agrees" and not row["expected"]:
+            say(f"no longer so: {row['framework']}/{row['implementation']}, {row.get('case')}: {row['expectation']}")
+    Console(soft_wrap=True).print(proposals(rows), markup=False, highlight=False)
 
 
 def _options(

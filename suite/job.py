@@ -15,6 +15,7 @@ from suite.agreement import verdicts
 from suite.agreement.rides import rides
 from suite.cases import catalogue, datasets
 from suite.cases.tasks import Task, tasks
+from suite.expectations import Expectations
 from suite.progress import Progress
 from suite.runner.coordinator import Coordinator
 from suite.runner.environments import environments
@@ -24,8 +25,6 @@ from suite.runner.store import Row, Store
 
 SECTION_DIALECTS = ("d2l", "torch", "keras3", "tf-kernel", "tf1", "mxnet1")
 """What the section's implementations compute: these a scratch implementation runs unless told otherwise."""
-
-EXPECTED = ("agrees", "unsupported")
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ class Job:
         self.options, self.progress = options, progress
         self.begin = time.perf_counter()
         self.unexpected = 0
+        self.expectations = Expectations.read()
         self.data = datasets.resolve(options.data, options.cache, download=options.download)
         progress.say(f"data: {self.data.detail}")
         self.tasks = _chosen_tasks(tasks(self.data, options.seed), options.tasks)
@@ -151,14 +151,15 @@ class Job:
         return 1 if self.unexpected or self.missing else 0
 
     def _keep(self, table: str, row: Row) -> None:
+        row = self.expectations.judged(row)
         self.store.append(table, row)
-        self.unexpected += row["outcome"] not in EXPECTED
+        self.unexpected += not row["expected"]
 
     def _done(self, table: str, key: Callable[[Row], tuple[Any, ...]]) -> frozenset[tuple[Any, ...]]:
         found = set()
         for row in self.store.rows(table):
             found.add(key(row))
-            self.unexpected += row["outcome"] not in EXPECTED
+            self.unexpected += not row["expected"]
         return frozenset(found)
 
     def _greet(self) -> tuple[dict[str, Message], dict[str, str]]:

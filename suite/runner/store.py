@@ -61,10 +61,7 @@ class Store:
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows so far."""
-        file = self._table(table)
-        if file.exists():
-            with file.open(encoding="utf-8") as lines:
-                yield from map(json.loads, lines)
+        return read_rows(self._table(table))
 
     def finish(self, footer: Mapping[str, Any]) -> None:
         """Write how the run ended."""
@@ -73,6 +70,13 @@ class Store:
 
     def _table(self, table: str) -> Path:
         return self.folder / f"{table}.jsonl"
+
+
+def read_rows(file: Path) -> Iterator[Row]:
+    """The rows of a table's file; none if there is no file."""
+    if file.exists():
+        with file.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
 
 
 def _continued(existing: Path, manifest: Mapping[str, Any]) -> Row:
