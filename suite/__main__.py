@@ -23,9 +23,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except (DataError, StoreError, ReportError, ExpectationError, RunnerError, LookupError, OSError) as error:
-        text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
-        _say(f"rmsuite: {text}")
+    except (DataError, StoreError, ReportError, ExpectationError, RunnerError, OSError) as error:
+        _say(f"rmsuite: {error}")
+        sys.exit(USAGE)
+    except LookupError as error:
+        if type(error) is not LookupError:  # a KeyError or an IndexError is a mistake of ours
+            raise
+        _say(f"rmsuite: {error}")
         sys.exit(USAGE)
     except Interrupted as error:
         _say(str(error))

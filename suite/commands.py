@@ -213,11 +213,11 @@ def cases(
     Console().print(table)
 
 
-known = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
-app.add_typer(known, name="expectations")
+deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
+app.add_typer(deviations, name="expectations")
 
 
-@known.command("list")
+@deviations.command("list")
 def list_expectations() -> None:
     """What is expected to deviate, and why."""
     table = Table("implementation", "versions", "cases", "outcome", "reason", box=None, pad_edge=False)
@@ -227,13 +227,14 @@ def list_expectations() -> None:
     Console().print(table)
 
 
-@known.command("update")
+@deviations.command("update")
 def propose_expectations(
     results: Annotated[Path | None, typer.Argument(help="A results folder [default: the newest].")] = None,
 ) -> None:
     """Propose entries for what was not expected in a run; they go to standard output, for suite/expectations.toml."""
     store = results or _newest()
-    rows = [row for table in TABLES for row in read_rows(store / f"{table}.jsonl")]
+    known = Expectations.read()
+    rows = [known.judged(row) for table in TABLES for row in read_rows(store / f"{table}.jsonl")]
     say = Progress(Console(stderr=True)).say
     for row in rows:
         if row["outcome"] == "agrees" and not row["expected"]:
