@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from suite.cases import datasets
 from suite.cases.catalogue import catalogue, select
 from suite.cases.tasks import tasks
 from suite.expectations import Expectations, proposals
+from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.progress import Progress
 from suite.runner.environments import build, environments
@@ -211,6 +213,47 @@ def cases(
         steps, coordinates = one.tape.gradients.shape
         table.add_row(one.id, str(steps), str(coordinates), one.tape.reason, one.setting.reason)
     Console().print(table)
+
+
+@app.command()
+def explain(
+    case: Annotated[str, typer.Argument(help="One case, as decades/large-epsilon.")],
+    implementation: Annotated[str, typer.Argument(help="One implementation, as torch/builtin.")],
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    dialect: Annotated[str, typer.Option(help="What a scratch implementation runs.")] = "d2l",
+    claim: Claim = None,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    timeout: Timeout = 180.0,
+    python: Pythons = [],  # noqa: B006
+    data: Data = None,
+    download: Download = True,
+) -> None:
+    """Take the first step that differs apart (or the worst): oracle and implementation side by side."""
+    framework = _known(implementation.partition("/")[0], FRAMEWORKS, "framework")
+    with tempfile.TemporaryDirectory() as folder:
+        options = _options(
+            framework=[framework],
+            implementation=[implementation],
+            case=[case],
+            dtype=[dtype],
+            dialect=[dialect],
+            claim=claim,
+            device=device,
+            seed=seed,
+            timeout=timeout,
+            python=python,
+            data=data,
+            download=download,
+            output=Path(folder) / "results",
+            resume=False,
+            keep_traces=True,
+        )
+        with Job(options, Progress(Console(stderr=True))) as job:
+            job.agree()
+            lines = Explanation.of(job).lines()
+    Console(soft_wrap=True).print(*lines, sep="\n")
+    raise typer.Exit(job.status)
 
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)

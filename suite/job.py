@@ -49,6 +49,7 @@ class Options:
     cache: Path = Path()
     download: bool = True
     resume: bool = False
+    keep_traces: bool = False
 
 
 class Job:
@@ -108,7 +109,7 @@ class Job:
             traces=store.folder / "traces",
             done=self._done("verdicts", verdicts.key),
         )
-        bench = verdicts.Bench()
+        bench = verdicts.Bench(keep_traces=options.keep_traces)
         with self.progress.stage("agreement", len(questions)) as advance:
             for answer in self.coordinator.ask_all(questions):
                 for row in bench.verdicts(answer):

@@ -104,7 +104,13 @@ def questions(
 class Bench:
     """Where answers become verdicts; keeps the oracle's predictions while they are needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_traces: bool = False) -> None:
+        """Start with nothing known.
+
+        Args:
+            keep_traces: whether the traces of what agrees are kept too.
+        """
+        self.keep_traces = keep_traces
         self._oracles: dict[tuple[Ride, str], Oracle] = {}
 
     def verdicts(self, answer: Answer) -> Iterator[Row]:
@@ -141,7 +147,7 @@ class Bench:
                 "repeat": _repeat(answer.question.framework, asked, case.id),
                 "seconds": answer.reply.get("seconds"),
                 "sha256": asked.ride.sha256,
-                "trace": Path(answer.question.request["output"]).name if outcome in ("differs", "undecided") else None,
+                "trace": _kept(Path(answer.question.request["output"])),
             }
 
     def _judged(
@@ -160,7 +166,7 @@ class Bench:
         if spoiled:
             judgements = [_spoiled(judgement, spoiled) for judgement in judgements]
         fits = fitting(observed, oracle, columns)
-        if all(judgement.outcome == "agrees" for judgement in judgements):
+        if not self.keep_traces and all(judgement.outcome == "agrees" for judgement in judgements):
             path.unlink()  # evidence is kept of what needs explaining
         return list(judgements), fits
 
@@ -170,6 +176,10 @@ class Bench:
         if name not in self._oracles:
             self._oracles[name] = Oracle(ride.initial, ride.gradients, ride.hyperparameters, asked.dtype)
         return self._oracles[name]
+
+
+def _kept(trace: Path) -> str | None:
+    return trace.name if trace.exists() else None
 
 
 def _spoiled(judgement: Judgement, count: int) -> Judgement:

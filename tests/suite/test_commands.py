@@ -32,7 +32,9 @@ def job(command, folder, python, *more):
     return (command, "-f", "torch", "--python", f"torch={python}", "--no-download", "-o", folder, *more)
 
 
-@pytest.mark.parametrize("command", ["run", "agree", "train", "bench", "report", "envs", "cases"])
+@pytest.mark.parametrize(
+    "command", ["run", "agree", "train", "bench", "report", "envs", "cases", "explain", "expectations"]
+)
 def test_help_teaches(command):
     status, out, _ = rmsuite(command, "--help")
     assert status == 0
@@ -84,6 +86,24 @@ def test_the_status_is_1_when_something_differs(tmp_path, numpy_python):
     assert status == 1
     assert "optax-outside" in out
     assert "rmsuite agree -i torch/wrong-epsilon" in out
+
+
+def test_an_explanation_shows_the_first_step_that_differs_side_by_side(numpy_python):
+    python = ("--python", f"torch={numpy_python}", "--no-download")
+    status, out, _ = rmsuite("explain", "decades/large-epsilon", "torch/wrong-epsilon", *python)
+    assert status == 1
+    assert "step 1, coordinate" in out
+    (denominator,) = [line.split() for line in out.splitlines() if line.startswith("denominator")]
+    assert float(denominator[1]) == pytest.approx(0.1, rel=1e-3)  # √(v + 0.01), with a small v
+    assert float(denominator[2].strip("()")) == pytest.approx(0.01, rel=0.1)  # √v + 0.01
+
+
+def test_one_case_is_explained_at_a_time(numpy_python):
+    status, _, err = rmsuite(
+        "explain", "decades", "torch/builtin", "--python", f"torch={numpy_python}", "--no-download"
+    )
+    assert status == 2
+    assert "one case and one implementation" in err
 
 
 def test_the_devices_that_there_are_are_named_when_one_is_missing(tmp_path, numpy_python):
