@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import markdown, page, tables
+from reports import junit, markdown, page, tables
 from reports.results import load
 
 
 def write(folder: Path) -> list[Path]:
-    """Write `report.html`, `report.md` and the three CSV files into a results folder; return their paths.
+    """Write `report.html`, `report.md`, `junit.xml` and the three CSV files into a results folder; return their paths.
 
     Raises ReportError when the folder can't be read, OSError when it can't be written.
     """
@@ -27,6 +27,7 @@ def write(folder: Path) -> list[Path]:
         "verdicts.csv": csv(results.verdicts),
         "training.csv": csv(results.training),
         "timings.csv": csv(results.timings),
+        "junit.xml": junit.render(results),
     }
     return [_replace(folder / name, content) for name, content in contents.items()]
 

@@ -54,6 +54,11 @@ def text(value: object) -> str | None:
     return (clean(value) or None) if isinstance(value, str) else None
 
 
+def flag(value: object) -> bool | None:
+    """True or False, or None for anything else."""
+    return value if isinstance(value, bool) else None
+
+
 def real(value: object) -> float | None:
     """A finite number, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -111,6 +116,7 @@ class Kind:
 
 
 TEXT = Kind(text, "string")
+FLAG = Kind(flag, "boolean")
 REAL = Kind(real, "Float64")
 WHOLE = Kind(whole, "Int64")
 REALS = Kind(reals, "object")
@@ -153,6 +159,8 @@ VERDICTS = Table(
         "decided": REAL,
         "fits": NAMES,
         "reason": TEXT,
+        "expected": FLAG,
+        "expectation": TEXT,
         "repeat": TEXT,
         "seconds": REAL,
         "sha256": TEXT,
@@ -181,6 +189,8 @@ TRAINING = Table(
         "path": POINTS,
         "oracle_path": POINTS,
         "reason": TEXT,
+        "expected": FLAG,
+        "expectation": TEXT,
         "seconds": REAL,
         "sha256": TEXT,
     },

@@ -12,10 +12,10 @@ import reports
 from reports.markdown import code, escape
 from reports.results import records
 
-FILES = ["report.html", "report.md", "verdicts.csv", "training.csv", "timings.csv"]
+FILES = ["report.html", "report.md", "verdicts.csv", "training.csv", "timings.csv", "junit.xml"]
 
 
-def test_the_five_files_are_written_and_nothing_else_is_left(folder):
+def test_the_files_are_written_and_nothing_else_is_left(folder):
     before = {path.name for path in folder.iterdir()}
     assert [path.name for path in reports.write(folder)] == FILES
     assert {path.name for path in folder.iterdir()} == before | set(FILES)
