@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, root
+from reference.bound import average, complement_of_power, quotient, root
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
@@ -147,7 +147,7 @@ def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) ->
     g = effective_gradient(g, x, a)
     v = average(state.square_average, g * g, a.decay, a.complement)
     m = average(state.mean_gradient, g, a.decay, a.complement) if a.centered else state.mean_gradient
-    u = (rate * g if a.rate_in_buffer else g) / denominator(v, m, t, a)
+    u = quotient(rate if a.rate_in_buffer else None, g, denominator(v, m, t, a))
     b = a.momentum * state.momentum_buffer + u if a.buffered else state.momentum_buffer
     if a.buffered:
         u = u + a.momentum * b if a.nesterov else b
