@@ -4,8 +4,9 @@ Runs wherever a framework does: CPython 3.9 and newer, NumPy 1.23 to 2.x.
 """
 
 from reference.averages import effective_window, half_life, leaky_weights, weight_sum
-from reference.dialect import Dialect, dialects
+from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
+from reference.published import dialects
 from reference.replay import Trace, replay, replay_each
 
 __all__ = [

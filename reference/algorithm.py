@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, root
+from reference.bound import average, complement_of_power, quotient, root
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
@@ -66,7 +66,9 @@ class Algorithm:
         working, wide = format_of(precision), np.longdouble
         single = format_of("float32")
 
-        def seen(value: float, rounded: bool = dialect.hyperparameters == "float32") -> Any:
+        rounding = dialect.hyperparameters
+
+        def seen(value: float, rounded: bool = rounding in ("float32", "float32 but learning rate")) -> Any:
             return single.round(wide(value)) if rounded else wide(value)
 
         decay = seen(h.decay)
@@ -77,7 +79,8 @@ class Algorithm:
             complement = 1 - decay
         epsilon = seen(h.epsilon)
         initial = epsilon if dialect.initial_accumulator == "epsilon" else wide(dialect.initial_accumulator)
-        buffered = h.momentum != 0 and (dialect.momentum == "always" or h.centered)
+        kept = dialect.momentum == "always" or (dialect.momentum == "when centered" and h.centered)
+        buffered = h.momentum != 0 and kept
         clipped = h.clip_gradient is not None
         coupled = h.weight_decay != 0 and dialect.weight_decay == "l2"
         return cls(
@@ -92,13 +95,13 @@ class Algorithm:
             coupled=coupled,
             decoupled=h.weight_decay != 0 and not coupled,
             clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
-            single_rate=dialect.hyperparameters != "exact" and working != single,
+            single_rate=rounding in ("float32", "float32 rates") and working != single,
             initial_accumulator=initial,
             decay=decay,
             complement=complement,
             epsilon=epsilon,
             momentum=seen(h.momentum) if buffered else wide(0),
-            weight_decay=seen(h.weight_decay, rounded=dialect.hyperparameters != "exact"),
+            weight_decay=seen(h.weight_decay, rounded=rounding != "exact"),
             gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
             clip_gradient=seen(h.clip_gradient) if h.clip_gradient is not None else None,
             clip_weights=seen(h.clip_weights) if h.clip_weights is not None else None,
@@ -144,7 +147,7 @@ def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) ->
     g = effective_gradient(g, x, a)
     v = average(state.square_average, g * g, a.decay, a.complement)
     m = average(state.mean_gradient, g, a.decay, a.complement) if a.centered else state.mean_gradient
-    u = (rate * g if a.rate_in_buffer else g) / denominator(v, m, t, a)
+    u = quotient(rate if a.rate_in_buffer else None, g, denominator(v, m, t, a))
     b = a.momentum * state.momentum_buffer + u if a.buffered else state.momentum_buffer
     if a.buffered:
         u = u + a.momentum * b if a.nesterov else b

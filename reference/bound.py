@@ -120,7 +120,7 @@ def _divide(a: Bounded, b: Bounded) -> Bounded:
     value = a.value / b.value
     room = np.abs(b.value) - b.error
     slope = a.error + np.abs(value) * b.error
-    propagated = np.where(slope > 0, np.where(room > 0, slope / room, np.inf), 0)
+    propagated = np.where(room > 0, slope / room, np.inf)
     return _rounded(value, propagated, a.arithmetic)
 
 
@@ -180,6 +180,22 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     size = np.abs(value) + propagated
     local = arithmetic.epsilon * (terms + size) + 3 * arithmetic.underflow * (terms > 0)
     return _result(value, propagated, local, arithmetic)
+
+
+def quotient(rate: Any, g: Any, d: Any) -> Any:
+    """η g / d, or g / d where η is None.
+
+    On bounded numbers it covers what can be lost on the way, in whatever order: η/d, 1/d or g/d may vanish before a
+    product with what is large; and where 1/d or η/d may overflow, there is no bound.
+    """
+    numerator = g if rate is None else rate * g
+    found = numerator / d
+    if isinstance(found, Bounded):
+        arithmetic, scale = found.arithmetic, 0 if rate is None else rate.size()
+        vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
+        fits = np.maximum(scale, 1) <= arithmetic.largest * (np.abs(d.value) - d.error)
+        found.error = np.where(fits, found.error + vanished, np.inf)
+    return found
 
 
 def root(radicand: Any, *, of_a_difference: bool) -> Any:

@@ -17,9 +17,10 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     mp = mpmath.MPContext()
     mp.dps = DIGITS
     single = lambda value: mp.mpf(float(np.float32(value)))  # noqa: E731
-    seen = single if d.hyperparameters == "float32" else mp.mpf
+    rounds = d.hyperparameters in ("float32", "float32 but learning rate")
+    seen = single if rounds else mp.mpf
     if d.complement == "working":
-        source = np.float32(h.decay) if d.hyperparameters == "float32" else h.decay
+        source = np.float32(h.decay) if rounds else h.decay
         gamma = mp.mpf(float(precision(source)))
         rest = mp.mpf(float(precision(1) - precision(source)))
     else:
@@ -27,7 +28,7 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
         rest = 1 - gamma
     eps, mu = seen(h.epsilon), seen(h.momentum)
     lam = mp.mpf(h.weight_decay) if d.hyperparameters == "exact" else single(h.weight_decay)
-    heavy = h.momentum != 0 and (h.centered or d.momentum == "always")
+    heavy = h.momentum != 0 and {"always": True, "when centered": h.centered, "never": False}[d.momentum]
     inside = d.epsilon == "inside"
     if d.epsilon == "inside with momentum":
         inside = h.momentum != 0
@@ -38,7 +39,7 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     m = b = mp.mpf(0)
     path = []
     for t, gradient in enumerate(gradients, start=1):
-        eta = mp.mpf(h.rate(t - 1)) if d.hyperparameters == "exact" else single(h.rate(t - 1))
+        eta = single(h.rate(t - 1)) if d.hyperparameters in ("float32", "float32 rates") else mp.mpf(h.rate(t - 1))
         g = mp.mpf(float(gradient)) * seen(h.rescale_gradient)
         if h.maximize:
             g = -g

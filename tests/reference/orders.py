@@ -96,13 +96,13 @@ def evaluate(order: Order, gradients: Any, initial: Any, h: Hyperparameters, d: 
     """The parameters after every step, everything in `dtype`."""
     T = dtype  # noqa: N806  (the type in which all is computed)
     flush = (lambda z: np.where(np.abs(z) < np.finfo(T).tiny, T(0), z)) if order.flush else (lambda z: z)
-    single = d.hyperparameters == "float32"
+    single = d.hyperparameters in ("float32", "float32 but learning rate")
     number = (lambda value: T(np.float32(value))) if single else T
     decay = number(h.decay)
     complement = T(1) - decay if d.complement == "working" else T(1 - h.decay)
     epsilon, momentum = number(h.epsilon), number(h.momentum)
     weight_decay = T(h.weight_decay) if d.hyperparameters == "exact" else T(np.float32(h.weight_decay))
-    buffered = h.momentum != 0 and (d.momentum == "always" or h.centered)
+    buffered = h.momentum != 0 and (d.momentum == "always" or (d.momentum == "when centered" and h.centered))
     inside = {
         "inside": True,
         "outside": False,
@@ -113,7 +113,7 @@ def evaluate(order: Order, gradients: Any, initial: Any, h: Hyperparameters, d: 
     v = np.full_like(x, epsilon if d.initial_accumulator == "epsilon" else d.initial_accumulator)
     m, b = np.zeros_like(x), np.zeros_like(x)
     for t, g in enumerate(np.asarray(gradients, T)):
-        rate = T(np.float32(h.rate(t))) if d.hyperparameters != "exact" else T(h.rate(t))
+        rate = T(np.float32(h.rate(t))) if d.hyperparameters in ("float32", "float32 rates") else T(h.rate(t))
         g = flush(g) * number(h.rescale_gradient) * (T(-1) if h.maximize else T(1))
         limit = None if h.clip_gradient is None else number(h.clip_gradient)
         l2 = h.weight_decay != 0 and d.weight_decay == "l2"

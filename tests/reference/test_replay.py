@@ -77,6 +77,16 @@ def test_momentum_without_centering_is_ignored_by_mxnet_1():
     assert np.array_equal(plain.parameters, heavy.parameters)
 
 
+@pytest.mark.parametrize("name", ["mlx", "chainer", "caffe", "nd4j", "bitsandbytes", "jittor", "oneflow", "lasagne"])
+@pytest.mark.parametrize("centered", [False, True])
+def test_a_dialect_without_a_buffer_ignores_momentum(name, centered):
+    gradients, initial = tapes(0, 3, 6)
+    h = replace(PLAIN, centered=centered, epsilon=1e-3)
+    plain, heavy = (replay(gradients, initial, replace(h, momentum=mu), dialects[name]) for mu in (0, 0.9))
+    assert np.array_equal(plain.parameters, heavy.parameters)
+    assert heavy.momentum_buffer is None
+
+
 def test_keras_legacy_moves_epsilon_inside_when_there_is_momentum():
     gradients, initial = tapes(0, 3, 6)
     legacy, kernel = dialects["keras-legacy"], replace(dialects["keras-legacy"], epsilon="inside")

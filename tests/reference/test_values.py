@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import Dialect, Hyperparameters, dialects, effective_window, half_life, leaky_weights, weight_sum
+from reference.algorithm import Algorithm
 from reference.objectives import LinearRegression, Quadratic
 from reference.precision import format_of, wider
 
@@ -45,6 +46,14 @@ def test_every_named_dialect_has_a_source_and_cannot_be_changed():
         dialects["torch"].epsilon = "inside"
     with pytest.raises(TypeError):
         dialects["mine"] = Dialect()
+
+
+def test_the_learning_rate_may_stay_exact_where_the_rest_is_rounded_to_float32():
+    h, burn = Hyperparameters(learning_rate=0.1, decay=0.9), dialects["burn"]
+    a = Algorithm.of(burn, h, "float64")
+    assert a.rate(0.1) == np.longdouble(0.1)
+    assert a.decay == np.longdouble(np.float32(0.9))
+    assert Algorithm.of(replace(burn, hyperparameters="float32"), h, "float64").rate(0.1) == np.float32(0.1)
 
 
 def test_the_axes_on_which_two_dialects_differ_are_named():

@@ -1,0 +1,66 @@
+"""The published RMSProps by name, each with the file or the paper in which it was read.
+
+Where a framework lacks a hyper-parameter (weight decay, say), its entry has the usual value on that axis, and nothing
+follows from it. Momentum is told apart, since some take the argument and ignore it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from reference.dialect import Dialect
+
+_NAMED = {
+    "d2l": Dialect(source="Dive into Deep Learning, equation (11.8.1)"),
+    "torch": Dialect(epsilon="outside", learning_rate="outside", source="torch/optim/rmsprop.py"),
+    "keras3": Dialect(weight_decay="decoupled", hyperparameters="float32 rates",
+                      source="keras/src/optimizers/rmsprop.py"),
+    "keras2": Dialect(weight_decay="decoupled", hyperparameters="float32 rates",
+                      source="tf_keras/optimizers/rmsprop.py"),
+    "keras-legacy": Dialect(epsilon="inside with momentum", hyperparameters="float32", complement="working",
+                            source="tf_keras/optimizers/legacy/rmsprop.py"),
+    "tf-kernel": Dialect(complement="working", source="tensorflow/core/kernels/training_ops.cc"),
+    "tf1": Dialect(initial_accumulator=1.0, hyperparameters="float32", complement="working",
+                   source="tensorflow/python/training/rmsprop.py"),
+    "mxnet1": Dialect(momentum="when centered", clipping="after decay", hyperparameters="float32",
+                      complement="working", source="mxnet 1.9.1 src/operator/optimizer_op-inl.h"),
+    "mxnet2": Dialect(epsilon="inside when centered", momentum="when centered", hyperparameters="float32",
+                      complement="working", source="mxnet 2.0.0b1 src/operator/optimizer_op-inl.h"),
+    "optax": Dialect(source="optax/_src/alias.py, optax/_src/transform.py"),
+    "optax-outside": Dialect(epsilon="outside", source="optax/_src/transform.py, eps_in_sqrt=False"),
+    "jax": Dialect(source="jax/example_libraries/optimizers.py"),
+    "timm-tf": Dialect(initial_accumulator=1.0, source="timm/optim/rmsprop_tf.py"),
+    "sb3-tf": Dialect(initial_accumulator=1.0, learning_rate="outside",
+                      source="stable_baselines3/common/sb2_compat/rmsprop_tf_like.py"),
+    "paddle": Dialect(hyperparameters="float32", complement="working",
+                      source="paddle/phi/kernels/impl/rmsprop_kernel_impl.h"),
+    "mlx": Dialect(epsilon="outside", momentum="never", source="python/mlx/optimizers/optimizers.py"),
+    "sonnet": Dialect(hyperparameters="float32", complement="working", source="sonnet/src/optimizers/rmsprop.py"),
+    "chainer": Dialect(epsilon="outside", momentum="never", source="chainer/optimizers/rmsprop.py"),
+    "chainer-graves": Dialect(source="chainer/optimizers/rmsprop_graves.py, always centered; "
+                                     "A. Graves, arXiv:1308.0850, equations (38) to (45)"),
+    "caffe": Dialect(epsilon="outside", momentum="never", hyperparameters="float32", complement="working",
+                     source="caffe src/caffe/solvers/rmsprop_solver.cpp, sgd_solver.cpp"),
+    "caffe2": Dialect(hyperparameters="float32", complement="working", source="caffe2/sgd/rmsprop_op.cc"),
+    "nd4j": Dialect(epsilon="outside", initial_accumulator="epsilon", momentum="never", complement="working",
+                    source="nd4j RmsPropUpdater.java, libnd4j helpers/cpu/updaterRmsProp.cpp"),
+    "optimisers-jl": Dialect(epsilon="outside", momentum="never", complement="working",
+                             source="Optimisers.jl src/rules.jl"),
+    "burn": Dialect(epsilon="outside", learning_rate="outside", hyperparameters="float32 but learning rate",
+                    complement="working", source="crates/burn-optim/src/optim/rmsprop.rs"),
+    "dfdx": Dialect(initial_accumulator=1.0, learning_rate="outside", complement="working",
+                    source="dfdx-core/src/tensor_ops/rmsprop/cpu_kernel.rs"),
+    "lasagne": Dialect(momentum="never", source="lasagne/updates.py"),
+    "torch7": Dialect(epsilon="outside", momentum="never", source="torch/optim rmsprop.lua"),
+    "bitsandbytes": Dialect(epsilon="outside", momentum="never", hyperparameters="float32", complement="working",
+                            source="bitsandbytes/optim/rmsprop.py, csrc/kernels.cu, with a state of 32 bits"),
+    "jittor": Dialect(epsilon="outside", momentum="never", source="python/jittor/optim.py"),
+    "oneflow": Dialect(momentum="never", hyperparameters="float32", complement="working",
+                       source="oneflow/user/kernels/model_update_kernel_util.h"),
+    "mindspore": Dialect(initial_accumulator=1.0, hyperparameters="float32", complement="working",
+                         source="mindspore/python/mindspore/nn/optim/rmsprop.py"),
+}  # fmt: skip
+
+dialects: Mapping[str, Dialect] = MappingProxyType(_NAMED)
+"""The named dialects: read-only, name -> Dialect."""
