@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, quotient, root
+from reference.bound import average, complement_of_power, quotient, root, variance
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
@@ -169,9 +169,10 @@ def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:
     if a.bias_corrected:
         correction = complement_of_power(a.decay, t)
         v, m = v / correction, m / correction
-    w = v - m * m if a.centered else v
     if a.epsilon_inside:
-        return root(w + a.epsilon, of_a_difference=a.centered)
+        w = variance(v, m, a.epsilon) if a.centered else v + a.epsilon
+        return root(w, of_a_difference=a.centered)
+    w = v - m * m if a.centered else v
     return root(w, of_a_difference=a.centered) + a.epsilon
 
 

@@ -107,7 +107,9 @@ def _sum(a: Bounded, b: Bounded, value: Any) -> Bounded:
     size = np.abs(value) + propagated
     smaller = np.minimum(a.size(), b.size())
     local = np.minimum(arithmetic.epsilon * size, smaller) + np.minimum(arithmetic.own * size, smaller)
-    return _result(value, propagated, np.maximum(local, size * (size < arithmetic.flushed)), arithmetic)
+    may_be_flushed = np.abs(value) - propagated < arithmetic.flushed
+    flushing = np.minimum(size, arithmetic.flushed) * may_be_flushed
+    return _result(value, propagated, np.maximum(local, flushing), arithmetic)
 
 
 def _multiply(a: Bounded, b: Bounded) -> Bounded:
@@ -195,6 +197,14 @@ def quotient(rate: Any, g: Any, d: Any) -> Any:
         vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
         fits = np.maximum(scale, 1) <= arithmetic.largest * (np.abs(d.value) - d.error)
         found.error = np.where(fits, found.error + vanished, np.inf)
+    return found
+
+
+def variance(v: Any, m: Any, epsilon: Any) -> Any:
+    """v - m² + ε, in that order or as (v + ε) - m², whose first sum is off by an ulp of what is larger."""
+    found = v - m * m + epsilon
+    if isinstance(found, Bounded):
+        found.error = found.error + found.arithmetic.epsilon * (v.size() + epsilon.size())
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, Union
 
 LearningRate = Union[float, Sequence[float]]
@@ -51,8 +52,9 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         rate = self.learning_rate
-        if not isinstance(rate, (int, float)):
-            object.__setattr__(self, "learning_rate", tuple(float(value) for value in rate))
+        single = isinstance(rate, Real) or getattr(rate, "ndim", 1) == 0
+        value = float(rate) if single else tuple(float(number) for number in rate)  # type: ignore[arg-type, union-attr]
+        object.__setattr__(self, "learning_rate", value)
         for field in fields(self):
             value = getattr(self, field.name)
             numbers = value if isinstance(value, tuple) else (value,)

@@ -88,8 +88,9 @@ class _Run:
         there = [Algorithm.of(dialect, self.h, fmt) for dialect in self.dialects]
 
         def number(used: Array, wanted: Array) -> Bounded:
-            """A hyper-parameter: off by what the format makes of it, and by its rounding to nearest there."""
-            return Bounded(used, abs(wanted - used) + abs(fmt.round(wanted) - wanted), arithmetic)
+            """A hyper-parameter: off by what the format makes of it, its rounding to nearest there, and flushing."""
+            flushing = np.where(abs(wanted) < arithmetic.flushed, abs(wanted), 0)
+            return Bounded(used, abs(wanted - used) + abs(fmt.round(wanted) - wanted) + flushing, arithmetic)
 
         names = here[0].numbers()
         a = here[0].with_numbers({name: number(self.column(here, name), self.column(there, name)) for name in names})
@@ -137,7 +138,8 @@ class _Run:
 
 def initial_state(x: Any, a: Algorithm) -> State:
     """v filled with its initial value, m and b with zeros, in the shape and kind of x."""
-    return State(0 * x + a.initial_accumulator, 0 * x, 0 * x)
+    zero = Bounded(np.zeros_like(x.value), 0, x.arithmetic) if isinstance(x, Bounded) else np.zeros_like(x)
+    return State(zero + a.initial_accumulator, zero, zero)
 
 
 def replay(

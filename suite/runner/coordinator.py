@@ -72,6 +72,10 @@ class Clerk:
         except RunnerError as error:
             self.worker = None
             reply = {"status": "error", "reason": str(error), "code": error.code}
+        except Exception as error:  # a mistake of ours costs an answer, not the run, which waits for it
+            self.kill()
+            self.worker = None
+            reply = {"status": "error", "reason": f"in the harness: {type(error).__name__}: {error}", "code": "harness"}
         return reply, time.perf_counter() - begin
 
     def started(self) -> Worker:
@@ -172,6 +176,8 @@ class Coordinator:
                 if stopped.is_set():
                     return
                 with room:
+                    if stopped.is_set():
+                        return
                     reply, seconds = self.clerks[name].ask(question.request)
                 answers.put(Answer(question, reply, seconds))
 

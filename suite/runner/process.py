@@ -21,7 +21,16 @@ from suite.runner.errors import Babbled, Died, Refused, TimedOut
 
 WORKER = Path(__file__).with_name("worker.py")
 _SCHEMA = json.loads(Path(__file__).with_name("protocol.schema.json").read_text("utf-8"))
-_REPLY = Draft202012Validator({"$ref": "#/$defs/reply", "$defs": _SCHEMA["$defs"]})
+_KINDS = {
+    asked: Draft202012Validator({"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in kinds], "$defs": _SCHEMA["$defs"]})
+    for asked, kinds in {
+        "hello": ("hello", "error"),
+        "replay": ("ran", "unsupported", "error"),
+        "train": ("ran", "unsupported", "error"),
+        "open": ("ran", "unsupported", "error"),
+        "epoch": ("done", "error"),
+    }.items()
+}  # what may answer what
 _TAIL = 40  # lines of standard error that are kept
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -88,7 +97,7 @@ class Worker:
             assert self.process.stdin is not None  # noqa: S101  (it was opened as a pipe)
             self.process.stdin.write(protocol.encode({"id": self.sent, **request}))
             self.process.stdin.flush()
-        except OSError:  # it has ended: what it left is read below
+        except (OSError, ValueError):  # it has ended, or was: what it left is read below
             pass
         try:
             line = self.answers.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -97,7 +106,7 @@ class Worker:
             raise TimedOut(f"no answer within {timeout:g} s") from None
         if line is None:
             raise Died(self._obituary())
-        return self._checked(line)
+        return self._checked(line, request["ask"])
 
     def kill(self) -> None:
         """End the process and all that it started, at once."""
@@ -119,7 +128,7 @@ class Worker:
             self.process.wait(timeout=2)
         self.kill()
 
-    def _checked(self, line: bytes) -> protocol.Message:
+    def _checked(self, line: bytes, asked: str) -> protocol.Message:
         try:
             if len(line) > protocol.LONGEST:
                 raise protocol.Garbage(f"a line of more than {protocol.LONGEST} bytes")
@@ -127,8 +136,7 @@ class Worker:
         except protocol.Garbage as error:
             self.kill()
             raise Babbled(str(error)) from error
-        problem = next(iter(_REPLY.iter_errors(reply)), None)
-        if problem is not None or reply["id"] != self.sent:
+        if reply["id"] != self.sent or not _KINDS[asked].is_valid(reply):
             self.kill()
             raise Babbled(f"not an answer to request {self.sent}: {line[:80]!r}")
         return reply

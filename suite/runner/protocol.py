@@ -28,6 +28,10 @@ def encode(message: Message) -> bytes:
     return json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"JSON has no {constant}")
+
+
 def decode(line: bytes) -> Message:
     """The message of a line.
 
@@ -35,8 +39,8 @@ def decode(line: bytes) -> Message:
         Garbage: if the line is none.
     """
     try:
-        message = json.loads(line)
-    except ValueError as error:
+        message = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise Garbage(f"not JSON: {line[:80]!r}") from error
     if not isinstance(message, dict) or "id" not in message:
         raise Garbage(f"not a message with an id: {line[:80]!r}")
