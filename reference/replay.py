@@ -39,7 +39,10 @@ class Trace:
     _bounds: Callable[[Format], Trace] = field(repr=False, compare=False)
 
     def bounds(self, dtype: Format | DTypeLike | str) -> Trace:
-        """For each value of the trace, the largest error of any evaluation in `dtype`; infinite where there is none.
+        """For each value, the largest error of any evaluation in `dtype` on these gradients; infinite if there is none.
+
+        The gradients are taken as given, also those of a closed loop: an evaluation that made its own would visit other
+        points, and meet others.
 
         Sound for every order of operations of docs/method.md, and counts the rounding of the hyper-parameters, possible
         flushing of subnormals, and the oracle's own rounding.

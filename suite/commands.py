@@ -325,6 +325,8 @@ def _carry_out(options: Options, *tables: str) -> None:
             for table in tables:
                 stages[table]()
     except KeyboardInterrupt:
+        if not (options.output / "manifest.json").exists():
+            raise Interrupted("interrupted before there was anything to keep") from None
         where = f"interrupted; the rows so far are in {options.output}"
         raise Interrupted(f"{where}. Go on with the same command and --resume --output {options.output}") from None
     _report(options.output, tables)
@@ -332,9 +334,9 @@ def _carry_out(options: Options, *tables: str) -> None:
 
 
 def _report(folder: Path, tables: Sequence[str]) -> None:
+    written = reports.write(folder)  # first, since a pipe that is closed early ends what prints
     reports.show(reports.load(folder), Console(), tables)
-    for path in reports.write(folder):
-        Console(stderr=True).print(f"wrote {path}", style="dim", markup=False, highlight=False, soft_wrap=True)
+    Progress(Console(stderr=True)).say(f"wrote {', '.join(path.name for path in written)} into {folder}")
 
 
 def _folder(output: Path | None, resume: bool) -> Path:

@@ -144,7 +144,7 @@ class Job:
                 if row is None:
                     advance("")
                 else:
-                    self._keep("timings", {**row, "outcome": "failed" if row["reason"] else "agrees"})
+                    self._keep("timings", row)
 
     @property
     def status(self) -> int:

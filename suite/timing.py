@@ -1,6 +1,7 @@
 """Seconds per epoch of the section's regression: every implementation in turn, in random order, round after round.
 
 One process runs at a time. The first epoch, in which frameworks compile, stands apart; so does the second, a warm-up.
+Rows are made when all rounds are done: of a race that is cut short nothing is kept, since its conditions were uneven.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from reference import dialects, replay
 from suite.cases.random import Bits
 from suite.cases.tasks import Task
 from suite.runner import arrays
-from suite.runner.coordinator import Coordinator, Question
+from suite.runner.coordinator import Answer, Coordinator, Question
 from suite.runner.process import Worker
 from suite.runner.protocol import Message
 from suite.runner.store import Row
@@ -107,6 +108,7 @@ class Race:
             "threads": hello["threads"] if hello else 1,
             "sha256": self.sha256,
             "reason": None,
+            "outcome": "agrees",
         }
         contestant = Contestant(framework, implementation, row)
         for name in ("first_call", "warm_up"):
@@ -129,7 +131,14 @@ class Race:
             if answer.status == "ok":
                 contestant.samples.append(answer.reply["seconds"])
             else:
-                contestant.row["reason"] = answer.reply["reason"]
+                self._note(contestant, answer)
+
+    @staticmethod
+    def _note(contestant: Contestant, answer: Answer) -> None:
+        """What came of a question: nothing to note if it was answered."""
+        if answer.status != "ok":
+            contestant.row["reason"] = answer.reply["reason"]
+            contestant.row["outcome"] = "unsupported" if answer.status == "unsupported" else "failed"
 
     def _open(self, contestant: Contestant) -> None:
         request = {
@@ -142,7 +151,7 @@ class Race:
             "output": None,
         }
         answer = self.coordinator.ask(Question(contestant.framework, request))
-        contestant.row["reason"] = None if answer.status == "ok" else answer.reply["reason"]
+        self._note(contestant, answer)
         contestant.row["dialect"] = answer.reply.get("dialect")
         contestant.opened = answer.reply.get("id")
         contestant.worker = self.coordinator.worker(contestant.framework)

@@ -131,12 +131,12 @@ class School:
         oracle = Oracle(task.initial, gradients, task.hyperparameters, asked.dtype)
         updates = Comparison({"parameters": parameters, **observed}, oracle, dialect).judge(slice(0, task.initial.size))
         before = np.concatenate([task.initial[None], parameters[:-1]])
-        strayed = not np.array_equal(visited, before)
-        inside = gradient_ratio <= 1 and updates.outcome == "agrees" and not strayed
+        strayed = not np.array_equal(visited, before, equal_nan=True)
+        wrong = gradient_ratio > 1 or strayed
         own = self.own_run(task, dialect, asked.dtype)
         losses, oracle_losses = curve(task, parameters), curve(task, own.parameters)
         return {
-            "outcome": "agrees" if inside else updates.outcome if updates.outcome == "undecided" else "differs",
+            "outcome": "differs" if wrong else updates.outcome,
             "gradient_ratio": gradient_ratio,
             "update_ratio": updates.bound_ratio,
             "loss": losses[-1],
@@ -172,8 +172,8 @@ def worst_gradient(task: Task, visited: Array, gradients: Array, dtype: str) -> 
     wide, worst = wider(dtype), 0.0
     for step, (x, g) in enumerate(zip(visited.astype(wide), gradients.astype(wide), strict=True)):
         error = np.abs(g - task.objective.gradient(x, step))
-        ratio = error / task.objective.gradient_bound(x, step, dtype)
-        worst = max(worst, float(np.max(np.where(error == 0, 0, ratio))))
+        ratio = np.where(error == 0, 0, error / task.objective.gradient_bound(x, step, dtype))
+        worst = max(worst, float(np.max(np.where(np.isnan(ratio), np.inf, ratio))))
     return worst
 
 

@@ -33,7 +33,8 @@ class Judgement:
         first_step: the first step outside the bound, counted from 1; None if there is none.
         ulps: the error there, in ulps of the tested precision.
         bound_ratio: the error there over its bound; at most 1 is inside.
-        decided: the fraction of the coordinates for which a bound was finite and narrower than the effect.
+        decided: the fraction of the coordinates of which every value had a bound, narrower at some step than the
+            path that the coordinate had travelled; anything less than 1 is never a pass.
         reason: for people, unless it agrees.
     """
 
@@ -62,6 +63,7 @@ class Comparison:
         self.expected: dict[str, Array] = {}
         self.observed: dict[str, Array] = {}
         self.ratios: dict[str, Array] = {}
+        lost = np.zeros(prediction.bounds.parameters.shape, bool)
         for name in QUANTITIES:
             expected = getattr(prediction.trace, name)
             if name not in observed or expected is None:
@@ -69,17 +71,19 @@ class Comparison:
             if observed[name].shape != expected.shape:
                 raise TraceError(f"{name} has shape {observed[name].shape}, where {expected.shape} was asked for")
             self.expected[name], self.observed[name] = expected, observed[name].astype(expected.dtype)
-            self.ratios[name] = _ratios(self.observed[name], expected, getattr(prediction.bounds, name))
+            bound = getattr(prediction.bounds, name)
+            self.ratios[name] = _ratios(self.observed[name], expected, bound)
+            lost |= np.isfinite(expected) & ~np.isfinite(bound)
         if "parameters" not in self.ratios:
             raise TraceError("there are no parameters in the trace")
         path = path_length(prediction.trace, oracle.initial)
-        bound = prediction.bounds.parameters
-        still = np.all(path == 0, axis=0) if len(path) else np.ones(path.shape[1:], bool)
-        self.decided = np.any(np.isfinite(bound) & (bound < path), axis=0) | still
+        visible = np.any(prediction.bounds.parameters < path, axis=0) | ~np.any(path > 0, axis=0)
+        self.decided = visible & ~np.any(lost, axis=0)
 
-    def inside(self, columns: slice) -> bool:
-        """Whether every value of these columns is inside its bound."""
-        return all(bool(np.all(ratio[:, columns] <= 1)) for ratio in self.ratios.values())
+    def fits(self, columns: slice) -> bool:
+        """Whether every value of these columns is inside its bound, and every one has a bound that tells something."""
+        inside = all(bool(np.all(ratio[:, columns] <= 1)) for ratio in self.ratios.values())
+        return inside and bool(self.decided[columns].all())
 
     def judge(self, columns: slice) -> Judgement:
         """The judgement on these columns."""
@@ -117,13 +121,13 @@ def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[sli
     for names in oracle.groups():
         comparison = Comparison(observed, oracle, names[0])
         for found, part in zip(fits, columns, strict=True):
-            if comparison.inside(part):
+            if comparison.fits(part):
                 found.extend(names)
     return fits
 
 
 def _ratios(observed: Array, expected: Array, bound: Array) -> Array:
-    """Error over bound; 0 where both agree to the bit, or are the same kind of not finite, or nothing can be said."""
+    """Error over bound; 0 where both agree to the bit, or both are NaN, or there is no bound to hold it against."""
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(observed - expected)
         same = (observed == expected) | (np.isnan(observed) & np.isnan(expected))
@@ -133,4 +137,4 @@ def _ratios(observed: Array, expected: Array, bound: Array) -> Array:
 
 def _undecided(decided: Array) -> str:
     lost = int((~decided).sum())
-    return f"in {lost} of {decided.size} coordinates rounding may be as large as the effect itself"
+    return f"in {lost} of {decided.size} coordinates there is no bound, or none that is narrower than the effect"

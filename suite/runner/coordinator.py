@@ -160,7 +160,8 @@ class Coordinator:
 
     def _accounted(self, answer: Answer) -> Answer:
         """Note how long the framework worked, and how long all else took that lies between question and answer."""
-        inside = float(answer.reply.get("seconds", answer.seconds))
+        silent = answer.seconds if answer.status == "error" else 0.0  # it may have been at work for all of it
+        inside = float(answer.reply.get("seconds", silent))
         self.framework_seconds += inside
         self.overhead_seconds += max(0.0, answer.seconds - inside)
         return answer

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 SCHEMA = 1
 TABLES = ("verdicts", "training", "timings")
-_SAME = ("schema", "catalogue", "seed", "device", "threads", "data", "frameworks")  # for a run to go on
+_SAME = ("schema", "catalogue", "seed", "device", "threads", "data")  # for a run to go on
 
 
 class StoreError(ValueError):
@@ -89,7 +89,24 @@ def _continued(existing: Path, manifest: Mapping[str, Any]) -> Row:
     for name in _SAME:
         if before.get(name) != manifest[name]:
             raise StoreError(f"can't resume: {name} was {before.get(name)!r} and is now {manifest[name]!r}; start anew")
-    return {**before, "resumed": [*before.get("resumed", []), manifest["created"]]}
+    frameworks = {**before["frameworks"], **_unchanged(before["frameworks"], manifest["frameworks"])}
+    implementations = {**before["implementations"], **manifest["implementations"]}
+    resumed = [*before.get("resumed", []), manifest["created"]]
+    return {**before, "frameworks": frameworks, "implementations": implementations, "resumed": resumed}
+
+
+def _unchanged(before: Row, now: Row) -> Row:
+    """The frameworks that are asked now; those that were asked before must have the same versions.
+
+    Raises:
+        StoreError: if one has not.
+    """
+    for name, framework in now.items():
+        earlier = before.get(name, {}).get("versions")
+        if earlier and framework.get("versions") and earlier != framework["versions"]:
+            was, is_now = (", ".join(f"{k} {v}" for k, v in each.items()) for each in (earlier, framework["versions"]))
+            raise StoreError(f"can't resume: {name} was {was} and is now {is_now}; start anew")
+    return {name: framework for name, framework in now.items() if "versions" in framework or name not in before}
 
 
 def _mend(file: Path) -> None:

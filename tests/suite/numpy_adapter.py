@@ -117,6 +117,15 @@ class StaleState(Claims):
             x += T(learning_rate) * gradients[i] / right - T(learning_rate) * gradients[i] / stale
 
 
+class LosesItself(Claims):
+    """Becomes NaN at the last step, as after a division by zero."""
+
+    def update(self, gradients, learning_rate):
+        super().update(gradients, learning_rate)
+        if self.steps == 19:
+            self.parameters[0][...] = np.nan
+
+
 class SpoilsGradients(Claims):
     """Scales the caller's gradient in place."""
 
@@ -192,6 +201,7 @@ class Value:
 
 class Numpy(Framework):
     name = "torch"
+    mistake = os.environ.get("MISTAKE", "")  # of its differentiation
     implementations = {
         "scratch": Right,
         "builtin": Claims,
@@ -199,6 +209,7 @@ class Numpy(Framework):
         "accumulator-from-one": AccumulatorFromOne,
         "forgotten-complement": ForgottenComplement,
         "stale-state": StaleState,
+        "loses-itself": LosesItself,
         "spoils-gradients": SpoilsGradients,
         "raises": Raises,
         "segfaults": Segfaults,
@@ -240,6 +251,10 @@ class Numpy(Framework):
 
     def quadratic(self, x, rotated):
         T = x.dtype.type  # noqa: N806
+        if self.mistake == "nan" and abs(x[0]) < 1:
+            return Value(np.full(2, np.nan, x.dtype))
+        if self.mistake == "doubled":  # the loss without its ½
+            return Value(2 * np.array([T(0.2) * x[0], T(4) * x[1]], x.dtype))
         s, d = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
         a, b = T(0.2) * s, T(4) * d
         return Value(np.array([a + b, a - b] if rotated else [a, b], x.dtype))

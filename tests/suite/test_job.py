@@ -129,6 +129,28 @@ def test_a_wrong_update_is_found_in_training(options, quiet):
     assert "an update is off" in row["reason"]
 
 
+@pytest.mark.parametrize(("mistake", "ratio"), [("doubled", "finite"), ("nan", "infinite")])
+def test_a_wrong_gradient_is_found_in_training_whatever_becomes_of_the_update(
+    options, quiet, monkeypatch, mistake, ratio
+):
+    monkeypatch.setenv("MISTAKE", mistake)
+    chosen = options(implementations=["builtin"], tasks=["quadratic"])
+    job = run(chosen, quiet, "train")
+    (row,) = rows(chosen, "training")
+    assert job.status == 1
+    assert row["outcome"] == "differs"
+    assert "a gradient is off" in row["reason"]
+    assert row["gradient_ratio"] is None if ratio == "infinite" else row["gradient_ratio"] > 1  # JSON has no infinity
+
+
+def test_parameters_that_become_nan_differ_in_training(options, quiet):
+    chosen = options(implementations=["loses-itself"], tasks=["quadratic"])
+    run(chosen, quiet, "train")
+    (row,) = rows(chosen, "training")
+    assert row["outcome"] == "differs"
+    assert "an update is off" in row["reason"]
+
+
 def test_timing_has_a_row_for_each_with_its_samples_and_the_first_call_apart(options, quiet):
     chosen = options(rounds=3)
     run(chosen, quiet, "bench")
@@ -221,3 +243,22 @@ def test_a_result_from_other_data_is_refused(options, quiet, monkeypatch):
     (row,) = rows(chosen, "verdicts")
     assert row["outcome"] == "failed"
     assert "other data" in row["reason"]
+
+
+ODD_ANSWERS = {
+    "deep": "[" * 200000,
+    "of another kind": '{"id": 1, "status": "ok", "seconds": 0}',
+    "not JSON": '{"id": 1, "status": "ok", "seconds": NaN}',
+    "without id": "{}",
+}
+
+
+@pytest.mark.parametrize("kind", ODD_ANSWERS)
+def test_a_handshake_that_is_none_leaves_out_that_framework_alone(options, quiet, tmp_path, numpy_python, kind):
+    (tmp_path / "answer").write_text(ODD_ANSWERS[kind] + "\n")
+    odd = script(tmp_path, "odd", f"cat {tmp_path / 'answer'} - #")
+    pythons = {"torch": numpy_python, "mxnet": odd}
+    chosen = options(frameworks=["torch", "mxnet"], pythons=pythons, cases=["decades/plain"])
+    job = run(chosen, quiet, "agree")
+    assert list(job.missing) == ["mxnet"]
+    assert {row["outcome"] for row in rows(chosen, "verdicts")} == {"agrees"}
