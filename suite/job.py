@@ -13,6 +13,7 @@ from typing import Any, Self
 from suite import provenance, timing, training
 from suite.agreement import verdicts
 from suite.agreement.rides import rides
+from suite.agreement.witness import key, witnesses
 from suite.cases import catalogue, datasets
 from suite.cases.tasks import Task, tasks
 from suite.expectations import Expectations
@@ -99,15 +100,20 @@ class Job:
     def agree(self) -> None:
         """Replay every case in every implementation; a verdict each."""
         options, store = self.options, self.store
+        asked = list(
+            witnesses(
+                self.hellos,
+                dtypes=options.dtypes,
+                chosen=self.chosen,
+                scratch_dialects=options.dialects,
+                claim=options.claim,
+            )
+        )
         questions = verdicts.questions(
-            self.hellos,
+            asked,
             rides(self.cases, store.folder / "tapes"),
-            dtypes=options.dtypes,
-            chosen=self.chosen,
-            scratch_dialects=options.dialects,
-            claim=options.claim,
             traces=store.folder / "traces",
-            done=self._done("verdicts", verdicts.key),
+            done=self._done("verdicts", key),
         )
         bench = verdicts.Bench(keep_traces=options.keep_traces)
         with self.progress.stage("agreement", len(questions)) as advance:
