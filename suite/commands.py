@@ -19,7 +19,8 @@ import reports
 from reference import dialects
 from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
-from suite.cases.catalogue import catalogue, select
+from suite.cases.catalogue import Case, catalogue, select
+from suite.cases.laws import LAWS, Law, first
 from suite.cases.tasks import tasks
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
@@ -206,12 +207,14 @@ def cases(
     seed: Seed = 0,
     data: Data = None,
 ) -> None:
-    """List the conformance cases: tape, setting, and what each is there to tell apart."""
+    """List the conformance cases: tape, setting, and what each is there to tell apart; and the laws."""
     found = datasets.resolve(data, _cache(), download=False)
     table = Table("case", "steps", "coordinates", "tape", "setting", box=None, pad_edge=False)
-    for one in select(catalogue(tasks(found, seed), seed), case):
-        steps, coordinates = one.tape.gradients.shape
-        table.add_row(one.id, str(steps), str(coordinates), one.tape.reason, one.setting.reason)
+    everything: list[Case | Law] = [*catalogue(tasks(found, seed), seed), *LAWS]
+    for one in select(everything, case):
+        tape = one.tape if isinstance(one, Case) else first(seed)
+        reasons = (tape.reason, one.setting.reason) if isinstance(one, Case) else (one.reason, "")
+        table.add_row(one.id, *map(str, tape.gradients.shape), *reasons)
     Console().print(table)
 
 

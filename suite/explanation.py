@@ -41,6 +41,8 @@ class Explanation:
         rows = list(job.store.rows("verdicts"))
         if len(rows) != 1:
             raise LookupError(f"one case and one implementation can be explained at a time, not {len(rows)}")
+        if not job.cases:
+            raise LookupError("a law has no step to take apart: where it is broken, the verdict says all")
         (row,) = rows
         (case,) = job.cases
         if row["trace"] is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,12 +12,16 @@ from typing import Any, Self
 
 from suite import provenance, timing, training
 from suite.agreement import verdicts
+from suite.agreement.laws import Court
 from suite.agreement.rides import rides
+from suite.agreement.witness import Witness, key, witnesses
 from suite.cases import catalogue, datasets
+from suite.cases.catalogue import Case
+from suite.cases.laws import LAWS, Law
 from suite.cases.tasks import Task, tasks
 from suite.expectations import Expectations
 from suite.progress import Progress
-from suite.runner.coordinator import Coordinator
+from suite.runner.coordinator import Answer, Coordinator, Question
 from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
 from suite.runner.protocol import Message
@@ -68,8 +72,10 @@ class Job:
         self.data = datasets.resolve(options.data, options.cache, download=options.download)
         progress.say(f"data: {self.data.detail}")
         self.tasks = _chosen_tasks(tasks(self.data, options.seed), options.tasks)
-        everything = catalogue.catalogue(tasks(self.data, options.seed), options.seed)
-        self.cases = catalogue.select(everything, options.cases)
+        everything: list[Case | Law] = [*catalogue.catalogue(tasks(self.data, options.seed), options.seed), *LAWS]
+        chosen = catalogue.select(everything, options.cases)
+        self.cases = [one for one in chosen if isinstance(one, Case)]
+        self.laws = [one for one in chosen if isinstance(one, Law)]
         known = environments(options.pythons)
         wanted = {name: known[name] for name in options.frameworks}
         self.coordinator = Coordinator(wanted, options.device, options.threads, options.timeout)
@@ -97,22 +103,35 @@ class Job:
         self.progress.say(f"{status} after {seconds:.0f} s: {parts}")
 
     def agree(self) -> None:
-        """Replay every case in every implementation; a verdict each."""
-        options, store = self.options, self.store
+        """Replay every case in every implementation, a verdict each; then try the laws."""
+        options, folder, done = self.options, self.store.folder, self._done("verdicts", key)
         questions = verdicts.questions(
+            self._witnesses(options.dialects),
+            rides(self.cases, folder / "tapes"),
+            traces=folder / "traces",
+            done=done,
+        )
+        self._judge("agreement", questions, verdicts.Bench(keep_traces=options.keep_traces).verdicts)
+        court = Court(self.laws, options.seed, folder)
+        self._judge("laws, first", list(court.questions(self._witnesses(options.dialects[:2]), done)), court.opened)
+        self._judge("laws", court.following, court.verdicts)
+
+    def _witnesses(self, scratch_dialects: Sequence[str]) -> Iterator[Witness]:
+        options = self.options
+        return witnesses(
             self.hellos,
-            rides(self.cases, store.folder / "tapes"),
             dtypes=options.dtypes,
             chosen=self.chosen,
-            scratch_dialects=options.dialects,
+            scratch_dialects=scratch_dialects,
             claim=options.claim,
-            traces=store.folder / "traces",
-            done=self._done("verdicts", verdicts.key),
         )
-        bench = verdicts.Bench(keep_traces=options.keep_traces)
-        with self.progress.stage("agreement", len(questions)) as advance:
+
+    def _judge(self, stage: str, questions: Sequence[Question], rows: Callable[[Answer], Iterable[Row]]) -> None:
+        if not questions:
+            return
+        with self.progress.stage(stage, len(questions)) as advance:
             for answer in self.coordinator.ask_all(questions):
-                for row in bench.verdicts(answer):
+                for row in rows(answer):
                     self._keep("verdicts", row)
                 advance(answer.question.framework)
 

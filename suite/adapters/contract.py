@@ -16,6 +16,7 @@ NumPy, `reference` and this module. It runs on CPython 3.9 and newer.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -35,6 +36,10 @@ BASIC = frozenset({"learning_rate", "decay", "epsilon"})
 """The hyper-parameters that every RMSProp has."""
 
 
+class Unsupported(Exception):
+    """A framework or an implementation can't do what is asked for; the message says what, and why."""
+
+
 class Implementation(ABC):
     """One way to run RMSProp, bound to parameters.
 
@@ -42,15 +47,20 @@ class Implementation(ABC):
         native: what a user of the framework would call it.
         names: our name of a hyper-parameter -> the framework's, for those that it takes.
         dtypes: the floating-point formats that it runs in.
+        longest: the most steps that it is asked for, where each takes half a millisecond and more.
+        twin: the implementation of the same framework that it must equal to the bit, if there is one.
     """
 
     native: ClassVar[str]
     names: ClassVar[Mapping[str, str]]
     dtypes: ClassVar[Sequence[str]] = ("float32", "float64")
+    longest: ClassVar[int | None] = None
+    twin: ClassVar[str | None] = None
 
     def __init__(self, parameters: list[Tensor], h: Hyperparameters, dialect: Dialect, framework: Framework) -> None:
         self.parameters = parameters
         self.h = h
+        self.dialect = dialect
         self.framework = framework
         self.steps = 0
         self.prepare(dialect)
@@ -70,7 +80,7 @@ class Implementation(ABC):
 
     @abstractmethod
     def prepare(self, dialect: Dialect) -> None:
-        """Build the optimizer for `self.parameters` and `self.h`."""
+        """Build the optimizer for `self.parameters` and `self.h`; raise Unsupported if it refuses these parameters."""
 
     def step(self, gradients: list[Tensor]) -> None:
         """Change the parameters in place by one step; `gradients` are left as they are."""
@@ -86,6 +96,21 @@ class Implementation(ABC):
         """What it remembers, in the oracle's terms, an array a parameter: `square_average`, and `mean_gradient` and
         `momentum_buffer` where there are such. Empty where the framework doesn't show it.
         """  # noqa: D205
+
+    @abstractmethod
+    def saved(self) -> Any:
+        """What it remembers, as the framework saves it; later steps don't change it."""
+
+    @abstractmethod
+    def restore(self, saved: Any) -> None:
+        """Remember what another one had `saved`."""
+
+    def resumed(self, parameters: list[Tensor]) -> Implementation:
+        """A new one, bound to other parameters, that goes on from what is saved of this one."""
+        other = type(self)(parameters, self.h, self.dialect, self.framework)
+        other.restore(self.saved())
+        other.steps = self.steps
+        return other
 
     def native_arguments(self, learning_rate: float) -> dict[str, Any]:
         """Every hyper-parameter that it takes, under the framework's name."""
@@ -119,6 +144,15 @@ class Scratch(Implementation):
             "momentum_buffer": self.momentum_buffer,
         }
         return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
+
+    def saved(self) -> State:
+        """The state is all there is."""
+        return self.state()
+
+    def restore(self, saved: State) -> None:
+        """Into the tensors that `prepare` made."""
+        for name, arrays in saved.items():
+            self.framework.assign(getattr(self, name), arrays)
 
 
 class Framework(ABC):
@@ -164,6 +198,18 @@ class Framework(ABC):
     @abstractmethod
     def filled_like(self, parameter: Tensor, value: float) -> Tensor:
         """State for a parameter: its shape, dtype and device; changed in place by scratch implementations."""
+
+    @abstractmethod
+    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+        """Write arrays over tensors, in place."""
+
+    @abstractmethod
+    def strided(self, tensor: Tensor) -> Tensor:
+        """The same, a parameter if it was one, but transposed in memory and with a gap after each number.
+
+        Raises:
+            Unsupported: if the framework has no such tensors.
+        """
 
     @abstractmethod
     def numpy(self, tensor: Tensor) -> Array:
@@ -217,3 +263,9 @@ def from_native(names: Mapping[str, str], arguments: Mapping[str, Any]) -> Hyper
 def flat(arrays: Sequence[Array]) -> Array:
     """Arrays one after another as a vector."""
     return np.concatenate([np.ravel(array) for array in arrays])
+
+
+def divided(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """A vector as arrays of these shapes, one after another: what `flat` makes one of."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]

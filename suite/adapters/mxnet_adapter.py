@@ -7,14 +7,16 @@ decimal text, which MXNet may misread by a few units in the last place: of float
 
 from __future__ import annotations
 
+import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from reference import Dialect, Hyperparameters
-from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor
+from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor, Unsupported
 
 with warnings.catch_warnings():  # it asks NumPy for names that are deprecated: fatal where warnings are errors
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -25,6 +27,7 @@ class MxnetScratch(Scratch):
     """RMSProp from mxnet.nd operations, in place."""
 
     native = "mxnet.nd operations, in place"
+    longest = 1000
 
     def prepare(self, dialect: Dialect) -> None:
         """Make the state, and of the numbers what operations take."""
@@ -111,6 +114,8 @@ class MxnetBuiltin(Implementation):
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the trainer."""
+        if any(x.size == 0 for x in self.parameters):
+            raise Unsupported('a gluon.Parameter without elements raises ValueError("invalid shape")')
         arguments = self.native_arguments(self.h.rate(0))
         # Outside of a Trainer, which asks the Parameter, weight decay is dropped for names that don't end in _weight.
         shared = [self.share(x, f"x{i}_weight") for i, x in enumerate(self.parameters)]
@@ -135,6 +140,20 @@ class MxnetBuiltin(Implementation):
         """From the trainer's updater; `delta` is what is added to the parameters, -b."""
         slots = [slot for _, slot in sorted(self.trainer._updaters[0].states.items())]
         return oracle_state(self.framework, self.h, *zip(*slots))
+
+    def saved(self) -> bytes:
+        """By `trainer.save_states`."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "states")
+            self.trainer.save_states(str(file))
+            return file.read_bytes()
+
+    def restore(self, saved: bytes) -> None:
+        """By `trainer.load_states`."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "states")
+            file.write_bytes(saved)
+            self.trainer.load_states(str(file))
 
 
 class MxnetKernel(Implementation):
@@ -167,6 +186,15 @@ class MxnetKernel(Implementation):
     def state(self) -> State:
         """What the operations change besides the parameters."""
         return oracle_state(self.framework, self.h, *self.slots)
+
+    def saved(self) -> list[list[Array]]:
+        """The slots."""
+        return [[self.framework.numpy(slot) for slot in slots] for slots in self.slots]
+
+    def restore(self, saved: list[list[Array]]) -> None:
+        """Into the slots."""
+        for slots, arrays in zip(self.slots, saved):
+            self.framework.assign(slots, arrays)
 
 
 def oracle_state(framework: Framework, h: Hyperparameters, *slots: Any) -> State:
@@ -223,6 +251,15 @@ class Adapter(Framework):
     def filled_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
         return self.tensor(np.full(parameter.shape, value, parameter.dtype))
+
+    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+        """See `Framework`."""
+        for tensor, array in zip(tensors, arrays):
+            self.tensor(array).copyto(tensor)
+
+    def strided(self, tensor: Tensor) -> Tensor:  # noqa: ARG002
+        """See `Framework`."""
+        raise Unsupported("MXNet has no strided tensors")
 
     def numpy(self, tensor: Tensor) -> Array:
         """See `Framework`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"  # with any other, `tf.keras` is miss
 import tensorflow as tf
 
 from reference import Dialect, Hyperparameters
-from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor
+from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor, Unsupported
 
 tf.get_logger().setLevel("ERROR")  # each `tf.function` is one of many to it, and it warns of retracing
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
@@ -50,6 +50,7 @@ class TensorFlowScratch(Placed, Scratch):
     """RMSProp from TensorFlow operations, eager, in place."""
 
     native = "TensorFlow operations, in place"
+    longest = 1000
 
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One step, for any dialect."""
@@ -101,6 +102,7 @@ class TensorFlowBuiltin(Placed):
         "weight_decay": "weight_decay",
         "clip_gradient": "clipvalue",
     }
+    longest = 1000
 
     @classmethod
     def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
@@ -129,6 +131,16 @@ class TensorFlowBuiltin(Placed):
     def state(self) -> State:
         """From the optimizer's own lists; its public one doesn't say which variable is which."""
         return self.shown(self.optimizer._velocities, self.optimizer._average_gradients, self.optimizer._momentums)
+
+    def saved(self) -> dict[str, Array]:
+        """By `optimizer.save_own_variables`."""
+        store: dict[str, Array] = {}
+        self.optimizer.save_own_variables(store)
+        return store
+
+    def restore(self, saved: dict[str, Array]) -> None:
+        """By `optimizer.load_own_variables`."""
+        self.optimizer.load_own_variables(saved)
 
 
 class TensorFlowFunction(TensorFlowBuiltin):
@@ -191,11 +203,21 @@ class TensorFlowKernel(Placed):
         buffer = self.slots["mom"] if self.h.momentum != 0 else []
         return self.shown(self.slots["ms"], self.slots.get("mg", []), buffer)
 
+    def saved(self) -> dict[str, list[Array]]:
+        """The slots."""
+        return {name: [self.framework.numpy(slot) for slot in slots] for name, slots in self.slots.items()}
+
+    def restore(self, saved: dict[str, list[Array]]) -> None:
+        """Into the slots."""
+        for name, arrays in saved.items():
+            self.framework.assign(self.slots[name], arrays)
+
 
 class TensorFlowV1(Placed):
     """`tf.compat.v1.train.RMSPropOptimizer`, eager: the same kernel, from an average that starts at 1."""
 
     native = "tf.compat.v1.train.RMSPropOptimizer"
+    longest = 1000
     names: ClassVar[Mapping[str, str]] = {ours: ours for ours in TensorFlowKernel.names}
 
     @classmethod
@@ -216,9 +238,23 @@ class TensorFlowV1(Placed):
 
     def state(self) -> State:
         """From the optimizer's slots, made by the first step, less the one for momentum where that is 0."""
-        made = self.optimizer.get_slot_names()
         names = ("rms", "mg", "momentum" if self.h.momentum != 0 else "")
-        return self.shown(*([self.optimizer.get_slot(p, n) for p in self.parameters if n in made] for n in names))
+        return self.shown(*(self.slots(name) for name in names))
+
+    def slots(self, name: str) -> list[Tensor]:
+        """The slots of a name, one a parameter; none if there are no such."""
+        return [self.optimizer.get_slot(p, name) for p in self.parameters if name in self.optimizer.get_slot_names()]
+
+    def saved(self) -> dict[str, list[Array]]:
+        """The slots."""
+        names = self.optimizer.get_slot_names()
+        return {name: [self.framework.numpy(slot) for slot in self.slots(name)] for name in names}
+
+    def restore(self, saved: dict[str, list[Array]]) -> None:
+        """Into slots that are made before the first step."""
+        self.optimizer._create_slots(self.parameters)
+        for name, arrays in saved.items():
+            self.framework.assign(self.slots(name), arrays)
 
 
 class Adapter(Framework):
@@ -266,6 +302,15 @@ class Adapter(Framework):
         """See `Framework`."""
         with place(self.device):
             return tf.Variable(tf.fill(parameter.shape, tf.constant(value, parameter.dtype)), trainable=False)
+
+    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+        """See `Framework`."""
+        for tensor, array in zip(tensors, arrays):
+            tensor.assign(array)
+
+    def strided(self, tensor: Tensor) -> Tensor:  # noqa: ARG002
+        """See `Framework`."""
+        raise Unsupported("TensorFlow has no strided tensors")
 
     def numpy(self, tensor: Tensor) -> Array:
         """See `Framework`."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 import torch
 
 from reference import Dialect, Hyperparameters
-from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor
+from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor, Unsupported
+
+MOST_COMPILED = 16  # parameters that are compiled in seconds
 
 
 class TorchScratch(Scratch):
@@ -101,11 +104,22 @@ class TorchBuiltin(Implementation):
             if slots and all(name in slot for slot in slots)
         }
 
+    def saved(self) -> bytes:
+        """A checkpoint of `optimizer.state_dict()`."""
+        file = io.BytesIO()
+        torch.save(self.optimizer.state_dict(), file)
+        return file.getvalue()
+
+    def restore(self, saved: bytes) -> None:
+        """By `optimizer.load_state_dict`."""
+        self.optimizer.load_state_dict(torch.load(io.BytesIO(saved), weights_only=True))
+
 
 class TorchForeach(TorchBuiltin):
     """The same, over all parameters at once."""
 
     native = "torch.optim.RMSprop(foreach=True)"
+    twin = "builtin"
     foreach = True
 
 
@@ -113,6 +127,7 @@ class TorchCompiled(TorchBuiltin):
     """The same under `torch.compile`."""
 
     native = "torch.compile of torch.optim.RMSprop"
+    longest = 1000
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
@@ -127,15 +142,16 @@ class TorchCompiled(TorchBuiltin):
 
         What earlier optimizers left is forgotten: after eight of them torch would stop compiling and run eagerly.
         """
+        if len(self.parameters) > MOST_COMPILED:
+            raise Unsupported(f"{self.native} unrolls its loop: {len(self.parameters)} parameters take it a minute")
         super().prepare(dialect)
         torch.compiler.reset()
-        self.rate = torch.tensor(self.h.rate(0), dtype=torch.float64)
-        self.optimizer.param_groups[0]["lr"] = self.rate
+        self.optimizer.param_groups[0]["lr"] = torch.tensor(self.h.rate(0), dtype=torch.float64)
         self.compiled = torch.compile(self.optimizer.step)
 
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One compiled `optimizer.step()`."""
-        self.rate.fill_(learning_rate)
+        self.optimizer.param_groups[0]["lr"].fill_(learning_rate)
         for parameter, gradient in zip(self.parameters, gradients):
             parameter.grad = gradient
         self.compiled()
@@ -179,6 +195,17 @@ class Adapter(Framework):
     def filled_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
         return torch.full_like(parameter, value, requires_grad=False)
+
+    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+        """See `Framework`."""
+        for tensor, array in zip(tensors, arrays):
+            tensor.copy_(self.tensor(array))
+
+    def strided(self, tensor: Tensor) -> Tensor:
+        """See `Framework`."""
+        gaps = torch.zeros((*reversed(tensor.shape), 2), dtype=tensor.dtype, device=self.device)
+        view = gaps[..., 0].permute(tuple(reversed(range(tensor.dim()))))
+        return view.copy_(tensor.detach()).requires_grad_(tensor.requires_grad)
 
     def numpy(self, tensor: Tensor) -> Array:
         """See `Framework`."""

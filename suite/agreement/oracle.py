@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,14 @@ class Prediction:
 
 
 class Oracle:
-    """Predictions for one open-loop input in one precision: of every named dialect, made together."""
+    """Predictions for one open-loop input in one precision: of every named dialect, or of some, made together."""
 
-    def __init__(self, initial: Array, gradients: Array, h: Hyperparameters, dtype: str) -> None:
+    def __init__(
+        self, initial: Array, gradients: Array, h: Hyperparameters, dtype: str, names: Iterable[str] = tuple(dialects)
+    ) -> None:
         self.initial, self.dtype = initial, dtype
-        self._traces = replay_each(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype)
+        named = {name: dialects[name] for name in names}
+        self._traces = replay_each(gradients, initial, h, named, dtype=wider(dtype), precision=dtype)
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""

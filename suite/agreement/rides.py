@@ -5,15 +5,15 @@ So the framework runs once for many cases, and the oracle too; each case still h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference import Hyperparameters
 from suite.cases.catalogue import Case
+from suite.cases.tapes import Tape
 from suite.runner import arrays
 
 
@@ -24,36 +24,44 @@ class Ride:
     Attributes:
         cases: with the columns that each has.
         hyperparameters: of all.
-        initial: shape (n,).
-        gradients: shape (steps, n).
+        tape: of all of them, one after another.
         path: the tape's file.
         sha256: of the file.
     """
 
     cases: tuple[tuple[Case, slice], ...]
     hyperparameters: Hyperparameters
-    initial: NDArray[np.float32]
-    gradients: NDArray[np.float32]
+    tape: Tape
     path: Path
     sha256: str
 
 
 def rides(cases: Iterable[Case], folder: Path) -> list[Ride]:
     """Put cases together and write the tapes to a folder."""
-    groups: dict[tuple[Hyperparameters, int], list[Case]] = {}
+    groups: dict[Hashable, list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.setting.hyperparameters, len(case.tape.gradients)), []).append(case)
+        tape = case.tape
+        kind = case.id if tape.alone else (len(tape.gradients), tape.shapes is None, tape.lean)
+        groups.setdefault((case.setting.hyperparameters, kind), []).append(case)
     return [_ride(group, folder) for group in groups.values()]
+
+
+def written(name: str, tape: Tape, h: Hyperparameters, cases: Iterable[tuple[Case, slice]], folder: Path) -> Ride:
+    """A ride whose tape lies in a file of the folder."""
+    path = folder / f"{name}.safetensors"
+    return Ride(tuple(cases), h, tape, path, arrays.write(path, tape.file()))
 
 
 def _ride(cases: list[Case], folder: Path) -> Ride:
     ends = np.cumsum([case.tape.initial.size for case in cases]).tolist()
     columns = [slice(end - case.tape.initial.size, end) for case, end in zip(cases, ends, strict=True)]
-    initial = np.concatenate([case.tape.initial for case in cases])
-    gradients = np.concatenate([case.tape.gradients for case in cases], axis=1)
-    first = cases[0]
-    name = first.id.replace("/", "-") if len(cases) == 1 else f"{first.setting.id}-{len(gradients)}-{len(cases)}"
-    path = folder / f"{name}.safetensors"
-    sha256 = arrays.write(path, {"initial": initial, "gradients": gradients})
-    pairs = tuple(zip(cases, columns, strict=True))
-    return Ride(pairs, first.setting.hyperparameters, initial, gradients, path, sha256)
+    tapes, first = [case.tape for case in cases], cases[0]
+    tape = replace(
+        first.tape,
+        initial=np.concatenate([tape.initial for tape in tapes]),
+        gradients=np.concatenate([tape.gradients for tape in tapes], axis=1),
+        shapes=sum((tape.shapes or () for tape in tapes), ()) or None,
+    )
+    steps = len(tape.gradients)
+    name = first.id.replace("/", "-") if len(cases) == 1 else f"{first.setting.id}-{steps}-{len(cases)}"
+    return written(name, tape, first.setting.hyperparameters, zip(cases, columns, strict=True), folder)

@@ -2,102 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from reference import dialects
 from suite.agreement.judge import Comparison, Judgement, TraceError, fitting
 from suite.agreement.oracle import Oracle
 from suite.agreement.rides import Ride
-from suite.runner import arrays
+from suite.agreement.witness import Witness, evidence
 from suite.runner.coordinator import Answer, Question
 from suite.runner.errors import OtherData
-from suite.runner.protocol import Message
 from suite.runner.store import Row
-
-SECTION = "d2l"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is kept beside a question: the ride, and the dialect that the answer is held against.
+    """What is kept beside a question.
 
     Attributes:
         ride: the cases.
-        implementation: who is asked.
-        version: of the framework.
-        claim: the dialect that the user holds it against, or None for its declared one.
+        witness: who is asked.
         wanted: the ids of the cases that still need a verdict.
-        option: of the command line, that names the dialect.
     """
 
     ride: Ride
-    implementation: str
-    version: str
-    device: str
-    dtype: str
-    claim: str | None
+    witness: Witness
     wanted: frozenset[str]
-    option: str = "--claim"
-
-
-def key(row: Row) -> tuple[Any, ...]:
-    """What a verdict is about: never two of the same in a results folder."""
-    return tuple(row[name] for name in ("framework", "implementation", "device", "dtype", "case", "asked"))
 
 
 def questions(
-    hellos: Mapping[str, Message],
-    rides: Sequence[Ride],
-    *,
-    dtypes: Iterable[str],
-    chosen: Mapping[str, Sequence[str]],
-    scratch_dialects: Sequence[str],
-    claim: str | None,
-    traces: Path,
-    done: frozenset[tuple[Any, ...]],
+    witnesses: Iterable[Witness], rides: Sequence[Ride], *, traces: Path, done: frozenset[tuple[Any, ...]]
 ) -> list[Question]:
-    """One replay for each ride, implementation, dtype, and dialect that a scratch implementation runs.
+    """One replay for each ride and witness.
+
+    What depends on shape doesn't depend on the dialect: then the first that a scratch implementation is to run will do,
+    and so will the first dtype where the ride says so.
 
     Args:
-        hellos: framework -> handshake.
+        witnesses: who is asked.
         rides: the cases.
-        dtypes: to run in.
-        chosen: framework -> implementations.
-        scratch_dialects: what scratch implementations run.
-        claim: the dialect that every built-in one is held against, in place of its own.
         traces: the folder for traces.
         done: keys of verdicts that exist.
     """
     found = []
-    for framework, hello in hellos.items():
-        for name in chosen[framework]:
-            any_dialect = hello["implementations"][name]["any_dialect"]
-            for dialect in scratch_dialects if any_dialect else [None]:
-                for dtype in dtypes:
-                    for ride in rides:
-                        wanted = frozenset(
-                            case.id
-                            for case, _ in ride.cases
-                            if (framework, name, hello["device"], dtype, case.id, dialect or claim) not in done
-                        )
-                        if not wanted:
-                            continue
-                        output = traces / f"{framework}-{name}-{dialect or 'own'}-{dtype}-{ride.path.stem}.safetensors"
-                        request = {
-                            "ask": "replay",
-                            "implementation": name,
-                            "dialect": dialect or SECTION,
-                            "hyperparameters": ride.hyperparameters.to_json(),
-                            "dtype": dtype,
-                            "input": str(ride.path),
-                            "output": str(output),
-                        }
-                        version = hello["versions"][framework]
-                        option = "--dialect" if any_dialect else "--claim"
-                        about = Asked(ride, name, version, hello["device"], dtype, dialect or claim, wanted, option)
-                        found.append(Question(framework, request, about))
+    first: dict[tuple[str, str], Witness] = {}
+    for witness in witnesses:
+        model = first.setdefault((witness.framework, witness.implementation), witness)
+        for ride in rides:
+            if ride.tape.shapes and witness.dialect != model.dialect:
+                continue
+            if ride.tape.lean and witness.dtype != model.dtype:
+                continue
+            wanted = frozenset(case.id for case, _ in ride.cases if witness.key(case.id) not in done)
+            if wanted:
+                found.append(witness.question(ride, traces, Asked(ride, witness, wanted)))
     return found
 
 
@@ -111,13 +71,13 @@ class Bench:
             keep_traces: whether the traces of what agrees are kept too.
         """
         self.keep_traces = keep_traces
-        self._oracles: dict[tuple[Ride, str], Oracle] = {}
+        self._oracles: dict[tuple[Ride, str, str], Oracle] = {}
 
     def verdicts(self, answer: Answer) -> Iterator[Row]:
         """A row for each case that the question was about."""
         asked: Asked = answer.question.about
         wanted = [(case, columns) for case, columns in asked.ride.cases if case.id in asked.wanted]
-        dialect = asked.claim or answer.reply.get("dialect")
+        dialect = asked.witness.asked or answer.reply.get("dialect")
         fits: list[list[str]]
         judgements: list[Judgement | None]
         reason = None
@@ -128,58 +88,35 @@ class Bench:
                 judgements, fits, reason = [None] * len(wanted), [[]] * len(wanted), str(error)
         else:
             judgements, fits, reason = [None] * len(wanted), [[]] * len(wanted), answer.reply["reason"]
-        silent = "unsupported" if answer.status == "unsupported" else "failed"
         for (case, _), judgement, fit in zip(wanted, judgements, fits, strict=True):
-            outcome = judgement.outcome if judgement else silent
-            yield {
-                "framework": answer.question.framework,
-                "implementation": asked.implementation,
-                "version": asked.version,
-                "device": asked.device,
-                "dtype": asked.dtype,
-                "case": case.id,
-                "dialect": dialect,
-                "asked": asked.claim,
-                **(asdict(judgement) if judgement else dict.fromkeys(Judgement.__dataclass_fields__)),
-                "outcome": outcome,
-                "fits": fit,
-                "reason": reason or _explained(judgement, dialect, fit),
-                "repeat": _repeat(answer.question.framework, asked, case.id),
-                "seconds": answer.reply.get("seconds"),
-                "sha256": asked.ride.sha256,
-                "trace": _kept(Path(answer.question.request["output"])),
-            }
+            explained = reason or _explained(judgement, dialect, fit)
+            yield asked.witness.row(answer, asked.ride, case.id, judgement, fits=fit, reason=explained)
 
     def _judged(
         self, answer: Answer, asked: Asked, dialect: str | None, columns: list[slice]
     ) -> tuple[list[Judgement | None], list[list[str]]]:
-        if answer.reply.get("sha256") != asked.ride.sha256:
-            raise OtherData(f"the worker read other data than were sent ({answer.reply.get('sha256')})")
+        observed = evidence(answer, asked.ride)
         if dialect is None:
             raise TraceError("the worker did not say which dialect it claims")
-        path = Path(answer.question.request["output"])
-        observed, _ = arrays.read(path)
         spoiled = int(observed.pop("spoiled", 0))
-        oracle = self._oracle(asked)
+        oracle = self._oracle(asked, dialect)
         comparison = Comparison(observed, oracle, dialect)
         judgements = [comparison.judge(part) for part in columns]
         if spoiled:
             judgements = [_spoiled(judgement, spoiled) for judgement in judgements]
         fits = fitting(observed, oracle, columns)
         if not self.keep_traces and all(judgement.outcome == "agrees" for judgement in judgements):
-            path.unlink()  # evidence is kept of what needs explaining
+            Path(answer.question.request["output"]).unlink()  # evidence is kept of what needs explaining
         return list(judgements), fits
 
-    def _oracle(self, asked: Asked) -> Oracle:
-        ride = asked.ride
-        name = (ride, asked.dtype)
+    def _oracle(self, asked: Asked, dialect: str) -> Oracle:
+        """For a lean tape it tells of the one dialect only, and where that does not hold, no other is tried."""
+        tape, h, dtype = asked.ride.tape, asked.ride.hyperparameters, asked.witness.dtype
+        name = (asked.ride, dtype, dialect if tape.lean else "")
         if name not in self._oracles:
-            self._oracles[name] = Oracle(ride.initial, ride.gradients, ride.hyperparameters, asked.dtype)
+            names = [dialect] if tape.lean else dialects
+            self._oracles[name] = Oracle(tape.initial, tape.gradients, h, dtype, names)
         return self._oracles[name]
-
-
-def _kept(trace: Path) -> str | None:
-    return trace.name if trace.exists() else None
 
 
 def _spoiled(judgement: Judgement, count: int) -> Judgement:
@@ -199,12 +136,3 @@ def _explained(judgement: Judgement | None, dialect: str | None, fits: Sequence[
     where = f"{judgement.quantity} leave the bound of {dialect} at step {judgement.first_step}"
     worst = f"at worst {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds"
     return f"{where}; {worst}; {'fits ' + ', '.join(fits) if fits else 'fits no named dialect'}"
-
-
-def _repeat(framework: str, asked: Asked, case: str) -> str:
-    parts = ["rmsuite agree", f"-i {framework}/{asked.implementation}", f"-c {case}", f"--dtype {asked.dtype}"]
-    if asked.claim:
-        parts.append(f"{asked.option} {asked.claim}")
-    if asked.device != "cpu":
-        parts.append(f"--device {asked.device}")
-    return " ".join(parts)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Protocol, TypeVar
 
 from reference import Hyperparameters
+from suite.cases import shapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
 
-VERSION = "1"
+VERSION = "2"
 """Changes when a case is added; the meaning of an id never does."""
 
 
@@ -69,28 +71,46 @@ SETTINGS = (
 
 
 def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
-    """Every case, in a fixed order: each generated tape under each setting, each recorded one under its task's."""
+    """Every case, in a fixed order: each generated tape under each setting, each that is about shapes under the one
+    that it names, each recorded one under its task's.
+    """  # noqa: D205
     tapes = generated(seed)
     cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
+    cases += [Case(tape, _setting(name)) for tape, name in shapes.tapes(seed)]
     for task in tasks.values():
         setting = Setting("plain", f"as in {task.source}", task.hyperparameters)
         cases.append(Case(recorded(task), setting))
     return cases
 
 
-def select(cases: Iterable[Case], patterns: Iterable[str]) -> list[Case]:
-    """The cases whose id, tape or setting matches a pattern (`*` and `?` as in file names); all if none is given.
+def _setting(name: str) -> Setting:
+    return next(setting for setting in SETTINGS if setting.id == name)
+
+
+class Named(Protocol):
+    """What can be selected: a case, or a law."""
+
+    @property
+    def id(self) -> str:
+        """Its parts, as `decades/momentum`."""
+
+
+Item = TypeVar("Item", bound=Named)
+
+
+def select(items: Iterable[Item], patterns: Iterable[str]) -> list[Item]:
+    """Those whose id, or a part of it, matches a pattern (`*` and `?` as in file names); all if none is given.
 
     Raises:
-        LookupError: if a pattern matches no case.
+        LookupError: if a pattern matches nothing.
     """
-    cases, patterns = list(cases), list(patterns)
+    items, patterns = list(items), list(patterns)
     for pattern in patterns:
-        if not any(_matches(case, pattern) for case in cases):
-            known = ", ".join(sorted({case.tape.id for case in cases} | {case.setting.id for case in cases}))
-            raise LookupError(f"no case matches {pattern!r}; an id is TAPE/SETTING, made of {known}")
-    return [case for case in cases if not patterns or any(_matches(case, pattern) for pattern in patterns)]
+        if not any(_matches(item.id, pattern) for item in items):
+            known = ", ".join(sorted({part for item in items for part in item.id.split("/")}))
+            raise LookupError(f"no case matches {pattern!r}; ids are made of {known}")
+    return [item for item in items if not patterns or any(_matches(item.id, pattern) for pattern in patterns)]
 
 
-def _matches(case: Case, pattern: str) -> bool:
-    return fnmatchcase(case.id, pattern) or pattern in (case.tape.id, case.setting.id)
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern) or f"/{pattern}/" in f"/{name}/"

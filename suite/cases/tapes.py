@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from suite.cases.tasks import Task
 
 STEPS = 100
 Array32 = NDArray[np.float32]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,35 @@ class Tape:
         reason: what it tells apart.
         initial: float32, shape (n,).
         gradients: float32, shape (steps, n).
+        shapes: of the parameters that the coordinates are divided into; None: any will do, in the company of others.
+        strided: whether parameters and gradients have gaps in memory.
+        restored: the steps after which the optimizer is built anew from its saved state, if it is.
+        alone: whether it shares no tape with others, since it may be refused.
+        lean: whether one dtype and the claimed dialect are enough, since what it asks depends on neither.
     """
 
     id: str
     reason: str
     initial: Array32
     gradients: Array32
+    shapes: tuple[Shape, ...] | None = None
+    strided: bool = False
+    restored: int | None = None
+    alone: bool = False
+    lean: bool = False
+
+    def file(self) -> dict[str, NDArray[Any]]:
+        """What is written for the workers."""
+        arrays: dict[str, NDArray[Any]] = {"initial": self.initial, "gradients": self.gradients}
+        if self.shapes is not None:
+            rank = max(map(len, self.shapes))
+            rows = [(*shape, *(-1,) * (rank - len(shape))) for shape in self.shapes]
+            arrays["shapes"] = np.array(rows, np.int64).reshape(len(rows), rank)
+        if self.strided:
+            arrays["strided"] = np.array(self.strided)
+        if self.restored is not None:
+            arrays["restored"] = np.array(self.restored)
+        return arrays
 
 
 def _decades(bits: Bits) -> tuple[Array32, Array32]:

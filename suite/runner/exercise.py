@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from reference import Hyperparameters, dialects
-from suite.adapters.contract import Array, Framework, Implementation, Tensor, flat
+from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported, divided, flat
 
 
 def start(
@@ -28,22 +28,35 @@ def replay(
         framework: with the device.
         name: the implementation's.
         dialect: the dialect's name, which only scratch implementations heed.
-        tape: `initial`, shape `shape`, and `gradients`, shape (steps, *shape).
+        tape: `initial`, shape (n,), and `gradients`, shape (steps, n). With `shapes`, a row each that is filled up with
+            -1, the coordinates are divided into parameters of these shapes; with `strided`, parameters and gradients
+            have gaps in memory; with `restored`, the optimizer is built anew from its saved state after so many steps.
         h: hyper-parameters.
 
     Returns:
-        The trace: `parameters` and what the state shows, each of shape (steps, *shape), and `spoiled`, the number of
-        gradients that the implementation changed.
+        The trace: `parameters` and what the state shows, each of shape (steps, n), and `spoiled`, the number of
+        steps in which the implementation changed a gradient.
+
+    Raises:
+        Unsupported: if the implementation can't, or is too slow.
     """
-    parameter = framework.parameter(tape["initial"])
-    implementation = start(framework, name, dialect, [parameter], h)
+    longest = framework.implementations[name].longest
+    if longest is not None and len(tape["gradients"]) > longest:
+        raise Unsupported(f"{framework.implementations[name].native} is too slow for more than {longest} steps")
+    shapes = [tuple(d for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
+    spread = framework.strided if "strided" in tape else lambda tensor: tensor
+    parameters = [spread(framework.parameter(part)) for part in divided(tape["initial"], shapes)]
+    implementation = start(framework, name, dialect, parameters, h)
     trace = Recorder()
     spoiled = 0
-    for expected in tape["gradients"]:
-        gradient = framework.tensor(expected)
-        implementation.step([gradient])
-        spoiled += not np.array_equal(framework.numpy(gradient), expected, equal_nan=True)
-        trace.add(parameters=framework.numpy(parameter), **{k: v[0] for k, v in implementation.state().items()})
+    for step, expected in enumerate(tape["gradients"]):
+        if step == tape.get("restored"):
+            parameters = [framework.parameter(framework.numpy(p)) for p in parameters]
+            implementation = implementation.resumed(parameters)
+        gradients = [spread(framework.tensor(part)) for part in divided(expected, shapes)]
+        implementation.step(gradients)
+        spoiled += not np.array_equal(values(framework, gradients), expected, equal_nan=True)
+        trace.add(**shown(implementation))
     return {**trace.arrays(), "spoiled": np.array(spoiled)}
 
 
@@ -60,14 +73,23 @@ def train(
     implementation = start(framework, name, dialect, parameters, h)
     trace = Recorder()
     for step in range(int(task["steps"])):
-        visited = flat([framework.numpy(p) for p in parameters])
+        visited = values(framework, parameters)
         gradients = framework.gradients(lambda step=step: loss(step), parameters)  # type: ignore[misc]
-        recorded = flat([framework.numpy(g) for g in gradients])
+        recorded = values(framework, gradients)
         implementation.step(gradients)
-        state = {part: flat(arrays) for part, arrays in implementation.state().items()}
-        after = flat([framework.numpy(p) for p in parameters])
-        trace.add(visited=visited, gradients=recorded, parameters=after, **state)
+        trace.add(visited=visited, gradients=recorded, **shown(implementation))
     return trace.arrays()
+
+
+def values(framework: Framework, tensors: Sequence[Tensor]) -> Array:
+    """Tensors one after another in a vector."""
+    return flat([framework.numpy(tensor) for tensor in tensors])
+
+
+def shown(implementation: Implementation) -> dict[str, Array]:
+    """The parameters and what there is of the state, each as a vector."""
+    state = {part: flat(arrays) for part, arrays in implementation.state().items()}
+    return {"parameters": values(implementation.framework, implementation.parameters), **state}
 
 
 def problem(framework: Framework, task: Mapping[str, Array]) -> tuple[list[Tensor], Callable[[int], Tensor]]:

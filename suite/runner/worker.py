@@ -23,22 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # our packages are found first, but only for as long as they are being imported:
 import suite.adapters  # noqa: E402
 from reference import Hyperparameters  # noqa: E402
-from suite.adapters.contract import Framework  # noqa: E402
+from suite.adapters.contract import Framework, Unsupported  # noqa: E402
 from suite.runner import arrays, exercise, protocol  # noqa: E402
 
 sys.path.remove(str(ROOT))  # our names are too generic to stand in the way of a framework's own imports
-
-
-class Unsupported(Exception):
-    """An implementation can't do what was asked; the reason is the message.
-
-    Attributes:
-        dialect: that it would have computed.
-    """
-
-    def __init__(self, reason: str, dialect: str | None = None) -> None:
-        super().__init__(reason)
-        self.dialect = dialect
 
 
 class Worker:
@@ -61,7 +49,7 @@ class Worker:
         try:
             reply = asks[request["ask"]](request)
         except Unsupported as reason:
-            reply = {"status": "unsupported", "reason": str(reason), "dialect": reason.dialect}
+            reply = {"status": "unsupported", "reason": str(reason), "dialect": self._dialect(request)}
         except Exception as error:
             traceback.print_exc()
             reply = {"status": "error", "reason": f"{type(error).__name__}: {error}"[:2000]}
@@ -84,6 +72,7 @@ class Worker:
                     "native": cls.native,
                     "names": dict(cls.names),
                     "any_dialect": cls.declared(Hyperparameters()) is None,
+                    "twin": cls.twin,
                 }
                 for name, cls in framework.implementations.items()
             },
@@ -122,14 +111,18 @@ class Worker:
         h = Hyperparameters.from_json(request["hyperparameters"])
         if name not in self.framework.implementations:
             raise Unsupported(f"{self.framework.name} has no implementation {name!r}")
-        implementation = self.framework.implementations[name]
-        dialect = implementation.declared(h) or request["dialect"]
-        reason = implementation.unsupported(h, dtype)
+        reason = self.framework.implementations[name].unsupported(h, dtype)
         if reason:
-            raise Unsupported(reason, dialect)
+            raise Unsupported(reason)
         given, sha256 = arrays.read(Path(request["input"]))
         given = {key: value.astype(dtype) if value.dtype.kind == "f" else value for key, value in given.items()}
-        return name, dialect, h, given, sha256
+        return name, self._dialect(request), h, given, sha256
+
+    def _dialect(self, request: protocol.Message) -> str:
+        """What the implementation of a request declares; else what it is told to run."""
+        implementation = self.framework.implementations.get(request["implementation"])
+        h = Hyperparameters.from_json(request["hyperparameters"])
+        return (implementation and implementation.declared(h)) or str(request["dialect"])
 
     @staticmethod
     def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:

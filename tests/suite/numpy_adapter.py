@@ -240,6 +240,16 @@ class Numpy(Framework):
     def filled_like(self, parameter, value):
         return np.full_like(parameter, value)
 
+    def assign(self, tensors, arrays):
+        for tensor, array in zip(tensors, arrays, strict=True):
+            tensor[...] = array
+
+    def strided(self, tensor):
+        gaps = np.zeros((*reversed(tensor.shape), 2), tensor.dtype)
+        view = gaps[..., 0].T
+        view[...] = tensor
+        return view
+
     def dtype(self, tensor):
         return tensor.dtype.name
 

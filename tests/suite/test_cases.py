@@ -139,12 +139,13 @@ def test_the_regression_is_the_sections(tmp_path):
 def test_ids_of_cases_are_unique_and_say_tape_and_setting():
     cases = catalogue(tasks(generated(), 0), 0)
     ids = [case.id for case in cases]
-    assert len(set(ids)) == len(ids) == 6 * len(SETTINGS) + 3
+    assert len(set(ids)) == len(ids) == 6 * len(SETTINGS) + 3 + 20
     assert all(case.tape.reason and case.setting.reason for case in cases)
 
 
 @pytest.mark.parametrize(
-    ("pattern", "count"), [("decades", 17), ("momentum", 6), ("decades/momentum", 1), ("*/plain", 9)]
+    ("pattern", "count"),
+    [("decades", 17), ("momentum", 6), ("decades/momentum", 1), ("*/plain", 9), ("shape", 15), ("shape/scalar", 1)],
 )
 def test_cases_are_selected_by_tape_setting_or_pattern(pattern, count):
     assert len(select(catalogue(tasks(generated(), 0), 0), [pattern])) == count

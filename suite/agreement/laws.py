@@ -1,0 +1,170 @@
+"""Laws are tried: every witness replays one tape, and then what each law makes of it; the traces are held side by side.
+
+Equal means to the bit. NaN equals NaN. Zeros of either sign are equal: IEEE arithmetic makes x - x = +0 of x and of -x
+alike, so that no law can bind the sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import Hyperparameters, dialects
+from reference.precision import format_of
+from suite.agreement.judge import Judgement, TraceError
+from suite.agreement.rides import Ride, written
+from suite.agreement.witness import Witness, evidence
+from suite.cases.laws import HYPERPARAMETERS, Law, first
+from suite.cases.tapes import Tape
+from suite.runner.coordinator import Answer, Question
+from suite.runner.errors import OtherData
+from suite.runner.store import Row
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What is kept beside a question.
+
+    Attributes:
+        witness: who is asked, and of whom the verdict is.
+        ride: the tape.
+        laws: that the answer bears upon.
+        trace: the first one, where this is the second.
+    """
+
+    witness: Witness
+    ride: Ride
+    laws: tuple[Law, ...]
+    trace: Mapping[str, Array] | None = None
+
+
+class Court:
+    """Laws under trial: the first questions, then those that follow from the answers, then the verdicts."""
+
+    def __init__(self, laws: Sequence[Law], seed: int, folder: Path) -> None:
+        """Open a court.
+
+        Args:
+            laws: to be tried.
+            seed: of the tape.
+            folder: of results, with `tapes` and `traces`.
+        """
+        self.laws, self.folder, self.tape = tuple(laws), folder, first(seed)
+        self.rides: dict[tuple[str, Hyperparameters], Ride] = {}
+        self.following: list[Question] = []
+
+    def questions(self, witnesses: Iterable[Witness], done: frozenset[tuple[Any, ...]]) -> Iterator[Question]:
+        """The first replay of every witness of whom a verdict is missing."""
+        for witness in witnesses:
+            bound = (law for law in self.laws if witness.twin or not law.twin)
+            laws = tuple(law for law in bound if witness.key(law.id) not in done)
+            if laws:
+                ride = self._ride("first", self.tape, HYPERPARAMETERS)
+                yield self._question(witness, Hearing(witness, ride, laws))
+
+    def opened(self, answer: Answer) -> Iterator[Row]:
+        """What the first replay tells already; the rest is left to the questions that follow from it."""
+        hearing: Hearing = answer.question.about
+        witness, ride = hearing.witness, hearing.ride
+        try:
+            trace = _trace(answer, ride)
+            dialect = dialects[witness.asked or answer.reply["dialect"]]
+        except _REFUSED as reason:
+            for law in hearing.laws:
+                yield witness.row(answer, ride, law.id, None, reason=str(reason))
+            return
+        spoiled = int(trace.pop("spoiled", np.array(0)))
+        for law in hearing.laws:
+            exempt = law.exempt(dialect)
+            if exempt:
+                yield witness.row(answer, ride, law.id, None, outcome="unsupported", reason=exempt)
+            elif law.tape is None:
+                yield witness.row(answer, ride, law.id, _untouched(spoiled))
+            else:
+                second = self._ride(law.id, law.tape(self.tape), law.hyperparameters(dialect))
+                asked = replace(witness, implementation=witness.twin) if law.twin and witness.twin else witness
+                self.following.append(self._question(asked, Hearing(witness, second, (law,), trace)))
+
+    def verdicts(self, answer: Answer) -> Iterator[Row]:
+        """The verdict of a second replay."""
+        hearing: Hearing = answer.question.about
+        (law,) = hearing.laws
+        try:
+            observed = _trace(answer, hearing.ride)
+            judgement = compared(law.trace(hearing.trace or {}), observed, hearing.witness.dtype)
+        except _REFUSED as reason:
+            yield hearing.witness.row(answer, hearing.ride, law.id, None, reason=str(reason))
+        else:
+            yield hearing.witness.row(answer, hearing.ride, law.id, judgement)
+
+    def _ride(self, name: str, tape: Tape, h: Hyperparameters) -> Ride:
+        if (name, h) not in self.rides:
+            file = f"{name.replace('/', '-')}-{len(self.rides)}"
+            self.rides[name, h] = written(file, tape, h, (), self.folder / "tapes")
+        return self.rides[name, h]
+
+    def _question(self, asked: Witness, hearing: Hearing) -> Question:
+        return asked.question(hearing.ride, self.folder / "traces", hearing)
+
+
+def compared(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype: str) -> Judgement:
+    """Whether two traces are the same; else where they part, and how far.
+
+    Raises:
+        TraceError: if the second lacks what the first has, or has it in another shape.
+    """
+    apart = {}
+    for name, values in expected.items():
+        if name not in observed or observed[name].shape != values.shape:
+            raise TraceError(f"{name} is not in the second trace in the shape that it has in the first")
+        apart[name] = _ulps(values, observed[name], dtype)
+    parting = {name: int(np.argmax(np.any(ulps > 0, axis=1))) for name, ulps in apart.items() if np.any(ulps > 0)}
+    if not parting:
+        return Judgement("agrees", next(iter(expected)), 0, [], None, 0.0, 0.0, 1.0, None)
+    quantity = min(parting, key=lambda name: parting[name])
+    ulps, step = apart[quantity], parting[quantity]
+    column = int(np.argmax(ulps[step] > 0))
+    worst, index = (int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
+    count = sum(int(np.sum(values > 0)) for values in apart.values())
+    where = f"{quantity} part at step {step + 1}, coordinate {column}, by {ulps[step, column]:.3g} ulps"
+    reason = f"{where}; {count} of {sum(values.size for values in apart.values())} values differ"
+    return Judgement("differs", quantity, worst + 1, [index], step + 1, float(ulps.max()), np.inf, 1.0, reason)
+
+
+def _ulps(expected: Array, observed: Array, dtype: str) -> Array:
+    """The distance in ulps, elementwise; infinite where one of the two is not finite, and the other is not the same."""
+    same = (expected == observed) | (np.isnan(expected) & np.isnan(observed))
+    with np.errstate(invalid="ignore", over="ignore"):
+        wide = expected.astype(np.longdouble)
+        distance = np.abs(observed - wide) / format_of(dtype).ulp(wide)
+    return np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
+
+
+def _untouched(spoiled: int) -> Judgement:
+    if not spoiled:
+        return Judgement("agrees", "gradients", 0, [], None, 0.0, 0.0, 1.0, None)
+    reason = f"it changed the caller's gradient in {spoiled} steps"
+    return Judgement("differs", "gradients", 0, [], None, np.nan, np.inf, 1.0, reason)
+
+
+class _Silent(Exception):
+    """A replay was refused or failed; the message is the worker's reason."""
+
+
+_REFUSED = (_Silent, TraceError, OtherData, OSError, ValueError, KeyError)
+
+
+def _trace(answer: Answer, ride: Ride) -> dict[str, Array]:
+    """The trace of an answer, whose file is then removed."""
+    if answer.status != "ok":
+        raise _Silent(answer.reply["reason"])
+    trace = evidence(answer, ride)
+    Path(answer.question.request["output"]).unlink()
+    return trace

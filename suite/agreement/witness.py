@@ -1,0 +1,142 @@
+"""Who is asked: an implementation in one dtype, and what is the same in all that it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from suite.agreement.judge import Judgement
+from suite.agreement.rides import Ride
+from suite.runner import arrays
+from suite.runner.coordinator import Answer, Question
+from suite.runner.errors import OtherData
+from suite.runner.protocol import Message
+from suite.runner.store import Row
+
+SECTION = "d2l"
+
+
+@dataclass(frozen=True)
+class Witness:
+    """An implementation in one dtype.
+
+    Attributes:
+        framework: whose it is.
+        implementation: its name there.
+        version: of the framework.
+        device: where it runs.
+        dtype: in which.
+        dialect: that it is told to run, if it runs any.
+        claim: the dialect that the user holds it against, or None for its declared one.
+        twin: the implementation that it must equal to the bit, if there is one.
+    """
+
+    framework: str
+    implementation: str
+    version: str
+    device: str
+    dtype: str
+    dialect: str | None
+    claim: str | None
+    twin: str | None
+
+    @property
+    def asked(self) -> str | None:
+        """The dialect that the user has named for it."""
+        return self.dialect or self.claim
+
+    def key(self, case: str) -> tuple[Any, ...]:
+        """What a verdict of it is about (see `key`)."""
+        return (self.framework, self.implementation, self.device, self.dtype, case, self.asked)
+
+    def question(self, ride: Ride, traces: Path, about: Any) -> Question:
+        """To replay a ride."""
+        output = f"{self.framework}-{self.implementation}-{self.dialect or 'own'}-{self.dtype}-{ride.path.name}"
+        request = {
+            "ask": "replay",
+            "implementation": self.implementation,
+            "dialect": self.dialect or SECTION,
+            "hyperparameters": ride.hyperparameters.to_json(),
+            "dtype": self.dtype,
+            "input": str(ride.path),
+            "output": str(traces / output),
+        }
+        return Question(self.framework, request, about)
+
+    def row(self, answer: Answer, ride: Ride, case: str, judgement: Judgement | None, **more: Any) -> Row:
+        """A verdict; without a judgement it is that there is none, for the reason among what is given besides."""
+        silent = "unsupported" if answer.status == "unsupported" else "failed"
+        trace = Path(answer.question.request["output"])
+        return {
+            "framework": self.framework,
+            "implementation": self.implementation,
+            "version": self.version,
+            "device": self.device,
+            "dtype": self.dtype,
+            "case": case,
+            "dialect": self.asked or answer.reply.get("dialect"),
+            "asked": self.asked,
+            **(asdict(judgement) if judgement else dict.fromkeys(Judgement.__dataclass_fields__)),
+            "outcome": judgement.outcome if judgement else silent,
+            "fits": [],
+            **more,
+            "repeat": self.repeat(case),
+            "seconds": answer.reply.get("seconds"),
+            "sha256": ride.sha256,
+            "trace": trace.name if trace.exists() else None,
+        }
+
+    def repeat(self, case: str) -> str:
+        """The command that asks again."""
+        parts = ["rmsuite agree", f"-i {self.framework}/{self.implementation}", f"-c {case}", f"--dtype {self.dtype}"]
+        if self.asked:
+            parts.append(f"{'--dialect' if self.dialect else '--claim'} {self.asked}")
+        if self.device != "cpu":
+            parts.append(f"--device {self.device}")
+        return " ".join(parts)
+
+
+def witnesses(
+    hellos: Mapping[str, Message],
+    *,
+    dtypes: Iterable[str],
+    chosen: Mapping[str, Sequence[str]],
+    scratch_dialects: Sequence[str],
+    claim: str | None,
+) -> Iterator[Witness]:
+    """Every chosen implementation in every dtype, and in every dialect if it is a scratch implementation.
+
+    Args:
+        hellos: framework -> handshake.
+        dtypes: to run in.
+        chosen: framework -> implementations.
+        scratch_dialects: what scratch implementations run.
+        claim: the dialect that every built-in one is held against, in place of its own.
+    """
+    for framework, hello in hellos.items():
+        for name in chosen[framework]:
+            one = hello["implementations"][name]
+            witness = Witness(framework, name, hello["versions"][framework], hello["device"], "", None, claim,
+                              one["twin"])  # fmt: skip
+            for dialect in scratch_dialects if one["any_dialect"] else [None]:
+                for dtype in dtypes:
+                    yield replace(witness, dtype=dtype, dialect=dialect)
+
+
+def key(row: Row) -> tuple[Any, ...]:
+    """What a verdict is about: never two of the same in a results folder."""
+    return tuple(row[name] for name in ("framework", "implementation", "device", "dtype", "case", "asked"))
+
+
+def evidence(answer: Answer, ride: Ride) -> arrays.Arrays:
+    """The trace of an answer.
+
+    Raises:
+        OtherData: if it was made from other data than those that were sent.
+        OSError, ValueError: if it can't be read.
+    """
+    if answer.reply.get("sha256") != ride.sha256:
+        raise OtherData(f"the worker read other data than were sent ({answer.reply.get('sha256')})")
+    return arrays.read(Path(answer.question.request["output"]))[0]
