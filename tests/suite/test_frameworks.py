@@ -115,10 +115,11 @@ def test_the_two_dimensional_run_ends_at_the_published_digits_wherever_epsilon_i
 
 
 @pytest.mark.parametrize("dialect", SECTION_DIALECTS)
-def test_under_one_dialect_all_print_the_same_loss_to_seven_digits(training, dialect):
+def test_under_one_dialect_all_have_the_oracles_loss_to_seven_digits(training, dialect):
     own = [row for row in training if row["task"] == "regression" and row["dialect"] == dialect]
     assert {row["framework"] for row in own} == set(FRAMEWORKS)
-    assert len({f"{loss:.6e}" for row in own for loss in (row["loss"], row["oracle_loss"])}) == 1
+    for row in own:  # half a unit of the seventh digit; not as text, which would part two that meet at its rounding
+        assert abs(row["loss"] - row["oracle_loss"]) <= 0.5e-7, (row["framework"], row["implementation"])
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the published data are not at hand")

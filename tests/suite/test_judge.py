@@ -118,7 +118,7 @@ def test_a_trace_that_lacks_what_it_must_have_is_refused(trace, words):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_catalogue_decides_every_case_in_every_dialect(dtype, tmp_path):
     for ride in rides(catalogue(tasks(generated(), 0), 0), tmp_path):
-        asked = Oracle(ride.initial, ride.gradients, ride.hyperparameters, dtype)
+        asked = Oracle(ride.tape.initial, ride.tape.gradients, ride.hyperparameters, dtype)
         for names in asked.groups():
             comparison = Comparison({"parameters": asked.predict(names[0]).trace.parameters}, asked, names[0])
             for case, columns in ride.cases:
