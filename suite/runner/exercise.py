@@ -56,7 +56,7 @@ def replay(
         gradients = [spread(framework.tensor(part)) for part in divided(expected, shapes)]
         implementation.step(gradients)
         spoiled += not np.array_equal(values(framework, gradients), expected, equal_nan=True)
-        trace.add(**shown(implementation))
+        trace.add(parameters=values(framework, parameters), **remembered(implementation))
     return {**trace.arrays(), "spoiled": np.array(spoiled)}
 
 
@@ -77,7 +77,8 @@ def train(
         gradients = framework.gradients(lambda step=step: loss(step), parameters)  # type: ignore[misc]
         recorded = values(framework, gradients)
         implementation.step(gradients)
-        trace.add(visited=visited, gradients=recorded, **shown(implementation))
+        after = values(framework, parameters)
+        trace.add(visited=visited, gradients=recorded, parameters=after, **remembered(implementation))
     return trace.arrays()
 
 
@@ -86,10 +87,9 @@ def values(framework: Framework, tensors: Sequence[Tensor]) -> Array:
     return flat([framework.numpy(tensor) for tensor in tensors])
 
 
-def shown(implementation: Implementation) -> dict[str, Array]:
-    """The parameters and what there is of the state, each as a vector."""
-    state = {part: flat(arrays) for part, arrays in implementation.state().items()}
-    return {"parameters": values(implementation.framework, implementation.parameters), **state}
+def remembered(implementation: Implementation) -> dict[str, Array]:
+    """What there is of the state, each part as a vector."""
+    return {part: flat(arrays) for part, arrays in implementation.state().items()}
 
 
 def problem(framework: Framework, task: Mapping[str, Array]) -> tuple[list[Tensor], Callable[[int], Tensor]]:

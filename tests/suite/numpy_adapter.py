@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import suite.adapters
 from reference import dialects
-from suite.adapters.contract import Framework, Scratch
+from suite.adapters.contract import Framework, Scratch, Unsupported
 from suite.runner import worker
 
 
@@ -135,6 +135,78 @@ class SpoilsGradients(Claims):
             g *= g.dtype.type(0.5)
 
 
+class Forgetful(Claims):
+    """Saves no momentum buffer."""
+
+    def saved(self):
+        return {name: arrays for name, arrays in super().saved().items() if name != "momentum_buffer"}
+
+
+class Random(Claims):
+    """Another last bit with each optimizer that is made."""
+
+    made = 0
+
+    def update(self, gradients, learning_rate):
+        super().update(gradients, learning_rate)
+        if self.steps == 0:
+            Random.made += 1
+            self.parameters[0] *= 1 + Random.made % 2 * np.finfo(self.parameters[0].dtype).eps
+
+
+class Neighbourly(Claims):
+    """Adds up squares from left to right and back, so that a coordinate's last bits depend on its neighbours'."""
+
+    def average(self, old, new, decay, complement):
+        super().average(old, new, decay, complement)
+        sums = np.cumsum(old, dtype=old.dtype).reshape(old.shape)
+        old.flat[1:] = (sums.ravel() - sums.ravel()[:1])[1:] - (sums.ravel() - sums.ravel()[:1])[:-1]
+
+
+class SharedState(Claims):
+    """The parameters share one state: that of the first, in its mean."""
+
+    def update(self, gradients, learning_rate):
+        super().update(gradients, learning_rate)
+        for v in self.square_average[1:]:
+            v[...] = self.square_average[0].mean()
+
+
+class OneSided(Claims):
+    """Takes the gradients of one sign for larger than they are."""
+
+    def update(self, gradients, learning_rate):
+        super().update([np.where(g < 0, g * g.dtype.type(1.0001), g) for g in gradients], learning_rate)
+
+
+class HiddenEpsilon(Claims):
+    """Adds an ε of its own, which is in no unit."""
+
+    def average(self, old, new, decay, complement):
+        super().average(old, new + old.dtype.type(1e-7), decay, complement)
+
+
+class Sloppy(Claims):
+    """Says that it is what `builtin` is, and is an ulp away."""
+
+    twin = "builtin"
+
+    def update(self, gradients, learning_rate):
+        super().update(gradients, np.float32(learning_rate) * (1 + np.finfo(np.float32).eps))
+
+
+class Packed(Claims):
+    """Works on a copy of what has gaps in memory, and is too slow for many steps, and refuses what is empty."""
+
+    longest = 1000
+
+    def prepare(self, dialect):
+        if any(x.size == 0 for x in self.parameters):
+            raise Unsupported("numpy is afraid of nothing")
+        super().prepare(dialect)
+        self.parameters = [x if x.flags.c_contiguous else x.copy() for x in self.parameters]
+
+
 class Raises(Claims):
     """Fails as Python code does."""
 
@@ -211,6 +283,14 @@ class Numpy(Framework):
         "stale-state": StaleState,
         "loses-itself": LosesItself,
         "spoils-gradients": SpoilsGradients,
+        "forgetful": Forgetful,
+        "random": Random,
+        "neighbourly": Neighbourly,
+        "shared-state": SharedState,
+        "one-sided": OneSided,
+        "hidden-epsilon": HiddenEpsilon,
+        "sloppy": Sloppy,
+        "packed": Packed,
         "raises": Raises,
         "segfaults": Segfaults,
         "killed": Killed,

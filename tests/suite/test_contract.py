@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from reference import Hyperparameters
 from suite.adapters import load
-from suite.adapters.contract import from_native, to_native, used
+from suite.adapters.contract import divided, flat, from_native, to_native, used
 from tests.suite.numpy_adapter import Claims, Numpy
 
 TORCH = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps", "momentum": "momentum"}
+
+
+def test_a_vector_is_divided_into_shapes_and_put_together_again():
+    shapes = [(), (0,), (5, 3), (1,), (2, 3, 2)]
+    vector = np.arange(29.0)
+    parts = divided(vector, shapes)
+    assert [part.shape for part in parts] == shapes
+    assert np.array_equal(flat(parts), vector)
 
 
 def test_names_map_both_ways():

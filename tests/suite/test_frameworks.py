@@ -80,7 +80,7 @@ def test_every_verdict_is_as_expected_and_what_was_not_run_says_why(verdicts, fr
 def test_scratch_runs_every_dialect_of_the_others_in_every_case_and_dtype(job, verdicts, framework):
     shaped = {case.id for case in job.cases if case.tape.shapes is not None}
     own = [row for row in verdicts if (row["framework"], row["implementation"]) == (framework, "scratch")]
-    scratch = [row for row in own if row["case"] not in shaped]
+    scratch = [row for row in own if row["case"] not in shaped and not row["case"].startswith("law/")]
     asked = Counter((row["dialect"], row["dtype"]) for row in scratch if row["outcome"] == "agrees")
     cases = [case for case in job.cases if case.tape.shapes is None]
     assert asked == {(d, dtype): len(cases) for d in SECTION_DIALECTS for dtype in ("float32", "float64")}

@@ -34,7 +34,8 @@ def test_right_implementations_agree_in_every_case_and_dialect(options, quiet):
     assert job.status == 0
     assert {row["outcome"] for row in found} == {"agrees"}
     shaped = sum(case.tape.shapes is not None for case in job.cases)  # which scratch runs in its first dialect alone
-    assert len(found) == 3 * len(job.cases) - shaped
+    laws = 3 * (len(job.laws) - 1)  # neither has a twin
+    assert len(found) == 3 * len(job.cases) - shaped + laws
     assert all(0 < row["bound_ratio"] <= 1 or row["ulps"] == 0 for row in found)
 
 
@@ -58,6 +59,33 @@ def test_a_wrong_implementation_differs_and_the_dialect_that_fits_is_named(optio
     assert (fits in row["fits"]) if fits else row["fits"] == []
     assert (chosen.output / "traces" / row["trace"]).exists()
     assert f"-i torch/{implementation} -c {case}" in row["repeat"]
+
+
+def test_what_shape_memory_and_length_do_to_an_implementation_is_told_apart(options, quiet):
+    chosen = options(implementations=["packed"], cases=["shape", "steps"], dtypes=["float32", "float64"])
+    run(chosen, quiet, "agree")
+    found = rows(chosen, "verdicts")
+    told = {row["case"].rpartition("/")[0]: row for row in found if row["outcome"] != "agrees"}
+    assert {case: row["outcome"] for case, row in told.items()} == {
+        "shape/strided": "differs",
+        "shape/empty": "unsupported",
+        "steps/10000": "unsupported",
+    }
+    assert told["shape/empty"]["reason"] == "numpy is afraid of nothing"
+    assert told["steps/10000"]["reason"] == "numpy is too slow for more than 1000 steps"
+
+
+def test_what_asks_for_neither_dtype_nor_dialect_is_replayed_in_the_first_of_each(options, quiet):
+    cases = ["shape/empty", "shape/one", "decades/plain"]
+    chosen = options(implementations=["scratch"], cases=cases, dtypes=["float64", "float32"])
+    run(chosen, quiet, "agree")
+    asked = {(row["case"].rpartition("/")[0], row["dtype"], row["asked"]) for row in rows(chosen, "verdicts")}
+    both = [("float64", "d2l"), ("float32", "d2l")]
+    assert asked == {
+        ("shape/empty", "float64", "d2l"),
+        *(("shape/one", *one) for one in both),
+        *(("decades", dtype, dialect) for dtype, _ in both for dialect in ("d2l", "torch")),
+    }
 
 
 def test_a_claim_of_the_other_epsilon_is_refuted_and_the_right_dialect_named(options, quiet):
