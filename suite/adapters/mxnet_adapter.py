@@ -160,6 +160,7 @@ class MxnetKernel(Implementation):
     """The operations below `mx.optimizer.RMSProp`."""
 
     native = "mxnet.nd.rmsprop_update, rmspropalex_update"
+    longest = 1000
     names: ClassVar[Mapping[str, str]] = {**MxnetBuiltin.names, "learning_rate": "lr"}
 
     @classmethod

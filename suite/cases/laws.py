@@ -19,7 +19,7 @@ from suite.cases.tapes import Tape
 
 Trace = Mapping[str, NDArray[Any]]
 
-STEPS, SIZE = 24, 37
+STEPS, SIZE = 12, 37
 SCALE = 2.0**5
 
 HYPERPARAMETERS = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=2.0**-10, momentum=0.5, centered=True)
