@@ -269,7 +269,9 @@ def list_expectations() -> None:
     table = Table("implementation", "versions", "cases", "outcome", "reason", box=None, pad_edge=False)
     for entry in Expectations.read().entries:
         reason = f"{entry.reason} {entry.link}".strip()
-        table.add_row(*map(escape, (entry.implementation, entry.versions, entry.cases, entry.outcome, reason)))
+        table.add_row(
+            *map(escape, (entry.implementation, entry.versions, entry.cases, " or ".join(entry.outcomes), reason))
+        )
     Console().print(table)
 
 

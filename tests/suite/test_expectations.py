@@ -43,6 +43,14 @@ def test_what_an_entry_is_not_about_must_agree(given):
     assert expected(row(**given, outcome="unsupported"))
 
 
+@pytest.mark.parametrize(("outcome", "met"), [("differs", True), ("agrees", True), ("failed", False)])
+def test_what_depends_on_the_machine_may_have_more_than_one_outcome(outcome, met):
+    entry = Expectation("torch/*", ">=2", "law/*", ["differs", "agrees"], "vector width")
+    judged = Expectations([entry]).judged(row(case="law/splitting", outcome=outcome))
+    assert judged["expected"] is met
+    assert judged["expectation"] == "differs or agrees: vector width"
+
+
 def test_proposed_entries_make_expected_what_was_not(tmp_path):
     unexpected = Expectations([]).judged(row(reason='it said "no"\nand left'))
     (tmp_path / "e.toml").write_text(proposals([unexpected, unexpected]))
@@ -56,7 +64,10 @@ def test_proposed_entries_make_expected_what_was_not(tmp_path):
         ("[[expectation", "e.toml"),
         ('[[expectation]]\nimplementation = "a/b"', "entry 1"),
         ('[[expectation]]\nimplementation="a/b"\nversions="=1"\ncases="*"\noutcome="differs"\nreason=""', "entry 1"),
-        ('[[expectation]]\nimplementation="a/b"\nversions=">=1"\ncases="*"\noutcome="agrees"\nreason=""', "no outcome"),
+        (
+            '[[expectation]]\nimplementation="a/b"\nversions=">=1"\ncases="*"\noutcome="agrees"\nreason=""',
+            "is no deviation",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_right_is_refused_with_the_entry(tmp_path, text, words):
