@@ -163,7 +163,8 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
 
     On bounded numbers it covers the two forms in use, γ·old + (1-γ)·new and old + (1-γ)·(new - old). The second names
     `old` twice, so that bounding it operation by operation would count the error of `old` twice and let it grow where
-    in truth it fades by γ a step: hence a rule of its own.
+    in truth it fades by γ a step: hence a rule of its own. In ((1-γ)·g)·g the inner product may underflow, and the
+    outer one lifts what is lost by |g| = √new.
     """
     if not isinstance(old, Bounded):
         return decay * old + complement * new
@@ -180,7 +181,8 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     scaled_difference = 2 * weight * (np.abs(new.value - old.value) + old.error + new.error)
     terms = np.maximum(sum_of_products, scaled_difference)
     size = np.abs(value) + propagated
-    local = arithmetic.epsilon * (terms + size) + 3 * arithmetic.underflow * (terms > 0)
+    lost = (3 + np.sqrt(new.size())) * arithmetic.underflow * (terms > 0)
+    local = arithmetic.epsilon * (terms + size) + lost
     return _result(value, propagated, local, arithmetic)
 
 

@@ -94,3 +94,11 @@ def test_nearly_every_value_has_a_bound_and_most_are_narrower_than_the_effect():
     moved = np.abs(trace.parameters - initial)
     assert np.isfinite(trace.bound("float32")).mean() > 0.99
     assert (trace.bound("float32") < moved)[moved > 0].mean() > 0.8
+
+
+def test_what_underflows_in_a_scaled_gradient_is_lifted_by_the_gradient_that_follows():
+    h = Hyperparameters(decay=1 - 2.0**-24)
+    trace = replay(np.full((1, 1), 22.5), [0.0], h, dialects["d2l"], precision="float16")
+    complement, g = np.float16(1 - h.decay), np.float16(22.5)
+    error = abs(float((complement * g) * g) - trace.square_average[0, 0])
+    assert 0 < error <= trace.bounds("float16").square_average[0, 0]
