@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, quotient, root, variance
+from reference.bound import average, complement_of_power, norm, quotient, root, variance
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
@@ -46,6 +46,7 @@ class Algorithm:
     decoupled: bool
     clip_after_decay: bool
     single_rate: bool
+    subnormals: str
     initial_accumulator: Any
     decay: Any
     complement: Any
@@ -53,6 +54,7 @@ class Algorithm:
     momentum: Any
     weight_decay: Any
     gradient_scale: Any
+    clip_norm: Any
     clip_gradient: Any
     clip_weights: Any
 
@@ -81,7 +83,7 @@ class Algorithm:
         initial = epsilon if dialect.initial_accumulator == "epsilon" else wide(dialect.initial_accumulator)
         kept = dialect.momentum == "always" or (dialect.momentum == "when centered" and h.centered)
         buffered = h.momentum != 0 and kept
-        clipped = h.clip_gradient is not None
+        clipped = h.clip_gradient is not None or h.clip_norm is not None
         coupled = h.weight_decay != 0 and dialect.weight_decay == "l2"
         return cls(
             epsilon_inside=dialect.epsilon == "inside"
@@ -96,6 +98,7 @@ class Algorithm:
             decoupled=h.weight_decay != 0 and not coupled,
             clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
             single_rate=rounding in ("float32", "float32 rates") and working != single,
+            subnormals=dialect.subnormals if working.flushes else "kept",
             initial_accumulator=initial,
             decay=decay,
             complement=complement,
@@ -103,19 +106,22 @@ class Algorithm:
             momentum=seen(h.momentum) if buffered else wide(0),
             weight_decay=seen(h.weight_decay, rounded=rounding != "exact"),
             gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
+            clip_norm=seen(h.clip_norm) if h.clip_norm is not None else None,
             clip_gradient=seen(h.clip_gradient) if h.clip_gradient is not None else None,
             clip_weights=seen(h.clip_weights) if h.clip_weights is not None else None,
         )
 
-    def rate(self, learning_rate: float) -> Any:
-        """η of one step, as the dialect rounds it; a longdouble."""
+    def rate(self, learning_rate: Any) -> Any:
+        """η of one step, a number or one a coordinate, as the dialect rounds it; a longdouble."""
         rate = np.longdouble(learning_rate)
         return format_of("float32").round(rate) if self.single_rate else rate
 
     def numbers(self) -> dict[str, Any]:
         """The hyper-parameters among the fields: what rounding can touch."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None and not isinstance(value, bool)}
+        return {
+            name: value for name, value in values.items() if value is not None and not isinstance(value, (bool, str))
+        }
 
     def structure(self) -> Algorithm:
         """What is left when every number is the same: two that are alike here can run side by side."""
@@ -159,9 +165,16 @@ def effective_gradient(g: Value, x: Value, a: Algorithm) -> Value:
     """The gradient after scaling, clipping and l2 weight decay, in the dialect's order."""
     g = a.gradient_scale * g
     if not a.coupled:
-        return clipped(g, a.clip_gradient)
+        return limited(g, a)
     decay = a.weight_decay * x
-    return clipped(g + decay, a.clip_gradient) if a.clip_after_decay else clipped(g, a.clip_gradient) + decay
+    return limited(g + decay, a) if a.clip_after_decay else limited(g, a) + decay
+
+
+def limited(g: Value, a: Algorithm) -> Value:
+    """g with its norm limited, g c / max(‖g‖, c), and then each of its coordinates."""
+    if a.clip_norm is not None:
+        g = quotient(a.clip_norm, g, np.maximum(norm(g), a.clip_norm))
+    return clipped(g, a.clip_gradient)
 
 
 def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:

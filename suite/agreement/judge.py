@@ -64,6 +64,7 @@ class Comparison:
         self.observed: dict[str, Array] = {}
         self.ratios: dict[str, Array] = {}
         lost = np.zeros(prediction.bounds.parameters.shape, bool)
+        gone = np.isnan(prediction.trace.parameters)  # state serves the steps to come, and here nothing depends on it
         for name in QUANTITIES:
             expected = getattr(prediction.trace, name)
             if name not in observed or expected is None:
@@ -73,7 +74,7 @@ class Comparison:
             self.expected[name], self.observed[name] = expected, observed[name].astype(expected.dtype)
             bound = getattr(prediction.bounds, name)
             self.ratios[name] = _ratios(self.observed[name], expected, bound)
-            lost |= np.isfinite(expected) & ~np.isfinite(bound)
+            lost |= np.isinf(bound) & ((name == "parameters") | ~gone)
         if "parameters" not in self.ratios:
             raise TraceError("there are no parameters in the trace")
         path = path_length(prediction.trace, oracle.initial)

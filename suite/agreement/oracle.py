@@ -3,40 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from reference import Hyperparameters, Trace, dialects, replay, replay_each
-from reference.precision import wider
+from reference.precision import format_of, wider
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an algorithm gives, and how far an evaluation in the tested precision may be from it."""
+    """What an algorithm gives in the tested precision, and how far an evaluation in it may be from that."""
 
     trace: Trace
     bounds: Trace
 
 
 class Oracle:
-    """Predictions for one open-loop input in one precision: of every named dialect, or of some, made together."""
+    """Predictions for one open-loop input in one precision: of every named dialect, or of some, made together.
+
+    The input is rounded to the precision first, as the frameworks round it.
+    """
 
     def __init__(
-        self, initial: Array, gradients: Array, h: Hyperparameters, dtype: str, names: Iterable[str] = tuple(dialects)
+        self,
+        initial: Array,
+        gradients: Array,
+        h: Hyperparameters,
+        dtype: str,
+        names: Iterable[str] = tuple(dialects),
+        *,
+        subnormals: bool = False,
+        rate_scale: ArrayLike = 1.0,
     ) -> None:
-        self.initial, self.dtype = initial, dtype
+        """Replay.
+
+        Args:
+            initial: shape (n,).
+            gradients: shape (steps, n).
+            h: hyper-parameters.
+            dtype: the precision that is tested.
+            names: of dialects.
+            subnormals: whether what becomes of subnormals is told apart; if not, all dialects allow for either.
+            rate_scale: see `replay`.
+        """
+        self.dtype, wide, fmt = dtype, wider(dtype), format_of(dtype)
+        self.initial = fmt.round(initial.astype(wide))
         named = {name: dialects[name] for name in names}
-        self._traces = replay_each(gradients, initial, h, named, dtype=wider(dtype), precision=dtype)
+        if not subnormals:
+            named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
+        given = fmt.round(gradients.astype(wide))
+        self._traces = replay_each(given, self.initial, h, named, dtype=wide, precision=dtype, rate_scale=rate_scale)
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""
-        trace = self._traces[dialect]
-        return Prediction(trace, trace.bounds(self.dtype))
+        return Prediction(*self._traces[dialect].within(self.dtype))
 
     def groups(self) -> list[list[str]]:
         """Names of dialects, together where they come down to the same algorithm on these hyper-parameters."""
@@ -57,4 +82,5 @@ def closed_loop(
 def path_length(trace: Trace, initial: Array) -> Array:
     """How far each coordinate has travelled, step by step: shape (steps, *shape)."""
     before = np.concatenate([initial[None].astype(trace.parameters.dtype), trace.parameters[:-1]])
-    return np.asarray(np.cumsum(np.abs(trace.parameters - before), axis=0))
+    with np.errstate(invalid="ignore"):  # what is infinite has nowhere to go
+        return np.asarray(np.cumsum(np.abs(trace.parameters - before), axis=0))

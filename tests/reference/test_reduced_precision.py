@@ -28,7 +28,8 @@ def worst(orders, number, dtype, h, name, seed):
         found = {}
         for order in orders:
             path = evaluate(order, gradients, initial, h, dialects[name], number)
-            error = np.abs(np.stack([np.asarray(x, np.float64) for x in path]) - trace.parameters)
+            values = np.stack([np.asarray(x, np.float64) for x in path])
+            error = np.where(np.isnan(values) & np.isnan(trace.parameters), 0, np.abs(values - trace.parameters))
             ratio = np.where((error == 0) | np.isinf(trace.bound(dtype)), 0, error / trace.bound(dtype))
             found[order.name] = float(np.where(np.isnan(ratio), np.inf, ratio).max())
     order = max(found, key=found.__getitem__)

@@ -65,9 +65,11 @@ def test_the_first_step_and_the_worst_one_are_both_named():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 777.0])
 def test_what_has_no_bound_is_undecided_whatever_is_there(value):
-    asked = oracle([[1.0], [1e20], [1.0], [1.0]])  # the square overflows
+    asked = oracle(
+        [[1.0], [1e20], [1.0], [1.0]]
+    )  # the square overflows, and what then becomes of v depends on the order
     trace = observed(asked)["parameters"].copy()
-    trace[1:] = value
+    trace[2:] = value
     verdict = judged(asked, {"parameters": trace})
     assert verdict.outcome == "undecided"
     assert verdict.decided == 0.0
