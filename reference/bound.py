@@ -29,12 +29,12 @@ class Arithmetic:
         epsilon: ε, an ulp of 1 in the format and one of the oracle's own, so that the oracle's rounding is counted too.
         underflow: τ.
         flushed: below this a number may be replaced by zero.
-        flushes: whether it certainly is.
+        vanishing: below this a product certainly is zero.
         largest: beyond this there is no number.
         wide: the oracle's type.
     """
 
-    __slots__ = ("epsilon", "flushed", "flushes", "largest", "own", "underflow", "wide")
+    __slots__ = ("epsilon", "flushed", "largest", "own", "underflow", "vanishing", "wide")
 
     def __init__(self, fmt: Format, wide: Any, subnormals: str = "either") -> None:
         kept = subnormals == "kept" or not fmt.flushes
@@ -43,7 +43,8 @@ class Arithmetic:
         self.epsilon = wide(fmt.epsilon) + self.own
         self.underflow = wide(fmt.smallest_subnormal if kept else fmt.smallest_normal)
         self.flushed = wide(0 if kept else fmt.smallest_normal)
-        self.flushes = subnormals == "flushed" and not kept
+        least = fmt.smallest_normal if subnormals == "flushed" and not kept else fmt.smallest_subnormal / 2
+        self.vanishing = wide(least) * (1 - self.epsilon)
         self.largest = wide(fmt.largest)
 
 
@@ -67,7 +68,7 @@ class Bounded(NDArrayOperatorsMixin):
         """An input that the tested format holds exactly, unless it is subnormal and may be flushed."""
         size = np.abs(value)
         small = size < arithmetic.flushed
-        if arithmetic.flushes:
+        if arithmetic.vanishing > arithmetic.underflow / 2:  # flushed for certain
             return cls(np.where(small, 0, value), np.zeros_like(size), arithmetic)
         return cls(value, np.where(small, size, 0), arithmetic)
 
@@ -188,11 +189,20 @@ def _not_a_number(a: Bounded) -> Any:
 
 
 def _minimum(a: Bounded, b: Bounded) -> Bounded:
-    return Bounded(np.minimum(a.value, b.value), np.maximum(a.error, b.error), a.arithmetic)
+    return _chosen(np.minimum, a, b)
 
 
 def _maximum(a: Bounded, b: Bounded) -> Bounded:
-    return Bounded(np.maximum(a.value, b.value), np.maximum(a.error, b.error), a.arithmetic)
+    return _chosen(np.maximum, a, b)
+
+
+def _chosen(choose: Any, a: Bounded, b: Bounded) -> Bounded:
+    """The smaller or the larger one. Both are monotonic: the ends of the intervals bound the result."""
+    value = choose(a.value, b.value)
+    least, most = choose(a.value - a.error, b.value - b.error), choose(a.value + a.error, b.value + b.error)
+    error = np.maximum(most - value, value - least)
+    error = error + a.arithmetic.own * (np.abs(value) + error) * (error > 0)
+    return Bounded(value, np.where(np.isfinite(value), error, np.maximum(a.error, b.error)), a.arithmetic)
 
 
 def _negative(a: Bounded) -> Bounded:
@@ -244,8 +254,8 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
 
     found = _result(value, propagated, local, arithmetic, certain)
     found.unlimited = None
-    if arithmetic.flushes:
-        zero = (old.size() == 0) & (weight * new.size() < arithmetic.flushed * (1 - arithmetic.epsilon))
+    zero = (old.size() == 0) & (weight * new.size() < arithmetic.vanishing)
+    if np.any(zero):  # no form has more than that one product
         found.value, found.error = np.where(zero, 0, found.value), np.where(zero, 0, found.error)
     if new is not limited:  # in one order g² has overflowed, in another there was no g²
         found.error = np.where(np.isinf(limited.value) & np.isfinite(found.value), np.inf, found.error)
@@ -304,7 +314,8 @@ def variance(v: Any, m: Any, epsilon: Any) -> Any:
     """v - m² + ε, in that order or as (v + ε) - m², whose first sum is off by an ulp of what is larger."""
     found = v - m * m + epsilon
     if isinstance(found, Bounded):
-        found.error = found.error + found.arithmetic.epsilon * (v.size() + epsilon.size())
+        extra = found.arithmetic.epsilon * (v.size() + epsilon.size())
+        found.error = found.error + np.where(np.isfinite(found.value), extra, 0)
     return found
 
 

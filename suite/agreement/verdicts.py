@@ -55,6 +55,8 @@ def questions(
                 continue
             if ride.tape.lean and witness.dtype != model.dtype:
                 continue
+            if witness.dtype not in ride.tape.dtypes or (ride.tape.subnormals and witness.dialect):
+                continue
             wanted = frozenset(case.id for case, _ in ride.cases if witness.key(case.id) not in done)
             if wanted:
                 found.append(witness.question(ride, traces, Asked(ride, witness, wanted)))
@@ -115,7 +117,15 @@ class Bench:
         name = (asked.ride, dtype, dialect if tape.lean else "")
         if name not in self._oracles:
             names = [dialect] if tape.lean else dialects
-            self._oracles[name] = Oracle(tape.initial, tape.gradients, h, dtype, names)
+            self._oracles[name] = Oracle(
+                tape.initial,
+                tape.gradients,
+                h,
+                dtype,
+                names,
+                subnormals=tape.subnormals,
+                rate_scale=tape.rate_scale(),
+            )
         return self._oracles[name]
 
 

@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from reference import Hyperparameters
-from suite.cases import shapes
+from suite.cases import edges, shapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
 
-VERSION = "2"
+VERSION = "3"
 """Changes when a case is added; the meaning of an id never does."""
 
 
@@ -69,14 +69,21 @@ SETTINGS = (
 )  # fmt: skip
 """Under which the generated tapes run, all of them under each."""
 
+SPECIAL = (
+    Setting(
+        "no-epsilon", "ε = 0, where nothing stands between a vanishing square and a division by zero", _h(epsilon=0.0)
+    ),
+)
+"""Under which only tapes run that name them."""
+
 
 def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
-    """Every case, in a fixed order: each generated tape under each setting, each that is about shapes under the one
-    that it names, each recorded one under its task's.
+    """Every case, in a fixed order: each generated tape under each setting, those about shapes and edges under the ones
+    that they name, each recorded one under its task's.
     """  # noqa: D205
     tapes = generated(seed)
     cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
-    cases += [Case(tape, _setting(name)) for tape, name in shapes.tapes(seed)]
+    cases += [Case(tape, _setting(name)) for tape, name in (*shapes.tapes(seed), *edges.tapes(seed))]
     for task in tasks.values():
         setting = Setting("plain", f"as in {task.source}", task.hyperparameters)
         cases.append(Case(recorded(task), setting))
@@ -84,7 +91,7 @@ def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
 
 
 def _setting(name: str) -> Setting:
-    return next(setting for setting in SETTINGS if setting.id == name)
+    return next(setting for setting in (*SETTINGS, *SPECIAL) if setting.id == name)
 
 
 class Named(Protocol):
