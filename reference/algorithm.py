@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, norm, quotient, root, variance
+from reference.bound import average, complement_of_power, norm, quotient, root, shrink, variance
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
@@ -191,7 +191,7 @@ def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:
 
 def shrunk(x: Value, rate: Any, a: Algorithm) -> Value:
     """x after decoupled weight decay, x (1 - ηλ)."""
-    return x * (1 - rate * a.weight_decay) if a.decoupled else x
+    return shrink(x, rate * a.weight_decay) if a.decoupled else x
 
 
 def clipped(z: Value, limit: Any) -> Value:

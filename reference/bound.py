@@ -202,7 +202,8 @@ def _chosen(choose: Any, a: Bounded, b: Bounded) -> Bounded:
     least, most = choose(a.value - a.error, b.value - b.error), choose(a.value + a.error, b.value + b.error)
     error = np.maximum(most - value, value - least)
     error = error + a.arithmetic.own * (np.abs(value) + error) * (error > 0)
-    return Bounded(value, np.where(np.isfinite(value), error, np.maximum(a.error, b.error)), a.arithmetic)
+    error = np.where(np.isfinite(value), error, np.maximum(a.error, b.error))
+    return Bounded(value, np.where(a.known() & b.known(), error, np.inf), a.arithmetic)  # what is unknown may be NaN
 
 
 def _negative(a: Bounded) -> Bounded:
@@ -316,6 +317,14 @@ def variance(v: Any, m: Any, epsilon: Any) -> Any:
     if isinstance(found, Bounded):
         extra = found.arithmetic.epsilon * (v.size() + epsilon.size())
         found.error = found.error + np.where(np.isfinite(found.value), extra, 0)
+    return found
+
+
+def shrink(x: Any, share: Any) -> Any:
+    """x (1 - s). Formed as x - s x, it makes NaN of what is infinite: then there is no bound."""
+    found = x * (1 - share)
+    if isinstance(found, Bounded):
+        found.error = np.where(np.isinf(x.value), np.inf, found.error)
     return found
 
 
