@@ -201,7 +201,7 @@ def _chosen(choose: Any, a: Bounded, b: Bounded) -> Bounded:
     value = choose(a.value, b.value)
     least, most = choose(a.value - a.error, b.value - b.error), choose(a.value + a.error, b.value + b.error)
     error = np.maximum(most - value, value - least)
-    error = error + a.arithmetic.own * (np.abs(value) + error) * (error > 0)
+    error = error + a.arithmetic.own * (np.abs(value) + error) * (a.error + b.error > 0)
     error = np.where(np.isfinite(value), error, np.maximum(a.error, b.error))
     return Bounded(value, np.where(a.known() & b.known(), error, np.inf), a.arithmetic)  # what is unknown may be NaN
 

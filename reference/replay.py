@@ -89,7 +89,8 @@ def _distance(value: Array, held: Array, error: Array) -> Array:
     with np.errstate(invalid="ignore"):
         apart = np.where(np.isfinite(held), np.abs(held - value), np.inf)
         same = (held == value) | (np.isnan(held) & np.isnan(value))
-    return np.asarray(error + np.where(same, 0, apart))
+        total = error + np.where(same, 0, apart)
+    return np.where(np.isnan(total), np.inf, total)
 
 
 class _Run:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.precision import format_of
+from reference.precision import Format, format_of
 from suite.agreement.oracle import Oracle, path_length
 
 Array = NDArray[Any]
@@ -99,7 +99,7 @@ class Comparison:
         step, index = (int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
         column = (columns.start or 0) + index
         expected, observed = self.expected[quantity][step, column], self.observed[quantity][step, column]
-        ulps = float(abs(observed - expected) / self.format.ulp(expected))
+        ulps = _distance_in_ulps(observed, expected, self.format)
         return Judgement(
             outcome="differs" if differs else "agrees" if complete else "undecided",
             quantity=quantity,
@@ -111,6 +111,13 @@ class Comparison:
             decided=float(decided.mean()),
             reason=None if complete or differs else _undecided(decided),
         )
+
+
+def _distance_in_ulps(observed: Any, expected: Any, fmt: Format) -> float:
+    """Infinite where one of the two is no finite number, and the other is not the same."""
+    if np.isfinite(observed) and np.isfinite(expected):
+        return float(abs(observed - expected) / fmt.ulp(expected))
+    return 0.0 if observed == expected or (np.isnan(observed) and np.isnan(expected)) else float("inf")
 
 
 def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[slice]) -> list[list[str]]:

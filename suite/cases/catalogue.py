@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from reference import Hyperparameters
-from suite.cases import edges, shapes
+from suite.cases import edges, grid, shapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
 
@@ -69,6 +69,9 @@ SETTINGS = (
 )  # fmt: skip
 """Under which the generated tapes run, all of them under each."""
 
+GRID = tuple(Setting(*row) for row in grid.rows())
+"""Under which one tape runs."""
+
 SPECIAL = (
     Setting(
         "no-epsilon", "ε = 0, where nothing stands between a vanishing square and a division by zero", _h(epsilon=0.0)
@@ -79,11 +82,12 @@ SPECIAL = (
 
 def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
     """Every case, in a fixed order: each generated tape under each setting, those about shapes and edges under the ones
-    that they name, each recorded one under its task's.
+    that they name, one under hyper-parameters over their whole range, each recorded one under its task's.
     """  # noqa: D205
     tapes = generated(seed)
     cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
     cases += [Case(tape, _setting(name)) for tape, name in (*shapes.tapes(seed), *edges.tapes(seed))]
+    cases += [Case(grid.tape(seed), setting) for setting in GRID]
     for task in tasks.values():
         setting = Setting("plain", f"as in {task.source}", task.hyperparameters)
         cases.append(Case(recorded(task), setting))

@@ -73,6 +73,11 @@ def _subnormal(bits: Bits) -> Tape:
     return Tape("edge/subnormal", reason, np.ones(gradients.shape[1], np.float32), gradients, subnormals=True)
 
 
+def _nothing(bits: Bits) -> Tape:  # noqa: ARG001  (there is no number to draw)
+    reason = "no gradient and no ε: 0/0, unless the average starts elsewhere"
+    return Tape("edge/nothing", reason, np.ones(2, np.float32), np.array([[0.0, -0.0]] * 2, np.float32))
+
+
 def _reduced(bits: Bits) -> Tape:
     scale = np.repeat([0.0625, 0.25, 1.0, 4.0], 4)
     gradients = (scale * (0.5 + bits.uniform((6, len(scale))))).astype(np.float32)
@@ -91,6 +96,7 @@ _TAPES: tuple[tuple[Callable[[Bits], Tape], tuple[str, ...]], ...] = (
         ("plain", "large-epsilon", "momentum", "schedule-momentum", "long-memory", "rescaled", "bias-correction"),
     ),
     (_subnormal, ("no-epsilon",)),
+    (_nothing, ("no-epsilon",)),
     (
         _reduced,
         (*_EVERYWHERE, "long-memory", "schedule", "centered", "clipping", "clip-weights", "maximize", "nesterov"),
