@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, norm, quotient, root, shrink, variance
+from reference.bound import average, complement_of_power, in_parts, norm, quotient, root, select, shrink, variance
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
+from reference.sparse import Rows
 
 Value = Any  # an array, or the same as numbers that carry their error (Bounded)
 
@@ -46,6 +47,8 @@ class Algorithm:
     decoupled: bool
     clip_after_decay: bool
     single_rate: bool
+    lazy: bool
+    apart: bool
     subnormals: str
     initial_accumulator: Any
     decay: Any
@@ -98,6 +101,8 @@ class Algorithm:
             decoupled=h.weight_decay != 0 and not coupled,
             clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
             single_rate=rounding in ("float32", "float32 rates") and working != single,
+            lazy=dialect.sparse == "lazy" or (dialect.sparse == "lazy with momentum" and h.momentum != 0),
+            apart=dialect.duplicates == "apart",
             subnormals=dialect.subnormals if working.flushes else "kept",
             initial_accumulator=initial,
             decay=decay,
@@ -132,7 +137,9 @@ class Algorithm:
         return replace(self, **numbers)
 
 
-def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) -> tuple[Value, State]:
+def update(
+    x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm, rows: Rows | None = None
+) -> tuple[Value, State]:
     """One step of RMSProp, D2L equation (11.8.1) and every published variation of it.
 
         v ← γ v + (1-γ) g²             m ← γ m + (1-γ) g
@@ -146,19 +153,27 @@ def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) ->
         t: the step, counted from 1.
         rate: η of this step.
         a: which RMSProp.
+        rows: where the gradient has few of them: what there is besides their sum, which is g.
 
     Returns:
         The new parameters and state; nothing is changed in place.
     """
     g = effective_gradient(g, x, a)
-    v = average(state.square_average, g * g, a.decay, a.complement)
+    v = average(state.square_average, rows.squares if rows and a.apart else g * g, a.decay, a.complement)
     m = average(state.mean_gradient, g, a.decay, a.complement) if a.centered else state.mean_gradient
-    u = quotient(rate if a.rate_in_buffer else None, g, denominator(v, m, t, a))
+    eta, d = rate if a.rate_in_buffer else None, denominator(v, m, t, a)
+    u = quotient(eta, g, d)
+    if rows and a.apart:
+        target = a.momentum * state.momentum_buffer if a.buffered else x
+        u = in_parts(u, quotient(eta, rows.magnitude, d), target, rows.multiplicity - 1)
     b = a.momentum * state.momentum_buffer + u if a.buffered else state.momentum_buffer
     if a.buffered:
         u = u + a.momentum * b if a.nesterov else b
-    x = shrunk(x, rate, a) - (u if a.rate_in_buffer else rate * u)
-    return clipped(x, a.clip_weights), State(v, m, b)
+    moved = clipped(shrunk(x, rate, a) - (u if a.rate_in_buffer else rate * u), a.clip_weights)
+    if rows and a.lazy:
+        pairs = zip((moved, v, m, b), (x, *state))
+        moved, v, m, b = (select(rows.touched, new, old) for new, old in pairs)
+    return moved, State(v, m, b)
 
 
 def effective_gradient(g: Value, x: Value, a: Algorithm) -> Value:

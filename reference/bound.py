@@ -320,6 +320,32 @@ def variance(v: Any, m: Any, epsilon: Any) -> Any:
     return found
 
 
+def summed(total: Bounded, magnitude: Bounded, roundings: Any) -> Bounded:
+    """A sum of which the terms have this total magnitude, after so many roundings (Higham 2002, section 4.2)."""
+    drift = np.maximum(roundings, 0) * total.arithmetic.epsilon
+    local = magnitude.size() * drift / (1 - drift) + np.maximum(roundings, 0) * total.arithmetic.underflow
+    return _result(total.value, total.error, np.where(magnitude.size() > 0, local, 0), total.arithmetic)
+
+
+def in_parts(u: Any, parts: Any, target: Any, more: Any) -> Any:
+    """A step u that is a sum of steps, each added to `target` by itself: so many more roundings of what is there.
+
+    `parts` is the sum of their sizes, with its error: that of each step is in proportion to its size.
+    """
+    if not isinstance(u, Bounded):
+        return u
+    on_the_way = u.arithmetic.epsilon * (target.size() + parts.size())
+    return Bounded(u.value, np.where(more > 0, parts.error + more * on_the_way, u.error), u.arithmetic)
+
+
+def select(where: Any, new: Any, old: Any) -> Any:
+    """`new` where the condition holds, else `old`."""
+    if not isinstance(new, Bounded):
+        return np.where(where, new, old)
+    value, error = (np.where(where, getattr(new, part), getattr(old, part)) for part in ("value", "error"))
+    return Bounded(value, error, new.arithmetic)
+
+
 def shrink(x: Any, share: Any) -> Any:
     """x (1 - s). Formed as x - s x, it makes NaN of what is infinite: then there is no bound."""
     found = x * (1 - share)

@@ -15,8 +15,9 @@ from reference.bound import Arithmetic, Bounded
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Array, Format, format_of
+from reference.sparse import Rows, SparseGradients
 
-Gradients = Union[ArrayLike, Callable[[int, Array], ArrayLike]]
+Gradients = Union[ArrayLike, SparseGradients, Callable[[int, Array], ArrayLike]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class _Run:
         self.wide = initial.dtype.type
         self.known: dict[Format, list[Limits]] = {}
 
-    def traces(self, gradients: Array | Callable[[int, Array], ArrayLike], steps: int) -> list[Trace]:
+    def traces(self, gradients: Array | SparseGradients | Callable[[int, Array], ArrayLike], steps: int) -> list[Trace]:
         """The trace of each dialect."""
         here = [Algorithm.of(dialect, self.h, self.precision) for dialect in self.dialects]
         a = here[0].with_numbers({name: self.column(here, name) for name in here[0].numbers()})
@@ -115,9 +116,14 @@ class _Run:
         self.gradients = np.empty((steps, *x.shape[1:]), self.wide)
         series = [np.empty((steps, *x.shape), self.wide) for _ in range(4)]
         rates = self.rates(here, steps)
+        self.rows: list[Rows | None] = [None] * steps
         for step in range(steps):
-            self.gradients[step] = gradients(step, x[0]) if callable(gradients) else gradients[step]
-            x, state = update(x, state, self.gradients[step], step + 1, rates[step], a)
+            if isinstance(gradients, SparseGradients):
+                self.rows[step] = rows = gradients.step(step, x.shape[1:], self.wide)
+                self.gradients[step] = rows.total
+            else:
+                self.gradients[step] = gradients(step, x[0]) if callable(gradients) else gradients[step]
+            x, state = update(x, state, self.gradients[step], step + 1, rates[step], a, self.rows[step])
             for values, value in zip(series, (x, *state)):
                 values[step] = value
         return self.split(series, a)
@@ -140,9 +146,12 @@ class _Run:
         shape = (len(self.gradients), *self.initial.shape)
         values, errors = ([np.empty(shape, self.wide) for _ in range(4)] for _ in range(2))
         rates = number(self.rates(here, len(self.gradients)), self.rates(there, len(self.gradients)))
-        for step, g in enumerate(self.gradients):
+        for step, gradient in enumerate(self.gradients):
             rate = Bounded(rates.value[step], rates.error[step], arithmetic)
-            x, state = update(x, state, Bounded.given(g, arithmetic), step + 1, rate, a)
+            given = self.rows[step]
+            rows = None if given is None else given.bounded(arithmetic)
+            g = Bounded.given(gradient, arithmetic) if rows is None else rows.total
+            x, state = update(x, state, g, step + 1, rate, a, rows)
             for i, held in enumerate((x, *state)):
                 values[i][step], errors[i][step] = held.value, held.error
         return [Limits(*pair) for pair in zip(self.split(values, a), self.split(errors, a))]
@@ -199,8 +208,8 @@ def replay(
     """Run RMSProp over gradients.
 
     Args:
-        gradients: shape (steps, *shape): open loop; or a function (step, parameters) -> gradient, with the step
-            counted from 0: closed loop.
+        gradients: shape (steps, *shape): open loop; or `SparseGradients`, whose (height, width) are as many numbers as
+            `shape`; or a function (step, parameters) -> gradient, with the step counted from 0: closed loop.
         initial: the parameters before the first step, shape `shape`.
         hyperparameters: the user's numbers.
         dialect: which RMSProp; `dialects[name]` has those that are published.
@@ -256,8 +265,13 @@ def replay_each(
     if scale.shape not in ((), x.shape):
         raise ValueError(f"rate_scale of shape {scale.shape} needs (), or {x.shape} as the initial value has")
     series, count = _checked(gradients, x, steps)
+    unclear = [name for name in DENSE if getattr(hyperparameters, name) != getattr(_PLAIN, name)]
+    if isinstance(series, SparseGradients) and unclear:
+        raise ValueError(f"what {', '.join(unclear)} would do to gradients of few rows is not defined")
     if callable(series) and len(dialects) > 1:
         raise ValueError("a closed loop takes one dialect, since each would visit other points")
+    if not isinstance(series, SparseGradients):  # and so two axes have no effect
+        dialects = {name: replace(each, sparse="dense", duplicates="merged") for name, each in dialects.items()}
     alike = {name: _Alike.of(dialect, hyperparameters, modelled) for name, dialect in dialects.items()}
     structures: dict[Algorithm, dict[_Alike, str]] = {}
     for name, key in alike.items():
@@ -268,6 +282,12 @@ def replay_each(
             run = _Run([dialects[name] for name in together.values()], hyperparameters, x, scale, modelled)
             traces.update(zip(together, run.traces(series, count)))
     return {name: traces[key] for name, key in alike.items()}
+
+
+DENSE = ("weight_decay", "clip_gradient", "clip_norm", "rescale_gradient")
+"""Hyper-parameters that change gradients before they are squared."""
+
+_PLAIN = Hyperparameters()
 
 
 class _Alike(NamedTuple):
@@ -288,6 +308,10 @@ def _checked(gradients: Gradients, x: Array, steps: int | None) -> tuple[Any, in
         if steps is None:
             raise ValueError("a gradient function needs the number of steps")
         return gradients, steps
+    if isinstance(gradients, SparseGradients):
+        if gradients.shape[1] * gradients.shape[2] != x.size:
+            raise ValueError(f"gradients of {gradients.shape[1:]} rows and columns don't fit a parameter of {x.shape}")
+        return gradients, len(gradients) if steps is None else steps
     series = np.asarray(gradients, x.dtype)
     if series.ndim == 0 or series.shape[1:] != x.shape:
         raise ValueError(f"gradients of shape {series.shape} need (steps, *{x.shape}), as the initial value has")
