@@ -47,6 +47,11 @@ class SparseGradients:
         """Of the same gradients with all rows: (steps, height, width)."""
         return (len(self.rows), self.height, self.values.shape[2])
 
+    def dense(self) -> Array:
+        """The same with all rows, each the sum of what is given for it: shape (steps, height · width)."""
+        shape = (self.height * self.values.shape[2],)
+        return np.stack([self.step(i, shape, np.float64).total for i in range(len(self))]).astype(self.values.dtype)
+
     def step(self, step: int, shape: tuple[int, ...], wide: Any) -> Rows:
         """The gradient of one step (from 0), in the shape of the parameter."""
         named = self.rows[step] >= 0

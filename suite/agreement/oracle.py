@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference import Hyperparameters, Trace, dialects, replay, replay_each
-from reference.precision import format_of, wider
+from reference import Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
+from reference.precision import Format, format_of, wider
 
 Array = NDArray[Any]
 
@@ -32,7 +32,7 @@ class Oracle:
     def __init__(
         self,
         initial: Array,
-        gradients: Array,
+        gradients: Array | SparseGradients,
         h: Hyperparameters,
         dtype: str,
         names: Iterable[str] = tuple(dialects),
@@ -44,7 +44,7 @@ class Oracle:
 
         Args:
             initial: shape (n,).
-            gradients: shape (steps, n).
+            gradients: shape (steps, n), or of few rows.
             h: hyper-parameters.
             dtype: the precision that is tested.
             names: of dialects.
@@ -56,7 +56,7 @@ class Oracle:
         named = {name: dialects[name] for name in names}
         if not subnormals:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
-        given = fmt.round(gradients.astype(wide))
+        given = _rounded(gradients, fmt, wide)
         self._traces = replay_each(given, self.initial, h, named, dtype=wide, precision=dtype, rate_scale=rate_scale)
 
     def predict(self, dialect: str) -> Prediction:
@@ -69,6 +69,12 @@ class Oracle:
         for name, trace in self._traces.items():
             groups.setdefault(id(trace), []).append(name)
         return list(groups.values())
+
+
+def _rounded(gradients: Array | SparseGradients, fmt: Format, wide: Any) -> Any:
+    if isinstance(gradients, SparseGradients):
+        return replace(gradients, values=fmt.round(gradients.values.astype(wide)))
+    return fmt.round(gradients.astype(wide))
 
 
 def closed_loop(

@@ -119,7 +119,7 @@ class Bench:
             names = [dialect] if tape.lean else dialects
             self._oracles[name] = Oracle(
                 tape.initial,
-                tape.gradients,
+                tape.sparse or tape.gradients,
                 h,
                 dtype,
                 names,

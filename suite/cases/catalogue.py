@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from reference import Hyperparameters
-from suite.cases import edges, grid, shapes
+from suite.cases import edges, grid, parameters, shapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
 
@@ -76,17 +76,25 @@ SPECIAL = (
     Setting(
         "no-epsilon", "ε = 0, where nothing stands between a vanishing square and a division by zero", _h(epsilon=0.0)
     ),
+    Setting("clip-norm", "limiting the norm of a gradient", _h(clip_norm=1.0)),
+    Setting(
+        "clip-norm-weight-decay",
+        "limiting the norm before or after weight decay is added",
+        _h(clip_norm=1.0, weight_decay=0.1, epsilon=1e-2),
+    ),
 )
 """Under which only tapes run that name them."""
 
 
 def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
-    """Every case, in a fixed order: each generated tape under each setting, those about shapes and edges under the ones
-    that they name, one under hyper-parameters over their whole range, each recorded one under its task's.
+    """Every case, in a fixed order: each generated tape under each setting; those about shapes, edges and parameters
+    under the ones that they name; one under hyper-parameters over their whole range; those recorded under their task's.
     """  # noqa: D205
     tapes = generated(seed)
     cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
-    cases += [Case(tape, _setting(name)) for tape, name in (*shapes.tapes(seed), *edges.tapes(seed))]
+    cases += [
+        Case(tape, _setting(name)) for tape, name in (*shapes.tapes(seed), *edges.tapes(seed), *parameters.tapes(seed))
+    ]
     cases += [Case(grid.tape(seed), setting) for setting in GRID]
     for task in tasks.values():
         setting = Setting("plain", f"as in {task.source}", task.hyperparameters)

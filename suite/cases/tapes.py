@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import dialects, replay
+from reference import SparseGradients, dialects, replay
 from suite.cases.random import Bits
 from suite.cases.tasks import Task
 
@@ -56,6 +56,7 @@ class Tape:
     dtypes: tuple[str, ...] = WIDE
     rates: tuple[float, ...] | None = None
     subnormals: bool = False
+    sparse: SparseGradients | None = None
 
     def rate_scale(self) -> NDArray[np.float64]:
         """What each coordinate has of the learning rate: shape (n,), or () if all have the whole."""
@@ -65,7 +66,11 @@ class Tape:
 
     def file(self) -> dict[str, NDArray[Any]]:
         """What is written for the workers."""
-        arrays: dict[str, NDArray[Any]] = {"initial": self.initial, "gradients": self.gradients}
+        arrays: dict[str, NDArray[Any]] = {"initial": self.initial}
+        if self.sparse is None:
+            arrays["gradients"] = self.gradients
+        else:
+            arrays.update(rows=self.sparse.rows, values=self.sparse.values)
         if self.shapes is not None:
             rank = max(map(len, self.shapes))
             rows = [(*shape, *(-1,) * (rank - len(shape))) for shape in self.shapes]

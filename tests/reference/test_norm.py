@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from reference import Dialect, Hyperparameters, dialects, replay, replay_each
 from reference.precision import format_of
+from tests.reference.independent import DIGITS, evaluate
 from tests.reference.strategies import seeds, tapes
 
 PLAIN = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
@@ -23,6 +25,23 @@ def test_each_gradient_is_scaled_down_to_the_norm_and_none_up():
     found, wanted = replay(gradients, [1.0, 1.0], LIMITED, Dialect()), replay(limited, [1.0, 1.0], PLAIN, Dialect())
     gap = np.abs(found.parameters - wanted.parameters)
     assert (gap <= found.bound("float64") + wanted.bound("float64")).all()
+
+
+@settings(max_examples=20)
+@given(seeds, st.sampled_from(["d2l", "torch", "tf1"]))
+def test_the_oracle_is_within_its_own_rounding_of_a_norm_of_fifty_digits(seed, name):
+    gradients, initial = tapes(seed, 4, 6)
+    own = replay(gradients, initial, LIMITED, dialects[name])
+    bound = own.bound("float64")
+    with mpmath.workdps(DIGITS):
+        exact = [[mpmath.mpf(float(value)) for value in g] for g in gradients]
+        limit = [mpmath.mpf(1) / 2 / max(mpmath.sqrt(sum(x * x for x in g)), mpmath.mpf(1) / 2) for g in exact]
+        limited = [[x * share for x in g] for g, share in zip(exact, limit, strict=True)]
+        for column in range(4):
+            h, one = PLAIN, [g[column] for g in limited]
+            path = evaluate(one, initial[column], h, dialects[name], np.float64)
+            for step, value in enumerate(path):
+                assert abs(mpmath.mpf(float(own.parameters[step, column])) - value) <= bound[step, column]
 
 
 def test_the_norm_is_limited_before_the_coordinates():

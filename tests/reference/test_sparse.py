@@ -40,6 +40,16 @@ def test_a_row_without_a_gradient_decays_or_rests(policy, after):
     assert (trace.parameters[:, 2] == 1).all()
 
 
+def test_a_lazy_row_has_the_trace_of_its_own_gradients_alone():
+    rng = np.random.default_rng(1)
+    rows, values = np.array([[0], [1], [0], [2], [0]]), rng.normal(size=(5, 1, 2))
+    h = replace(PLAIN, momentum=0.9, centered=True, epsilon=1e-3)
+    lazy = replay(SparseGradients(rows, values, 3), INITIAL, h, Dialect(sparse="lazy"))
+    alone = replay(values[rows[:, 0] == 0, 0], INITIAL[0], h, Dialect())
+    assert np.array_equal(lazy.parameters[rows[:, 0] == 0, 0], alone.parameters)
+    assert np.array_equal(lazy.bound("float32")[rows[:, 0] == 0, 0], alone.bound("float32"))
+
+
 def test_a_resting_row_keeps_its_momentum_and_a_decaying_one_moves_on():
     h = replace(PLAIN, momentum=0.5)
     rests, moves = (replay(sparse([[0], [1]]), INITIAL, h, Dialect(sparse=policy)) for policy in ("lazy", "dense"))

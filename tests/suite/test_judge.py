@@ -127,7 +127,10 @@ def test_the_catalogue_decides_every_case_in_every_dialect(dtype, tmp_path):
             continue
         names = SECTION_DIALECTS if tape.lean else dialects
         known = [name for name in names if not tape.subnormals or dialects[name].subnormals != "either"]
-        asked = Oracle(tape.initial, tape.gradients, ride.hyperparameters, dtype, known, subnormals=tape.subnormals)
+        gradients, special = tape.sparse or tape.gradients, {"subnormals": tape.subnormals}
+        asked = Oracle(
+            tape.initial, gradients, ride.hyperparameters, dtype, known, rate_scale=tape.rate_scale(), **special
+        )
         for names in asked.groups():
             comparison = Comparison({"parameters": asked.predict(names[0]).trace.parameters}, asked, names[0])
             for case, columns in ride.cases:
