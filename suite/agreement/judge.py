@@ -73,8 +73,9 @@ class Comparison:
                 raise TraceError(f"{name} has shape {observed[name].shape}, where {expected.shape} was asked for")
             self.expected[name], self.observed[name] = expected, observed[name].astype(expected.dtype)
             bound = getattr(prediction.bounds, name)
-            self.ratios[name] = _ratios(self.observed[name], expected, bound)
-            lost |= np.isinf(bound) & ((name == "parameters") | ~gone)
+            idle = gone & (name != "parameters")
+            self.ratios[name] = np.where(idle, 0, _ratios(self.observed[name], expected, bound))
+            lost |= np.isinf(bound) & ~idle
         if "parameters" not in self.ratios:
             raise TraceError("there are no parameters in the trace")
         path = path_length(prediction.trace, oracle.initial)

@@ -82,6 +82,9 @@ SPECIAL = (
         "limiting the norm before or after weight decay is added",
         _h(clip_norm=1.0, weight_decay=0.1, epsilon=1e-2),
     ),
+    Setting("tiny-epsilon", "an ε that float16 has no number for, PyTorch's default", _h(decay=0.99, epsilon=1e-8)),
+    Setting("centered-tiny-epsilon", "the same, centered", _h(epsilon=1e-8, centered=True)),
+    Setting("decay-above-one", "γ > 1", _h(decay=1.5)),
 )
 """Under which only tapes run that name them."""
 

@@ -78,6 +78,23 @@ def _nothing(bits: Bits) -> Tape:  # noqa: ARG001  (there is no number to draw)
     return Tape("edge/nothing", reason, np.ones(2, np.float32), np.array([[0.0, -0.0]] * 2, np.float32))
 
 
+def _zero(bits: Bits) -> Tape:  # noqa: ARG001
+    reason = "a gradient of zero where ε vanishes too: √0 + 1e-8 is 0 in float16, and 0/0 no number"
+    return Tape("edge/zero", reason, np.ones(2, np.float32), np.zeros((2, 2), np.float32), dtypes=("float16",))
+
+
+def _steady(bits: Bits) -> Tape:
+    """Constant gradients from 1e3 to 1e4, as long as it takes until v - m² rounds below zero."""
+    value = 1e3 + 9e3 * bits.uniform((16,))
+    reason = "a large gradient that stays as it is: v - m² fades, and what is left of it is rounding, of either sign"
+    return Tape("edge/steady", reason, np.zeros(16, np.float32), np.tile(value, (200, 1)).astype(np.float32), lean=True)
+
+
+def _divergent(bits: Bits) -> Tape:
+    reason = "a decay above 1, which all accept: the average falls below zero, and has no root"
+    return Tape("edge/divergent", reason, bits.normal((_SIZE,)).astype(np.float32), _plain(bits))
+
+
 def _reduced(bits: Bits) -> Tape:
     scale = np.repeat([0.0625, 0.25, 1.0, 4.0], 4)
     gradients = (scale * (0.5 + bits.uniform((6, len(scale))))).astype(np.float32)
@@ -97,6 +114,9 @@ _TAPES: tuple[tuple[Callable[[Bits], Tape], tuple[str, ...]], ...] = (
     ),
     (_subnormal, ("no-epsilon",)),
     (_nothing, ("no-epsilon",)),
+    (_zero, ("tiny-epsilon",)),
+    (_steady, ("centered-tiny-epsilon",)),
+    (_divergent, ("decay-above-one",)),
     (
         _reduced,
         (*_EVERYWHERE, "long-memory", "schedule", "centered", "clipping", "clip-weights", "maximize", "nesterov"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ from suite.cases.catalogue import catalogue
 from suite.cases.datasets import generated
 from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
+from suite.expectations import Expectations
 from suite.job import SECTION_DIALECTS
 
+UNDECIDABLE = {entry.cases for entry in Expectations.read().entries if "undecided" in entry.outcomes}
+FROM_ONE = {name for name, dialect in dialects.items() if dialect.initial_accumulator == 1}  # where √v is no zero
 PLAIN = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-2)
 ALL = slice(0, None)
 
@@ -135,9 +139,23 @@ def test_the_catalogue_decides_every_case_in_every_dialect(dtype, tmp_path):
             comparison = Comparison({"parameters": asked.predict(names[0]).trace.parameters}, asked, names[0])
             for case, columns in ride.cases:
                 verdict = comparison.judge(columns)
+                if any(fnmatchcase(case.id, pattern) for pattern in UNDECIDABLE):
+                    assert verdict.outcome == "undecided" or names[0] in FROM_ONE
+                    continue
                 assert (verdict.outcome, verdict.decided) == ("agrees", 1.0), (case.id, names)
 
 
 def test_moving_epsilon_is_seen_wherever_it_weighs():
     moved = replay(STEADY, np.zeros(3), PLAIN, replace(dialects["d2l"], epsilon="outside"))
     assert judged(oracle(STEADY), {"parameters": moved.parameters.astype(np.float32)}).outcome == "differs"
+
+
+def test_state_is_not_judged_where_its_parameter_is_nan():
+    asked = oracle([[np.nan, 1.0], [1.0, 1.0]])
+    trace = observed(asked)
+    trace["square_average"] = trace["square_average"].copy()
+    trace["square_average"][1, 0] = 0.1
+    assert judged(asked, trace).outcome == "agrees"
+    trace["parameters"] = trace["parameters"].copy()
+    trace["parameters"][1, 0] = 0.1
+    assert judged(asked, trace).outcome == "differs"
