@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import Hyperparameters, Trace, dialects, replay, replay_each
+from reference import Dialect, Hyperparameters, Trace, dialects, replay, replay_each
 from reference.precision import wider
 
 Array = NDArray[Any]
@@ -27,11 +27,20 @@ class Oracle:
     """Predictions for one open-loop input in one precision: of every named dialect, or of some, made together."""
 
     def __init__(
-        self, initial: Array, gradients: Array, h: Hyperparameters, dtype: str, names: Iterable[str] = tuple(dialects)
+        self,
+        initial: Array,
+        gradients: Array,
+        h: Hyperparameters,
+        dtype: str,
+        names: Iterable[str] | Mapping[str, Dialect] = dialects,
     ) -> None:
         self.initial, self.dtype = initial, dtype
-        named = {name: dialects[name] for name in names}
+        named = names if isinstance(names, Mapping) else {name: dialects[name] for name in names}
         self._traces = replay_each(gradients, initial, h, named, dtype=wider(dtype), precision=dtype)
+
+    def trace(self, dialect: str) -> Trace:
+        """What a dialect gives, without the bound, which costs several times as much."""
+        return self._traces[dialect]
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""
