@@ -72,7 +72,8 @@ class Job:
         self.data = datasets.resolve(options.data, options.cache, download=options.download)
         progress.say(f"data: {self.data.detail}")
         self.tasks = _chosen_tasks(tasks(self.data, options.seed), options.tasks)
-        everything: list[Case | Law] = [*catalogue.catalogue(tasks(self.data, options.seed), options.seed), *LAWS]
+        self.catalogue = catalogue.catalogue(tasks(self.data, options.seed), options.seed)
+        everything: list[Case | Law] = [*self.catalogue, *LAWS]
         chosen = catalogue.select(everything, options.cases)
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.laws = [one for one in chosen if isinstance(one, Law)]
@@ -111,7 +112,7 @@ class Job:
             traces=folder / "traces",
             done=done,
         )
-        self._judge("agreement", questions, verdicts.Bench(keep_traces=options.keep_traces).verdicts)
+        self._judge("agreement", questions, verdicts.Verdicts(self.catalogue, keep_traces=options.keep_traces).rows)
         court = Court(self.laws, options.seed, folder)
         self._judge("laws, first", list(court.questions(self._witnesses(options.dialects[:2]), done)), court.opened)
         self._judge("laws", court.following, court.verdicts)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference import Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
+from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
 from reference.precision import Format, format_of, wider
 
 Array = NDArray[Any]
@@ -35,7 +35,7 @@ class Oracle:
         gradients: Array | SparseGradients,
         h: Hyperparameters,
         dtype: str,
-        names: Iterable[str] = tuple(dialects),
+        names: Iterable[str] | Mapping[str, Dialect] = dialects,
         *,
         subnormals: bool = False,
         rate_scale: ArrayLike = 1.0,
@@ -47,17 +47,21 @@ class Oracle:
             gradients: shape (steps, n), or of few rows.
             h: hyper-parameters.
             dtype: the precision that is tested.
-            names: of dialects.
+            names: of dialects; or dialects by name.
             subnormals: whether what becomes of subnormals is told apart; if not, all dialects allow for either.
             rate_scale: see `replay`.
         """
         self.dtype, wide, fmt = dtype, wider(dtype), format_of(dtype)
         self.initial = fmt.round(initial.astype(wide))
-        named = {name: dialects[name] for name in names}
+        named = names if isinstance(names, Mapping) else {name: dialects[name] for name in names}
         if not subnormals:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
         given = _rounded(gradients, fmt, wide)
         self._traces = replay_each(given, self.initial, h, named, dtype=wide, precision=dtype, rate_scale=rate_scale)
+
+    def trace(self, dialect: str) -> Trace:
+        """What a dialect gives, without the bound, which costs several times as much."""
+        return self._traces[dialect]
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reference import dialects
-from suite.agreement.judge import Comparison, Judgement, TraceError, fitting
+from suite.agreement.deciding import Deciding
+from suite.agreement.findings import Explainer, Finding, Reading
+from suite.agreement.judge import Comparison, TraceError, fitting
+from suite.agreement.nearest import Search
 from suite.agreement.oracle import Oracle
 from suite.agreement.rides import Ride
 from suite.agreement.witness import Witness, evidence
+from suite.cases.catalogue import Case
 from suite.runner.coordinator import Answer, Question
 from suite.runner.errors import OtherData
 from suite.runner.store import Row
@@ -63,56 +67,54 @@ def questions(
     return found
 
 
-class Bench:
+class Verdicts:
     """Where answers become verdicts; keeps the oracle's predictions while they are needed."""
 
-    def __init__(self, *, keep_traces: bool = False) -> None:
+    def __init__(self, catalogue: Iterable[Case] = (), *, keep_traces: bool = False) -> None:
         """Start with nothing known.
 
         Args:
+            catalogue: all cases, also those that are not asked: where one does not decide, another may.
             keep_traces: whether the traces of what agrees are kept too.
         """
         self.keep_traces = keep_traces
+        self.explainer = Explainer(Deciding(catalogue), Search())
         self._oracles: dict[tuple[Ride, str, str], Oracle] = {}
 
-    def verdicts(self, answer: Answer) -> Iterator[Row]:
+    def rows(self, answer: Answer) -> Iterator[Row]:
         """A row for each case that the question was about."""
         asked: Asked = answer.question.about
         wanted = [(case, columns) for case, columns in asked.ride.cases if case.id in asked.wanted]
-        dialect = asked.witness.asked or answer.reply.get("dialect")
-        fits: list[list[str]]
-        judgements: list[Judgement | None]
-        reason = None
+        findings: list[Finding]
         if answer.status == "ok":
             try:
-                judgements, fits = self._judged(answer, asked, dialect, [columns for _, columns in wanted])
+                findings = self._findings(answer, asked, wanted)
             except (TraceError, OtherData, OSError, ValueError) as error:
-                judgements, fits, reason = [None] * len(wanted), [[]] * len(wanted), str(error)
+                findings = [Finding(reason=str(error))] * len(wanted)
         else:
-            judgements, fits, reason = [None] * len(wanted), [[]] * len(wanted), answer.reply["reason"]
-        for (case, _), judgement, fit in zip(wanted, judgements, fits, strict=True):
-            explained = reason or _explained(judgement, dialect, fit)
-            yield asked.witness.row(answer, asked.ride, case.id, judgement, fits=fit, reason=explained)
+            findings = [Finding(reason=answer.reply["reason"])] * len(wanted)
+        for (case, _), finding in zip(wanted, findings, strict=True):
+            yield asked.witness.row(answer, asked.ride, case.id, finding.judgement, **finding.columns())
 
-    def _judged(
-        self, answer: Answer, asked: Asked, dialect: str | None, columns: list[slice]
-    ) -> tuple[list[Judgement | None], list[list[str]]]:
+    def _findings(self, answer: Answer, asked: Asked, wanted: Sequence[tuple[Case, slice]]) -> list[Finding]:
         observed = evidence(answer, asked.ride)
+        dialect = asked.witness.asked or answer.reply.get("dialect")
         if dialect is None:
             raise TraceError("the worker did not say which dialect it claims")
         spoiled = int(observed.pop("spoiled", 0))
         oracle = self._oracle(asked, dialect)
-        comparison = Comparison(observed, oracle, dialect)
-        judgements = [comparison.judge(part) for part in columns]
-        if spoiled:
-            judgements = [_spoiled(judgement, spoiled) for judgement in judgements]
-        fits = fitting(observed, oracle, columns)
-        if not self.keep_traces and all(judgement.outcome == "agrees" for judgement in judgements):
+        reading = Reading(asked.witness, dialect, observed, spoiled, oracle, Comparison(observed, oracle, dialect))
+        fits = fitting(observed, oracle, [columns for _, columns in wanted])
+        findings = [
+            self.explainer.finding(reading, case, columns, names)
+            for (case, columns), names in zip(wanted, fits, strict=True)
+        ]
+        if not self.keep_traces and all(found.judgement and found.judgement.outcome == "agrees" for found in findings):
             Path(answer.question.request["output"]).unlink()  # evidence is kept of what needs explaining
-        return list(judgements), fits
+        return findings
 
     def _oracle(self, asked: Asked, dialect: str) -> Oracle:
-        """For a lean tape it tells of the one dialect only, and where that does not hold, no other is tried."""
+        """For a lean tape it tells of the one dialect only; others are tried where that does not hold."""
         tape, h, dtype = asked.ride.tape, asked.ride.hyperparameters, asked.witness.dtype
         name = (asked.ride, dtype, dialect if tape.lean else "")
         if name not in self._oracles:
@@ -127,22 +129,3 @@ class Bench:
                 rate_scale=tape.rate_scale(),
             )
         return self._oracles[name]
-
-
-def _spoiled(judgement: Judgement, count: int) -> Judgement:
-    changed = {
-        **asdict(judgement),
-        "outcome": "differs",
-        "reason": f"it changed the caller's gradient in {count} steps",
-    }
-    return Judgement(**changed)
-
-
-def _explained(judgement: Judgement | None, dialect: str | None, fits: Sequence[str]) -> str | None:
-    if judgement is None or judgement.outcome == "agrees":
-        return None
-    if judgement.reason:
-        return judgement.reason
-    where = f"{judgement.quantity} leave the bound of {dialect} at step {judgement.first_step}"
-    worst = f"at worst {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds"
-    return f"{where}; {worst}; {'fits ' + ', '.join(fits) if fits else 'fits no named dialect'}"

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,54 @@ class AccumulatorFromOne(Claims):
     """v starts at one."""
 
     computes = "timm-tf"
+
+
+class TwoMistakes(Claims):
+    """v starts at one, and ε stands outside the root: two axes away from what it claims."""
+
+    def prepare(self, dialect):
+        Right.prepare(self, replace(dialects["d2l"], initial_accumulator=1.0, epsilon="outside"))
+
+
+class Changed(Claims):
+    """Computes its dialect with other hyper-parameters than were given."""
+
+    claims = "d2l"
+    changes = {}
+
+    @classmethod
+    def declared(cls, h):
+        return cls.claims
+
+    def prepare(self, dialect):
+        self.h = replace(self.h, **self.changes)
+        Right.prepare(self, dialects[self.claims])
+
+
+class MomentumIgnored(Changed):
+    """Takes momentum and does without; it claims the one dialect of which none has that in the centered variant."""
+
+    changes = {"momentum": 0.0}
+
+
+class DecayOfTheOtherSign(Changed):
+    """Adds weight decay where it should subtract it."""
+
+    def prepare(self, dialect):
+        self.changes = {"weight_decay": -self.h.weight_decay}
+        super().prepare(dialect)
+
+
+class ClippingIgnored(Changed):
+    """Doesn't clip."""
+
+    changes = {"clip_gradient": None}
+
+
+class AnotherDecay(Changed):
+    """Has a γ of its own, that nobody would guess."""
+
+    changes = {"decay": 0.83}
 
 
 class ForgottenComplement(Claims):
@@ -279,6 +328,11 @@ class Numpy(Framework):
         "builtin": Claims,
         "wrong-epsilon": WrongEpsilon,
         "accumulator-from-one": AccumulatorFromOne,
+        "two-mistakes": TwoMistakes,
+        "momentum-ignored": MomentumIgnored,
+        "decay-of-the-other-sign": DecayOfTheOtherSign,
+        "clipping-ignored": ClippingIgnored,
+        "another-decay": AnotherDecay,
         "forgotten-complement": ForgottenComplement,
         "stale-state": StaleState,
         "loses-itself": LosesItself,

@@ -1,0 +1,71 @@
+"""A verdict in words: where it differs, how the error grows, what fits instead; or why it is not decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from reference import Hyperparameters
+from suite.agreement.change import telling, words
+from suite.agreement.growth import Growth
+from suite.agreement.judge import Judgement
+from suite.agreement.nearest import Nearest
+
+
+def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None) -> str:
+    """Why a trace is not what was claimed.
+
+    Args:
+        judgement: that it differs.
+        dialect: what was claimed.
+        growth: of the error where it is largest.
+        fits: what fits instead, in words; None if nothing does.
+        nearest: what is nearest, if nothing fits.
+    """
+    return "; ".join(_clauses(judgement, dialect, growth, fits, nearest))
+
+
+def _clauses(
+    judgement: Judgement, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None
+) -> Iterator[str]:
+    yield f"{judgement.quantity} leave the bound of {dialect} at step {judgement.first_step}"
+    yield _worst(judgement)
+    if growth.words:
+        yield growth.words
+    if fits:
+        yield fits
+    else:
+        yield "fits no named dialect" + (f", {nearest.words(dialect)}" if nearest else "")
+
+
+def _worst(judgement: Judgement) -> str:
+    where = f"at step {judgement.worst_step}, coordinate {', '.join(map(str, judgement.worst_index))}"
+    if not math.isfinite(judgement.bound_ratio):
+        return f"not a finite number {where}, where one is right"
+    return f"at worst by {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds, {where}"
+
+
+def fitting(fits: Sequence[str], dialect: str, h: Hyperparameters, dtype: str, parted: str | None) -> str:
+    """What fits instead, how the nearest of it differs from what was claimed, and what would tell the others apart.
+
+    Args:
+        fits: names of dialects, at least one.
+        dialect: what was claimed.
+        h: the hyper-parameters of the case.
+        dtype: the precision that is tested.
+        parted: the case that would tell them apart, and how, if there is one.
+    """
+    apart = {name: telling(dialect, name, h, dtype) for name in fits}
+    nearest = min(fits, key=lambda name: len(apart[name]))
+    changes = " and ".join(words(axis, *pair) for axis, pair in apart[nearest].items())
+    found = f"fits {', '.join(fits)}"
+    if changes:
+        found += f"; {nearest} is {dialect} with {changes}"
+    if len(fits) > 1:
+        found += "; this case can't tell them apart, " + (parted or "nor can another of the catalogue")
+    return found
+
+
+def undeciding(why: str, decides: str | None) -> str:
+    """Why a case is undecided, and which would not be."""
+    return f"{why}; {f'{decides} would decide it' if decides else 'no other tape of this setting would decide it'}"
