@@ -53,6 +53,7 @@ class Algorithm:
     momentum: Any
     weight_decay: Any
     gradient_scale: Any
+    clip_norm: Any
     clip_gradient: Any
     clip_weights: Any
 
@@ -81,7 +82,7 @@ class Algorithm:
         initial = epsilon if dialect.initial_accumulator == "epsilon" else wide(dialect.initial_accumulator)
         kept = dialect.momentum == "always" or (dialect.momentum == "when centered" and h.centered)
         buffered = h.momentum != 0 and kept
-        clipped = h.clip_gradient is not None
+        clipped = h.clip_gradient is not None or h.clip_norm is not None
         coupled = h.weight_decay != 0 and dialect.weight_decay == "l2"
         return cls(
             epsilon_inside=dialect.epsilon == "inside"
@@ -103,6 +104,7 @@ class Algorithm:
             momentum=seen(h.momentum) if buffered else wide(0),
             weight_decay=seen(h.weight_decay, rounded=rounding != "exact"),
             gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
+            clip_norm=seen(h.clip_norm) if h.clip_norm is not None else None,
             clip_gradient=seen(h.clip_gradient) if h.clip_gradient is not None else None,
             clip_weights=seen(h.clip_weights) if h.clip_weights is not None else None,
         )
