@@ -49,6 +49,7 @@ class Algorithm:
     single_rate: bool
     lazy: bool
     apart: bool
+    in_turn: bool
     subnormals: str
     initial_accumulator: Any
     decay: Any
@@ -103,6 +104,7 @@ class Algorithm:
             single_rate=rounding in ("float32", "float32 rates") and working != single,
             lazy=dialect.sparse == "lazy" or (dialect.sparse == "lazy with momentum" and h.momentum != 0),
             apart=dialect.duplicates == "apart",
+            in_turn=dialect.duplicates == "in turn",
             subnormals=dialect.subnormals if working.flushes else "kept",
             initial_accumulator=initial,
             decay=decay,

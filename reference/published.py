@@ -22,7 +22,7 @@ _NAMED = {
     "keras-legacy": Dialect(epsilon="inside with momentum", hyperparameters="float32", complement="working",
                             sparse="lazy with momentum", subnormals="flushed",
                             source="tf_keras/optimizers/legacy/rmsprop.py"),
-    "tf-kernel": Dialect(complement="working", sparse="lazy", subnormals="flushed",
+    "tf-kernel": Dialect(complement="working", sparse="lazy", duplicates="in turn", subnormals="flushed",
                          source="tensorflow/core/kernels/training_ops.cc"),
     "tf1": Dialect(initial_accumulator=1.0, hyperparameters="float32", complement="working", sparse="lazy",
                    subnormals="flushed", source="tensorflow/python/training/rmsprop.py"),

@@ -116,14 +116,18 @@ class _Run:
         self.gradients = np.empty((steps, *x.shape[1:]), self.wide)
         series = [np.empty((steps, *x.shape), self.wide) for _ in range(4)]
         rates = self.rates(here, steps)
-        self.rows: list[Rows | None] = [None] * steps
+        self.turns: list[list[Rows | None]] = [[None] for _ in range(steps)]
         for step in range(steps):
             if isinstance(gradients, SparseGradients):
-                self.rows[step] = rows = gradients.step(step, x.shape[1:], self.wide)
-                self.gradients[step] = rows.total
+                take = gradients.in_turn if a.in_turn else gradients.together
+                turns = list(take(step, x.shape[1:], self.wide))
+                self.turns[step] = [*turns]
+                self.gradients[step] = sum(rows.total for rows in turns)
             else:
                 self.gradients[step] = gradients(step, x[0]) if callable(gradients) else gradients[step]
-            x, state = update(x, state, self.gradients[step], step + 1, rates[step], a, self.rows[step])
+            for rows in self.turns[step]:
+                g = self.gradients[step] if rows is None else rows.total
+                x, state = update(x, state, g, step + 1, rates[step], a, rows)
             for values, value in zip(series, (x, *state)):
                 values[step] = value
         return self.split(series, a)
@@ -148,10 +152,10 @@ class _Run:
         rates = number(self.rates(here, len(self.gradients)), self.rates(there, len(self.gradients)))
         for step, gradient in enumerate(self.gradients):
             rate = Bounded(rates.value[step], rates.error[step], arithmetic)
-            given = self.rows[step]
-            rows = None if given is None else given.bounded(arithmetic)
-            g = Bounded.given(gradient, arithmetic) if rows is None else rows.total
-            x, state = update(x, state, g, step + 1, rate, a, rows)
+            for given in self.turns[step]:
+                rows = None if given is None else given.bounded(arithmetic)
+                g = Bounded.given(gradient, arithmetic) if rows is None else rows.total
+                x, state = update(x, state, g, step + 1, rate, a, rows)
             for i, held in enumerate((x, *state)):
                 values[i][step], errors[i][step] = held.value, held.error
         return [Limits(*pair) for pair in zip(self.split(values, a), self.split(errors, a))]

@@ -1,11 +1,13 @@
 """Gradients of few rows, as embeddings have them: which rows, how often, and what becomes of the others.
 
 Two axes of a dialect speak of them. `sparse`: whether rows without a gradient decay (dense) or rest (lazy).
-`duplicates`: whether a row that is named twice has the sum of its gradients, or each of them squared by itself.
+`duplicates`: whether a row that is named twice has the sum of its gradients, or each of them squared by itself, or one
+after the other, as if in steps of their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -50,12 +52,23 @@ class SparseGradients:
     def dense(self) -> Array:
         """The same with all rows, each the sum of what is given for it: shape (steps, height · width)."""
         shape = (self.height * self.values.shape[2],)
-        return np.stack([self.step(i, shape, np.float64).total for i in range(len(self))]).astype(self.values.dtype)
+        return np.stack([rows.total for i in range(len(self)) for rows in self.together(i, shape, np.float64)]).astype(
+            self.values.dtype
+        )
 
-    def step(self, step: int, shape: tuple[int, ...], wide: Any) -> Rows:
+    def together(self, step: int, shape: tuple[int, ...], wide: Any) -> Iterator[Rows]:
         """The gradient of one step (from 0), in the shape of the parameter."""
-        named = self.rows[step] >= 0
-        rows, values = self.rows[step][named], self.values[step][named].astype(wide)
+        yield self._gathered(step, np.flatnonzero(self.rows[step] >= 0), shape, wide)
+
+    def in_turn(self, step: int, shape: tuple[int, ...], wide: Any) -> Iterator[Rows]:
+        """The same taken apart, so that no row is named twice: first those that come first, and so on."""
+        named = np.flatnonzero(self.rows[step] >= 0)
+        before = [int(np.sum(self.rows[step][named[:i]] == self.rows[step][place])) for i, place in enumerate(named)]
+        for turn in range(max(before, default=0) + 1):
+            yield self._gathered(step, named[np.array(before, int) == turn], shape, wide)
+
+    def _gathered(self, step: int, places: Array, shape: tuple[int, ...], wide: Any) -> Rows:
+        rows, values = self.rows[step][places], self.values[step][places].astype(wide)
 
         def gathered(parts: ArrayLike) -> Array:
             found = np.zeros(self.shape[1:], wide)

@@ -18,6 +18,7 @@ from suite.agreement.witness import Witness, key, witnesses
 from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
 from suite.cases.laws import LAWS, Law
+from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import Task, tasks
 from suite.expectations import Expectations
 from suite.progress import Progress
@@ -40,7 +41,7 @@ class Options:
     implementations: Sequence[str] = ()
     cases: Sequence[str] = ()
     tasks: Sequence[str] = ()
-    dtypes: Sequence[str] = ("float32", "float64")
+    dtypes: Sequence[str] = (*WIDE, *REDUCED)
     dialects: Sequence[str] = SECTION_DIALECTS
     claim: str | None = None
     device: str = "cpu"

@@ -62,7 +62,7 @@ class Court:
 
     def questions(self, witnesses: Iterable[Witness], done: frozenset[tuple[Any, ...]]) -> Iterator[Question]:
         """The first replay of every witness of whom a verdict is missing."""
-        for witness in witnesses:
+        for witness in (one for one in witnesses if one.dtype in self.tape.dtypes):
             bound = (law for law in self.laws if witness.twin or not law.twin)
             laws = tuple(law for law in bound if witness.key(law.id) not in done)
             if laws:

@@ -39,7 +39,7 @@ def _norms(bits: Bits) -> Tape:
 
 
 def _rates(bits: Bits) -> Tape:
-    shapes, rates = ((4,), (), (2, 3)), (1.0, 0.1, 2.5)
+    shapes, rates = ((4,), (1,), (2, 3)), (1.0, 0.1, 2.5)
     gradients = (4 * bits.uniform((_STEPS, 11)) - 2).astype(np.float32)
     reason = "a learning rate of each parameter's own"
     return Tape("rates", reason, _start(bits, 11), gradients, shapes, alone=True, rates=rates)

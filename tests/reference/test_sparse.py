@@ -76,6 +76,18 @@ def test_duplicates_are_added_before_they_are_squared_or_after_that():
     assert merged.parameters[0, 0] == pytest.approx([0.6838] * 2, abs=5e-5)
 
 
+def test_duplicates_in_turn_have_a_step_each():
+    h = replace(PLAIN, momentum=0.5)
+    values = [[[1.0, 1.0], [2.0, -2.0], [0.5, 0.5]], [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
+    twice = replay(sparse([[0, 0, 1], [1, 2, 1]], values), INITIAL, h, Dialect(sparse="lazy", duplicates="in turn"))
+    first, second = values
+    order = [[0], [0], [1], [1], [2], [1]]
+    one_by_one = sparse(order, [[value] for value in (*first, *second)])
+    wanted = replay(one_by_one, INITIAL, h, Dialect(sparse="lazy"))
+    assert np.array_equal(twice.parameters[-1], wanted.parameters[-1])
+    assert np.array_equal(twice.bound("float32")[-1], wanted.bound("float32")[-1])
+
+
 def test_a_row_that_is_none_is_left_out():
     with_none = replay(sparse([[0, -1]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
     without = replay(sparse([[0]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
