@@ -30,6 +30,7 @@ from suite.progress import Progress
 from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
+from suite.sharpness.commands import sharpness, soundness
 
 app = typer.Typer(
     name="rmsuite",
@@ -259,6 +260,9 @@ def explain(
     Console(soft_wrap=True).print(*lines, sep="\n")
     raise typer.Exit(job.status)
 
+
+app.command()(sharpness)
+app.command()(soundness)
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")
