@@ -276,7 +276,7 @@ def quotient(rate: Any, g: Any, d: Any) -> Any:
         vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
         fits = np.maximum(scale, 1) <= arithmetic.largest * (np.abs(d.value) - d.error)
         if numerator.unlimited:  # what is divided first may not overflow
-            fits &= np.isfinite(numerator.value)
+            fits = fits & np.isfinite(numerator.value)
         error = np.where(fits, found.error + vanished, np.inf)
         if not np.all(np.isfinite(error)):
             lasting = (numerator.size() == 0) | (np.abs(numerator.value) - numerator.error > arithmetic.underflow)
