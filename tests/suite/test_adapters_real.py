@@ -1,4 +1,4 @@
-"""The adapters of the real frameworks, asked one by one, about numbers from which the expected ones come out exactly."""
+"""The adapters of the real frameworks, asked one by one about numbers from which exact ones come out."""
 
 from __future__ import annotations
 
