@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,12 @@ class Asked:
 
 
 def questions(
-    witnesses: Iterable[Witness], rides: Sequence[Ride], *, traces: Path, done: frozenset[tuple[Any, ...]]
+    witnesses: Iterable[Witness],
+    rides: Sequence[Ride],
+    *,
+    traces: Path,
+    selected: Callable[[Witness, str], bool],
+    done: frozenset[tuple[Any, ...]],
 ) -> list[Question]:
     """One replay for each ride and witness.
 
@@ -48,18 +53,22 @@ def questions(
         witnesses: who is asked.
         rides: the cases.
         traces: the folder for traces.
+        selected: whether the verdict of a witness on a case, of which the id is given, is asked for.
         done: keys of verdicts that exist.
     """
     found = []
-    first: dict[tuple[str, str], Witness] = {}
+    first: dict[tuple[str, str, Ride], Witness] = {}
     for witness in witnesses:
-        model = first.setdefault((witness.framework, witness.implementation), witness)
         for ride in rides:
+            ids = [case.id for case, _ in ride.cases if selected(witness, case.id)]
+            if not ids:
+                continue
+            model = first.setdefault((witness.framework, witness.implementation, ride), witness)
             if ride.tape.shapes and witness.dialect != model.dialect:
                 continue
             if ride.tape.lean and witness.dtype != model.dtype:
                 continue
-            wanted = frozenset(case.id for case, _ in ride.cases if witness.key(case.id) not in done)
+            wanted = frozenset(name for name in ids if witness.key(name) not in done)
             if wanted:
                 found.append(witness.question(ride, traces, Asked(ride, witness, wanted)))
     return found
