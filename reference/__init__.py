@@ -8,10 +8,12 @@ from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.published import dialects
 from reference.replay import Trace, replay, replay_each
+from reference.sparse import SparseGradients
 
 __all__ = [
     "Dialect",
     "Hyperparameters",
+    "SparseGradients",
     "Trace",
     "dialects",
     "effective_window",

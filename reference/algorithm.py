@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, quotient, root, variance
+from reference.bound import average, complement_of_power, in_parts, norm, quotient, root, select, shrink, variance
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Format, format_of
+from reference.sparse import Rows
 
 Value = Any  # an array, or the same as numbers that carry their error (Bounded)
 
@@ -46,6 +47,10 @@ class Algorithm:
     decoupled: bool
     clip_after_decay: bool
     single_rate: bool
+    lazy: bool
+    apart: bool
+    in_turn: bool
+    subnormals: str
     initial_accumulator: Any
     decay: Any
     complement: Any
@@ -53,6 +58,7 @@ class Algorithm:
     momentum: Any
     weight_decay: Any
     gradient_scale: Any
+    clip_norm: Any
     clip_gradient: Any
     clip_weights: Any
 
@@ -81,7 +87,7 @@ class Algorithm:
         initial = epsilon if dialect.initial_accumulator == "epsilon" else wide(dialect.initial_accumulator)
         kept = dialect.momentum == "always" or (dialect.momentum == "when centered" and h.centered)
         buffered = h.momentum != 0 and kept
-        clipped = h.clip_gradient is not None
+        clipped = h.clip_gradient is not None or h.clip_norm is not None
         coupled = h.weight_decay != 0 and dialect.weight_decay == "l2"
         return cls(
             epsilon_inside=dialect.epsilon == "inside"
@@ -96,6 +102,10 @@ class Algorithm:
             decoupled=h.weight_decay != 0 and not coupled,
             clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
             single_rate=rounding in ("float32", "float32 rates") and working != single,
+            lazy=dialect.sparse == "lazy" or (dialect.sparse == "lazy with momentum" and h.momentum != 0),
+            apart=dialect.duplicates == "apart",
+            in_turn=dialect.duplicates == "in turn",
+            subnormals=dialect.subnormals if working.flushes else "kept",
             initial_accumulator=initial,
             decay=decay,
             complement=complement,
@@ -103,19 +113,22 @@ class Algorithm:
             momentum=seen(h.momentum) if buffered else wide(0),
             weight_decay=seen(h.weight_decay, rounded=rounding != "exact"),
             gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
+            clip_norm=seen(h.clip_norm) if h.clip_norm is not None else None,
             clip_gradient=seen(h.clip_gradient) if h.clip_gradient is not None else None,
             clip_weights=seen(h.clip_weights) if h.clip_weights is not None else None,
         )
 
-    def rate(self, learning_rate: float) -> Any:
-        """η of one step, as the dialect rounds it; a longdouble."""
+    def rate(self, learning_rate: Any) -> Any:
+        """η of one step, a number or one a coordinate, as the dialect rounds it; a longdouble."""
         rate = np.longdouble(learning_rate)
         return format_of("float32").round(rate) if self.single_rate else rate
 
     def numbers(self) -> dict[str, Any]:
         """The hyper-parameters among the fields: what rounding can touch."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None and not isinstance(value, bool)}
+        return {
+            name: value for name, value in values.items() if value is not None and not isinstance(value, (bool, str))
+        }
 
     def structure(self) -> Algorithm:
         """What is left when every number is the same: two that are alike here can run side by side."""
@@ -126,7 +139,9 @@ class Algorithm:
         return replace(self, **numbers)
 
 
-def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) -> tuple[Value, State]:
+def update(
+    x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm, rows: Rows | None = None
+) -> tuple[Value, State]:
     """One step of RMSProp, D2L equation (11.8.1) and every published variation of it.
 
         v ← γ v + (1-γ) g²             m ← γ m + (1-γ) g
@@ -140,28 +155,43 @@ def update(x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm) ->
         t: the step, counted from 1.
         rate: η of this step.
         a: which RMSProp.
+        rows: where the gradient has few of them: what there is besides their sum, which is g.
 
     Returns:
         The new parameters and state; nothing is changed in place.
     """
     g = effective_gradient(g, x, a)
-    v = average(state.square_average, g * g, a.decay, a.complement)
+    v = average(state.square_average, rows.squares if rows and a.apart else g * g, a.decay, a.complement)
     m = average(state.mean_gradient, g, a.decay, a.complement) if a.centered else state.mean_gradient
-    u = quotient(rate if a.rate_in_buffer else None, g, denominator(v, m, t, a))
+    eta, d = rate if a.rate_in_buffer else None, denominator(v, m, t, a)
+    u = quotient(eta, g, d)
+    if rows and a.apart:
+        target = a.momentum * state.momentum_buffer if a.buffered else x
+        u = in_parts(u, quotient(eta, rows.magnitude, d), target, rows.multiplicity - 1)
     b = a.momentum * state.momentum_buffer + u if a.buffered else state.momentum_buffer
     if a.buffered:
         u = u + a.momentum * b if a.nesterov else b
-    x = shrunk(x, rate, a) - (u if a.rate_in_buffer else rate * u)
-    return clipped(x, a.clip_weights), State(v, m, b)
+    moved = clipped(shrunk(x, rate, a) - (u if a.rate_in_buffer else rate * u), a.clip_weights)
+    if rows and a.lazy:
+        pairs = zip((moved, v, m, b), (x, *state))
+        moved, v, m, b = (select(rows.touched, new, old) for new, old in pairs)
+    return moved, State(v, m, b)
 
 
 def effective_gradient(g: Value, x: Value, a: Algorithm) -> Value:
     """The gradient after scaling, clipping and l2 weight decay, in the dialect's order."""
     g = a.gradient_scale * g
     if not a.coupled:
-        return clipped(g, a.clip_gradient)
+        return limited(g, a)
     decay = a.weight_decay * x
-    return clipped(g + decay, a.clip_gradient) if a.clip_after_decay else clipped(g, a.clip_gradient) + decay
+    return limited(g + decay, a) if a.clip_after_decay else limited(g, a) + decay
+
+
+def limited(g: Value, a: Algorithm) -> Value:
+    """g with its norm limited, g c / max(‖g‖, c), and then each of its coordinates."""
+    if a.clip_norm is not None:
+        g = quotient(a.clip_norm, g, np.maximum(norm(g), a.clip_norm))
+    return clipped(g, a.clip_gradient)
 
 
 def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:
@@ -178,7 +208,7 @@ def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:
 
 def shrunk(x: Value, rate: Any, a: Algorithm) -> Value:
     """x after decoupled weight decay, x (1 - ηλ)."""
-    return x * (1 - rate * a.weight_decay) if a.decoupled else x
+    return shrink(x, rate * a.weight_decay) if a.decoupled else x
 
 
 def clipped(z: Value, limit: Any) -> Value:

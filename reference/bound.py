@@ -6,11 +6,13 @@ faithful hardware roots and reciprocals are covered, and the orders of evaluatio
 
     |fl(a ∘ b) - (a ∘ b)| ≤ ε |a ∘ b| + τ,    ε an ulp of 1,    τ the underflow error
 
-The derivation, operation by operation, is docs/method.md.
+What leaves the range of the format is followed as long as every order of evaluation agrees: a value that is infinite,
+or not a number, with no error is what each of them holds. The derivation, operation by operation, is docs/method.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,18 +29,22 @@ class Arithmetic:
         epsilon: ε, an ulp of 1 in the format and one of the oracle's own, so that the oracle's rounding is counted too.
         underflow: τ.
         flushed: below this a number may be replaced by zero.
+        vanishing: below this a product certainly is zero.
         largest: beyond this there is no number.
         wide: the oracle's type.
     """
 
-    __slots__ = ("epsilon", "flushed", "largest", "own", "underflow", "wide")
+    __slots__ = ("epsilon", "flushed", "largest", "own", "underflow", "vanishing", "wide")
 
-    def __init__(self, fmt: Format, wide: Any) -> None:
+    def __init__(self, fmt: Format, wide: Any, subnormals: str = "either") -> None:
+        kept = subnormals == "kept" or not fmt.flushes
         self.wide = wide
         self.own = np.finfo(wide).eps
         self.epsilon = wide(fmt.epsilon) + self.own
-        self.underflow = wide(fmt.underflow)
-        self.flushed = wide(fmt.smallest_normal if fmt.flushes else 0)
+        self.underflow = wide(fmt.smallest_subnormal if kept else fmt.smallest_normal)
+        self.flushed = wide(0 if kept else fmt.smallest_normal)
+        least = fmt.smallest_normal if subnormals == "flushed" and not kept else fmt.smallest_subnormal / 2
+        self.vanishing = wide(least) * (1 - self.epsilon)
         self.largest = wide(fmt.largest)
 
 
@@ -49,18 +55,22 @@ class Bounded(NDArrayOperatorsMixin):
     that an update is made of.
     """
 
-    __slots__ = ("arithmetic", "error", "value")
+    __slots__ = ("arithmetic", "error", "unlimited", "value")
 
-    def __init__(self, value: Any, error: Any, arithmetic: Arithmetic) -> None:
+    def __init__(self, value: Any, error: Any, arithmetic: Arithmetic, unlimited: Bounded | None = None) -> None:
         self.value = value
         self.error = error
         self.arithmetic = arithmetic
+        self.unlimited = unlimited  # the same before it left the range of the format, where it has
 
     @classmethod
     def given(cls, value: Array, arithmetic: Arithmetic) -> Bounded:
         """An input that the tested format holds exactly, unless it is subnormal and may be flushed."""
         size = np.abs(value)
-        return cls(value, np.where(size < arithmetic.flushed, size, 0), arithmetic)
+        small = size < arithmetic.flushed
+        if arithmetic.vanishing > arithmetic.underflow / 2:  # flushed for certain
+            return cls(np.where(small, 0, value), np.zeros_like(size), arithmetic)
+        return cls(value, np.where(small, size, 0), arithmetic)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         rule = _RULES.get(ufunc)
@@ -72,58 +82,98 @@ class Bounded(NDArrayOperatorsMixin):
         """A bound on the size of what an evaluation can hold."""
         return np.abs(self.value) + self.error
 
+    def known(self) -> Any:
+        """Whether there is a bound."""
+        return np.isfinite(self.error)
 
-def _result(value: Any, propagated: Any, local: Any, arithmetic: Arithmetic) -> Bounded:
-    """A value with the error that came in and the error made here; no bound where it is lost (NaN), or may overflow."""
+    def signed(self) -> Any:
+        """Whether the sign is certain, or that it is zero."""
+        return self.known() & ((np.abs(self.value) > self.error) | (self.error == 0))
+
+
+def _result(
+    value: Any, propagated: Any, local: Any, arithmetic: Arithmetic, certain: Callable[[], Any] = lambda: False
+) -> Bounded:
+    """A value with the error that came in and the error made here; no bound where it is lost, or may overflow.
+
+    Args:
+        value: the oracle's.
+        propagated: the error that came in.
+        local: the error made here.
+        arithmetic: of the format.
+        certain: where an infinite value, or NaN, is what every evaluation has. Asked only if there is one.
+    """
     error = propagated + local
-    fits = np.abs(value) + error <= arithmetic.largest
-    if not np.all(fits):
-        error = np.where(fits, error, np.inf)
-    return Bounded(value, error, arithmetic)
+    size = np.abs(value)
+    fits = size + error <= arithmetic.largest
+    if np.all(fits):
+        return Bounded(value, error, arithmetic)
+    overflows = np.isfinite(size) & (size - error > arithmetic.largest)
+    sure = overflows | (~np.isfinite(size) & certain())
+    found = Bounded(
+        np.where(overflows, np.copysign(np.inf, value), value),
+        np.where(sure, 0, np.where(fits, error, np.inf)),
+        arithmetic,
+    )
+    if np.any(overflows):
+        found.unlimited = Bounded(value, error, arithmetic)
+    return found
 
 
-def _rounded(value: Any, propagated: Any, arithmetic: Arithmetic) -> Bounded:
+def _rounded(value: Any, propagated: Any, arithmetic: Arithmetic, certain: Callable[[], Any]) -> Bounded:
     """The result of one product, quotient or root; an exact zero stays exact."""
     size = np.abs(value) + propagated
     local = arithmetic.epsilon * size + arithmetic.underflow * (size > 0)
-    return _result(value, propagated, local, arithmetic)
+    return _result(value, propagated, local, arithmetic, certain)
 
 
 def _add(a: Bounded, b: Bounded) -> Bounded:
-    return _sum(a, b, a.value + b.value)
-
-
-def _subtract(a: Bounded, b: Bounded) -> Bounded:
-    return _sum(a, b, a.value - b.value)
-
-
-def _sum(a: Bounded, b: Bounded, value: Any) -> Bounded:
     """A sum is off by no more than an ulp, and by no more than its smaller term: the larger one is a candidate.
 
-    The same holds for the oracle's own sum. It does not underflow, but a subnormal sum may be flushed.
+    The same holds for the oracle's own sum. It does not underflow, but a subnormal sum may be flushed. What is added to
+    NaN is NaN.
     """
-    arithmetic = a.arithmetic
+    if a.unlimited or b.unlimited:
+        return _fused(a, b)
+    arithmetic, value = a.arithmetic, a.value + b.value
     propagated = a.error + b.error
     size = np.abs(value) + propagated
     smaller = np.minimum(a.size(), b.size())
     local = np.minimum(arithmetic.epsilon * size, smaller) + np.minimum(arithmetic.own * size, smaller)
     may_be_flushed = np.abs(value) - propagated < arithmetic.flushed
     flushing = np.minimum(size, arithmetic.flushed) * may_be_flushed
-    return _result(value, propagated, np.maximum(local, flushing), arithmetic)
+
+    def certain() -> Any:
+        return (a.known() & b.known()) | _not_a_number(a) | _not_a_number(b)
+
+    return _result(value, propagated, np.maximum(local, flushing), arithmetic, certain)
+
+
+def _fused(a: Bounded, b: Bounded) -> Bounded:
+    """A sum of products that have overflowed, or have not where the sum is fused: only if it does too, it is known."""
+    total = _add(a.unlimited or a, b.unlimited or b)
+    overflowed = np.isinf(a.value) | np.isinf(b.value)
+    total.error = np.where(overflowed & (total.unlimited is None or np.isfinite(total.value)), np.inf, total.error)
+    total.unlimited = None
+    return total
+
+
+def _subtract(a: Bounded, b: Bounded) -> Bounded:
+    return _add(a, _negative(b))
 
 
 def _multiply(a: Bounded, b: Bounded) -> Bounded:
     propagated = np.abs(a.value) * b.error + b.size() * a.error
-    return _rounded(a.value * b.value, propagated, a.arithmetic)
+    return _rounded(a.value * b.value, propagated, a.arithmetic, lambda: a.signed() & b.signed())
 
 
 def _divide(a: Bounded, b: Bounded) -> Bounded:
-    """|(a+δ)/(b+δ') - a/b| ≤ (|δ| + |a/b| |δ'|) / (|b| - |δ'|); no bound where the divisor may be zero."""
+    """|(a+δ)/(b+δ') - a/b| ≤ (|δ| + |a/b| |δ'|) / (|b| - |δ'|); none where b may be zero, unless it is."""
     value = a.value / b.value
     room = np.abs(b.value) - b.error
     slope = a.error + np.abs(value) * b.error
     propagated = np.where(room > 0, slope / room, np.inf)
-    return _rounded(value, propagated, a.arithmetic)
+    return _rounded(value, propagated, a.arithmetic, lambda: a.signed() & b.signed())
 
 
 def _sqrt(a: Bounded) -> Bounded:
@@ -131,19 +181,33 @@ def _sqrt(a: Bounded) -> Bounded:
     value = np.sqrt(a.value)
     slope = value + np.sqrt(np.maximum(a.value - a.error, 0))
     propagated = np.minimum(np.sqrt(a.error), np.where(slope > 0, a.error / slope, np.inf))
-    return _rounded(value, propagated, a.arithmetic)
+    return _rounded(value, propagated, a.arithmetic, a.signed)
+
+
+def _not_a_number(a: Bounded) -> Any:
+    return np.isnan(a.value) & (a.error == 0)
 
 
 def _minimum(a: Bounded, b: Bounded) -> Bounded:
-    return Bounded(np.minimum(a.value, b.value), np.maximum(a.error, b.error), a.arithmetic)
+    return _chosen(np.minimum, a, b)
 
 
 def _maximum(a: Bounded, b: Bounded) -> Bounded:
-    return Bounded(np.maximum(a.value, b.value), np.maximum(a.error, b.error), a.arithmetic)
+    return _chosen(np.maximum, a, b)
+
+
+def _chosen(choose: Any, a: Bounded, b: Bounded) -> Bounded:
+    """The smaller or the larger one. Both are monotonic: the ends of the intervals bound the result."""
+    value = choose(a.value, b.value)
+    least, most = choose(a.value - a.error, b.value - b.error), choose(a.value + a.error, b.value + b.error)
+    error = np.maximum(most - value, value - least)
+    error = error + a.arithmetic.own * (np.abs(value) + error) * (a.error + b.error > 0)
+    error = np.where(np.isfinite(value), error, np.maximum(a.error, b.error))
+    return Bounded(value, np.where(a.known() & b.known(), error, np.inf), a.arithmetic)  # what is unknown may be NaN
 
 
 def _negative(a: Bounded) -> Bounded:
-    return Bounded(-a.value, a.error, a.arithmetic)
+    return Bounded(-a.value, a.error, a.arithmetic, a.unlimited and _negative(a.unlimited))
 
 
 _RULES: dict[Any, Any] = {
@@ -164,11 +228,12 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     On bounded numbers it covers the two forms in use, γ·old + (1-γ)·new and old + (1-γ)·(new - old). The second names
     `old` twice, so that bounding it operation by operation would count the error of `old` twice and let it grow where
     in truth it fades by γ a step: hence a rule of its own. In ((1-γ)·g)·g the inner product may underflow, and the
-    outer one lifts what is lost by |g| = √new.
+    outer one lifts what is lost by |g| = √new; and it may be finite where g² is not.
     """
     if not isinstance(old, Bounded):
         return decay * old + complement * new
-    arithmetic = old.arithmetic
+    arithmetic, limited = old.arithmetic, new
+    new = limited.unlimited or limited
     value = decay.value * old.value + complement.value * new.value
     propagated = (
         np.abs(decay.value) * old.error
@@ -183,14 +248,26 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     size = np.abs(value) + propagated
     lost = (3 + np.sqrt(new.size())) * arithmetic.underflow * (terms > 0)
     local = arithmetic.epsilon * (terms + size) + lost
-    return _result(value, propagated, local, arithmetic)
+
+    def certain() -> Any:
+        infinite = np.isinf(new.value) & (new.error == 0) & np.isfinite(old.value) & old.known() & complement.signed()
+        return (infinite & (complement.value != 0)) | _not_a_number(old) | _not_a_number(new)
+
+    found = _result(value, propagated, local, arithmetic, certain)
+    found.unlimited = None
+    zero = (old.size() == 0) & (weight * new.size() < arithmetic.vanishing)
+    if np.any(zero):  # no form has more than that one product
+        found.value, found.error = np.where(zero, 0, found.value), np.where(zero, 0, found.error)
+    if new is not limited:  # in one order g² has overflowed, in another there was no g²
+        found.error = np.where(np.isinf(limited.value) & np.isfinite(found.value), np.inf, found.error)
+    return found
 
 
 def quotient(rate: Any, g: Any, d: Any) -> Any:
     """η g / d, or g / d where η is None.
 
     On bounded numbers it covers what can be lost on the way, in whatever order: η/d, 1/d or g/d may vanish before a
-    product with what is large; and where 1/d or η/d may overflow, there is no bound.
+    product with what is large; and where 1/d or η/d may overflow, there is no bound, unless d is zero for certain.
     """
     numerator = g if rate is None else rate * g
     found = numerator / d
@@ -198,15 +275,82 @@ def quotient(rate: Any, g: Any, d: Any) -> Any:
         arithmetic, scale = found.arithmetic, 0 if rate is None else rate.size()
         vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
         fits = np.maximum(scale, 1) <= arithmetic.largest * (np.abs(d.value) - d.error)
-        found.error = np.where(fits, found.error + vanished, np.inf)
+        if numerator.unlimited:  # what is divided first may not overflow
+            fits &= np.isfinite(numerator.value)
+        error = np.where(fits, found.error + vanished, np.inf)
+        if not np.all(np.isfinite(error)):
+            lasting = (numerator.size() == 0) | (np.abs(numerator.value) - numerator.error > arithmetic.underflow)
+            by_nothing = (d.value == 0) & (d.error == 0) & lasting & (numerator.unlimited is None)
+            endless = ~np.isfinite(g.value) & (g.error == 0) & (numerator.unlimited is None)
+            error = np.where(by_nothing | endless | _not_a_number(d), found.error, error)
+        found.error = error
+        if found.unlimited:
+            found.unlimited.error = found.unlimited.error + vanished
     return found
+
+
+def norm(g: Any) -> Any:
+    """The Euclidean norm over all axes but the first, which is that of the dialects, and is kept.
+
+    On bounded numbers it covers every order of summation: n - 1 sums of squares, none of them negative.
+    """
+    squares = g * g
+    if not isinstance(squares, Bounded):
+        return np.sqrt(_total(squares))
+    arithmetic, squares = squares.arithmetic, squares.unlimited or squares
+    value, size = _total(squares.value), _total(squares.size())
+    count = int(np.prod(squares.value.shape[1:])) - 1
+    drift = count * arithmetic.epsilon
+    total = _result(value, size - value, size * drift / (1 - drift), arithmetic, lambda: np.isnan(value))
+    if total.unlimited:  # a norm that scales before it squares has not overflowed
+        total.error, total.unlimited = np.where(np.isinf(total.value), np.inf, total.error), None
+    return np.sqrt(total)
+
+
+def _total(z: Any) -> Any:
+    return np.sum(z, axis=tuple(range(1, np.ndim(z))), keepdims=True)
 
 
 def variance(v: Any, m: Any, epsilon: Any) -> Any:
     """v - m² + ε, in that order or as (v + ε) - m², whose first sum is off by an ulp of what is larger."""
     found = v - m * m + epsilon
     if isinstance(found, Bounded):
-        found.error = found.error + found.arithmetic.epsilon * (v.size() + epsilon.size())
+        extra = found.arithmetic.epsilon * (v.size() + epsilon.size())
+        found.error = found.error + np.where(np.isfinite(found.value), extra, 0)
+    return found
+
+
+def summed(total: Bounded, magnitude: Bounded, roundings: Any) -> Bounded:
+    """A sum of which the terms have this total magnitude, after so many roundings (Higham 2002, section 4.2)."""
+    drift = np.maximum(roundings, 0) * total.arithmetic.epsilon
+    local = magnitude.size() * drift / (1 - drift) + np.maximum(roundings, 0) * total.arithmetic.underflow
+    return _result(total.value, total.error, np.where(magnitude.size() > 0, local, 0), total.arithmetic)
+
+
+def in_parts(u: Any, parts: Any, target: Any, more: Any) -> Any:
+    """A step u that is a sum of steps, each added to `target` by itself: so many more roundings of what is there.
+
+    `parts` is the sum of their sizes, with its error: that of each step is in proportion to its size.
+    """
+    if not isinstance(u, Bounded):
+        return u
+    on_the_way = u.arithmetic.epsilon * (target.size() + parts.size())
+    return Bounded(u.value, np.where(more > 0, parts.error + more * on_the_way, u.error), u.arithmetic)
+
+
+def select(where: Any, new: Any, old: Any) -> Any:
+    """`new` where the condition holds, else `old`."""
+    if not isinstance(new, Bounded):
+        return np.where(where, new, old)
+    value, error = (np.where(where, getattr(new, part), getattr(old, part)) for part in ("value", "error"))
+    return Bounded(value, error, new.arithmetic)
+
+
+def shrink(x: Any, share: Any) -> Any:
+    """x (1 - s). Formed as x - s x, it makes NaN of what is infinite: then there is no bound."""
+    found = x * (1 - share)
+    if isinstance(found, Bounded):
+        found.error = np.where(np.isinf(x.value), np.inf, found.error)
     return found
 
 

@@ -28,6 +28,12 @@ class Dialect:
             alone, which are learning rate and weight decay. This can be seen in float64.
         complement: whether 1-γ is formed exactly and rounded once, or in the working precision from a rounded γ,
             which leaves it with a relative error of up to u γ/(1-γ).
+        sparse: what becomes of rows without a gradient, where gradients come in rows: they decay as under a gradient
+            of zero (`dense`), or rest (`lazy`).
+        duplicates: whether the gradients of a row that is named more than once are `merged` into their sum, or stay
+            `apart`, each squared by itself, or come `in turn`, as if each had a step of its own.
+        subnormals: whether a format's subnormal numbers are kept, or flushed to zero, or either. It changes what the
+            format holds (`Trace.within`) and how far it may be off, and nothing in exact arithmetic.
         source: where this was read.
     """
 
@@ -39,6 +45,9 @@ class Dialect:
     clipping: Literal["before decay", "after decay"] = "before decay"
     hyperparameters: Literal["exact", "float32", "float32 but learning rate", "float32 rates"] = "exact"
     complement: Literal["exact", "working"] = "exact"
+    sparse: Literal["dense", "lazy", "lazy with momentum"] = "dense"
+    duplicates: Literal["merged", "apart", "in turn"] = "merged"
+    subnormals: Literal["either", "kept", "flushed"] = "either"
     source: str = field(default="", compare=False)
 
     def axes(self) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class Hyperparameters:
         centered: divide by the standard deviation of the gradient in place of its root mean square.
         weight_decay: λ; how it acts (l2 or decoupled) is the dialect's.
         nesterov: look ahead by one step of momentum.
-        clip_gradient: bound on each coordinate of the gradient, or None.
+        clip_norm: bound on the Euclidean norm of the gradient of each parameter, or None; g becomes g·c / max(‖g‖, c).
+        clip_gradient: bound on each coordinate of the gradient, or None; after that on the norm, if there are both.
         clip_weights: bound on each coordinate of the parameters after the update, or None.
         rescale_gradient: factor on the gradient, before everything else.
         maximize: climb in place of descending.
@@ -44,6 +45,7 @@ class Hyperparameters:
     centered: bool = False
     weight_decay: float = 0.0
     nesterov: bool = False
+    clip_norm: float | None = None
     clip_gradient: float | None = None
     clip_weights: float | None = None
     rescale_gradient: float = 1.0
@@ -60,7 +62,7 @@ class Hyperparameters:
             numbers = value if isinstance(value, tuple) else (value,)
             if any(isinstance(number, float) and math.isnan(number) for number in numbers):
                 raise ValueError(f"{field.name} must be a number, not NaN")
-        for name in ("clip_gradient", "clip_weights"):
+        for name in ("clip_norm", "clip_gradient", "clip_weights"):
             bound = getattr(self, name)
             if bound is not None and bound < 0:
                 raise ValueError(f"{name} must be None or at least 0, not {bound}")

@@ -1,7 +1,8 @@
 """The published RMSProps by name, each with the file or the paper in which it was read.
 
 Where a framework lacks a hyper-parameter (weight decay, say), its entry has the usual value on that axis, and nothing
-follows from it. Momentum is told apart, since some take the argument and ignore it.
+follows from it. Momentum is told apart, since some take the argument and ignore it. What becomes of subnormals was seen
+on x86-64 CPUs, where PyTorch and MXNet keep them, and TensorFlow and JAX flush them.
 """
 
 from __future__ import annotations
@@ -13,30 +14,34 @@ from reference.dialect import Dialect
 
 _NAMED = {
     "d2l": Dialect(source="Dive into Deep Learning, equation (11.8.1)"),
-    "torch": Dialect(epsilon="outside", learning_rate="outside", source="torch/optim/rmsprop.py"),
-    "keras3": Dialect(weight_decay="decoupled", hyperparameters="float32 rates",
-                      source="keras/src/optimizers/rmsprop.py"),
-    "keras2": Dialect(weight_decay="decoupled", hyperparameters="float32 rates",
+    "torch": Dialect(epsilon="outside", learning_rate="outside", subnormals="kept", source="torch/optim/rmsprop.py"),
+    "keras3": Dialect(weight_decay="decoupled", hyperparameters="float32 rates", duplicates="apart",
+                      subnormals="flushed", source="keras/src/optimizers/rmsprop.py"),
+    "keras2": Dialect(weight_decay="decoupled", hyperparameters="float32 rates", subnormals="flushed",
                       source="tf_keras/optimizers/rmsprop.py"),
     "keras-legacy": Dialect(epsilon="inside with momentum", hyperparameters="float32", complement="working",
+                            sparse="lazy with momentum", subnormals="flushed",
                             source="tf_keras/optimizers/legacy/rmsprop.py"),
-    "tf-kernel": Dialect(complement="working", source="tensorflow/core/kernels/training_ops.cc"),
-    "tf1": Dialect(initial_accumulator=1.0, hyperparameters="float32", complement="working",
-                   source="tensorflow/python/training/rmsprop.py"),
+    "tf-kernel": Dialect(complement="working", sparse="lazy", duplicates="in turn", subnormals="flushed",
+                         source="tensorflow/core/kernels/training_ops.cc"),
+    "tf1": Dialect(initial_accumulator=1.0, hyperparameters="float32", complement="working", sparse="lazy",
+                   subnormals="flushed", source="tensorflow/python/training/rmsprop.py"),
     "mxnet1": Dialect(momentum="when centered", clipping="after decay", hyperparameters="float32",
-                      complement="working", source="mxnet 1.9.1 src/operator/optimizer_op-inl.h"),
+                      complement="working", subnormals="kept", source="mxnet 1.9.1 src/operator/optimizer_op-inl.h"),
     "mxnet2": Dialect(epsilon="inside when centered", momentum="when centered", hyperparameters="float32",
-                      complement="working", source="mxnet 2.0.0b1 src/operator/optimizer_op-inl.h"),
-    "optax": Dialect(source="optax/_src/alias.py, optax/_src/transform.py"),
-    "optax-outside": Dialect(epsilon="outside", source="optax/_src/transform.py, eps_in_sqrt=False"),
-    "jax": Dialect(source="jax/example_libraries/optimizers.py"),
+                      complement="working", subnormals="kept", source="mxnet 2.0.0b1 src/operator/optimizer_op-inl.h"),
+    "optax": Dialect(subnormals="flushed", source="optax/_src/alias.py, optax/_src/transform.py"),
+    "optax-outside": Dialect(epsilon="outside", subnormals="flushed",
+                             source="optax/_src/transform.py, eps_in_sqrt=False"),
+    "jax": Dialect(subnormals="flushed", source="jax/example_libraries/optimizers.py"),
     "timm-tf": Dialect(initial_accumulator=1.0, source="timm/optim/rmsprop_tf.py"),
     "sb3-tf": Dialect(initial_accumulator=1.0, learning_rate="outside",
                       source="stable_baselines3/common/sb2_compat/rmsprop_tf_like.py"),
     "paddle": Dialect(hyperparameters="float32", complement="working",
                       source="paddle/phi/kernels/impl/rmsprop_kernel_impl.h"),
     "mlx": Dialect(epsilon="outside", momentum="never", source="python/mlx/optimizers/optimizers.py"),
-    "sonnet": Dialect(hyperparameters="float32", complement="working", source="sonnet/src/optimizers/rmsprop.py"),
+    "sonnet": Dialect(hyperparameters="float32", complement="working", sparse="lazy", subnormals="flushed",
+                      source="sonnet/src/optimizers/rmsprop.py"),
     "chainer": Dialect(epsilon="outside", momentum="never", source="chainer/optimizers/rmsprop.py"),
     "chainer-graves": Dialect(source="chainer/optimizers/rmsprop_graves.py, always centered; "
                                      "A. Graves, arXiv:1308.0850, equations (38) to (45)"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Optional, Union
 
@@ -15,8 +15,9 @@ from reference.bound import Arithmetic, Bounded
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.precision import Array, Format, format_of
+from reference.sparse import Rows, SparseGradients
 
-Gradients = Union[ArrayLike, Callable[[int, Array], ArrayLike]]
+Gradients = Union[ArrayLike, SparseGradients, Callable[[int, Array], ArrayLike]]
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class Trace:
     mean_gradient: Optional[Array]  # noqa: UP045  (evaluated on 3.9)
     momentum_buffer: Optional[Array]  # noqa: UP045
     gradients: Array = field(repr=False)
-    _bounds: Callable[[Format], Trace] = field(repr=False, compare=False)
+    _within: Callable[[Format], Limits] = field(repr=False, compare=False)
 
-    def bounds(self, dtype: Format | DTypeLike | str) -> Trace:
-        """For each value, the largest error of any evaluation in `dtype` on these gradients; infinite if there is none.
+    def within(self, dtype: Format | DTypeLike | str) -> Limits:
+        """What a format makes of the trace, its range included.
 
         The gradients are taken as given, also those of a closed loop: an evaluation that made its own would visit other
         points, and meet others.
@@ -50,11 +51,47 @@ class Trace:
         Raises:
             ValueError: if `dtype` is no floating-point format that is known here.
         """
-        return self._bounds(format_of(dtype))
+        return self._within(format_of(dtype))
+
+    def bounds(self, dtype: Format | DTypeLike | str) -> Trace:
+        """For each value, the largest error of any evaluation in `dtype`; infinite if there is none.
+
+        Raises:
+            ValueError: as `within`.
+        """
+        held, errors = self.within(dtype)
+        pairs = {part: (getattr(self, part), getattr(held, part), getattr(errors, part)) for part in PARTS}
+        apart: dict[str, Any] = {part: None if v is None else _distance(v, h, e) for part, (v, h, e) in pairs.items()}
+        return replace(errors, **apart)
 
     def bound(self, dtype: Format | DTypeLike | str) -> Array:
         """The bound on the parameters: shape (steps, *shape)."""
         return self.bounds(dtype).parameters
+
+
+PARTS = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
+
+
+class Limits(NamedTuple):
+    """What a format makes of a trace.
+
+    Attributes:
+        values: those of the trace, as far as the format's range goes: what overflows in every order of operations is
+            infinite here, what is flushed in every one is zero, and what follows from either follows.
+        errors: for each of these, the largest error of any evaluation; infinite if there is none.
+    """
+
+    values: Trace
+    errors: Trace
+
+
+def _distance(value: Array, held: Array, error: Array) -> Array:
+    """The error of what is held in place of a value, by the triangle inequality."""
+    with np.errstate(invalid="ignore"):
+        apart = np.where(np.isfinite(held), np.abs(held - value), np.inf)
+        same = (held == value) | (np.isnan(held) & np.isnan(value))
+        total = error + np.where(same, 0, apart)
+    return np.where(np.isnan(total), np.inf, total)
 
 
 class _Run:
@@ -63,13 +100,15 @@ class _Run:
     It keeps the question beside the answer, so that the bound can be asked for later.
     """
 
-    def __init__(self, dialects: Sequence[Dialect], h: Hyperparameters, initial: Array, precision: Format) -> None:
-        self.dialects, self.h, self.precision = dialects, h, precision
+    def __init__(
+        self, dialects: Sequence[Dialect], h: Hyperparameters, initial: Array, scale: Array, precision: Format
+    ) -> None:
+        self.dialects, self.h, self.scale, self.precision = dialects, h, scale, precision
         self.initial = np.repeat(initial[None], len(dialects), axis=0)
         self.wide = initial.dtype.type
-        self.known: dict[Format, list[Trace]] = {}
+        self.known: dict[Format, list[Limits]] = {}
 
-    def traces(self, gradients: Array | Callable[[int, Array], ArrayLike], steps: int) -> list[Trace]:
+    def traces(self, gradients: Array | SparseGradients | Callable[[int, Array], ArrayLike], steps: int) -> list[Trace]:
         """The trace of each dialect."""
         here = [Algorithm.of(dialect, self.h, self.precision) for dialect in self.dialects]
         a = here[0].with_numbers({name: self.column(here, name) for name in here[0].numbers()})
@@ -77,17 +116,26 @@ class _Run:
         self.gradients = np.empty((steps, *x.shape[1:]), self.wide)
         series = [np.empty((steps, *x.shape), self.wide) for _ in range(4)]
         rates = self.rates(here, steps)
+        self.turns: list[list[Rows | None]] = [[None] for _ in range(steps)]
         for step in range(steps):
-            self.gradients[step] = gradients(step, x[0]) if callable(gradients) else gradients[step]
-            x, state = update(x, state, self.gradients[step], step + 1, rates[step], a)
+            if isinstance(gradients, SparseGradients):
+                take = gradients.in_turn if a.in_turn else gradients.together
+                turns = list(take(step, x.shape[1:], self.wide))
+                self.turns[step] = [*turns]
+                self.gradients[step] = sum(rows.total for rows in turns)
+            else:
+                self.gradients[step] = gradients(step, x[0]) if callable(gradients) else gradients[step]
+            for rows in self.turns[step]:
+                g = self.gradients[step] if rows is None else rows.total
+                x, state = update(x, state, g, step + 1, rates[step], a, rows)
             for values, value in zip(series, (x, *state)):
                 values[step] = value
         return self.split(series, a)
 
-    def bounds(self, fmt: Format) -> list[Trace]:
+    def limits(self, fmt: Format) -> list[Limits]:
         """The same again, in numbers that carry their error in a format."""
-        arithmetic = Arithmetic(fmt, self.wide)
         here = [Algorithm.of(dialect, self.h, self.precision) for dialect in self.dialects]
+        arithmetic = Arithmetic(fmt, self.wide, here[0].subnormals)
         there = [Algorithm.of(dialect, self.h, fmt) for dialect in self.dialects]
 
         def number(used: Array, wanted: Array) -> Bounded:
@@ -99,19 +147,24 @@ class _Run:
         a = here[0].with_numbers({name: number(self.column(here, name), self.column(there, name)) for name in names})
         x: Any = Bounded.given(self.initial, arithmetic)
         state = initial_state(x, a)
-        series = [np.empty((len(self.gradients), *self.initial.shape), self.wide) for _ in range(4)]
+        shape = (len(self.gradients), *self.initial.shape)
+        values, errors = ([np.empty(shape, self.wide) for _ in range(4)] for _ in range(2))
         rates = number(self.rates(here, len(self.gradients)), self.rates(there, len(self.gradients)))
-        for step, g in enumerate(self.gradients):
+        for step, gradient in enumerate(self.gradients):
             rate = Bounded(rates.value[step], rates.error[step], arithmetic)
-            x, state = update(x, state, Bounded.given(g, arithmetic), step + 1, rate, a)
-            for values, value in zip(series, (x, *state)):
-                values[step] = value.error
-        return self.split(series, a)
+            for given in self.turns[step]:
+                rows = None if given is None else given.bounded(arithmetic)
+                g = Bounded.given(gradient, arithmetic) if rows is None else rows.total
+                x, state = update(x, state, g, step + 1, rate, a, rows)
+            for i, held in enumerate((x, *state)):
+                values[i][step], errors[i][step] = held.value, held.error
+        return [Limits(*pair) for pair in zip(self.split(values, a), self.split(errors, a))]
 
     def rates(self, algorithms: Sequence[Algorithm], steps: int) -> Array:
         """η of every step and dialect, in a shape that meets that of the arrays."""
-        each = [[algorithm.rate(self.h.rate(step)) for algorithm in algorithms] for step in range(steps)]
-        return np.array(each, self.wide).reshape(steps, len(algorithms), *(1,) * (self.initial.ndim - 1))
+        each = [[algorithm.rate(self.h.rate(step) * self.scale) for algorithm in algorithms] for step in range(steps)]
+        kept = self.scale.shape or (1,) * (self.initial.ndim - 1)
+        return np.array(each, self.wide).reshape(steps, len(algorithms), *kept)
 
     def column(self, algorithms: Sequence[Algorithm], name: str) -> Array:
         """One number of every algorithm."""
@@ -128,14 +181,14 @@ class _Run:
         for i in range(len(self.dialects)):
             x, v, m, b = (values[:, i] if keep else None for values, keep in zip(series, kept))
             assert x is not None and v is not None  # noqa: S101, PT018  (always kept)
-            found.append(Trace(x, v, m, b, gradients=self.gradients, _bounds=partial(self.one, i)))
+            found.append(Trace(x, v, m, b, gradients=self.gradients, _within=partial(self.one, i)))
         return found
 
-    def one(self, i: int, fmt: Format) -> Trace:
-        """The bounds of one dialect; those of all are computed together, once."""
+    def one(self, i: int, fmt: Format) -> Limits:
+        """The limits of one dialect; those of all are computed together, once."""
         if fmt not in self.known:
             with np.errstate(all="ignore"):
-                self.known[fmt] = self.bounds(fmt)
+                self.known[fmt] = self.limits(fmt)
         return self.known[fmt][i]
 
 
@@ -154,12 +207,13 @@ def replay(
     dtype: DTypeLike = np.float64,
     steps: int | None = None,
     precision: Format | DTypeLike | str | None = None,
+    rate_scale: ArrayLike = 1.0,
 ) -> Trace:
     """Run RMSProp over gradients.
 
     Args:
-        gradients: shape (steps, *shape): open loop; or a function (step, parameters) -> gradient, with the step
-            counted from 0: closed loop.
+        gradients: shape (steps, *shape): open loop; or `SparseGradients`, whose (height, width) are as many numbers as
+            `shape`; or a function (step, parameters) -> gradient, with the step counted from 0: closed loop.
         initial: the parameters before the first step, shape `shape`.
         hyperparameters: the user's numbers.
         dialect: which RMSProp; `dialects[name]` has those that are published.
@@ -167,6 +221,8 @@ def replay(
         steps: how many; needed for a closed loop, and at most what there is for an open one.
         precision: the format of the implementation whose rounding of the hyper-parameters is to be modelled;
             `dtype` itself unless given. It matters to dialects that round them (see `Dialect`).
+        rate_scale: what each coordinate has of the learning rate: one number, or one a coordinate, shape `shape`. The
+            product is formed in float64, and then rounded as the dialect rounds learning rates.
 
     Returns:
         The trace; `trace.bound(np.float32)` bounds the error of any float32 evaluation.
@@ -177,7 +233,14 @@ def replay(
     """
     name = ""
     return replay_each(
-        gradients, initial, hyperparameters, {name: dialect}, dtype=dtype, steps=steps, precision=precision
+        gradients,
+        initial,
+        hyperparameters,
+        {name: dialect},
+        dtype=dtype,
+        steps=steps,
+        precision=precision,
+        rate_scale=rate_scale,
     )[name]
 
 
@@ -190,6 +253,7 @@ def replay_each(
     dtype: DTypeLike = np.float64,
     steps: int | None = None,
     precision: Format | DTypeLike | str | None = None,
+    rate_scale: ArrayLike = 1.0,
 ) -> dict[str, Trace]:
     """The same for many dialects at once, name -> trace. Open loop only, unless there is but one dialect.
 
@@ -201,9 +265,17 @@ def replay_each(
     wide = np.dtype(dtype).type
     x = np.array(initial, wide)
     modelled = format_of(dtype if precision is None else precision)
+    scale = np.asarray(rate_scale, np.float64)
+    if scale.shape not in ((), x.shape):
+        raise ValueError(f"rate_scale of shape {scale.shape} needs (), or {x.shape} as the initial value has")
     series, count = _checked(gradients, x, steps)
+    unclear = [name for name in DENSE if getattr(hyperparameters, name) != getattr(_PLAIN, name)]
+    if isinstance(series, SparseGradients) and unclear:
+        raise ValueError(f"what {', '.join(unclear)} would do to gradients of few rows is not defined")
     if callable(series) and len(dialects) > 1:
         raise ValueError("a closed loop takes one dialect, since each would visit other points")
+    if not isinstance(series, SparseGradients):  # and so two axes have no effect
+        dialects = {name: replace(each, sparse="dense", duplicates="merged") for name, each in dialects.items()}
     alike = {name: _Alike.of(dialect, hyperparameters, modelled) for name, dialect in dialects.items()}
     structures: dict[Algorithm, dict[_Alike, str]] = {}
     for name, key in alike.items():
@@ -211,9 +283,15 @@ def replay_each(
     traces: dict[_Alike, Trace] = {}
     with np.errstate(all="ignore"):
         for together in structures.values():
-            run = _Run([dialects[name] for name in together.values()], hyperparameters, x, modelled)
+            run = _Run([dialects[name] for name in together.values()], hyperparameters, x, scale, modelled)
             traces.update(zip(together, run.traces(series, count)))
     return {name: traces[key] for name, key in alike.items()}
+
+
+DENSE = ("weight_decay", "clip_gradient", "clip_norm", "rescale_gradient")
+"""Hyper-parameters that change gradients before they are squared."""
+
+_PLAIN = Hyperparameters()
 
 
 class _Alike(NamedTuple):
@@ -234,6 +312,10 @@ def _checked(gradients: Gradients, x: Array, steps: int | None) -> tuple[Any, in
         if steps is None:
             raise ValueError("a gradient function needs the number of steps")
         return gradients, steps
+    if isinstance(gradients, SparseGradients):
+        if gradients.shape[1] * gradients.shape[2] != x.size:
+            raise ValueError(f"gradients of {gradients.shape[1:]} rows and columns don't fit a parameter of {x.shape}")
+        return gradients, len(gradients) if steps is None else steps
     series = np.asarray(gradients, x.dtype)
     if series.ndim == 0 or series.shape[1:] != x.shape:
         raise ValueError(f"gradients of shape {series.shape} need (steps, *{x.shape}), as the initial value has")

@@ -21,6 +21,7 @@ from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
 from suite.cases.catalogue import Case, catalogue, select
 from suite.cases.laws import LAWS, Law, first
+from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
@@ -47,7 +48,7 @@ class Interrupted(Exception):
 
 
 RESULTS = Path("results")
-DTYPES = ("float32", "float64")
+DTYPES = (*WIDE, *REDUCED)
 
 Frameworks = Annotated[
     list[str], typer.Option("-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}; repeatable.")
@@ -60,7 +61,7 @@ Cases = Annotated[
     list[str], typer.Option("-c", "--case", help="As decades/momentum, decades, momentum or '*/plain'; repeatable.")
 ]
 Tasks = Annotated[list[str], typer.Option("-t", "--task", help="quadratic, rotated or regression; repeatable.")]
-Dtypes = Annotated[list[str], typer.Option("--dtype", help="float32 or float64; repeatable.")]
+Dtypes = Annotated[list[str], typer.Option("--dtype", help="float32, float64, float16 or bfloat16; repeatable.")]
 Dialects = Annotated[list[str], typer.Option("--dialect", help="What scratch implementations run; repeatable.")]
 Claim = Annotated[
     str | None, typer.Option(help="Hold built-in implementations against this dialect in place of their own.")
@@ -90,7 +91,7 @@ def run(
     implementation: Implementations = [],  # noqa: B006
     case: Cases = [],  # noqa: B006
     task: Tasks = [],  # noqa: B006
-    dtype: Dtypes = ["float32", "float64"],  # noqa: B006
+    dtype: Dtypes = list(DTYPES),  # noqa: B006
     dialect: Dialects = list(SECTION_DIALECTS),  # noqa: B006
     device: Device = "cpu",
     threads: Threads = 1,
@@ -112,7 +113,7 @@ def agree(
     framework: Frameworks = [],  # noqa: B006
     implementation: Implementations = [],  # noqa: B006
     case: Cases = [],  # noqa: B006
-    dtype: Dtypes = ["float32", "float64"],  # noqa: B006
+    dtype: Dtypes = list(DTYPES),  # noqa: B006
     dialect: Dialects = list(SECTION_DIALECTS),  # noqa: B006
     claim: Claim = None,
     device: Device = "cpu",
@@ -222,7 +223,7 @@ def cases(
 def explain(
     case: Annotated[str, typer.Argument(help="One case, as decades/large-epsilon.")],
     implementation: Annotated[str, typer.Argument(help="One implementation, as torch/builtin.")],
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="As of agree.")] = "float32",
     dialect: Annotated[str, typer.Option(help="What a scratch implementation runs.")] = "d2l",
     claim: Claim = None,
     device: Device = "cpu",

@@ -17,6 +17,7 @@ from suite.agreement.witness import Witness, key, witnesses
 from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
 from suite.cases.laws import LAWS, Law
+from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
 from suite.expectations import Expectations
 from suite.progress import Progress
@@ -43,7 +44,7 @@ class Options:
     implementations: Sequence[str] = ()
     cases: Sequence[str] = ()
     tasks: Sequence[str] = ()
-    dtypes: Sequence[str] = ("float32", "float64")
+    dtypes: Sequence[str] = (*WIDE, *REDUCED)
     dialects: Sequence[str] = SECTION_DIALECTS
     claim: str | None = None
     device: str = "cpu"
@@ -144,13 +145,17 @@ class Job:
     def _check_selection(self) -> None:
         """See to it that something is selected: LookupError if nothing is."""
         options, implementations = self.options, list(choice.implementations(self.hellos, self.chosen))
-        ids = [*(case.id for case in self.cases), *(law.id for law in self.laws)]
         words = {
-            "agreement": (one.words(name) for one in self._witnesses() for name in ids),
+            "agreement": self._verdict_words(),
             "training": training.every(implementations, self.tasks, options.dialects),
             "timing": (timing.words(*implementation) for implementation in implementations),
         }
         choice.check(self.selection, (text for table in options.tables for text in words[table]))
+
+    def _verdict_words(self) -> Iterator[str]:
+        for witness in self._witnesses():
+            yield from (witness.words(case.id) for case in self.cases if witness.dtype in case.tape.dtypes)
+            yield from (witness.words(law.id) for law in self.laws if witness.dtype in WIDE)
 
     @property
     def conditions(self) -> Conditions:

@@ -3,7 +3,8 @@
 An adapter is one module, `<framework>_adapter.py`, with one `Adapter(Framework)` and one class an implementation:
 
 - `Framework` moves arrays in and out, differentiates, waits for the device, and lists its implementations. All tensors
-  that it makes live on its device.
+  that it makes live on its device. It is given arrays as they were recorded, in float32 mostly, and the name of the
+  format that is wanted: it is the framework that rounds, to nearest, ties to even.
 - `Implementation` is one way to run RMSProp, bound to the parameters that it changes. It is told hyper-parameters by
   the field's names and always passes every one of them on explicitly, under the framework's own (`names`). What it
   cannot express, it says (`unsupported`); what it computes, it declares (`declared`), and the suite finds out whether
@@ -32,6 +33,9 @@ Tensor = Any
 Array = NDArray[Any]
 State = dict[str, list[Array]]
 
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+"""The formats that a run may be asked for."""
+
 BASIC = frozenset({"learning_rate", "decay", "epsilon"})
 """The hyper-parameters that every RMSProp has."""
 
@@ -46,22 +50,48 @@ class Implementation(ABC):
     Attributes:
         native: what a user of the framework would call it.
         names: our name of a hyper-parameter -> the framework's, for those that it takes.
-        dtypes: the floating-point formats that it runs in.
+        refused: format of `DTYPES` -> why it does not run in it.
+        bounds: those hyper-parameters of `names` that are bounds and of which it takes 0 for none.
+        sparse: what it does in place of taking a sparse gradient; None if it takes one.
+        own_rates: what it does in place of giving each parameter a learning rate; None if it gives one.
         longest: the most steps that it is asked for, where each takes half a millisecond and more.
         twin: the implementation of the same framework that it must equal to the bit, if there is one.
     """
 
     native: ClassVar[str]
     names: ClassVar[Mapping[str, str]]
-    dtypes: ClassVar[Sequence[str]] = ("float32", "float64")
+    refused: ClassVar[Mapping[str, str]] = {}
+    bounds: ClassVar[Sequence[str]] = ()
+    sparse: ClassVar[str | None] = None
+    own_rates: ClassVar[str | None] = None
     longest: ClassVar[int | None] = None
     twin: ClassVar[str | None] = None
 
-    def __init__(self, parameters: list[Tensor], h: Hyperparameters, dialect: Dialect, framework: Framework) -> None:
+    def __init__(
+        self,
+        parameters: list[Tensor],
+        h: Hyperparameters,
+        dialect: Dialect,
+        framework: Framework,
+        rate_scale: Sequence[float] | None = None,
+    ) -> None:
+        """Bind parameters.
+
+        Args:
+            parameters: that it changes in place.
+            h: hyper-parameters.
+            dialect: to run, if it runs any.
+            framework: that the parameters belong to.
+            rate_scale: a factor on the learning rate for each parameter; None: the same rate for all.
+
+        Raises:
+            Unsupported: if it refuses these parameters.
+        """
         self.parameters = parameters
         self.h = h
         self.dialect = dialect
         self.framework = framework
+        self.rate_scale = rate_scale
         self.steps = 0
         self.prepare(dialect)
 
@@ -73,10 +103,13 @@ class Implementation(ABC):
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
         """Why it can't run so; None if it can."""
-        if dtype not in cls.dtypes:
-            return f"{cls.native} runs in {', '.join(cls.dtypes)}, not in {dtype}"
+        if dtype in cls.refused:
+            return f"{cls.native} does not run in {dtype}: {cls.refused[dtype]}"
         missing = used(h) - set(cls.names)
-        return f"{cls.native} has no {', '.join(sorted(missing))}" if missing else None
+        if missing:
+            return f"{cls.native} has no {', '.join(sorted(missing))}"
+        unbounded = [cls.names[name] for name in cls.bounds if getattr(h, name) == 0]
+        return f"{cls.native} takes {unbounded[0]}=0 for no bound" if unbounded else None
 
     @abstractmethod
     def prepare(self, dialect: Dialect) -> None:
@@ -90,6 +123,10 @@ class Implementation(ABC):
     @abstractmethod
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One step with the learning rate of that step."""
+
+    def rates(self, learning_rate: float) -> list[float]:
+        """The learning rate of each parameter: that of the step, times the parameter's factor, in double precision."""
+        return [learning_rate * float(scale) for scale in self.rate_scale or [1.0] * len(self.parameters)]
 
     @abstractmethod
     def state(self) -> State:
@@ -107,7 +144,7 @@ class Implementation(ABC):
 
     def resumed(self, parameters: list[Tensor]) -> Implementation:
         """A new one, bound to other parameters, that goes on from what is saved of this one."""
-        other = type(self)(parameters, self.h, self.dialect, self.framework)
+        other = type(self)(parameters, self.h, self.dialect, self.framework, self.rate_scale)
         other.restore(self.saved())
         other.steps = self.steps
         return other
@@ -121,6 +158,7 @@ class Scratch(Implementation):
     """What the scratch implementations share: the algorithm, with every choice made, and its state."""
 
     names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
+    sparse = "takes dense gradients only"
 
     @classmethod
     def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
@@ -135,6 +173,10 @@ class Scratch(Implementation):
         self.square_average = [self.framework.filled_like(p, v0) for p in self.parameters]
         self.mean_gradient = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.centered]
         self.momentum_buffer = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.buffered]
+
+    def rates(self, learning_rate: float) -> list[float]:
+        """As everywhere, and then as the dialect rounds it."""
+        return [float(self.algorithm.rate(rate)) for rate in super().rates(learning_rate)]
 
     def state(self) -> State:
         """Every part of the state that the algorithm has."""
@@ -188,12 +230,26 @@ class Framework(ABC):
         """Ask for a number of threads; returns what the framework then says that it uses. Called before any work."""
 
     @abstractmethod
-    def tensor(self, array: Array) -> Tensor:
-        """A copy of the array, same dtype and shape."""
+    def tensor(self, array: Array, dtype: str) -> Tensor:
+        """A copy of the array, in the same shape, rounded to a format of `DTYPES`."""
 
     @abstractmethod
-    def parameter(self, array: Array) -> Tensor:
+    def parameter(self, array: Array, dtype: str) -> Tensor:
         """The same, in the form that the optimizers change in place and that gradients are taken for."""
+
+    @abstractmethod
+    def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:
+        """A gradient that is zero but in some rows, as the framework's own differentiation would make it.
+
+        Args:
+            rows: which, int64, shape (k,), in any order; where one occurs twice, its values add up.
+            values: shape (k, width).
+            shape: of the parameter, (height, width).
+            dtype: as in `tensor`.
+
+        Raises:
+            Unsupported: if the framework has no such gradients.
+        """
 
     @abstractmethod
     def filled_like(self, parameter: Tensor, value: float) -> Tensor:
@@ -213,11 +269,11 @@ class Framework(ABC):
 
     @abstractmethod
     def numpy(self, tensor: Tensor) -> Array:
-        """A copy that later steps don't change."""
+        """A copy that later steps don't change; bfloat16 as float32, which loses nothing; what is sparse as dense."""
 
     @abstractmethod
     def dtype(self, tensor: Tensor) -> str:
-        """The tensor's dtype, as NumPy spells it."""
+        """The tensor's dtype, by its name in `DTYPES`."""
 
     @abstractmethod
     def synchronize(self, tensors: list[Tensor]) -> None:

@@ -18,6 +18,8 @@ import tensorflow as tf
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor, Unsupported
 
+# TF32 would round the factors of float32 matrix products to 11 bits, and part a GPU's gradients from a CPU's.
+tf.config.experimental.enable_tensor_float_32_execution(False)
 tf.get_logger().setLevel("ERROR")  # each `tf.function` is one of many to it, and it warns of retracing
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
 KERAS_2 = keras.__version__.startswith("2.")
@@ -31,9 +33,16 @@ def place(device: str) -> Any:
 class Placed(Implementation):
     """An implementation that does all its work on the framework's device."""
 
-    def __init__(self, parameters: list[Tensor], h: Hyperparameters, dialect: Dialect, framework: Framework) -> None:
+    def __init__(
+        self,
+        parameters: list[Tensor],
+        h: Hyperparameters,
+        dialect: Dialect,
+        framework: Framework,
+        rate_scale: Sequence[float] | None = None,
+    ) -> None:
         with place(framework.device):
-            super().__init__(parameters, h, dialect, framework)
+            super().__init__(parameters, h, dialect, framework, rate_scale)
 
     def step(self, gradients: list[Tensor]) -> None:
         """See `Implementation`."""
@@ -54,9 +63,8 @@ class TensorFlowScratch(Placed, Scratch):
 
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One step, for any dialect."""
-        a, n = self.algorithm, self.numbers
-        rate = float(a.rate(learning_rate))
-        for i, (x, grad, v) in enumerate(zip(self.parameters, gradients, self.square_average)):
+        a, n, rates = self.algorithm, self.numbers, self.rates(learning_rate)
+        for i, (x, grad, v, rate) in enumerate(zip(self.parameters, gradients, self.square_average, rates)):
             g = self.effective_gradient(grad, x)
             if a.decoupled:
                 x.assign(x * (1 - rate * n["weight_decay"]))
@@ -82,11 +90,18 @@ class TensorFlowScratch(Placed, Scratch):
         """After scaling, clipping and l2 weight decay, in the dialect's order."""
         a, n = self.algorithm, self.numbers
         g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
-        if a.coupled and a.clip_after_decay:
-            g = g + x * n["weight_decay"]
-        if a.clip_gradient is not None:
-            g = tf.clip_by_value(g, -n["clip_gradient"], n["clip_gradient"])
-        return g + x * n["weight_decay"] if a.coupled and not a.clip_after_decay else g
+        if not a.coupled:
+            return self.clipped(g)
+        decay = x * n["weight_decay"]
+        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
+
+    def clipped(self, g: Tensor) -> Tensor:
+        """With its norm, and then each coordinate, kept within bounds."""
+        a, n = self.algorithm, self.numbers
+        if a.clip_norm is not None:
+            norm = tf.sqrt(tf.reduce_sum(tf.square(g)))
+            g = g * n["clip_norm"] / tf.maximum(norm, n["clip_norm"])
+        return g if a.clip_gradient is None else tf.clip_by_value(g, -n["clip_gradient"], n["clip_gradient"])
 
 
 class TensorFlowBuiltin(Placed):
@@ -100,8 +115,11 @@ class TensorFlowBuiltin(Placed):
         "momentum": "momentum",
         "centered": "centered",
         "weight_decay": "weight_decay",
+        "clip_norm": "clipnorm",
         "clip_gradient": "clipvalue",
     }
+    bounds = ("clip_norm", "clip_gradient")
+    own_rates = "has one learning rate for all parameters"
     longest = 1000
 
     @classmethod
@@ -109,11 +127,18 @@ class TensorFlowBuiltin(Placed):
         """That of the Keras which `tf.keras` is: 3, or 2 with optimizers in the style of TensorFlow 2.11 and later."""
         return "keras2" if KERAS_2 else "keras3"
 
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        """As everywhere; and it takes one bound at most."""
+        if h.clip_norm is not None and h.clip_gradient is not None:
+            return f"{cls.native} takes clipnorm or clipvalue, not both"
+        return super().unsupported(h, dtype)
+
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the optimizer and its variables. With a name of its own, or Keras would count up a global one."""
         arguments = self.native_arguments(self.h.rate(0))
         arguments["weight_decay"] = arguments["weight_decay"] or None  # 0.0 would subtract x·0, NaN where x is infinite
-        off = {"clipnorm": None, "global_clipnorm": None, "use_ema": False}
+        off = {"global_clipnorm": None, "use_ema": False}
         late = {"jit_compile": False} if KERAS_2 else {"loss_scale_factor": None, "gradient_accumulation_steps": None}
         self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **off, **late, name="RMSprop")
         self.optimizer.build(self.parameters)
@@ -167,7 +192,7 @@ class TensorFlowXla(TensorFlowFunction):
 
 
 class TensorFlowKernel(Placed):
-    """`tf.raw_ops.ResourceApplyRMSProp` or, centered, `ResourceApplyCenteredRMSProp`, on slots of our own."""
+    """`tf.raw_ops.ResourceApplyRMSProp`, or `Sparse` or `Centered` or both in its name, on slots of our own."""
 
     native = "tf.raw_ops.ResourceApplyRMSProp"
     names: ClassVar[Mapping[str, str]] = {
@@ -184,19 +209,24 @@ class TensorFlowKernel(Placed):
         return "tf-kernel"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
-        """Make the slots and choose the kernel, which wants a slot for momentum even where that is 0."""
+        """Make the slots; the kernels want one for momentum even where that is 0."""
         names = ("ms", "mom", "mg") if self.h.centered else ("ms", "mom")
         self.slots = {name: [self.framework.filled_like(p, 0.0) for p in self.parameters] for name in names}
-        self.kernel = tf.raw_ops.ResourceApplyCenteredRMSProp if self.h.centered else tf.raw_ops.ResourceApplyRMSProp
 
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
-        """One call of the kernel for a parameter."""
-        arguments = self.native_arguments(learning_rate)
-        del arguments["centered"]
-        for i, (x, g) in enumerate(zip(self.parameters, gradients)):
-            handles = {name: slots[i].handle for name, slots in self.slots.items()}
+        """One call of a kernel for a parameter."""
+        require_kernel(gradients, self.framework.device)
+        kind = "CenteredRMSProp" if self.h.centered else "RMSProp"
+        for i, (x, g, rate) in enumerate(zip(self.parameters, gradients, self.rates(learning_rate))):
+            arguments = self.native_arguments(rate)
+            del arguments["centered"]
             numbers = {name: tf.constant(value, g.dtype) for name, value in arguments.items()}
-            self.kernel(var=x.handle, **handles, **numbers, grad=g, use_locking=False)
+            handles = {name: slots[i].handle for name, slots in self.slots.items()}
+            given = {"var": x.handle, **handles, **numbers, "use_locking": False}
+            if isinstance(g, tf.IndexedSlices):
+                getattr(tf.raw_ops, f"ResourceSparseApply{kind}")(**given, grad=g.values, indices=g.indices)
+            else:
+                getattr(tf.raw_ops, f"ResourceApply{kind}")(**given, grad=g)
 
     def state(self) -> State:
         """From the slots, less the one for momentum where that is 0."""
@@ -213,10 +243,20 @@ class TensorFlowKernel(Placed):
             self.framework.assign(self.slots[name], arrays)
 
 
+def require_kernel(gradients: list[Tensor], device: str) -> None:
+    """Raise Unsupported where gradients are sparse and there is no kernel for them."""
+    sparse = [g for g in gradients if isinstance(g, tf.IndexedSlices)]
+    if any(g.dtype == tf.bfloat16 for g in sparse):
+        raise Unsupported("TensorFlow has no ResourceSparseApplyRMSProp for bfloat16")
+    if sparse and device != "cpu":
+        raise Unsupported("TensorFlow has ResourceSparseApplyRMSProp on a CPU only")
+
+
 class TensorFlowV1(Placed):
-    """`tf.compat.v1.train.RMSPropOptimizer`, eager: the same kernel, from an average that starts at 1."""
+    """`tf.compat.v1.train.RMSPropOptimizer`, eager: the same kernels, from an average that starts at 1."""
 
     native = "tf.compat.v1.train.RMSPropOptimizer"
+    own_rates = "has one learning rate for all parameters"
     longest = 1000
     names: ClassVar[Mapping[str, str]] = {ours: ours for ours in TensorFlowKernel.names}
 
@@ -233,6 +273,7 @@ class TensorFlowV1(Placed):
 
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One `optimizer.apply_gradients`."""
+        require_kernel(gradients, self.framework.device)
         self.rate = learning_rate
         self.optimizer.apply_gradients(zip(gradients, self.parameters))
 
@@ -288,15 +329,19 @@ class Adapter(Framework):
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         return int(tf.config.threading.get_intra_op_parallelism_threads())
 
-    def tensor(self, array: Array) -> Tensor:
-        """See `Framework`."""
+    def tensor(self, array: Array, dtype: str) -> Tensor:
+        """See `Framework`. Not by `tf.cast`, which takes a subnormal number for 0 on its way to float64."""
         with place(self.device):
-            return tf.constant(array)
+            return tf.constant(array, dtype)
 
-    def parameter(self, array: Array) -> Tensor:
+    def parameter(self, array: Array, dtype: str) -> Tensor:
         """See `Framework`."""
         with place(self.device):
-            return tf.Variable(array)
+            return tf.Variable(self.tensor(array, dtype))
+
+    def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:
+        """See `Framework`."""
+        return tf.IndexedSlices(self.tensor(values, dtype), self.tensor(rows, "int64"), tf.constant(shape, tf.int64))
 
     def filled_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
@@ -306,7 +351,7 @@ class Adapter(Framework):
     def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
         """See `Framework`."""
         for tensor, array in zip(tensors, arrays):
-            tensor.assign(array)
+            tensor.assign(self.tensor(array, self.dtype(tensor)))
 
     def strided(self, tensor: Tensor) -> Tensor:  # noqa: ARG002
         """See `Framework`."""
@@ -314,11 +359,12 @@ class Adapter(Framework):
 
     def numpy(self, tensor: Tensor) -> Array:
         """See `Framework`."""
-        return np.array(tensor.numpy())
+        array: Array = tf.convert_to_tensor(tensor).numpy()
+        return array.astype(np.float32) if self.dtype(tensor) == "bfloat16" else array
 
     def dtype(self, tensor: Tensor) -> str:
         """See `Framework`."""
-        return str(tensor.dtype.name)
+        return str(tf.as_dtype(tensor.dtype).name)
 
     def synchronize(self, tensors: list[Tensor]) -> None:  # noqa: ARG002  (waits for all devices)
         """See `Framework`. On a CPU, TensorFlow returns when it is done."""

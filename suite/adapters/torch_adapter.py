@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,10 @@ from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, Scratch, State, Tensor, Unsupported
 
 MOST_COMPILED = 16  # parameters that are compiled in seconds
+
+# TF32 would round the factors of float32 matrix products to 11 bits, and part a GPU's gradients from a CPU's.
+torch.set_float32_matmul_precision("highest")
+torch.backends.cudnn.allow_tf32 = False
 
 
 class TorchScratch(Scratch):
@@ -25,9 +29,8 @@ class TorchScratch(Scratch):
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One step, for any dialect."""
-        a, n = self.algorithm, self.numbers
-        rate = float(a.rate(learning_rate))
-        for i, (x, grad, v) in enumerate(zip(self.parameters, gradients, self.square_average)):
+        a, n, rates = self.algorithm, self.numbers, self.rates(learning_rate)
+        for i, (x, grad, v, rate) in enumerate(zip(self.parameters, gradients, self.square_average, rates)):
             g = self.effective_gradient(grad, x)
             if a.decoupled:
                 x.mul_(1 - rate * n["weight_decay"])
@@ -53,11 +56,18 @@ class TorchScratch(Scratch):
         """After scaling, clipping and l2 weight decay, in the dialect's order."""
         a, n = self.algorithm, self.numbers
         g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
-        if a.coupled and a.clip_after_decay:
-            g = g + x * n["weight_decay"]
-        if a.clip_gradient is not None:
-            g = g.clamp(-n["clip_gradient"], n["clip_gradient"])
-        return g + x * n["weight_decay"] if a.coupled and not a.clip_after_decay else g
+        if not a.coupled:
+            return self.clipped(g)
+        decay = x * n["weight_decay"]
+        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
+
+    def clipped(self, g: Tensor) -> Tensor:
+        """With its norm, and then each coordinate, kept within bounds."""
+        a, n = self.algorithm, self.numbers
+        if a.clip_norm is not None:
+            norm = torch.square(g).sum().sqrt()
+            g = g * n["clip_norm"] / norm.clamp(min=n["clip_norm"])
+        return g if a.clip_gradient is None else g.clamp(-n["clip_gradient"], n["clip_gradient"])
 
 
 class TorchBuiltin(Implementation):
@@ -73,6 +83,7 @@ class TorchBuiltin(Implementation):
         "weight_decay": "weight_decay",
         "maximize": "maximize",
     }
+    sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
     foreach: ClassVar[bool] = False
 
     @classmethod
@@ -81,18 +92,25 @@ class TorchBuiltin(Implementation):
         return "torch"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
-        """Build the optimizer."""
+        """Build the optimizer. What has a learning rate of its own is a group."""
+        groups = [{"params": [p]} for p in self.parameters] if self.rate_scale else self.parameters
         arguments = self.native_arguments(self.h.rate(0))
         self.optimizer = torch.optim.RMSprop(
-            self.parameters, **arguments, foreach=self.foreach, capturable=False, differentiable=False
+            groups, **arguments, foreach=self.foreach, capturable=False, differentiable=False
         )
+        self.advance = self.optimizer.step
 
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One `optimizer.step()`."""
-        self.optimizer.param_groups[0]["lr"] = learning_rate
+        for group, rate in zip(self.optimizer.param_groups, self.rates(learning_rate)):  # the first of all, or each
+            self.set_rate(group, rate)
         for parameter, gradient in zip(self.parameters, gradients):
             parameter.grad = gradient
-        self.optimizer.step()
+        self.advance()
+
+    def set_rate(self, group: dict[str, Any], learning_rate: float) -> None:
+        """Change the learning rate of a group."""
+        group["lr"] = learning_rate
 
     def state(self) -> State:
         """From `optimizer.state`."""
@@ -146,15 +164,13 @@ class TorchCompiled(TorchBuiltin):
             raise Unsupported(f"{self.native} unrolls its loop: {len(self.parameters)} parameters take it a minute")
         super().prepare(dialect)
         torch.compiler.reset()
-        self.optimizer.param_groups[0]["lr"] = torch.tensor(self.h.rate(0), dtype=torch.float64)
-        self.compiled = torch.compile(self.optimizer.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = torch.tensor(self.h.rate(0), dtype=torch.float64)
+        self.advance = torch.compile(self.optimizer.step)
 
-    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
-        """One compiled `optimizer.step()`."""
-        self.optimizer.param_groups[0]["lr"].fill_(learning_rate)
-        for parameter, gradient in zip(self.parameters, gradients):
-            parameter.grad = gradient
-        self.compiled()
+    def set_rate(self, group: dict[str, Any], learning_rate: float) -> None:
+        """In place."""
+        group["lr"].fill_(learning_rate)
 
 
 class Adapter(Framework):
@@ -184,13 +200,18 @@ class Adapter(Framework):
         torch.set_num_threads(threads)
         return int(torch.get_num_threads())
 
-    def tensor(self, array: Array) -> Tensor:
+    def tensor(self, array: Array, dtype: str) -> Tensor:
         """See `Framework`."""
-        return torch.tensor(array, device=self.device)
+        return torch.tensor(array, dtype=getattr(torch, dtype), device=self.device)
 
-    def parameter(self, array: Array) -> Tensor:
+    def parameter(self, array: Array, dtype: str) -> Tensor:
         """See `Framework`."""
-        return torch.tensor(array, device=self.device, requires_grad=True)
+        return self.tensor(array, dtype).requires_grad_()
+
+    def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:
+        """See `Framework`."""
+        parts = self.tensor(rows[None], "int64"), self.tensor(values, dtype)
+        return torch.sparse_coo_tensor(*parts, shape, check_invariants=True)
 
     def filled_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
@@ -199,7 +220,7 @@ class Adapter(Framework):
     def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
         """See `Framework`."""
         for tensor, array in zip(tensors, arrays):
-            tensor.copy_(self.tensor(array))
+            tensor.copy_(self.tensor(array, self.dtype(tensor)))
 
     def strided(self, tensor: Tensor) -> Tensor:
         """See `Framework`."""
@@ -209,7 +230,9 @@ class Adapter(Framework):
 
     def numpy(self, tensor: Tensor) -> Array:
         """See `Framework`."""
-        return np.array(tensor.detach().cpu().numpy())
+        tensor = tensor.detach().to_dense()
+        tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+        return np.array(tensor.cpu().numpy())
 
     def dtype(self, tensor: Tensor) -> str:
         """See `Framework`."""

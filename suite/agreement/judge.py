@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.precision import format_of
+from reference.precision import Format, format_of
 from suite.agreement.oracle import Oracle, path_length
 
 Array = NDArray[Any]
@@ -64,6 +64,7 @@ class Comparison:
         self.observed: dict[str, Array] = {}
         self.ratios: dict[str, Array] = {}
         lost = np.zeros(prediction.bounds.parameters.shape, bool)
+        gone = np.isnan(prediction.trace.parameters)  # state serves the steps to come, and here nothing depends on it
         for name in QUANTITIES:
             expected = getattr(prediction.trace, name)
             if name not in observed or expected is None:
@@ -72,8 +73,9 @@ class Comparison:
                 raise TraceError(f"{name} has shape {observed[name].shape}, where {expected.shape} was asked for")
             self.expected[name], self.observed[name] = expected, observed[name].astype(expected.dtype)
             bound = getattr(prediction.bounds, name)
-            self.ratios[name] = _ratios(self.observed[name], expected, bound)
-            lost |= np.isfinite(expected) & ~np.isfinite(bound)
+            idle = gone & (name != "parameters")
+            self.ratios[name] = np.where(idle, 0, _ratios(self.observed[name], expected, bound))
+            lost |= np.isinf(bound) & ~idle
         if "parameters" not in self.ratios:
             raise TraceError("there are no parameters in the trace")
         path = path_length(prediction.trace, oracle.initial)
@@ -98,7 +100,7 @@ class Comparison:
         step, index = (int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
         column = (columns.start or 0) + index
         expected, observed = self.expected[quantity][step, column], self.observed[quantity][step, column]
-        ulps = float(abs(observed - expected) / self.format.ulp(expected))
+        ulps = _distance_in_ulps(observed, expected, self.format)
         return Judgement(
             outcome="differs" if differs else "agrees" if complete else "undecided",
             quantity=quantity,
@@ -110,6 +112,13 @@ class Comparison:
             decided=float(decided.mean()),
             reason=None if complete or differs else _undecided(decided),
         )
+
+
+def _distance_in_ulps(observed: Any, expected: Any, fmt: Format) -> float:
+    """Infinite where one of the two is no finite number, and the other is not the same."""
+    if np.isfinite(observed) and np.isfinite(expected):
+        return float(abs(observed - expected) / fmt.ulp(expected))
+    return 0.0 if observed == expected or (np.isnan(observed) and np.isnan(expected)) else float("inf")
 
 
 def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[slice]) -> list[list[str]]:

@@ -71,6 +71,7 @@ class Court:
 
         A scratch implementation is tried in its first two dialects: laws hold whatever the dialect is.
         """
+        witnesses = [one for one in witnesses if one.dtype in self.tape.dtypes]
         witnesses = [one for one in witnesses if any(selected(one, law.id) for law in self.laws)]
         tried = [None, *dict.fromkeys(one.dialect for one in witnesses if one.dialect)][:3]
         witnesses = [one for one in witnesses if one.dialect in tried]

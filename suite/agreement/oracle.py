@@ -3,40 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from reference import Dialect, Hyperparameters, Trace, dialects, replay, replay_each
-from reference.precision import wider
+from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
+from reference.precision import Format, format_of, wider
+from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an algorithm gives, and how far an evaluation in the tested precision may be from it."""
+    """What an algorithm gives in the tested precision, and how far an evaluation in it may be from that."""
 
     trace: Trace
     bounds: Trace
 
 
 class Oracle:
-    """Predictions for one open-loop input in one precision: of every named dialect, or of some, made together."""
+    """Predictions for one open-loop input in one precision: of every named dialect, or of some, made together.
+
+    The input is rounded to the precision first, as the frameworks round it.
+    """
 
     def __init__(
         self,
         initial: Array,
-        gradients: Array,
+        gradients: Array | SparseGradients,
         h: Hyperparameters,
         dtype: str,
         names: Iterable[str] | Mapping[str, Dialect] = dialects,
+        *,
+        subnormals: bool = False,
+        rate_scale: ArrayLike = 1.0,
     ) -> None:
-        self.initial, self.dtype = initial, dtype
+        """Replay.
+
+        Args:
+            initial: shape (n,).
+            gradients: shape (steps, n), or of few rows.
+            h: hyper-parameters.
+            dtype: the precision that is tested.
+            names: of dialects; or dialects by name.
+            subnormals: whether what becomes of subnormals is told apart; if not, all dialects allow for either.
+            rate_scale: see `replay`.
+        """
+        self.dtype, wide, fmt = dtype, wider(dtype), format_of(dtype)
+        self.initial = fmt.round(initial.astype(wide))
         named = names if isinstance(names, Mapping) else {name: dialects[name] for name in names}
-        self._traces = replay_each(gradients, initial, h, named, dtype=wider(dtype), precision=dtype)
+        if not subnormals:
+            named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
+        given = _rounded(gradients, fmt, wide)
+        self._traces = replay_each(given, self.initial, h, named, dtype=wide, precision=dtype, rate_scale=rate_scale)
+
+    @classmethod
+    def of(cls, tape: Tape, h: Hyperparameters, dtype: str, names: Iterable[str] | Mapping[str, Dialect]) -> Self:
+        """Of a tape, with all that it says of itself."""
+        return cls(
+            tape.initial,
+            tape.sparse or tape.gradients,
+            h,
+            dtype,
+            names,
+            subnormals=tape.subnormals,
+            rate_scale=tape.rate_scale(),
+        )
 
     def trace(self, dialect: str) -> Trace:
         """What a dialect gives, without the bound, which costs several times as much."""
@@ -44,8 +79,7 @@ class Oracle:
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""
-        trace = self._traces[dialect]
-        return Prediction(trace, trace.bounds(self.dtype))
+        return Prediction(*self._traces[dialect].within(self.dtype))
 
     def groups(self) -> list[list[str]]:
         """Names of dialects, together where they come down to the same algorithm on these hyper-parameters."""
@@ -53,6 +87,12 @@ class Oracle:
         for name, trace in self._traces.items():
             groups.setdefault(id(trace), []).append(name)
         return list(groups.values())
+
+
+def _rounded(gradients: Array | SparseGradients, fmt: Format, wide: Any) -> Any:
+    if isinstance(gradients, SparseGradients):
+        return replace(gradients, values=fmt.round(gradients.values.astype(wide)))
+    return fmt.round(gradients.astype(wide))
 
 
 def closed_loop(
@@ -66,4 +106,5 @@ def closed_loop(
 def path_length(trace: Trace, initial: Array) -> Array:
     """How far each coordinate has travelled, step by step: shape (steps, *shape)."""
     before = np.concatenate([initial[None].astype(trace.parameters.dtype), trace.parameters[:-1]])
-    return np.asarray(np.cumsum(np.abs(trace.parameters - before), axis=0))
+    with np.errstate(invalid="ignore"):  # what is infinite has nowhere to go
+        return np.asarray(np.cumsum(np.abs(trace.parameters - before), axis=0))

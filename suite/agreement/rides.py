@@ -41,7 +41,11 @@ def rides(cases: Iterable[Case], folder: Path) -> list[Ride]:
     groups: dict[Hashable, list[Case]] = {}
     for case in cases:
         tape = case.tape
-        kind = case.id if tape.alone else (len(tape.gradients), tape.shapes is None, tape.lean)
+        kind = (
+            case.id
+            if tape.alone
+            else (len(tape.gradients), tape.shapes is None, tape.lean, tape.dtypes, tape.subnormals)
+        )
         groups.setdefault((case.setting.hyperparameters, kind), []).append(case)
     return [_ride(group, folder) for group in groups.values()]
 

@@ -60,6 +60,8 @@ def questions(
     first: dict[tuple[str, str, Ride], Witness] = {}
     for witness in witnesses:
         for ride in rides:
+            if witness.dtype not in ride.tape.dtypes or (ride.tape.subnormals and witness.dialect):
+                continue
             ids = [case.id for case, _ in ride.cases if selected(witness, case.id)]
             if not ids:
                 continue
@@ -126,5 +128,5 @@ class Verdicts:
         name = (asked.ride, dtype, dialect if tape.lean else "")
         if name not in self._oracles:
             names = [dialect] if tape.lean else dialects
-            self._oracles[name] = Oracle(tape.initial, tape.gradients, h, dtype, names)
+            self._oracles[name] = Oracle.of(tape, h, dtype, names)
         return self._oracles[name]

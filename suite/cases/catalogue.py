@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from reference import Hyperparameters
-from suite.cases import shapes
+from suite.cases import edges, grid, parameters, shapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
 
-VERSION = "2"
+VERSION = "3"
 """Changes when a case is added; the meaning of an id never does."""
 
 
@@ -69,14 +69,36 @@ SETTINGS = (
 )  # fmt: skip
 """Under which the generated tapes run, all of them under each."""
 
+GRID = tuple(Setting(*row) for row in grid.rows())
+"""Under which one tape runs."""
+
+SPECIAL = (
+    Setting(
+        "no-epsilon", "ε = 0, where nothing stands between a vanishing square and a division by zero", _h(epsilon=0.0)
+    ),
+    Setting("clip-norm", "limiting the norm of a gradient", _h(clip_norm=1.0)),
+    Setting(
+        "clip-norm-weight-decay",
+        "limiting the norm before or after weight decay is added",
+        _h(clip_norm=1.0, weight_decay=0.1, epsilon=1e-2),
+    ),
+    Setting("tiny-epsilon", "an ε that float16 has no number for, PyTorch's default", _h(decay=0.99, epsilon=1e-8)),
+    Setting("centered-tiny-epsilon", "the same, centered", _h(epsilon=1e-8, centered=True)),
+    Setting("decay-above-one", "γ > 1", _h(decay=1.5)),
+)
+"""Under which only tapes run that name them."""
+
 
 def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
-    """Every case, in a fixed order: each generated tape under each setting, each that is about shapes under the one
-    that it names, each recorded one under its task's.
+    """Every case, in a fixed order: each generated tape under each setting; those about shapes, edges and parameters
+    under the ones that they name; one under hyper-parameters over their whole range; those recorded under their task's.
     """  # noqa: D205
     tapes = generated(seed)
     cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
-    cases += [Case(tape, _setting(name)) for tape, name in shapes.tapes(seed)]
+    cases += [
+        Case(tape, _setting(name)) for tape, name in (*shapes.tapes(seed), *edges.tapes(seed), *parameters.tapes(seed))
+    ]
+    cases += [Case(grid.tape(seed), setting) for setting in GRID]
     for task in tasks.values():
         setting = Setting("plain", f"as in {task.source}", task.hyperparameters)
         cases.append(Case(recorded(task), setting))
@@ -84,7 +106,7 @@ def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
 
 
 def _setting(name: str) -> Setting:
-    return next(setting for setting in SETTINGS if setting.id == name)
+    return next(setting for setting in (*SETTINGS, *SPECIAL) if setting.id == name)
 
 
 class Named(Protocol):

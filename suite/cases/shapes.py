@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def tapes(seed: int) -> Iterator[tuple[Tape, str]]:
         yield replace(plan, initial=values[0], gradients=values[1:]), setting
 
 
-def _plan(name: str, reason: str, *shapes: Shape, steps: int = 5, **flags: bool) -> Tape:
+def _plan(name: str, reason: str, *shapes: Shape, steps: int = 5, **flags: Any) -> Tape:
     """A tape that has no numbers yet."""
     return Tape(name, reason, np.empty(0, np.float32), np.empty((steps, 0), np.float32), shapes, **flags)
 

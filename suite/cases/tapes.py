@@ -5,6 +5,7 @@ Most hold STEPS steps, so that they can ride side by side in one array: the upda
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import dialects, replay
+from reference import SparseGradients, dialects, replay
 from suite.cases.random import Bits
 from suite.cases.tasks import Task
 
 STEPS = 100
+WIDE = ("float32", "float64")
+REDUCED = ("float16", "bfloat16")
 Array32 = NDArray[np.float32]
 Shape = tuple[int, ...]
 
@@ -35,6 +38,10 @@ class Tape:
         restored: the steps after which the optimizer is built anew from its saved state, if it is.
         alone: whether it shares no tape with others, since it may be refused.
         lean: whether one dtype and the claimed dialect are enough, since what it asks depends on neither.
+        dtypes: in which it is run.
+        rates: what each of the parameters has of the learning rate; None: the whole.
+        subnormals: whether it tells those who keep subnormals from those who flush them. A scratch implementation is
+            not asked then: it does as its framework does, whatever its dialect.
     """
 
     id: str
@@ -46,16 +53,32 @@ class Tape:
     restored: int | None = None
     alone: bool = False
     lean: bool = False
+    dtypes: tuple[str, ...] = WIDE
+    rates: tuple[float, ...] | None = None
+    subnormals: bool = False
+    sparse: SparseGradients | None = None
+
+    def rate_scale(self) -> NDArray[np.float64]:
+        """What each coordinate has of the learning rate: shape (n,), or () if all have the whole."""
+        if self.rates is None or self.shapes is None:
+            return np.array(1.0)
+        return np.repeat(self.rates, [math.prod(shape) for shape in self.shapes])
 
     def file(self) -> dict[str, NDArray[Any]]:
         """What is written for the workers."""
-        arrays: dict[str, NDArray[Any]] = {"initial": self.initial, "gradients": self.gradients}
+        arrays: dict[str, NDArray[Any]] = {"initial": self.initial}
+        if self.sparse is None:
+            arrays["gradients"] = self.gradients
+        else:
+            arrays.update(rows=self.sparse.rows, values=self.sparse.values)
         if self.shapes is not None:
             rank = max(map(len, self.shapes))
             rows = [(*shape, *(-1,) * (rank - len(shape))) for shape in self.shapes]
             arrays["shapes"] = np.array(rows, np.int64).reshape(len(rows), rank)
         if self.strided:
             arrays["strided"] = np.array(self.strided)
+        if self.rates is not None:
+            arrays["rate_scale"] = np.array(self.rates, np.float64)
         if self.restored is not None:
             arrays["restored"] = np.array(self.restored)
         return arrays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,19 @@ from suite.adapters.contract import Array, Framework, Implementation, Tensor, Un
 
 
 def start(
-    framework: Framework, name: str, dialect: str, parameters: list[Tensor], h: Hyperparameters
+    framework: Framework,
+    name: str,
+    dialect: str,
+    parameters: list[Tensor],
+    h: Hyperparameters,
+    rate_scale: Sequence[float] | None = None,
 ) -> Implementation:
     """An implementation, ready for its first step."""
-    return framework.implementations[name](parameters, h, dialects[dialect], framework)
+    return framework.implementations[name](parameters, h, dialects[dialect], framework, rate_scale)
 
 
 def replay(
-    framework: Framework, name: str, dialect: str, tape: Mapping[str, Array], h: Hyperparameters
+    framework: Framework, name: str, dialect: str, tape: Mapping[str, Array], h: Hyperparameters, dtype: str
 ) -> dict[str, Array]:
     """Open loop: the tape's gradients drive the optimizer.
 
@@ -29,9 +34,13 @@ def replay(
         name: the implementation's.
         dialect: the dialect's name, which only scratch implementations heed.
         tape: `initial`, shape (n,), and `gradients`, shape (steps, n). With `shapes`, a row each that is filled up with
-            -1, the coordinates are divided into parameters of these shapes; with `strided`, parameters and gradients
-            have gaps in memory; with `restored`, the optimizer is built anew from its saved state after so many steps.
+            -1, the coordinates are divided into parameters of these shapes; with `rate_scale`, each of these has its
+            own factor on the learning rate; with `strided`, parameters and gradients have gaps in memory; with
+            `restored`, the optimizer is built anew from its saved state after so many steps. In place of `gradients`,
+            `rows`, int64, shape (steps, k), and `values`, shape (steps, k, width): the gradient of the one parameter is
+            sparse; -1 among the rows is none.
         h: hyper-parameters.
+        dtype: the format that the framework rounds the tape to, and runs in.
 
     Returns:
         The trace: `parameters` and what the state shows, each of shape (steps, n), and `spoiled`, the number of
@@ -40,28 +49,58 @@ def replay(
     Raises:
         Unsupported: if the implementation can't, or is too slow.
     """
-    longest = framework.implementations[name].longest
-    if longest is not None and len(tape["gradients"]) > longest:
-        raise Unsupported(f"{framework.implementations[name].native} is too slow for more than {longest} steps")
-    shapes = [tuple(d for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
+    require(framework.implementations[name], tape)
+    shapes = [tuple(int(d) for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
     spread = framework.strided if "strided" in tape else lambda tensor: tensor
-    parameters = [spread(framework.parameter(part)) for part in divided(tape["initial"], shapes)]
-    implementation = start(framework, name, dialect, parameters, h)
-    trace = Recorder()
-    spoiled = 0
-    for step, expected in enumerate(tape["gradients"]):
+    rate_scale = tape["rate_scale"].tolist() if "rate_scale" in tape else None
+    parameters = [spread(framework.parameter(part, dtype)) for part in divided(tape["initial"], shapes)]
+    implementation = start(framework, name, dialect, parameters, h, rate_scale)
+    trace, given = Recorder(), Recorder()
+    for step, tensors in enumerate(recorded(framework, tape, shapes, dtype)):
         if step == tape.get("restored"):
-            parameters = [framework.parameter(framework.numpy(p)) for p in parameters]
+            parameters = [framework.parameter(framework.numpy(p), dtype) for p in parameters]
             implementation = implementation.resumed(parameters)
-        gradients = [spread(framework.tensor(part)) for part in divided(expected, shapes)]
+        gradients = [spread(tensor) for tensor in tensors]
+        before = values(framework, gradients)
         implementation.step(gradients)
-        spoiled += not np.array_equal(values(framework, gradients), expected, equal_nan=True)
         trace.add(parameters=values(framework, parameters), **remembered(implementation))
-    return {**trace.arrays(), "spoiled": np.array(spoiled)}
+        given.add(before=before, after=values(framework, gradients))
+    return {**trace.arrays(), "spoiled": changed(**given.arrays())}
+
+
+def require(implementation: type[Implementation], tape: Mapping[str, Array]) -> None:
+    """Raise Unsupported if an implementation can't replay a tape, whatever the hyper-parameters."""
+    native, longest = implementation.native, implementation.longest
+    if longest is not None and len(tape["values" if "values" in tape else "gradients"]) > longest:
+        raise Unsupported(f"{native} is too slow for more than {longest} steps")
+    if "rows" in tape and implementation.sparse:
+        raise Unsupported(f"{native} {implementation.sparse}")
+    if "rate_scale" in tape and implementation.own_rates:
+        raise Unsupported(f"{native} {implementation.own_rates}")
+
+
+def recorded(
+    framework: Framework, tape: Mapping[str, Array], shapes: Sequence[tuple[int, ...]], dtype: str
+) -> Iterator[list[Tensor]]:
+    """The tape's gradients, step by step, a tensor a parameter."""
+    if "rows" not in tape:
+        for gradient in tape["gradients"]:
+            yield [framework.tensor(part, dtype) for part in divided(gradient, shapes)]
+        return
+    ((height, width),) = shapes
+    for rows, values in zip(tape["rows"], tape["values"]):
+        kept = rows >= 0
+        yield [framework.sparse(rows[kept], values[kept], (height, width), dtype)]
+
+
+def changed(before: Array, after: Array) -> Array:
+    """In how many steps a value is not what it was; shapes (steps, n). NaN is what NaN was."""
+    same = (before == after) | (np.isnan(before) & np.isnan(after))
+    return np.array(np.count_nonzero(~same.all(axis=1)))
 
 
 def train(
-    framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters
+    framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
 ) -> dict[str, Array]:
     """Closed loop: the framework's automatic differentiation makes the gradients.
 
@@ -69,16 +108,16 @@ def train(
         `visited` (steps, n), the parameters at which each gradient was taken; `gradients` (steps, n); and the trace, as
         in `replay`; parameters one after another in a vector.
     """
-    parameters, loss = problem(framework, task)
+    parameters, loss = problem(framework, task, dtype)
     implementation = start(framework, name, dialect, parameters, h)
     trace = Recorder()
     for step in range(int(task["steps"])):
         visited = values(framework, parameters)
         gradients = framework.gradients(lambda step=step: loss(step), parameters)  # type: ignore[misc]
-        recorded = values(framework, gradients)
+        taken = values(framework, gradients)
         implementation.step(gradients)
         after = values(framework, parameters)
-        trace.add(visited=visited, gradients=recorded, parameters=after, **remembered(implementation))
+        trace.add(visited=visited, gradients=taken, parameters=after, **remembered(implementation))
     return trace.arrays()
 
 
@@ -92,15 +131,19 @@ def remembered(implementation: Implementation) -> dict[str, Array]:
     return {part: flat(arrays) for part, arrays in implementation.state().items()}
 
 
-def problem(framework: Framework, task: Mapping[str, Array]) -> tuple[list[Tensor], Callable[[int], Tensor]]:
+def problem(
+    framework: Framework, task: Mapping[str, Array], dtype: str
+) -> tuple[list[Tensor], Callable[[int], Tensor]]:
     """The parameters of a task at their start, and its loss as a function of the step."""
     if "features" not in task:
-        x, rotated = framework.parameter(task["initial"]), bool(task["rotated"])
+        x, rotated = framework.parameter(task["initial"], dtype), bool(task["rotated"])
         return [x], lambda step: framework.quadratic(x, rotated)  # noqa: ARG005  (each step sees the whole)
-    start_at = task["initial"]
-    w, b = framework.parameter(start_at[:-1].reshape(-1, 1)), framework.parameter(start_at[-1:])
-    rows = task["batches"]
-    batches = [(framework.tensor(task["features"][r]), framework.tensor(task["labels"][r, None])) for r in rows]
+    initial, features, labels = task["initial"], task["features"], task["labels"]
+    w, b = framework.parameter(initial[:-1].reshape(-1, 1), dtype), framework.parameter(initial[-1:], dtype)
+    batches = [
+        (framework.tensor(features[rows], dtype), framework.tensor(labels[rows, None], dtype))
+        for rows in task["batches"]
+    ]
     return [w, b], lambda step: framework.squared_loss(w, b, *batches[step % len(batches)])
 
 
@@ -108,10 +151,10 @@ class Epochs:
     """A task that is trained on, an epoch at a time, with nothing recorded: for timing."""
 
     def __init__(
-        self, framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters
+        self, framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
     ) -> None:
         self.framework = framework
-        self.parameters, self.loss = problem(framework, task)
+        self.parameters, self.loss = problem(framework, task, dtype)
         self.implementation = start(framework, name, dialect, self.parameters, h)
         self.length = int(task["steps_per_epoch"])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 LONGEST = 1 << 20  # bytes in a message
 
 Message = dict[str, Any]

@@ -91,7 +91,7 @@ class Worker:
         """Prepare a task for timing; epochs are then asked for one by one."""
         begin = time.perf_counter()
         name, dialect, h, given, sha256 = self._given(request)
-        self.opened[request["id"]] = exercise.Epochs(self.framework, name, dialect, given, h)
+        self.opened[request["id"]] = exercise.Epochs(self.framework, name, dialect, given, h, request["dtype"])
         return self._done(dialect, sha256, time.perf_counter() - begin)
 
     def epoch(self, request: protocol.Message) -> protocol.Message:
@@ -101,22 +101,21 @@ class Worker:
     def _run(self, request: protocol.Message, run: Callable[..., dict[str, Any]]) -> protocol.Message:
         name, dialect, h, given, sha256 = self._given(request)
         begin = time.perf_counter()
-        trace = run(self.framework, name, dialect, given, h)
+        trace = run(self.framework, name, dialect, given, h, request["dtype"])
         seconds = time.perf_counter() - begin
         arrays.write(Path(request["output"]), trace)
         return self._done(dialect, sha256, seconds)
 
     def _given(self, request: protocol.Message) -> tuple[str, str, Hyperparameters, arrays.Arrays, str]:
-        """Implementation, dialect, hyper-parameters and input of a request, the floating-point ones in its dtype."""
-        name, dtype = request["implementation"], request["dtype"]
+        """Implementation, dialect, hyper-parameters and input of a request, and the input's SHA-256."""
+        name = request["implementation"]
         h = Hyperparameters.from_json(request["hyperparameters"])
         if name not in self.framework.implementations:
             raise Unsupported(f"{self.framework.name} has no implementation {name!r}")
-        reason = self.framework.implementations[name].unsupported(h, dtype)
+        reason = self.framework.implementations[name].unsupported(h, request["dtype"])
         if reason:
             raise Unsupported(reason)
         given, sha256 = arrays.read(Path(request["input"]))
-        given = {key: value.astype(dtype) if value.dtype.kind == "f" else value for key, value in given.items()}
         return name, self._dialect(request), h, given, sha256
 
     def _dialect(self, request: protocol.Message) -> str:

@@ -40,7 +40,7 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     path = []
     for t, gradient in enumerate(gradients, start=1):
         eta = single(h.rate(t - 1)) if d.hyperparameters in ("float32", "float32 rates") else mp.mpf(h.rate(t - 1))
-        g = mp.mpf(float(gradient)) * seen(h.rescale_gradient)
+        g = (gradient if isinstance(gradient, mpmath.mpf) else mp.mpf(float(gradient))) * seen(h.rescale_gradient)
         if h.maximize:
             g = -g
         l2 = lam if d.weight_decay == "l2" else 0

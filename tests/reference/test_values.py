@@ -60,6 +60,7 @@ def test_the_axes_on_which_two_dialects_differ_are_named():
     assert dialects["torch"].differences(dialects["d2l"]) == {
         "epsilon": ("outside", "inside"),
         "learning_rate": ("outside", "inside"),
+        "subnormals": ("kept", "either"),
     }
 
 

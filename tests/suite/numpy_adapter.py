@@ -24,17 +24,32 @@ from suite.adapters.contract import Framework, Scratch, Unsupported
 from suite.runner import worker
 
 
+class Rows:
+    """A sparse gradient."""
+
+    def __init__(self, rows, values, shape):
+        self.rows, self.values, self.shape, self.dtype = rows, values, shape, values.dtype
+
+    def dense(self):
+        dense = np.zeros(self.shape, self.dtype)
+        np.add.at(dense, self.rows, self.values)
+        return dense
+
+
 class Right(Scratch):
     """Any dialect, as the algorithm says."""
 
     native = "numpy"
+    sparse = None  # it makes them dense
+    refused = {"bfloat16": "NumPy has no such numbers"}
 
     def update(self, gradients, learning_rate):
         a, n = self.algorithm, self.numbers
         T = self.parameters[0].dtype.type  # noqa: N806
-        rate = T(a.rate(learning_rate))
-        for i, (x, g) in enumerate(zip(self.parameters, gradients, strict=True)):
+        rates = map(T, self.rates(learning_rate))
+        for i, (x, g, rate) in enumerate(zip(self.parameters, gradients, rates, strict=True)):
             v = self.square_average[i]
+            g = g.dense() if isinstance(g, Rows) else g
             if a.decoupled:
                 x *= T(1) - rate * T(n["weight_decay"])
             g = self.prepared(g, x, T)
@@ -63,11 +78,16 @@ class Right(Scratch):
     def prepared(self, g, x, T):  # noqa: N803
         a, n = self.algorithm, self.numbers
         g = g * T(n["gradient_scale"])
-        if a.coupled and a.clip_after_decay:
-            g = g + T(n["weight_decay"]) * x
-        if a.clip_gradient is not None:
-            g = np.clip(g, -T(n["clip_gradient"]), T(n["clip_gradient"]))
-        return g + T(n["weight_decay"]) * x if a.coupled and not a.clip_after_decay else g
+        if not a.coupled:
+            return self.clipped(g, T)
+        decay = T(n["weight_decay"]) * x
+        return self.clipped(g + decay, T) if a.clip_after_decay else self.clipped(g, T) + decay
+
+    def clipped(self, g, T):  # noqa: N803
+        a, n = self.algorithm, self.numbers
+        if a.clip_norm is not None:
+            g = g * T(n["clip_norm"]) / np.maximum(np.sqrt(np.sum(g * g)), T(n["clip_norm"]))
+        return g if a.clip_gradient is None else np.clip(g, -T(n["clip_gradient"]), T(n["clip_gradient"]))
 
 
 class Claims(Right):
@@ -366,10 +386,16 @@ class Numpy(Framework):
     def set_threads(threads):
         return threads
 
-    def tensor(self, array):
-        return np.array(array)
+    def tensor(self, array, dtype):
+        return np.array(array, dtype)
 
-    parameter = numpy = tensor
+    parameter = tensor
+
+    def sparse(self, rows, values, shape, dtype):
+        return Rows(rows, self.tensor(values, dtype), shape)
+
+    def numpy(self, tensor):
+        return tensor.dense() if isinstance(tensor, Rows) else np.array(tensor)
 
     def filled_like(self, parameter, value):
         return np.full_like(parameter, value)

@@ -1,0 +1,123 @@
+"""The gradient limited by its norm, and a learning rate of each parameter's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference import Dialect, Hyperparameters, dialects, replay, replay_each
+from reference.precision import format_of
+from tests.reference.independent import DIGITS, evaluate
+from tests.reference.strategies import seeds, tapes
+
+PLAIN = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
+LIMITED = replace(PLAIN, clip_norm=0.5)
+
+
+def test_each_gradient_is_scaled_down_to_the_norm_and_none_up():
+    gradients = np.array([[3.0, -4.0], [0.0, 0.0], [0.3, 0.4], [1e-3, 0.0]])
+    limited = np.array([[0.3, -0.4], [0.0, 0.0], [0.3, 0.4], [1e-3, 0.0]])
+    found, wanted = replay(gradients, [1.0, 1.0], LIMITED, Dialect()), replay(limited, [1.0, 1.0], PLAIN, Dialect())
+    gap = np.abs(found.parameters - wanted.parameters)
+    assert (gap <= found.bound("float64") + wanted.bound("float64")).all()
+
+
+@settings(max_examples=20)
+@given(seeds, st.sampled_from(["d2l", "torch", "tf1"]))
+def test_the_oracle_is_within_its_own_rounding_of_a_norm_of_fifty_digits(seed, name):
+    gradients, initial = tapes(seed, 4, 6)
+    own = replay(gradients, initial, LIMITED, dialects[name])
+    bound = own.bound("float64")
+    with mpmath.workdps(DIGITS):
+        exact = [[mpmath.mpf(float(value)) for value in g] for g in gradients]
+        limit = [mpmath.mpf(1) / 2 / max(mpmath.sqrt(sum(x * x for x in g)), mpmath.mpf(1) / 2) for g in exact]
+        limited = [[x * share for x in g] for g, share in zip(exact, limit, strict=True)]
+        for column in range(4):
+            h, one = PLAIN, [g[column] for g in limited]
+            path = evaluate(one, initial[column], h, dialects[name], np.float64)
+            for step, value in enumerate(path):
+                assert abs(mpmath.mpf(float(own.parameters[step, column])) - value) <= bound[step, column]
+
+
+def test_the_norm_is_limited_before_the_coordinates():
+    both = replace(LIMITED, clip_gradient=0.35)
+    found = replay(np.array([[3.0, -4.0]]), [1.0, 1.0], both, Dialect())
+    assert found.square_average[0] == pytest.approx([0.1 * 0.3**2, 0.1 * 0.35**2])
+
+
+def test_weight_decay_enters_before_or_after_the_norm_is_limited():
+    h = replace(LIMITED, weight_decay=1.0)
+    before, after = (
+        replay([[0.0, 0.0]], [3.0, 4.0], h, Dialect(clipping=order)) for order in ("before decay", "after decay")
+    )
+    assert before.square_average[0] == pytest.approx([0.1 * 9, 0.1 * 16])
+    assert after.square_average[0] == pytest.approx([0.1 * 0.09, 0.1 * 0.16])
+
+
+def limited_in_float32(gradients, limit, order):
+    """As frameworks may limit a norm: the squares summed one way or the other, and the quotient formed so or so."""
+    squares = np.square(gradients)
+    if order % 2:
+        total = np.cumsum(squares, axis=1, dtype=gradients.dtype)[:, -1:]
+    else:
+        total = np.sum(squares[:, ::-1], axis=1, keepdims=True)
+    largest = np.maximum(np.sqrt(total), limit)
+    return gradients * limit / largest if order < 2 else gradients * (limit / largest)
+
+
+@settings(max_examples=60)
+@given(seeds, st.sampled_from([1e-3, 0.5, 40.0]))
+@pytest.mark.parametrize("order", range(4))
+def test_no_float32_evaluation_leaves_the_bound_however_it_sums_and_divides(order, seed, limit):
+    gradients, initial = tapes(seed, 33, 6)
+    h = replace(PLAIN, clip_norm=limit)
+    bound = replay(gradients, initial, h, dialects["d2l"], precision="float32").bounds("float32").square_average
+    exact = replay(gradients, initial, h, dialects["d2l"], precision="float32").square_average
+    v = np.zeros_like(initial)
+    for step, g in enumerate(limited_in_float32(gradients, np.float32(limit), order)):
+        v = np.float32(0.9) * v + np.float32(1 - 0.9) * (g * g)
+        inside = (np.abs(v - exact[step]) <= bound[step]) | np.isinf(bound[step])
+        assert inside.all()
+
+
+def test_the_norm_is_of_one_dialect_when_many_run_side_by_side():
+    gradients, initial = tapes(0, 10, 8)
+    h = replace(LIMITED, momentum=0.9, weight_decay=0.01)
+    together = replay_each(gradients, initial, h, dialects)
+    for name, trace in together.items():
+        assert np.array_equal(trace.parameters, replay(gradients, initial, h, dialects[name]).parameters)
+
+
+@pytest.mark.parametrize("name", ["torch", "tf1", "keras3"])
+def test_a_coordinate_has_its_share_of_the_learning_rate(name):
+    gradients, initial = tapes(0, 3, 8)
+    scale = np.array([1.0, 0.1, 3.0])
+    together = replay(gradients, initial, PLAIN, dialects[name], rate_scale=scale, precision="float64")
+    for i, share in enumerate(scale):
+        h = replace(PLAIN, learning_rate=PLAIN.learning_rate * share)
+        alone = replay(gradients[:, [i]], initial[[i]], h, dialects[name], precision="float64")
+        assert np.array_equal(together.parameters[:, [i]], alone.parameters)
+        assert np.array_equal(together.bound("float32")[:, [i]], alone.bound("float32"))
+
+
+def test_a_share_for_each_coordinate_or_one_for_all_is_needed():
+    with pytest.raises(ValueError, match="rate_scale of shape"):
+        replay(np.ones((2, 3)), np.zeros(3), PLAIN, Dialect(), rate_scale=[1.0, 2.0])
+
+
+def test_a_negative_norm_is_refused():
+    with pytest.raises(ValueError, match="clip_norm"):
+        Hyperparameters(clip_norm=-1.0)
+
+
+def test_a_norm_that_may_overflow_on_the_way_has_no_bound():
+    h = replace(PLAIN, clip_norm=1.0)
+    trace = replay(np.full((1, 4), 1.2e19), np.zeros(4), h, Dialect())  # a square fits, the sum of four does not
+    assert np.isinf(trace.bound("float32")).all()
+    assert (trace.bound("float64") < 1e-14).all()
+    assert format_of("float32").largest < 4 * 1.2e19**2

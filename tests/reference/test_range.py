@@ -1,0 +1,126 @@
+"""What leaves the range of a format: followed where all orders of evaluation agree, and without a bound where not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference import Dialect, Hyperparameters, dialects, replay
+from reference.replay import PARTS
+from tests.reference.orders import ORDERS, evaluate
+from tests.reference.strategies import names, seeds
+
+STEPS, TAPES = 6, 64
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 1e-38, 1e-22, 1e-20, 1e19, -3e19, 1e25, 3e38])
+
+at_the_ends = st.builds(
+    Hyperparameters,
+    learning_rate=st.sampled_from([0.0, 1e-4, 0.03125, 1.0]),
+    decay=st.sampled_from([0.0, 0.5, 0.9, 0.999, 1.0]),
+    epsilon=st.sampled_from([0.0, 1e-10, 1e-6, 1e-2]),
+    momentum=st.sampled_from([0.0, 0.0, 0.9]),
+    centered=st.sampled_from([False, False, True]),
+    weight_decay=st.sampled_from([0.0, 0.0, 1e-2]),
+    clip_gradient=st.sampled_from([None, None, 0.5]),
+    clip_weights=st.sampled_from([None, None, 1.0]),
+    rescale_gradient=st.sampled_from([1.0, 0.3, 8.0]),
+    maximize=st.booleans(),
+)
+
+
+def tapes(seed, specials=0.3):
+    """Deviates over 24 decades of scale, and among them what no deviate is."""
+    rng = np.random.default_rng(seed)
+    gradients = rng.normal(size=(STEPS, TAPES)) * 10.0 ** rng.uniform(-12, 12, TAPES)
+    strange = rng.choice(SPECIAL, size=gradients.shape)
+    gradients = np.where(rng.random(gradients.shape) < specials, strange, gradients)
+    return gradients.astype(np.float32), rng.normal(size=TAPES).astype(np.float32)
+
+
+def outside(limits, found):
+    """How many of the parameters are not what they are bound to be; `found` has shape (steps, tapes)."""
+    held, error = limits.values.parameters, limits.errors.parameters
+    with np.errstate(invalid="ignore"):
+        same = (found == held) | (np.isnan(found) & np.isnan(held))
+        return int(np.sum(~(same | np.isinf(error) | (np.abs(found - held) <= error))))
+
+
+@settings(max_examples=150)
+@given(at_the_ends, names, seeds)
+def test_what_is_certain_of_infinities_and_nan_is_so_in_any_order(h, name, seed):
+    gradients, initial = tapes(seed)
+    dialect = replace(dialects[name], subnormals="either")
+    limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
+    for order in ORDERS:
+        with np.errstate(all="ignore"):
+            found = np.stack(list(evaluate(order, gradients, initial, h, dialect, np.float32)))
+        assert outside(limits, found) == 0, f"{order.name}, {name}, {h}"
+
+
+@settings(max_examples=60)
+@given(at_the_ends, seeds)
+@pytest.mark.parametrize("subnormals", ["kept", "flushed"])
+def test_subnormals_are_kept_or_flushed_as_the_dialect_says(subnormals, h, seed):
+    gradients, initial = tapes(seed)
+    dialect = Dialect(subnormals=subnormals)
+    limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
+    for order in ORDERS:
+        if order.flush == (subnormals == "flushed"):
+            with np.errstate(all="ignore"):
+                found = np.stack(list(evaluate(order, gradients, initial, h, dialect, np.float32)))
+            assert outside(limits, found) == 0, f"{order.name}, {h}"
+
+
+def step_from_a_subnormal_square(subnormals):
+    """One step from v = 0 with g = 1e-20 and ε = 0, so that v = 1e-41."""
+    h = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=0.0)
+    trace = replay(np.full((1, 1), np.float32(1e-20)), [1.0], h, Dialect(subnormals=subnormals))
+    values, errors = trace.within("float32")
+    return values.parameters.item(), errors.parameters.item()
+
+
+def test_a_square_that_is_subnormal_moves_the_parameter_or_makes_it_infinite():
+    value, error = step_from_a_subnormal_square("kept")  # as PyTorch and MXNet do, on a CPU
+    assert value == pytest.approx(0.96838, abs=5e-6)
+    assert error < 1e-3
+    assert step_from_a_subnormal_square("flushed") == (-np.inf, 0)  # as TensorFlow and JAX do
+    assert step_from_a_subnormal_square("either")[1] == np.inf
+
+
+@pytest.mark.parametrize(("gradient", "later"), [(np.nan, np.nan), (np.inf, np.nan), (-np.inf, np.nan), (1e25, 1.0)])
+@pytest.mark.parametrize("name", ["d2l", "torch"])
+def test_what_is_no_number_stays_in_its_coordinate_and_is_certain_there(name, gradient, later):
+    gradients = np.full((2, 3), 0.5)
+    gradients[1, 1] = gradient
+    h = Hyperparameters(learning_rate=0.5, decay=0.75, epsilon=1e-6)
+    trace = replay(gradients, np.ones(3), h, dialects[name])
+    values, errors = trace.within("float32")
+    x = values.parameters[:, 1]
+    assert np.isnan(x[1]) if np.isnan(later) else x[1] == x[0]  # g/∞ = 0: the parameter stays
+    assert np.isfinite(errors.parameters).all()
+    assert (errors.parameters[:, [0, 2]] < 1e-5).all()
+
+
+def test_a_trace_tells_how_far_it_is_from_what_a_format_can_hold():
+    trace = replay(np.full((1, 1), 1e25), [1.0], Hyperparameters(learning_rate=0.5), dialects["d2l"])
+    moved = 1 - trace.parameters.item()
+    assert moved == pytest.approx(0.5 / np.sqrt(0.1))
+    assert trace.bound("float32").item() == pytest.approx(moved)  # where g² overflows, nothing moves
+    assert trace.bound("float64").item() < 1e-14
+    assert np.isinf(trace.bounds("float32").square_average)
+
+
+def test_where_one_order_overflows_and_another_does_not_there_is_no_bound():
+    h = replace(Hyperparameters(learning_rate=0.5), decay=0.999)
+    trace = replay(np.full((1, 1), 1e20), [1.0], h, dialects["d2l"])  # g² overflows, (1-γ)·g·g does not
+    assert np.isinf(trace.within("float32").errors.parameters).all()
+
+
+def test_the_limits_have_every_part_of_the_trace():
+    h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3)
+    values, errors = replay(np.ones((2, 3)), np.zeros(3), h, dialects["torch"]).within("float32")
+    assert all(getattr(of, part).shape == (2, 3) for part in PARTS for of in (values, errors))

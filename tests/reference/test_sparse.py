@@ -1,0 +1,158 @@
+"""Gradients of few rows: what rests, what decays, and what becomes of a row that is named twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference import Dialect, Hyperparameters, SparseGradients, dialects, replay
+from tests.reference.strategies import seeds
+
+PLAIN = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-6)
+INITIAL = np.ones((3, 2))
+
+
+def sparse(rows, values=None):
+    rows = np.array(rows)
+    values = np.ones((*rows.shape, 2)) if values is None else np.array(values, float)
+    return SparseGradients(rows, values, 3)
+
+
+def test_gradients_of_all_rows_are_dense_gradients():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4, 3, 2))
+    for name in ("d2l", "tf-kernel", "keras3"):
+        few = replay(sparse([[0, 1, 2]] * 4, values), INITIAL, PLAIN, dialects[name])
+        dense = replay(values, INITIAL, PLAIN, dialects[name])
+        assert np.array_equal(few.parameters, dense.parameters)
+        assert np.allclose(few.square_average, dense.square_average, rtol=4 * np.finfo(float).eps, atol=0)
+
+
+@pytest.mark.parametrize(("policy", "after"), [("dense", 0.1 * 0.9), ("lazy", 0.1)])
+def test_a_row_without_a_gradient_decays_or_rests(policy, after):
+    trace = replay(sparse([[0], [1]]), INITIAL, PLAIN, Dialect(sparse=policy))
+    assert trace.square_average[1, 0] == pytest.approx([after] * 2)
+    assert (trace.parameters[1, 0] == trace.parameters[0, 0]).all()
+    assert (trace.parameters[:, 2] == 1).all()
+
+
+def test_a_lazy_row_has_the_trace_of_its_own_gradients_alone():
+    rng = np.random.default_rng(1)
+    rows, values = np.array([[0], [1], [0], [2], [0]]), rng.normal(size=(5, 1, 2))
+    h = replace(PLAIN, momentum=0.9, centered=True, epsilon=1e-3)
+    lazy = replay(SparseGradients(rows, values, 3), INITIAL, h, Dialect(sparse="lazy"))
+    alone = replay(values[rows[:, 0] == 0, 0], INITIAL[0], h, Dialect())
+    assert np.array_equal(lazy.parameters[rows[:, 0] == 0, 0], alone.parameters)
+    assert np.array_equal(lazy.bound("float32")[rows[:, 0] == 0, 0], alone.bound("float32"))
+
+
+def test_a_resting_row_keeps_its_momentum_and_a_decaying_one_moves_on():
+    h = replace(PLAIN, momentum=0.5)
+    rests, moves = (replay(sparse([[0], [1]]), INITIAL, h, Dialect(sparse=policy)) for policy in ("lazy", "dense"))
+    assert (rests.parameters[1, 0] == rests.parameters[0, 0]).all()
+    assert (moves.parameters[1, 0] < moves.parameters[0, 0]).all()
+
+
+def test_legacy_keras_is_lazy_only_with_momentum():
+    for momentum, policy in ((0.0, "dense"), (0.5, "lazy")):
+        h, legacy = replace(PLAIN, momentum=momentum), dialects["keras-legacy"]
+        found = replay(sparse([[0], [1]]), INITIAL, h, legacy)
+        wanted = replay(sparse([[0], [1]]), INITIAL, h, replace(legacy, sparse=policy))
+        assert np.array_equal(found.square_average, wanted.square_average)
+
+
+def test_duplicates_are_added_before_they_are_squared_or_after_that():
+    """As seen: indices [0, 0] with values [1, 2], γ 0.9, η 0.1, from 1; semantics of Keras 3 and of the others."""
+    twice = sparse([[0, 0]], [[[1.0, 1.0], [2.0, 2.0]]])
+    h = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-7)
+    apart = replay(twice, INITIAL, h, dialects["keras3"])
+    merged = replay(twice, INITIAL, h, dialects["keras2"])
+    assert apart.square_average[0, 0] == pytest.approx([0.1 * (1 + 4)] * 2)
+    assert apart.parameters[0, 0] == pytest.approx([0.5757] * 2, abs=5e-5)
+    assert merged.parameters[0, 0] == pytest.approx([0.6838] * 2, abs=5e-5)
+
+
+def test_duplicates_in_turn_have_a_step_each():
+    h = replace(PLAIN, momentum=0.5)
+    values = [[[1.0, 1.0], [2.0, -2.0], [0.5, 0.5]], [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
+    twice = replay(sparse([[0, 0, 1], [1, 2, 1]], values), INITIAL, h, Dialect(sparse="lazy", duplicates="in turn"))
+    first, second = values
+    order = [[0], [0], [1], [1], [2], [1]]
+    one_by_one = sparse(order, [[value] for value in (*first, *second)])
+    wanted = replay(one_by_one, INITIAL, h, Dialect(sparse="lazy"))
+    assert np.array_equal(twice.parameters[-1], wanted.parameters[-1])
+    assert np.array_equal(twice.bound("float32")[-1], wanted.bound("float32")[-1])
+
+
+def test_a_row_that_is_none_is_left_out():
+    with_none = replay(sparse([[0, -1]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
+    without = replay(sparse([[0]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
+    assert np.array_equal(with_none.parameters, without.parameters)
+
+
+def evaluated(rows, values, initial, h, dialect, order):
+    """In float32, one after another or the sum of duplicates first, in either order of the rows."""
+    single = np.float32
+    x, v, b = (np.array(z, single) for z in (initial, np.zeros_like(initial), np.zeros_like(initial)))
+    decay, complement = single(h.decay), single(1 - h.decay)
+    rate, epsilon, momentum = single(h.learning_rate), single(h.epsilon), single(h.momentum)
+    for named, given_ in zip(rows, np.asarray(values, single), strict=True):
+        sequence = list(zip(named, given_, strict=True))[:: -1 if order else 1]
+        g, square = np.zeros_like(x), np.zeros_like(x)
+        for row, value in sequence:
+            g[row] += value
+            square[row] += value * value * complement
+        touched = np.isin(np.arange(len(x)), named)[:, None]
+        lazy = dialect.sparse == "lazy"
+        new = decay * v + (square if dialect.duplicates == "apart" else complement * g * g)
+        v = np.where(touched | (not lazy), new, v)
+        d = np.sqrt(v + epsilon)
+        moved = momentum * b if h.momentum else x.copy()
+        if dialect.duplicates == "apart":
+            for row, value in sequence:
+                moved[row] += (1 if h.momentum else -1) * (rate * value / d[row])
+        else:
+            moved = moved + rate * g / d if h.momentum else moved - rate * g / d
+        if h.momentum:
+            b = np.where(touched | (not lazy), moved, b)
+            moved = x - b
+        x = np.where(touched | (not lazy), moved, x)
+        yield x
+
+
+@settings(max_examples=80)
+@given(seeds, st.sampled_from([0.0, 0.9]), st.sampled_from(["dense", "lazy"]), st.sampled_from(["merged", "apart"]))
+@pytest.mark.parametrize("order", [0, 1])
+def test_no_float32_evaluation_leaves_the_bound_whatever_comes_first(order, seed, momentum, policy, duplicates):
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 5, (8, 6))
+    values = (rng.normal(size=(8, 6, 3)) * 10.0 ** rng.uniform(-3, 3)).astype(np.float32)
+    initial = rng.normal(size=(5, 3)).astype(np.float32)
+    h = replace(PLAIN, momentum=momentum)
+    dialect = Dialect(sparse=policy, duplicates=duplicates)
+    trace = replay(SparseGradients(rows, values, 5), initial, h, dialect, precision="float32")
+    bound = trace.bound("float32")
+    for step, x in enumerate(evaluated(rows, values, initial, h, dialect, order)):
+        assert (np.abs(x - trace.parameters[step]) <= bound[step]).all()
+    assert np.isfinite(bound).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "values", "words"),
+    [
+        ([[0]], np.ones((1, 2, 2)), "need values of shape"),
+        ([[3]], np.ones((1, 1, 2)), "from 0 to 2, or -1"),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(rows, values, words):
+    with pytest.raises(ValueError, match=words):
+        SparseGradients(np.array(rows), values, 3)
+
+
+def test_what_has_no_meaning_for_few_rows_is_refused():
+    with pytest.raises(ValueError, match="weight_decay"):
+        replay(sparse([[0]]), INITIAL, replace(PLAIN, weight_decay=0.1), Dialect())
