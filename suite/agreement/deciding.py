@@ -54,10 +54,8 @@ class Deciding:
         key = (frozenset(names), dtype)
         if key not in self._parted:
             asked = list(self._asked(dtype))
-            usual = Counter(case.tape.id for case in asked).most_common(1)
-            here = [
-                case for case in asked if case.tape.sparse or (usual and case.tape.id == usual[0][0])
-            ]  # of each one
+            usual = [tape for tape, _ in Counter(case.tape.id for case in asked).most_common(1)]
+            here = [case for case in asked if case.tape.sparse or case.tape.id in usual]
             promising = sorted(here, key=lambda case: -_functions(case, names, dtype))[:TRIED]
             parted = [(case.id, _apart(case, names, dtype)) for case in promising if _functions(case, names, dtype) > 1]
             where, groups = max(parted, key=lambda pair: len(pair[1]), default=("", []))
