@@ -81,7 +81,7 @@ class Explainer:
         return Finding(judgement, reason, tuple(fits), nearest, growing)
 
     def _nearest(self, reading: Reading, case: Case, columns: slice, judgement: Judgement) -> Nearest:
-        part = Part(case.tape.initial, case.tape.gradients, case.setting.hyperparameters, reading.witness.dtype)
+        part = Part(case.tape, case.setting.hyperparameters, reading.witness.dtype)
         observed = {name: reading.observed[name][:, columns] for name in reading.comparison.ratios}
         who = (reading.witness.framework, reading.witness.implementation, reading.dialect)
         return self.search.nearest(observed, part, reading.dialect, judgement, who, untried=case.tape.large)
@@ -89,7 +89,7 @@ class Explainer:
     def _fitting(self, reading: Reading, case: Case, fits: Sequence[str]) -> str:
         dtype = reading.witness.dtype
         parted = self.deciding.parts(fits, dtype) if len(fits) > 1 else None
-        return reasons.fitting(fits, reading.dialect, case.setting.hyperparameters, dtype, parted)
+        return reasons.fitting(fits, reading.dialect, case, dtype, parted)
 
     def _undecided(self, reading: Reading, case: Case, columns: slice) -> str:
         oracle, dialect = reading.oracle, reading.dialect

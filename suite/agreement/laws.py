@@ -6,7 +6,7 @@ alike, so that no law can bind the sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,24 @@ class Court:
         self.rides: dict[tuple[str, Hyperparameters], Ride] = {}
         self.following: list[Question] = []
 
-    def questions(self, witnesses: Iterable[Witness], done: frozenset[tuple[Any, ...]]) -> Iterator[Question]:
-        """The first replay of every witness of whom a verdict is missing."""
-        for witness in (one for one in witnesses if one.dtype in self.tape.dtypes):
+    def questions(
+        self,
+        witnesses: Iterable[Witness],
+        *,
+        selected: Callable[[Witness, str], bool],
+        done: frozenset[tuple[Any, ...]],
+    ) -> Iterator[Question]:
+        """The first replay of every witness of whom the verdict on a law is asked for and not there.
+
+        A scratch implementation is tried in its first two dialects: laws hold whatever the dialect is.
+        """
+        witnesses = [one for one in witnesses if one.dtype in self.tape.dtypes]
+        witnesses = [one for one in witnesses if any(selected(one, law.id) for law in self.laws)]
+        tried = [None, *dict.fromkeys(one.dialect for one in witnesses if one.dialect)][:3]
+        witnesses = [one for one in witnesses if one.dialect in tried]
+        for witness in witnesses:
             bound = (law for law in self.laws if witness.twin or not law.twin)
-            laws = tuple(law for law in bound if witness.key(law.id) not in done)
+            laws = tuple(law for law in bound if selected(witness, law.id) and witness.key(law.id) not in done)
             if laws:
                 ride = self._ride("first", self.tape, HYPERPARAMETERS)
                 yield self._question(witness, Hearing(witness, ride, laws))

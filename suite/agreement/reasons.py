@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from reference import Hyperparameters
 from suite.agreement.change import telling, words
 from suite.agreement.growth import Growth
 from suite.agreement.judge import Judgement
 from suite.agreement.nearest import Nearest
+from suite.cases.catalogue import Case
 
 
 def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None) -> str:
@@ -45,17 +45,17 @@ def _worst(judgement: Judgement) -> str:
     return f"at worst by {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds, {where}"
 
 
-def fitting(fits: Sequence[str], dialect: str, h: Hyperparameters, dtype: str, parted: str | None) -> str:
+def fitting(fits: Sequence[str], dialect: str, case: Case, dtype: str, parted: str | None) -> str:
     """What fits instead, how the nearest of it differs from what was claimed, and what would tell the others apart.
 
     Args:
         fits: names of dialects, at least one.
         dialect: what was claimed.
-        h: the hyper-parameters of the case.
+        case: on which.
         dtype: the precision that is tested.
         parted: the case that would tell them apart, and how, if there is one.
     """
-    apart = {name: telling(dialect, name, h, dtype) for name in fits}
+    apart = {name: telling(dialect, name, case.tape, case.setting.hyperparameters, dtype) for name in fits}
     nearest = min(fits, key=lambda name: len(apart[name]))
     changes = " and ".join(words(axis, *pair) for axis, pair in apart[nearest].items())
     found = f"fits {', '.join(fits)}"
