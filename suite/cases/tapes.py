@@ -17,7 +17,7 @@ from reference import SparseGradients, dialects, replay
 from suite.cases.random import Bits
 from suite.cases.tasks import Task
 
-STEPS = 100
+STEPS = 50
 WIDE = ("float32", "float64")
 REDUCED = ("float16", "bfloat16")
 LARGE = 10_000  # coordinates
