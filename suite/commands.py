@@ -43,7 +43,7 @@ from suite.arguments import (
     newest,
     one_of,
     options_from,
-)  # fmt: skip
+)
 from suite.cases import datasets
 from suite.cases.catalogue import catalogue
 from suite.cases.laws import LAWS
@@ -68,6 +68,10 @@ app = typer.Typer(
     epilog="Start with `rmsuite run`. Exit status: 0 if all is as expected, 1 if not, 2 if the command can't be "
     "carried out, 130 if it was interrupted.",
 )
+
+
+NUMBERS = 160
+"""Columns of a table of numbers; a terminal that has fewer wraps it, since a number that is cut is none."""
 
 
 class Interrupted(Exception):
@@ -254,7 +258,7 @@ def explain(
         with Job(options, Progress(Console(stderr=True))) as job:
             job.agree()
             lines = Explanation.of(job).lines()
-    Console(soft_wrap=True).print(*lines, sep="\n")
+    Console(soft_wrap=True, width=NUMBERS).print(*lines, sep="\n")
     raise typer.Exit(job.status)
 
 

@@ -18,7 +18,7 @@ def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | No
     Args:
         judgement: that it differs.
         dialect: what was claimed.
-        growth: of the error where it is largest.
+        growth: of the error where it is outside first.
         fits: what fits instead, in words; None if nothing does.
         nearest: what is nearest, if nothing fits.
     """
@@ -28,7 +28,7 @@ def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | No
 def _clauses(
     judgement: Judgement, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None
 ) -> Iterator[str]:
-    yield f"{judgement.quantity} leave the bound of {dialect} at step {judgement.first_step}"
+    yield f"{growth.quantity} leave the bound of {dialect} at step {judgement.first_step}, coordinate {growth.index}"
     yield _worst(judgement)
     if growth.words:
         yield growth.words
@@ -39,10 +39,10 @@ def _clauses(
 
 
 def _worst(judgement: Judgement) -> str:
-    where = f"at step {judgement.worst_step}, coordinate {', '.join(map(str, judgement.worst_index))}"
+    where = f"{judgement.quantity} at step {judgement.worst_step}, coordinate {judgement.worst_index[0]}"
     if not math.isfinite(judgement.bound_ratio):
-        return f"not a finite number {where}, where one is right"
-    return f"at worst by {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds, {where}"
+        return f"at worst by more than any number: {where}"
+    return f"at worst by {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds: {where}"
 
 
 def fitting(fits: Sequence[str], dialect: str, case: Case, dtype: str, parted: str | None) -> str:
