@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.numbers import count, multiple, percent
-from reports.outcomes import DIFFERS, NAMED, UNDECIDED, Counts, Outcome, urgency
+from reports.findings import LAW, UNNAMED, Finding, Who, findings, is_law, who
+from reports.numbers import count
+from reports.outcomes import Counts
 from reports.results import Results, records
 from reports.schema import Row
-
-UNNAMED = "(none)"
-"""Stands for a dialect or case that a row does not name."""
-
-_Who = tuple[str, str, str, str]  # framework, implementation, version, device
 
 
 @dataclass(frozen=True)
@@ -47,71 +43,39 @@ class Group:
 
 @dataclass(frozen=True)
 class Implementation:
-    """One implementation: its row over all dialects, and one group a dialect, its own dialect first."""
+    """One implementation: its row over all dialects, and one group a dialect, its own dialect first.
+
+    Laws stand apart: they hold to the bit or not at all, and no bound has a part in them. `laws` has the verdicts on
+    each that was tried, by its name without `law/`.
+    """
 
     whole: Group
     groups: tuple[Group, ...]
+    laws: Mapping[str, Counts]
 
     def cell(self, dialect: str) -> Group | None:
         """The group of that dialect, if the implementation was asked for it."""
         return next((group for group in self.groups if group.dialect == dialect), None)
 
-
-@dataclass(frozen=True)
-class Finding:
-    """Verdicts that do not agree for one and the same cause, and the row among them that shows it best."""
-
-    outcome: Outcome
-    name: str
-    version: str
-    device: str
-    dialects: tuple[str, ...]
-    cases: tuple[str, ...]
-    fits: tuple[str, ...]
-    size: int
-    row: Row
+    @property
+    def kept(self) -> str:
+        """Verdicts on laws that agree, of all, as in `14/16`; nothing where no law was tried."""
+        total = sum(counts.total for counts in self.laws.values())
+        return f"{count(sum(counts['agrees'] for counts in self.laws.values()))}/{count(total)}" if total else ""
 
     @property
-    def title(self) -> str:
-        """Who, in which dialects, in how many cases."""
-        dialects = ", ".join(self.dialects[:3]) + (
-            f" and {len(self.dialects) - 3} more" if len(self.dialects) > 3 else ""
-        )
-        cases = f"{count(self.size)} case{'' if self.size == 1 else 's'}"
-        return f"{self.name}, dialect{'' if len(self.dialects) == 1 else 's'} {dialects}, {cases}"
-
-    @property
-    def where(self) -> str | None:
-        """The first step outside the bound, and the place and size of the largest error."""
-        if self.outcome is not DIFFERS:
-            return None
-        parts = []
-        if self.row["first_step"] is not None:
-            parts.append(f"leaves the bound at step {self.row['first_step']}")
-        if self.row["worst_step"] is not None:
-            parts.append(f"largest at step {self.row['worst_step']}{_coordinate(self.row)}")
-        if self.row["ulps"] is not None:
-            parts.append(f"{multiple(self.row['ulps'])} ulps")
-        if self.row["bound_ratio"] is not None:
-            parts.append(f"{multiple(self.row['bound_ratio'])} × the bound")
-        return "; ".join(parts) or None
-
-    @property
-    def cause(self) -> str | None:
-        """Which dialect fits instead, or how much could be decided."""
-        if self.outcome is UNDECIDED and self.row["decided"] is not None:
-            return f"{percent(self.row['decided'])} of the values could be decided"
-        if self.outcome is not DIFFERS:
-            return None
-        return f"fits {', '.join(self.fits)}" if self.fits else "fits no known dialect"
+    def not_kept(self) -> str:
+        """The laws of which a verdict does not agree, with what it is."""
+        return "; ".join(f"{name}: {counts.others}" for name, counts in self.laws.items() if counts.others)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The agreement table: implementations, the dialects they were asked for, and what does not agree."""
+    """The agreement table: implementations, the dialects and laws they were asked for, and what does not agree."""
 
     implementations: tuple[Implementation, ...]
     dialects: tuple[str, ...]
+    laws: tuple[str, ...]
     findings: tuple[Finding, ...]
     counts: Counts
 
@@ -133,34 +97,38 @@ class Agreement:
 def build(results: Results) -> Agreement:
     """Make the agreement table from the verdicts."""
     rows = records(results.verdicts)
-    parts: dict[_Who, list[Row]] = defaultdict(list)
+    parts: dict[Who, list[Row]] = defaultdict(list)
     for row in rows:
-        parts[_who(row)].append(row)
+        parts[who(row)].append(row)
+    asked = set(_dialects(row for row in rows if not is_law(row)))
     return Agreement(
-        implementations=tuple(_implementation(who, part) for who, part in sorted(parts.items())),
-        dialects=tuple(sorted(set(_dialects(rows)), key=lambda dialect: (dialect != "d2l", dialect))),
-        findings=tuple(_findings(rows)),
+        implementations=tuple(_implementation(whose, part) for whose, part in sorted(parts.items())),
+        dialects=tuple(sorted(asked, key=lambda dialect: (dialect != "d2l", dialect))),
+        laws=tuple(dict.fromkeys(row["case"].removeprefix(LAW) for row in rows if is_law(row))),
+        findings=tuple(findings(rows)),
         counts=Counts.of(row["outcome"] for row in rows),
     )
 
 
-def _who(row: Row) -> _Who:
-    return row["framework"], row["implementation"], row["version"] or "", row["device"] or ""
-
-
-def _implementation(who: _Who, rows: Sequence[Row]) -> Implementation:
+def _implementation(whose: Who, rows: Sequence[Row]) -> Implementation:
     by_dialect: dict[str, list[Row]] = defaultdict(list)
+    laws: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        by_dialect[row["dialect"] or UNNAMED].append(row)
-    dialects = _dialects(rows)
+        if is_law(row):
+            laws[row["case"].removeprefix(LAW)].append(row["outcome"])
+        else:
+            by_dialect[row["dialect"] or UNNAMED].append(row)
+    cases = [row for part in by_dialect.values() for row in part]
+    dialects, every = _dialects(cases), _dialects(rows)
     return Implementation(
-        whole=_group(who, dialects[0], len(dialects) - 1, rows),
-        groups=tuple(_group(who, dialect, 0, by_dialect[dialect]) for dialect in dialects),
+        whole=_group(whose, every[0], len(every) - 1, cases),
+        groups=tuple(_group(whose, dialect, 0, by_dialect[dialect]) for dialect in dialects),
+        laws={name: Counts.of(outcomes) for name, outcomes in laws.items()},
     )
 
 
-def _group(who: _Who, dialect: str, more: int, rows: Sequence[Row]) -> Group:
-    framework, implementation, version, device = who
+def _group(whose: Who, dialect: str, more: int, rows: Sequence[Row]) -> Group:
+    framework, implementation, version, device = whose
     return Group(
         framework=framework,
         implementation=implementation,
@@ -184,39 +152,3 @@ def _dialects(rows: Iterable[Row]) -> list[str]:
     for row in rows:
         sizes[row["dialect"] or UNNAMED] += 1
     return sorted(sizes, key=lambda dialect: (-sizes[dialect], dialect != "d2l"))
-
-
-def _findings(rows: Iterable[Row]) -> list[Finding]:
-    parts: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        if row["outcome"] != "agrees":
-            parts[(*_who(row), row["outcome"], *_cause(row))].append(row)
-    found = [_finding(part) for part in parts.values()]
-    return sorted(found, key=lambda finding: (urgency(finding.outcome.name), -finding.size, finding.name))
-
-
-def _cause(row: Row) -> tuple[object, ...]:
-    """What makes two verdicts of an implementation the same finding."""
-    if row["outcome"] == "differs":
-        return row["dialect"], tuple(sorted(row["fits"]))
-    return (row["reason"],)
-
-
-def _finding(rows: Sequence[Row]) -> Finding:
-    shown = max(rows, key=lambda row: row["bound_ratio"] or 0.0)
-    return Finding(
-        outcome=NAMED[shown["outcome"]],
-        name=f"{shown['framework']}/{shown['implementation']}",
-        version=shown["version"] or "",
-        device=shown["device"] or "",
-        dialects=tuple(dict.fromkeys(row["dialect"] or UNNAMED for row in rows)),
-        cases=tuple(dict.fromkeys(row["case"] or UNNAMED for row in rows)),
-        fits=tuple(shown["fits"]),
-        size=len(rows),
-        row=shown,
-    )
-
-
-def _coordinate(row: Row) -> str:
-    index = f", coordinate [{', '.join(map(str, row['worst_index']))}]" if row["worst_index"] else ""
-    return f"{index} of {row['quantity']}" if row["quantity"] else index

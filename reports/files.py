@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import junit, markdown, page, tables
+from reports import junit, markdown, page, summary, tables
 from reports.results import load
 
 
 def write(folder: Path) -> list[Path]:
-    """Write `report.html`, `report.md`, `junit.xml` and the three CSV files into a results folder; return their paths.
+    """Write the report's files into a results folder; return their paths.
+
+    They are `report.html`, `report.md`, `junit.xml`, `summary.json`, and a CSV file a table.
 
     Raises ReportError when the folder can't be read, OSError when it can't be written.
     """
@@ -28,6 +30,7 @@ def write(folder: Path) -> list[Path]:
         "training.csv": csv(results.training),
         "timings.csv": csv(results.timings),
         "junit.xml": junit.render(results),
+        "summary.json": summary.render(results),
     }
     return [_replace(folder / name, content) for name, content in contents.items()]
 

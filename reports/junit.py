@@ -1,4 +1,4 @@
-"""The verdicts and the training as JUnit XML, which every CI service reads.
+"""Verdicts on cases, on laws, and the training as JUnit XML, which every CI service reads.
 
 A row is a test case: expected deviations and what is unsupported are skipped, anything else that does not agree fails,
 and what gave no answer is an error.
@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET  # only written here, never read
 
 import pandas as pd
 
+from reports.findings import is_law
 from reports.results import Results
 from reports.schema import Row
 
@@ -20,8 +21,14 @@ _ALLOWED = "\t\n"
 def render(results: Results) -> str:
     """The XML: a suite for each table, a case for each row."""
     root = ET.Element("testsuites", name="rmsuite")
-    for name, frame, column in (("agreement", results.verdicts, "case"), ("training", results.training, "task")):
-        cases = [_case(row, column) for row in _rows(frame)]
+    verdicts = list(_rows(results.verdicts))
+    tables = (
+        ("agreement", [row for row in verdicts if not is_law(row)], "case"),
+        ("laws", [row for row in verdicts if is_law(row)], "case"),
+        ("training", list(_rows(results.training)), "task"),
+    )
+    for name, rows, column in tables:
+        cases = [_case(row, column) for row in rows]
         counts = {
             tag: str(sum(case.find(tag) is not None for case in cases)) for tag in ("failure", "error", "skipped")
         }
@@ -58,14 +65,14 @@ def _case(row: Row, column: str) -> ET.Element:
     )
     outcome, reason = str(row["outcome"]), _text(row["reason"] or row["expectation"] or "")
     if row["expected"] is False and outcome == "agrees":
-        ET.SubElement(case, "failure", type="agrees", message=f"not as expected: {_text(row['expectation'])}")
+        message = f"not as expected: {_text(row['expectation'])}"
+        ET.SubElement(case, "failure", type="agrees", message=message).text = _text(row["repeat"])
     elif outcome == "unsupported" or (outcome != "agrees" and row["expected"] is True):
         ET.SubElement(case, "skipped", message=reason)
     elif outcome == "failed":
-        ET.SubElement(case, "error", type=outcome, message=reason)
+        ET.SubElement(case, "error", type=outcome, message=reason).text = _text(row["repeat"])
     elif outcome != "agrees":
-        failure = ET.SubElement(case, "failure", type=outcome, message=reason)
-        failure.text = _text(row.get("repeat"))
+        ET.SubElement(case, "failure", type=outcome, message=reason).text = _text(row["repeat"])
     return case
 
 

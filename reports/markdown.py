@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from reports import published
-from reports.agreement import Agreement, Finding
+from reports.agreement import Agreement
+from reports.findings import Finding
 from reports.numbers import coordinate, count, distance, fixed, loss, multiple, percent
 from reports.outcomes import ORDER, Outcome
 from reports.results import Results
+from reports.sharpness import Sharpness
 from reports.tables import Tables
 from reports.timing import Benchmark, Timing
 from reports.training import Run, Task
@@ -41,7 +43,7 @@ def render(results: Results, tables: Tables) -> str:
         "# RMSProp conformance report",
         f"**{escape(tables.agreement.sentence)}**",
         *(f"> {escape(note)}" for note in results.notes),
-        *_agreement(tables.agreement),
+        *_agreement(tables.agreement, results.sharpness),
         *_training(tables.training.tasks),
         *_timing(tables.timing),
         *_environment(results),
@@ -60,7 +62,7 @@ def _outcome(outcome: Outcome) -> str:
     return f"{outcome.symbol} {outcome.name}"
 
 
-def _agreement(agreement: Agreement) -> Iterable[str]:
+def _agreement(agreement: Agreement, sharpness: Sharpness | None) -> Iterable[str]:
     yield "## Agreement"
     if not agreement.implementations:
         yield "Not run."
@@ -79,6 +81,11 @@ def _agreement(agreement: Agreement) -> Iterable[str]:
         for group in groups
     ]
     yield _table([*header, ">Largest error (ulps)", ">× bound"], rows)
+    if sharpness:
+        yield sharpness.sentence
+    if agreement.laws:
+        yield "### Laws, which hold to the bit"
+        yield _table(["Implementation", *map(escape, agreement.laws)], _laws(agreement))
     if agreement.findings:
         yield "### What does not agree, and why"
         yield "\n".join(map(_finding, agreement.findings[:FINDINGS]))
@@ -86,9 +93,18 @@ def _agreement(agreement: Agreement) -> Iterable[str]:
         yield f"{len(agreement.findings) - FINDINGS} more are in `verdicts.csv`."
 
 
+def _laws(agreement: Agreement) -> Iterable[list[str]]:
+    """Of each implementation, of how many verdicts on each law how many agree."""
+    for implementation in agreement.implementations:
+        if implementation.laws:
+            tried = [implementation.laws.get(name) for name in agreement.laws]
+            cells = [f"{c.worst.symbol} {count(c['agrees'])}/{count(c.total)}" if c else "" for c in tried]
+            yield [escape(implementation.whole.name), *cells]
+
+
 def _finding(finding: Finding) -> str:
     parts = [f"- {_outcome(finding.outcome)}: **{escape(finding.title)}**"]
-    parts += [escape(words) for words in (finding.where, finding.cause, finding.row["reason"]) if words]
+    parts += [escape(words) for words in finding.account]
     if finding.row["repeat"]:
         parts.append(f"Repeat: {code(finding.row['repeat'])}")
     return "\n  - ".join(parts)

@@ -23,7 +23,9 @@ class Outcome:
 
 
 AGREES = Outcome("agrees", "✓", "+", "agree", "Every value lies inside the rounding bound of the oracle.")
-DIFFERS = Outcome("differs", "✗", "x", "differ", "At least one value lies outside the bound: another algorithm.")
+DIFFERS = Outcome(
+    "differs", "✗", "x", "differ", "At least one value lies outside the bound: another algorithm. Or a law is broken."
+)
 UNDECIDED = Outcome(
     "undecided", "?", "?", "undecided", "The bound is not finite, or wider than the effect: never a pass."
 )

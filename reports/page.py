@@ -18,15 +18,17 @@ import vl_convert
 from markupsafe import Markup
 
 from reports import figures, numbers, outcomes, published
-from reports.agreement import UNNAMED
 from reports.drawing import Figure
+from reports.findings import UNNAMED, changed
 from reports.results import Results, records
+from reports.schema import Row
 from reports.tables import Tables
 
 _TEXT_LIMIT = 2000
 _SHOWN = (
     "outcome", "framework", "implementation", "version", "device", "dtype", "dialect", "case", "quantity",
-    "first_step", "worst_step", "worst_index", "ulps", "bound_ratio", "decided", "fits", "reason", "repeat", "sha256",
+    "first_step", "first_index", "worst_step", "worst_index", "ulps", "bound_ratio", "decided", "fits", "nearest",
+    "growth", "reason", "repeat", "sha256",
 )  # fmt: skip
 
 
@@ -93,7 +95,7 @@ def _shorten(text: str, limit: int = _TEXT_LIMIT) -> str:
 
 def _verdicts(frame: pd.DataFrame) -> dict[str, Any]:
     """Every verdict, by column; a column of text is a list of its values and a list of places in it."""
-    rows = [{**row, "dialect": row["dialect"] or UNNAMED} for row in records(frame)]
+    rows = [{**row, "dialect": row["dialect"] or UNNAMED, **_explained(row)} for row in records(frame)]
     columns: dict[str, Any] = {}
     for name in _SHOWN:
         cells = [_cell(row[name]) for row in rows]
@@ -105,6 +107,17 @@ def _verdicts(frame: pd.DataFrame) -> dict[str, Any]:
             columns[name] = {"cells": cells}
     symbols = {outcome.name: outcome.symbol for outcome in outcomes.ORDER}
     return {"size": len(rows), "columns": columns, "symbols": symbols}
+
+
+def _explained(row: Row) -> dict[str, str | None]:
+    """What is nearest, and how the error grows, in words."""
+    nearest, growth = row["nearest"], row["growth"]
+    points = [point for point in growth or () if len(point) == 3 and point[0] is not None]
+    series = [
+        f"step {step:.0f}: {numbers.multiple(ulps)} ulps, {numbers.multiple(over)} bounds"
+        for step, ulps, over in points
+    ]
+    return {"nearest": changed(nearest) if nearest else None, "growth": "; ".join(series) or None}
 
 
 def _cell(value: object) -> object:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports import sharpness
 from reports.manifest import Footer, Manifest, read_footer, read_manifest
 from reports.schema import OUTCOMES, TABLES, TRAINING, VERDICTS, ReportError, Row, Table, clean, parse
+from reports.sharpness import Sharpness
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Results:
 
     The frames have the columns of their table in `schema`, in nullable dtypes (lists as objects), one row a
     verdict, training run or timing. `complete` is False when the run was cut off, still runs, or lost lines;
-    `notes` says why, one sentence each.
+    `notes` says why, one sentence each. `sharpness` is the catalogue's, where it is known.
     """
 
     folder: Path
@@ -33,6 +35,7 @@ class Results:
     timings: pd.DataFrame
     complete: bool
     notes: tuple[str, ...]
+    sharpness: Sharpness | None = None
 
 
 def load(folder: Path) -> Results:
@@ -52,6 +55,7 @@ def load(folder: Path) -> Results:
         timings=frames["timings"],
         complete=not losses,
         notes=(*losses, *remarks),
+        sharpness=sharpness.read(folder),
     )
 
 

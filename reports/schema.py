@@ -107,6 +107,25 @@ def mapping(value: object) -> dict[str, object]:
     return {clean(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
+def nearest(value: object) -> dict[str, object] | None:
+    """The dialect that a trace is nearest to, with the axes that were changed: each with its value before and after."""
+    found = mapping(value)
+    dialect, fits = text(found.get("dialect")), flag(found.get("fits"))
+    if dialect is None or fits is None:
+        return None
+    changes = {axis: pair for axis, pair in mapping(found.get("changes")).items() if isinstance(pair, list)}
+    pairs = {axis: [_plain_value(part) for part in pair] for axis, pair in changes.items() if len(pair) == 2}
+    return {"dialect": dialect, "changes": pairs, "fits": fits, "bound_ratio": real(found.get("bound_ratio"))}
+
+
+def _plain_value(value: object) -> object:
+    """A value of an axis: text, a truth value or a number; a list, as of learning rates, by its length."""
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    known = flag(value)
+    return known if known is not None else real(value) if isinstance(value, int | float) else text(value)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of column: what makes its values, and the pandas dtype that holds them (None missing)."""
@@ -123,6 +142,7 @@ REALS = Kind(reals, "object")
 WHOLES = Kind(wholes, "object")
 NAMES = Kind(names, "object")
 POINTS = Kind(points, "object")
+NEAREST = Kind(nearest, "object")
 
 
 @dataclass(frozen=True)
@@ -154,10 +174,14 @@ VERDICTS = Table(
         "worst_step": WHOLE,
         "worst_index": WHOLES,
         "first_step": WHOLE,
+        "first_quantity": TEXT,
+        "first_index": WHOLES,
         "ulps": REAL,
         "bound_ratio": REAL,
         "decided": REAL,
         "fits": NAMES,
+        "nearest": NEAREST,
+        "growth": POINTS,
         "reason": TEXT,
         "expected": FLAG,
         "expectation": TEXT,
@@ -191,6 +215,7 @@ TRAINING = Table(
         "reason": TEXT,
         "expected": FLAG,
         "expectation": TEXT,
+        "repeat": TEXT,
         "seconds": REAL,
         "sha256": TEXT,
     },

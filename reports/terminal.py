@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import published, tables
-from reports.agreement import Agreement, Finding
+from reports.agreement import Agreement
+from reports.findings import Finding
 from reports.numbers import coordinate, count, distance, fixed, loss, multiple, percent
 from reports.outcomes import AGREES, NAMED, Outcome
 from reports.results import Results
@@ -128,7 +129,8 @@ class _Screen:
         table = self.table(
             "Implementation", "Dialect", "Verdict", ("Agree", "right"), ("Max ulps", "right"), ("× bound", "right")
         )
-        for whole in (implementation.whole for implementation in agreement.implementations):
+        asked = [implementation.whole for implementation in agreement.implementations if implementation.groups]
+        for whole in asked:
             counts = whole.counts
             share = f"{count(counts['agrees'])}/{count(counts.total)}"
             name = self.name(f"{whole.name} {whole.version}" if whole.version and self.wide else whole.name)
@@ -137,8 +139,23 @@ class _Screen:
             self.add(
                 table, [name, _first(whole.dialects), verdict, share, multiple(whole.ulps), multiple(whole.bound_ratio)]
             )
-        self.print(table)
+        if asked:
+            self.print(table)
+        self.laws(agreement)
+        if self.results.sharpness:
+            self.console.print()
+            self.line(self.results.sharpness.sentence, "dim")
         self.findings(agreement.urgent)
+
+    def laws(self, agreement: Agreement) -> None:
+        if not agreement.laws:
+            return
+        self.heading("Laws, which hold to the bit")
+        table = self.table("Implementation", ("Kept", "right"), "Not kept")
+        for implementation in agreement.implementations:
+            if implementation.laws:
+                self.add(table, [self.name(implementation.whole.name), implementation.kept, implementation.not_kept])
+        self.print(table)
 
     def findings(self, findings: Sequence[Finding]) -> None:
         if findings:
@@ -147,9 +164,8 @@ class _Screen:
             self.line(
                 f"{finding.outcome.symbol} {finding.outcome.name}: {finding.title}", _STYLES[finding.outcome.name]
             )
-            for words in (finding.where, finding.cause, finding.row["reason"]):
-                if words:
-                    self.line(_first(words), indent=2)
+            for words in finding.account:
+                self.line(_first(words), indent=2)
             if finding.row["repeat"]:
                 command = self.text(f"  repeat: {' '.join(finding.row['repeat'].split())}", "dim")
                 self.console.print(command, highlight=False, soft_wrap=True)  # whole, to be copied
@@ -231,7 +247,7 @@ class _Screen:
         return [self.name(timing.label), *times, timing.against_fastest, *last]
 
 
-def _first(words: str, limit: int = 300) -> str:
+def _first(words: str, limit: int = 400) -> str:
     """The words on one line; the end of what is very long is left to the page."""
     line = " ".join(words.split())
     return line if len(line) <= limit else f"{line[:limit]}…"

@@ -14,6 +14,7 @@ from suite.commands import Interrupted, app
 from suite.expectations import ExpectationError
 from suite.runner.errors import RunnerError
 from suite.runner.store import StoreError
+from suite.selection import SelectionError
 
 USAGE, INTERRUPTED = 2, 130  # exit statuses
 
@@ -23,7 +24,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except (DataError, StoreError, ReportError, ExpectationError, RunnerError, OSError) as error:
+    except (DataError, StoreError, ReportError, ExpectationError, RunnerError, SelectionError, OSError) as error:
         _say(f"rmsuite: {error}")
         sys.exit(USAGE)
     except LookupError as error:

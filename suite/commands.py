@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-import os
+import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import platformdirs
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 import reports
-from reference import dialects
 from suite.adapters import FRAMEWORKS
+from suite.arguments import (
+    DTYPES,
+    Cases,
+    Claim,
+    Data,
+    Device,
+    Dialects,
+    Download,
+    Dtypes,
+    Frameworks,
+    Implementations,
+    Json,
+    Output,
+    Pythons,
+    Resume,
+    Rounds,
+    Seed,
+    Select,
+    Tasks,
+    Threads,
+    Timeout,
+    cache,
+    interpreters,
+    newest,
+    one_of,
+    options_from,
+)
 from suite.cases import datasets
-from suite.cases.catalogue import Case, catalogue, select
-from suite.cases.laws import LAWS, Law, first
-from suite.cases.tapes import REDUCED, WIDE
+from suite.cases.catalogue import catalogue
+from suite.cases.laws import LAWS
 from suite.cases.tasks import tasks
+from suite.description import IN_FULL, choose, describe, in_full, listed, to_json
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.progress import Progress
-from suite.runner.environments import build, environments
+from suite.runner.environments import PROJECT, build, environments
 from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
+from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
 
 app = typer.Typer(
@@ -44,46 +71,12 @@ app = typer.Typer(
 )
 
 
+NUMBERS = 160
+"""Columns of a table of numbers; a terminal that has fewer wraps it, since a number that is cut is none."""
+
+
 class Interrupted(Exception):
     """The user stopped the run; the message says how to go on."""
-
-
-RESULTS = Path("results")
-DTYPES = (*WIDE, *REDUCED)
-
-Frameworks = Annotated[
-    list[str], typer.Option("-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}; repeatable.")
-]
-Implementations = Annotated[
-    list[str],
-    typer.Option("-i", "--implementation", help="As torch/builtin, torch, builtin or 'torch/*'; repeatable."),
-]
-Cases = Annotated[
-    list[str], typer.Option("-c", "--case", help="As decades/momentum, decades, momentum or '*/plain'; repeatable.")
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="quadratic, rotated or regression; repeatable.")]
-Dtypes = Annotated[list[str], typer.Option("--dtype", help="float32, float64, float16 or bfloat16; repeatable.")]
-Dialects = Annotated[list[str], typer.Option("--dialect", help="What scratch implementations run; repeatable.")]
-Claim = Annotated[
-    str | None, typer.Option(help="Hold built-in implementations against this dialect in place of their own.")
-]
-Device = Annotated[str, typer.Option(help="cpu or cuda:0, for all alike.")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads in every framework.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of tapes, start, batch order and the order of timing.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Timed epochs of every implementation.")]
-Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that a worker may take for one answer.")]
-Pythons = Annotated[
-    list[str], typer.Option("--python", metavar="FRAMEWORK=PATH", help="A framework's interpreter; repeatable.")
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"The folder that holds {datasets.FILE} (or {datasets.VARIABLE}); else cache, download, generated."
-    ),
-]
-Download = Annotated[bool, typer.Option("--download/--no-download", help="Whether the data's publisher may be asked.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="The results folder [default: results/TIME].")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a results folder: only what is missing runs.")]
 
 
 @app.command()
@@ -104,9 +97,10 @@ def run(
     download: Download = True,
     output: Output = None,
     resume: Resume = False,
+    select: Select = "",
 ) -> None:
     """The main job: agreement, training, timing, and a report."""
-    _carry_out(_options(**locals()), "agreement", "training", "timing")
+    _carry_out(options_from(**locals()))
 
 
 @app.command()
@@ -126,9 +120,12 @@ def agree(
     download: Download = True,
     output: Output = None,
     resume: Resume = False,
+    select: Select = "",
+    json: Json = False,
 ) -> None:
     """Do implementations compute what they claim? A verdict for each case, inside a derived bound."""
-    _carry_out(_options(**locals()), "agreement")
+    given = {name: value for name, value in locals().items() if name != "json"}
+    _carry_out(options_from(**given, tables=["agreement"]), as_json=json)
 
 
 @app.command()
@@ -146,9 +143,10 @@ def train(
     download: Download = True,
     output: Output = None,
     resume: Resume = False,
+    select: Select = "",
 ) -> None:
     """What losses do they reach? Each gradient and each update is checked on the way."""
-    _carry_out(_options(**locals()), "training")
+    _carry_out(options_from(**locals(), tables=["training"]))
 
 
 @app.command()
@@ -165,9 +163,10 @@ def bench(
     download: Download = True,
     output: Output = None,
     resume: Resume = False,
+    select: Select = "",
 ) -> None:
     """How long do they take? Seconds per epoch of the section's regression, interleaved."""
-    _carry_out(_options(**locals()), "timing")
+    _carry_out(options_from(**locals(), tables=["timing"]))
 
 
 @app.command()
@@ -175,7 +174,7 @@ def report(
     results: Annotated[Path | None, typer.Argument(help="A results folder [default: the newest].")] = None,
 ) -> None:
     """Write the report of a results folder again, and show its tables."""
-    folder = results or _newest()
+    folder = results or newest()
     _report(folder, ("agreement", "training", "timing"))
 
 
@@ -186,11 +185,11 @@ def envs(
     make: Annotated[bool, typer.Option("--build", help="Build what is missing or out of date.")] = False,
 ) -> None:
     """Where is each framework's interpreter? Exit status 1 if one is missing."""
-    known = environments(_pythons(python))
+    known = environments(interpreters(python))
     progress = Progress(Console(stderr=True))
     failed = 0
     table = Table("framework", "state", "interpreter", box=None, pad_edge=False)
-    for name in [_known(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS:
+    for name in [one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS:
         try:
             if make:
                 build(known[name], progress.say)
@@ -206,18 +205,21 @@ def envs(
 @app.command()
 def cases(
     case: Cases = [],  # noqa: B006
+    select: Select = "",
     seed: Seed = 0,
     data: Data = None,
+    json: Json = False,
 ) -> None:
-    """List the conformance cases: tape, setting, and what each is there to tell apart; and the laws."""
-    found = datasets.resolve(data, _cache(), download=False)
-    table = Table("case", "steps", "coordinates", "tape", "setting", box=None, pad_edge=False)
-    everything: list[Case | Law] = [*catalogue(tasks(found, seed), seed), *LAWS]
-    for one in select(everything, case):
-        tape = one.tape if isinstance(one, Case) else first(seed)
-        reasons = (tape.reason, one.setting.reason) if isinstance(one, Case) else (one.reason, "")
-        table.add_row(one.id, *map(str, tape.gradients.shape), *reasons)
-    Console().print(table)
+    """List the conformance cases and laws, and what each is there to tell apart; describe in full what is chosen."""
+    found = tasks(datasets.resolve(data, cache(), download=False), seed)
+    chosen = choose([*catalogue(found, seed), *LAWS], case, Selection.of(select))
+    described = [describe(one, found, seed) for one in chosen]
+    if json:
+        sys.stdout.write(to_json(described))
+    elif len(described) <= IN_FULL:
+        Console(soft_wrap=True).print(*(in_full(one) for one in described), sep="\n\n", markup=False, highlight=False)
+    else:
+        Console().print(listed(described))
 
 
 @app.command()
@@ -235,9 +237,9 @@ def explain(
     download: Download = True,
 ) -> None:
     """Take the first step that differs apart (or the worst): oracle and implementation side by side."""
-    framework = _known(implementation.partition("/")[0], FRAMEWORKS, "framework")
+    framework = one_of(implementation.partition("/")[0], FRAMEWORKS, "framework")
     with tempfile.TemporaryDirectory() as folder:
-        options = _options(
+        options = options_from(
             framework=[framework],
             implementation=[implementation],
             case=[case],
@@ -257,7 +259,7 @@ def explain(
         with Job(options, Progress(Console(stderr=True))) as job:
             job.agree()
             lines = Explanation.of(job).lines()
-    Console(soft_wrap=True).print(*lines, sep="\n")
+    Console(soft_wrap=True, width=NUMBERS).print(*lines, sep="\n")
     raise typer.Exit(job.status)
 
 
@@ -285,7 +287,7 @@ def propose_expectations(
     results: Annotated[Path | None, typer.Argument(help="A results folder [default: the newest].")] = None,
 ) -> None:
     """Propose entries for what was not expected in a run; they go to standard output, for suite/expectations.toml."""
-    store = results or _newest()
+    store = results or newest()
     known = Expectations.read()
     rows = [known.judged(row) for table in TABLES for row in read_rows(store / f"{table}.jsonl")]
     say = Progress(Console(stderr=True)).say
@@ -295,90 +297,30 @@ def propose_expectations(
     Console(soft_wrap=True).print(proposals(rows), markup=False, highlight=False)
 
 
-def _options(
-    *,
-    framework: Sequence[str],
-    python: Sequence[str],
-    output: Path | None,
-    resume: bool,
-    implementation: Sequence[str] = (),
-    case: Sequence[str] = (),
-    task: Sequence[str] = (),
-    dtype: Sequence[str] = ("float32",),
-    dialect: Sequence[str] = SECTION_DIALECTS,
-    claim: str | None = None,
-    **plain: Any,
-) -> Options:
-    """A command's parameters, each checked; those in `plain` need no more than typer has done."""
-    return Options(
-        output=_folder(output, resume),
-        frameworks=[_known(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS,
-        implementations=implementation,
-        cases=case,
-        tasks=task,
-        dtypes=[_known(name, DTYPES, "dtype") for name in dtype],
-        dialects=[_known(name, tuple(dialects), "dialect") for name in dialect],
-        claim=_known(claim, tuple(dialects), "dialect") if claim else None,
-        pythons=_pythons(python),
-        cache=_cache(),
-        resume=resume,
-        **plain,
-    )
-
-
-def _carry_out(options: Options, *tables: str) -> None:
-    """Run the stages that make these tables, then report; the exit status is the job's."""
+def _carry_out(options: Options, *, as_json: bool = False) -> None:
+    """Run the stages that make the tables, then report; the exit status is the job's."""
     progress = Progress(Console(stderr=True))
     try:
         with Job(options, progress) as job:
             stages: dict[str, Callable[[], None]] = {"agreement": job.agree, "training": job.train, "timing": job.bench}
-            for table in tables:
+            for table in options.tables:
                 stages[table]()
     except KeyboardInterrupt:
         if not (options.output / "manifest.json").exists():
             raise Interrupted("interrupted before there was anything to keep") from None
         where = f"interrupted; the rows so far are in {options.output}"
         raise Interrupted(f"{where}. Go on with the same command and --resume --output {options.output}") from None
-    _report(options.output, tables)
+    _report(options.output, options.tables, as_json=as_json)
     raise typer.Exit(job.status)
 
 
-def _report(folder: Path, tables: Sequence[str]) -> None:
+def _report(folder: Path, tables: Sequence[str], *, as_json: bool = False) -> None:
     written = reports.write(folder)  # first, since a pipe that is closed early ends what prints
-    reports.show(reports.load(folder), Console(), tables)
-    Progress(Console(stderr=True)).say(f"wrote {', '.join(path.name for path in written)} into {folder}")
-
-
-def _folder(output: Path | None, resume: bool) -> Path:
-    if output is not None:
-        return output
-    return _newest() if resume else RESULTS / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
-
-
-def _newest() -> Path:
-    found = sorted(path.parent for path in RESULTS.glob("*/manifest.json"))
-    if not found:
-        raise LookupError(
-            f"there are no results in {RESULTS.resolve()}; make some with `rmsuite run`, or name a folder"
-        )
-    return found[-1]
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("RMSUITE_CACHE") or platformdirs.user_cache_path("rmsuite"))
-
-
-def _known(name: str, known: Sequence[str], kind: str) -> str:
-    if name not in known:
-        raise LookupError(f"no {kind} {name!r}; there are {', '.join(known)}")
-    return name
-
-
-def _pythons(pairs: Sequence[str]) -> dict[str, Path]:
-    found = {}
-    for pair in pairs:
-        name, equals, path = pair.partition("=")
-        if not equals or not path:
-            raise LookupError(f"--python takes FRAMEWORK=PATH, as torch=/usr/bin/python3, not {pair!r}")
-        found[_known(name, FRAMEWORKS, "framework")] = Path(path)
-    return found
+    if as_json:
+        sys.stdout.write((folder / "summary.json").read_text("utf-8"))
+    else:
+        reports.show(reports.load(folder), Console(), tables)
+    say = Progress(Console(stderr=True)).say
+    say(f"wrote {', '.join(path.name for path in written)} into {folder}")
+    if shutil.which("rmsuite") is None:
+        say(f"`rmsuite` is not on your path: say {shlex.quote(sys.executable)} -m suite in its place, in {PROJECT}")

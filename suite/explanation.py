@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from suite.agreement.anatomy import Line, anatomy
+from reference.precision import format_of
+from suite.agreement.anatomy import Line, Place, anatomy
+from suite.agreement.change import Candidate, restored, telling
+from suite.cases.catalogue import Case
 from suite.job import Job
 from suite.runner import arrays
 from suite.runner.store import Row
@@ -23,13 +27,15 @@ class Explanation:
         row: the verdict.
         step: the first that differs, else the one with the largest error over its bound; counted from 1.
         column: the coordinate likewise.
+        other: the dialect that fits in place of the claimed one, or is nearest; None if there is none to show.
         anatomy: of that step; empty where there is no trace.
     """
 
     row: Row
-    step: int
-    column: int
-    anatomy: list[Line]
+    step: int = 0
+    column: int = 0
+    other: Candidate | None = None
+    anatomy: tuple[Line, ...] = ()
 
     @classmethod
     def of(cls, job: Job) -> Explanation:
@@ -41,50 +47,102 @@ class Explanation:
         rows = list(job.store.rows("verdicts"))
         if len(rows) != 1:
             raise LookupError(f"one case and one implementation can be explained at a time, not {len(rows)}")
-        if not job.cases:
-            raise LookupError("a law has no step to take apart: where it is broken, the verdict says all")
         (row,) = rows
+        if row["trace"] is None or not job.cases or not row["worst_index"]:
+            return cls(row)
         (case,) = job.cases
-        if row["trace"] is None:
-            return cls(row, 0, 0, [])
-        step, column = row["first_step"] or row["worst_step"], row["worst_index"][0]
+        step, (column, *_) = row["first_step"] or row["worst_step"], row["first_index"] or row["worst_index"]
         trace, _ = arrays.read(job.store.folder / "traces" / row["trace"])
-        trace.pop("spoiled", None)
-        tape = {"initial": case.tape.initial, "gradients": case.tape.gradients}
-        h = case.setting.hyperparameters
-        return cls(row, step, column, anatomy(tape, trace, h, row["dialect"], row["dtype"], step, column))
+        place = Place(case.tape, case.setting.hyperparameters, row["dtype"], step, column)
+        other = _other(row, case)
+        return cls(row, step, column, other, tuple(anatomy(place, row["dialect"], trace, other)))
 
     def lines(self) -> Iterator[RenderableType]:
         """What is printed."""
         row = self.row
-        yield f"{row['framework']}/{row['implementation']} {row['version']}, {row['case']}, {row['dtype']}: " + escape(
-            f"{row['outcome']} ({row['dialect']})"
-        )
-        if row["reason"]:
-            yield escape(row["reason"])
+        who = f"{row['framework']}/{row['implementation']} {row['version']}, {row['case']}, {row['dtype']}"
+        yield escape(f"{who}: {row['outcome']} ({row['dialect']})")
+        for clause in (row["reason"] or "").split("; "):
+            if clause:
+                yield escape(f"  {clause}")
+        if row.get("partings"):
+            yield self.partings()
         if self.anatomy:
-            yield f"fits: {', '.join(row['fits']) or 'no named dialect'}"
-            yield f"step {self.step}, coordinate {self.column}:"
+            yield f"\nstep {self.step}, coordinate {self.column}; in parentheses what is implied by what is shown:"
             yield self.table()
+        if row.get("growth"):
+            yield f"\nhow the error of {row['first_quantity']} grows there:"
+            yield self.growth()
 
     def table(self) -> Table:
         """The anatomy of the step."""
-        table = Table(box=None, pad_edge=False)
-        table.add_column("quantity")
-        for name in ("oracle", "bound", self.row["implementation"], "ulps apart", "bounds apart"):
-            table.add_column(name, justify="right")
+        dtype, digits = self.row["dtype"], _digits(self.row["dtype"])
+        beside = [f"{self.other.base}{', changed' if self.other.changes else ''}"] if self.other else []
+        table = _table("quantity", self.row["dialect"], "bound", self.row["implementation"], "ulps", "bounds", *beside)
         for line in self.anatomy:
-            theirs = _number(line.implementation, 9)
+            theirs = _number(line.implementation, digits)
             table.add_row(
                 line.name,
-                _number(line.oracle, 9),
+                _number(line.oracle, digits),
                 _number(line.bound, 2),
                 f"({theirs})" if line.implied and theirs else theirs,
-                _number(line.ulps(self.row["dtype"]), 3),
-                _number(line.bounds(), 3),
+                "" if line.implied else _number(line.ulps(dtype), 3),
+                "" if line.implied else _number(line.bounds(), 3),
+                *([_number(line.other, digits)] if self.other else []),
+            )
+        return table
+
+    def growth(self) -> Table:
+        """The error at some steps from the first that differs on."""
+        table = _table("step", "ulps", "bounds")
+        for step, ulps, bounds in self.row["growth"]:
+            table.add_row(str(step), _number(ulps, 3), _number(bounds, 3))
+        return table
+
+    def partings(self) -> Table:
+        """Where the two traces of a law part, quantity by quantity."""
+        digits = _digits(self.row["dtype"])
+        table = _table("quantity", "step", "coordinate", "by the law", "found", "ulps", "values that differ")
+        for each in self.row["partings"]:
+            table.add_row(
+                each["quantity"],
+                str(each["step"]),
+                str(each["index"]),
+                _number(each["expected"], digits),
+                _number(each["observed"], digits),
+                _number(each["ulps"], 3),
+                f"{each['count']} of {each['size']}",
             )
         return table
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}g}"
+def _other(row: Row, case: Case) -> Candidate | None:
+    """What is shown beside the claimed dialect where a row differs: the nearest of what fits, or just the nearest."""
+    if row["first_step"] is None:
+        return None
+    h = case.setting.hyperparameters
+    fits = [name for name in row["fits"] if name != row["dialect"]]
+    if fits:
+        name = min(fits, key=lambda name: len(telling(row["dialect"], name, case.tape, h, row["dtype"])))
+        return Candidate.named(name, h)
+    nearest = row["nearest"]
+    if nearest is None or (nearest["dialect"] == row["dialect"] and not nearest["changes"]):
+        return None
+    return restored(nearest["dialect"], nearest["changes"], h)
+
+
+def _table(first: str, *names: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in names:
+        table.add_column(escape(name), justify="right", no_wrap=True)
+    return table
+
+
+def _digits(dtype: str) -> int:
+    """As many as tell a number of the format from its neighbours."""
+    return int(format_of(dtype).digits * 0.30103) + 2
+
+
+def _number(value: Any, digits: int) -> str:
+    return "" if value is None else f"{float(value):.{digits}g}"

@@ -6,11 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
-from suite import provenance, timing, training
+from suite import choice, provenance, timing, training
 from suite.agreement import verdicts
 from suite.agreement.laws import Court
 from suite.agreement.rides import rides
@@ -19,14 +18,18 @@ from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
 from suite.cases.laws import LAWS, Law
 from suite.cases.tapes import REDUCED, WIDE
-from suite.cases.tasks import Task, tasks
+from suite.cases.tasks import tasks
 from suite.expectations import Expectations
 from suite.progress import Progress
+from suite.repeat import Conditions
 from suite.runner.coordinator import Answer, Coordinator, Question
 from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
 from suite.runner.protocol import Message
 from suite.runner.store import Row, Store
+from suite.selection import Selection
+
+TABLES = ("agreement", "training", "timing")
 
 SECTION_DIALECTS = ("d2l", "torch", "keras3", "tf-kernel", "tf1", "mxnet1")
 """What the section's implementations compute: these a scratch implementation runs unless told otherwise."""
@@ -55,6 +58,8 @@ class Options:
     download: bool = True
     resume: bool = False
     keep_traces: bool = False
+    select: str = ""
+    tables: Sequence[str] = TABLES
 
 
 class Job:
@@ -70,20 +75,22 @@ class Job:
         self.begin = time.perf_counter()
         self.unexpected = 0
         self.expectations = Expectations.read()
+        self.selection = Selection.of(options.select)
         self.data = datasets.resolve(options.data, options.cache, download=options.download)
         progress.say(f"data: {self.data.detail}")
-        self.tasks = _chosen_tasks(tasks(self.data, options.seed), options.tasks)
+        self.tasks = choice.tasks(tasks(self.data, options.seed), options.tasks)
         self.catalogue = catalogue.catalogue(tasks(self.data, options.seed), options.seed)
         everything: list[Case | Law] = [*self.catalogue, *LAWS]
         chosen = catalogue.select(everything, options.cases)
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.laws = [one for one in chosen if isinstance(one, Law)]
         known = environments(options.pythons)
-        wanted = {name: known[name] for name in options.frameworks}
+        wanted = {name: known[name] for name in choice.frameworks(options.frameworks, options.implementations)}
         self.coordinator = Coordinator(wanted, options.device, options.threads, options.timeout)
         try:
             self.hellos, self.missing = self._greet()
-            self.chosen = _chosen_implementations(self.hellos, options.implementations)
+            self.chosen = choice.named(self.hellos, options.implementations)
+            self._check_selection()
             self.store = Store(options.output, self._manifest(), resume=options.resume)
         except BaseException:
             self.coordinator.__exit__(*sys.exc_info())
@@ -107,25 +114,61 @@ class Job:
     def agree(self) -> None:
         """Replay every case in every implementation, a verdict each; then try the laws."""
         options, folder, done = self.options, self.store.folder, self._done("verdicts", key)
+        every = list(self._witnesses())
+
+        def selected(witness: Witness, case: str) -> bool:
+            return self.selection.matches(witness.words(case))
+
         questions = verdicts.questions(
-            self._witnesses(options.dialects),
-            rides(self.cases, folder / "tapes"),
+            every,
+            rides([case for case in self.cases if any(selected(one, case.id) for one in every)], folder / "tapes"),
             traces=folder / "traces",
+            selected=selected,
             done=done,
         )
         self._judge("agreement", questions, verdicts.Verdicts(self.catalogue, keep_traces=options.keep_traces).rows)
         court = Court(self.laws, options.seed, folder)
-        self._judge("laws, first", list(court.questions(self._witnesses(options.dialects[:2]), done)), court.opened)
+        self._judge("laws, first", list(court.questions(every, selected=selected, done=done)), court.opened)
         self._judge("laws", court.following, court.verdicts)
 
-    def _witnesses(self, scratch_dialects: Sequence[str]) -> Iterator[Witness]:
+    def _witnesses(self) -> Iterator[Witness]:
         options = self.options
         return witnesses(
             self.hellos,
             dtypes=options.dtypes,
             chosen=self.chosen,
-            scratch_dialects=scratch_dialects,
+            scratch_dialects=options.dialects,
             claim=options.claim,
+            conditions=self.conditions,
+        )
+
+    def _check_selection(self) -> None:
+        """See to it that something is selected: LookupError if nothing is."""
+        options, implementations = self.options, list(choice.implementations(self.hellos, self.chosen))
+        words = {
+            "agreement": self._verdict_words(),
+            "training": training.every(implementations, self.tasks, options.dialects),
+            "timing": (timing.words(*implementation) for implementation in implementations),
+        }
+        choice.check(self.selection, (text for table in options.tables for text in words[table]))
+
+    def _verdict_words(self) -> Iterator[str]:
+        for witness in self._witnesses():
+            yield from (witness.words(case.id) for case in self.cases if witness.dtype in case.tape.dtypes)
+            yield from (witness.words(law.id) for law in self.laws if witness.dtype in WIDE)
+
+    @property
+    def conditions(self) -> Conditions:
+        """Under which rows are made, for the commands that repeat them."""
+        options = self.options
+        return Conditions(
+            device=options.device,
+            threads=options.threads,
+            seed=options.seed,
+            data=datasets.named(options.data),
+            download=options.download and self.data.source != "embedded",  # what was generated must not be replaced
+            timeout=options.timeout,
+            pythons=options.pythons,
         )
 
     def _judge(self, stage: str, questions: Sequence[Question], rows: Callable[[Answer], Iterable[Row]]) -> None:
@@ -146,6 +189,8 @@ class Job:
             scratch_dialects=self.options.dialects,
             folder=self.store.folder,
             done=self._done("training", training.key),
+            selection=self.selection,
+            conditions=self.conditions,
         )
         school = training.School()
         with self.progress.stage("training", len(questions)) as advance:
@@ -158,10 +203,14 @@ class Job:
         options = self.options
         task = tasks(self.data, options.seed)["regression"]
         race = timing.Race(self.coordinator, task, self.store.folder, options.device, options.threads)
-        entered = 1 + sum(len(names) for names in self.chosen.values())
+        chosen: dict[str, list[str]] = {framework: [] for framework in self.chosen}
+        for framework, name, declared in choice.implementations(self.hellos, self.chosen):
+            if self.selection.matches(timing.words(framework, name, declared)):
+                chosen[framework].append(name)
+        entered = 1 + sum(len(names) for names in chosen.values())
         done = self._done("timings", timing.key)
         with self.progress.stage("timing", (entered - len(done)) * (options.rounds + 1)) as advance:
-            for row in race.run(self.hellos, self.chosen, rounds=options.rounds, seed=options.seed, done=done):
+            for row in race.run(self.hellos, chosen, rounds=options.rounds, seed=options.seed, done=done):
                 if row is None:
                     advance("")
                 else:
@@ -228,28 +277,3 @@ class Job:
                 for name in self.chosen[framework]
             },
         }
-
-
-def _chosen_tasks(every: Mapping[str, Task], wanted: Iterable[str]) -> dict[str, Task]:
-    wanted = list(wanted)
-    unknown = [name for name in wanted if name not in every]
-    if unknown:
-        raise LookupError(f"no task {unknown[0]!r}; there are {', '.join(every)}")
-    return {name: task for name, task in every.items() if not wanted or name in wanted}
-
-
-def _chosen_implementations(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, list[str]]:
-    every = [f"{framework}/{name}" for framework, hello in hellos.items() for name in hello["implementations"]]
-    for pattern in patterns:
-        if not any(_matches(name, pattern) for name in every):
-            raise LookupError(f"no implementation matches {pattern!r}; there are {', '.join(every)}")
-    chosen: dict[str, list[str]] = {framework: [] for framework in hellos}
-    for name in every:
-        if not patterns or any(_matches(name, pattern) for pattern in patterns):
-            framework, _, implementation = name.partition("/")
-            chosen[framework].append(implementation)
-    return chosen
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or pattern in name.split("/")

@@ -60,6 +60,11 @@ def key(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("framework", "implementation", "device", "benchmark"))
 
 
+def words(framework: str, implementation: str, dialect: str | None) -> str:
+    """What an expression selects a timing by."""
+    return f"{framework}/{implementation} {BENCHMARK} float32 {dialect or DIALECT}"
+
+
 class Race:
     """The timing of one task."""
 

@@ -4,7 +4,7 @@ each update on the gradient that was used. The loss curve stands beside the orac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,17 @@ from reference.precision import wider
 from suite.agreement.judge import Comparison, TraceError
 from suite.agreement.oracle import Oracle, closed_loop
 from suite.cases.tasks import Task
+from suite.repeat import Conditions
 from suite.runner import arrays
 from suite.runner.coordinator import Answer, Question
 from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
 from suite.runner.store import Row
+from suite.selection import Selection
 
 Array = NDArray[Any]
+
+DTYPE = "float32"  # in which the section trains
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Asked:
         dtype: likewise.
         asked: the dialect that a scratch implementation was to run; None for a built-in one.
         sha256: of the task's file.
+        repeat: the command that asks again.
     """
 
     task: Task
@@ -47,11 +52,32 @@ class Asked:
     dtype: str
     asked: str | None
     sha256: str
+    repeat: str
 
 
 def key(row: Row) -> tuple[Any, ...]:
     """What a row is about: never two of the same in a results folder."""
     return tuple(row[name] for name in ("framework", "implementation", "device", "dtype", "task", "asked"))
+
+
+def words(framework: str, implementation: str, task: str, dialect: str | None) -> str:
+    """What an expression selects a training by."""
+    return f"{framework}/{implementation} {task} {DTYPE} {dialect or ''}"
+
+
+def every(
+    implementations: Iterable[tuple[str, str, str | None]], tasks: Iterable[str], scratch_dialects: Sequence[str]
+) -> Iterator[str]:
+    """The words of every training that there could be.
+
+    Args:
+        implementations: framework, name, and the dialect that it declares, if it does.
+        tasks: ids.
+        scratch_dialects: what runs that declares none.
+    """
+    for framework, name, declared in implementations:
+        for dialect in [declared] if declared else scratch_dialects:
+            yield from (words(framework, name, task, dialect) for task in tasks)
 
 
 def questions(
@@ -62,7 +88,8 @@ def questions(
     scratch_dialects: Sequence[str],
     folder: Path,
     done: frozenset[tuple[Any, ...]],
-    dtype: str = "float32",
+    selection: Selection,
+    conditions: Conditions,
 ) -> list[Question]:
     """One training for each task, implementation, and dialect that a scratch implementation runs."""
     found = []
@@ -73,7 +100,10 @@ def questions(
             for name in chosen[framework]:
                 any_dialect = hello["implementations"][name]["any_dialect"]
                 for dialect in scratch_dialects if any_dialect else [None]:
-                    if (framework, name, hello["device"], dtype, task.id, dialect) in done:
+                    declared = dialect or hello["implementations"][name].get("dialect")
+                    if (framework, name, hello["device"], DTYPE, task.id, dialect) in done:
+                        continue
+                    if not selection.matches(words(framework, name, task.id, declared)):
                         continue
                     output = folder / "traces" / f"task-{task.id}-{framework}-{name}-{dialect or 'own'}.safetensors"
                     request = {
@@ -81,12 +111,14 @@ def questions(
                         "implementation": name,
                         "dialect": dialect,
                         "hyperparameters": task.hyperparameters.to_json(),
-                        "dtype": dtype,
+                        "dtype": DTYPE,
                         "input": str(path),
                         "output": str(output),
                     }
                     version = hello["versions"][framework]
-                    about = Asked(task, name, version, hello["device"], dtype, dialect, sha256)
+                    claim = ("--dialect", dialect) if dialect else ()
+                    repeat = conditions.command("train", framework, name, "-t", task.id, *claim)
+                    about = Asked(task, name, version, hello["device"], DTYPE, dialect, sha256, repeat)
                     found.append(Question(framework, request, about))
     return found
 
@@ -112,6 +144,7 @@ class School:
             "asked": asked.asked,
             "seconds": answer.reply.get("seconds"),
             "sha256": asked.sha256,
+            "repeat": asked.repeat,
             "reason": answer.reply.get("reason"),
         }
         if answer.status != "ok":

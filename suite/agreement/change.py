@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from reference import Dialect, Hyperparameters, dialects
 from reference.algorithm import Algorithm
+from suite.cases.tapes import Tape
 
 STARTS = (0.0, 1.0, 0.1)  # of an average, in use: most, TensorFlow 1, Keras 2's Adagrad
 DECAYS = (0.9, 0.95, 0.99, 0.999)  # defaults in use
@@ -75,9 +76,10 @@ class Candidate:
             return None
         return replace(self, dialect=replace(self.dialect, **{name: value}), changes=(*self.changes, change))
 
-    def function(self, dtype: str) -> Hashable:
-        """What it computes in a precision: two candidates of which this is equal can't be told apart by anything."""
-        return Algorithm.of(self.dialect, self.hyperparameters, dtype), self.hyperparameters.learning_rate
+    def function(self, tape: Tape, dtype: str) -> Hashable:
+        """What it computes on a tape in a precision: candidates of which this is equal can't be told apart there."""
+        algorithm = Algorithm.of(bearing(self.dialect, tape), self.hyperparameters, dtype)
+        return algorithm, self.hyperparameters.learning_rate
 
     def differences(self) -> dict[str, tuple[Any, Any]]:
         """Axis -> (the named dialect's value or the given one, the one that it has here)."""
@@ -117,9 +119,19 @@ def shown(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def telling(claimed: str, other: str, h: Hyperparameters, dtype: str) -> dict[str, tuple[Any, Any]]:
-    """The axes on which two named dialects differ, and that matter under these hyper-parameters."""
-    here, there = dialects[claimed], dialects[other]
+def bearing(dialect: Dialect, tape: Tape) -> Dialect:
+    """The dialect with the usual value on the axes that don't bear on a tape."""
+    usual = Dialect()
+    idle = {
+        **({} if tape.sparse else {"sparse": usual.sparse, "duplicates": usual.duplicates}),
+        **({} if tape.subnormals else {"subnormals": usual.subnormals}),
+    }
+    return replace(dialect, **idle)  # type: ignore[arg-type]
+
+
+def telling(claimed: str, other: str, tape: Tape, h: Hyperparameters, dtype: str) -> dict[str, tuple[Any, Any]]:
+    """The axes on which two named dialects differ, and that matter on this tape under these hyper-parameters."""
+    here, there = bearing(dialects[claimed], tape), bearing(dialects[other], tape)
     whole = Algorithm.of(there, h, dtype)
     return {
         axis: pair

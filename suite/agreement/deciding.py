@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from reference import dialects
 from reference.algorithm import Algorithm
+from suite.agreement.change import bearing
 from suite.agreement.judge import QUANTITIES, Comparison
 from suite.agreement.oracle import Oracle, Prediction, path_length
 from suite.cases.catalogue import Case
@@ -18,7 +20,6 @@ from suite.cases.tapes import STEPS
 Array = NDArray[Any]
 
 TRIED = 3  # settings in which dialects may part, from the most promising on
-COLUMNS = 16  # of a tape, to see whether they do
 DIGITS = {"float16": 2, "bfloat16": 1, "float32": 6, "float64": 12}  # of a hyper-parameter that can be seen, about
 
 
@@ -26,21 +27,24 @@ class Deciding:
     """The catalogue, asked for cases; each question is answered once."""
 
     def __init__(self, cases: Iterable[Case]) -> None:
-        """Keep the cases that any implementation can be asked: ordinary ones, in one tape among others."""
-        self.cases = [case for case in cases if case.tape.shapes is None and len(case.tape.gradients) == STEPS]
+        """Keep the cases that are no trouble for an implementation, and few enough steps for an oracle's."""
+        self.cases = [case for case in cases if not case.tape.lean and len(case.tape.gradients) <= STEPS]
         self._decided: dict[tuple[str, str, str], str | None] = {}
         self._parted: dict[tuple[frozenset[str], str], str | None] = {}
 
     def decides(self, case: Case, dialect: str, dtype: str) -> str | None:
         """A case of the same setting on another tape, of which every coordinate is decided; None if there is none."""
-        key = (case.setting.id, dialect, dtype)
+        key = (case.id, dialect, dtype)
         if key not in self._decided:
             others = (
-                other for other in self.cases
+                other for other in self._asked(dtype)
                 if other.setting.hyperparameters == case.setting.hyperparameters and other.tape.id != case.tape.id
             )  # fmt: skip
             self._decided[key] = next((other.id for other in others if _complete(other, dialect, dtype)), None)
         return self._decided[key]
+
+    def _asked(self, dtype: str) -> Iterator[Case]:
+        return (case for case in self.cases if dtype in case.tape.dtypes)
 
     def parts(self, names: Sequence[str], dtype: str) -> str | None:
         """The case that tells most of these dialects apart, and how: `decades/momentum would: torch | mlx, chainer`.
@@ -49,7 +53,9 @@ class Deciding:
         """
         key = (frozenset(names), dtype)
         if key not in self._parted:
-            here = [case for case in self.cases if case.tape.id == self.cases[0].tape.id]  # of each setting one
+            asked = list(self._asked(dtype))
+            usual = [tape for tape, _ in Counter(case.tape.id for case in asked).most_common(1)]
+            here = [case for case in asked if case.tape.sparse or case.tape.id in usual]
             promising = sorted(here, key=lambda case: -_functions(case, names, dtype))[:TRIED]
             parted = [(case.id, _apart(case, names, dtype)) for case in promising if _functions(case, names, dtype) > 1]
             where, groups = max(parted, key=lambda pair: len(pair[1]), default=("", []))
@@ -82,22 +88,18 @@ def undecided(comparison: Comparison, prediction: Prediction, initial: Array, co
     return "; ".join(found)
 
 
-def _oracle(case: Case, names: Iterable[str], dtype: str, columns: slice = slice(None)) -> Oracle:
-    tape = case.tape
-    return Oracle(tape.initial[columns], tape.gradients[:, columns], case.setting.hyperparameters, dtype, tuple(names))
-
-
 def _complete(case: Case, dialect: str, dtype: str) -> bool:
     """Whether a right implementation that shows its state would be decided in every coordinate."""
-    oracle = _oracle(case, [dialect], dtype)
-    trace = oracle.trace(dialect)
-    shown = {name: getattr(trace, name) for name in QUANTITIES if getattr(trace, name) is not None}
+    oracle = Oracle.of(case.tape, case.setting.hyperparameters, dtype, [dialect])
+    expected = oracle.predict(dialect).trace
+    shown = {name: getattr(expected, name) for name in QUANTITIES if getattr(expected, name) is not None}
     return bool(Comparison(shown, oracle, dialect).decided.all())
 
 
 def _functions(case: Case, names: Sequence[str], dtype: str) -> int:
     """How many of the dialects are something else in this case, to as many digits as can be seen."""
-    every = (Algorithm.of(dialects[name], case.setting.hyperparameters, dtype) for name in names)
+    named = [bearing(dialects[name], case.tape) for name in names]
+    every = (Algorithm.of(dialect, case.setting.hyperparameters, dtype) for dialect in named)
     seen = (
         (algorithm.structure(), *(f"{value:.{DIGITS[dtype]}g}" for value in algorithm.numbers().values()))
         for algorithm in every
@@ -107,7 +109,7 @@ def _functions(case: Case, names: Sequence[str], dtype: str) -> int:
 
 def _apart(case: Case, names: Sequence[str], dtype: str) -> list[list[str]]:
     """The dialects in groups; those in different groups are further apart, somewhere, than their bounds together."""
-    oracle = _oracle(case, names, dtype, slice(0, COLUMNS))
+    oracle = Oracle.of(case.tape, case.setting.hyperparameters, dtype, names)
     predictions = {name: oracle.predict(name) for name in names}
     groups: list[list[str]] = []
     for name in names:
@@ -121,5 +123,6 @@ def _apart(case: Case, names: Sequence[str], dtype: str) -> list[list[str]]:
 
 def _separate(one: Prediction, other: Prediction) -> bool:
     """Whether no evaluation of one can be mistaken for one of the other, by the parameters alone."""
-    distance = np.abs(one.trace.parameters - other.trace.parameters)
-    return bool(np.any(distance > one.bounds.parameters + other.bounds.parameters))
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(one.trace.parameters - other.trace.parameters)
+        return bool(np.any(distance > one.bounds.parameters + other.bounds.parameters))

@@ -44,6 +44,8 @@ class Finding:
         return {
             "fits": list(self.fits),
             "nearest": self.nearest.to_json() if self.nearest else None,
+            "first_quantity": self.growth.quantity if self.growth else None,
+            "first_index": [self.growth.index] if self.growth else None,
             "growth": [list(point) for point in self.growth.series] if self.growth else None,
             "reason": self.reason,
         }
@@ -76,20 +78,20 @@ class Explainer:
             if nearest.fits and not nearest.candidate.changes:  # a dialect that the oracle had not been asked for
                 fits, nearest = [one.base for one in (nearest.candidate, *nearest.alternatives)], None
         words = self._fitting(reading, case, fits) if fits else None
-        growing = reading.growth(judgement, columns)
+        growing = growth(reading.comparison, columns, judgement.first_step or 1)
         reason = reasons.differing(judgement, reading.dialect, growing, words, nearest)
         return Finding(judgement, reason, tuple(fits), nearest, growing)
 
     def _nearest(self, reading: Reading, case: Case, columns: slice, judgement: Judgement) -> Nearest:
-        part = Part(case.tape.initial, case.tape.gradients, case.setting.hyperparameters, reading.witness.dtype)
+        part = Part(case.tape, case.setting.hyperparameters, reading.witness.dtype)
         observed = {name: reading.observed[name][:, columns] for name in reading.comparison.ratios}
         who = (reading.witness.framework, reading.witness.implementation, reading.dialect)
-        return self.search.nearest(observed, part, reading.dialect, judgement, who, untried=case.tape.lean)
+        return self.search.nearest(observed, part, reading.dialect, judgement, who, untried=case.tape.large)
 
     def _fitting(self, reading: Reading, case: Case, fits: Sequence[str]) -> str:
         dtype = reading.witness.dtype
         parted = self.deciding.parts(fits, dtype) if len(fits) > 1 else None
-        return reasons.fitting(fits, reading.dialect, case.setting.hyperparameters, dtype, parted)
+        return reasons.fitting(fits, reading.dialect, case, dtype, parted)
 
     def _undecided(self, reading: Reading, case: Case, columns: slice) -> str:
         oracle, dialect = reading.oracle, reading.dialect
@@ -116,10 +118,3 @@ class Reading:
     spoiled: int
     oracle: Oracle
     comparison: Comparison
-
-    def growth(self, judgement: Judgement, columns: slice) -> Growth:
-        """How the error grows where it is largest."""
-        comparison, name = self.comparison, judgement.quantity
-        place = (slice(None), (columns.start or 0) + judgement.worst_index[0])
-        series = (comparison.expected[name][place], comparison.observed[name][place], comparison.ratios[name][place])
-        return growth(*series, comparison.format, judgement.first_step or 1)

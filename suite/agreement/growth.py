@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.precision import Format
+from suite.agreement.judge import Comparison
 
 Array = NDArray[Any]
 
@@ -23,14 +23,18 @@ FEWEST = 3  # points that make a slope
 
 @dataclass(frozen=True)
 class Growth:
-    """The error of one coordinate of one quantity.
+    """The error of the coordinate that leaves its bound first.
 
     Attributes:
+        quantity: of which it is.
+        index: the coordinate.
         series: rows of step (from 1), error in ulps, error in bounds; at the steps 1, 2, 5, 10, 20, 50, … counted from
             the first that is outside the bound, and the last of all.
         kind: a word; None if there are too few steps to tell, or if the error is no number.
     """
 
+    quantity: str
+    index: int
     series: tuple[tuple[int, float, float], ...]
     kind: str | None
 
@@ -40,22 +44,31 @@ class Growth:
         return f"the error is {self.kind}" if self.kind else None
 
 
-def growth(expected: Array, observed: Array, ratios: Array, fmt: Format, first: int) -> Growth:
-    """How the error of one coordinate grows.
+def growth(comparison: Comparison, columns: slice, first: int) -> Growth:
+    """How the error grows in the coordinate that is furthest outside its bound at the first step outside.
 
     Args:
-        expected: the oracle's values, shape (steps,).
-        observed: the implementation's.
-        ratios: the errors over their bounds.
-        fmt: the tested precision.
-        first: the first step outside the bound, counted from 1.
+        comparison: of a trace with what was claimed.
+        columns: the coordinates of a case.
+        first: the step, counted from 1.
     """
+    quantity, index = parting(comparison, columns, first)
+    place = (slice(None), (columns.start or 0) + index)
+    expected, observed = comparison.expected[quantity][place], comparison.observed[quantity][place]
     with np.errstate(invalid="ignore"):
         errors = np.where(observed == expected, 0, np.abs(observed - expected))
-    ulps = errors / fmt.ulp(expected)
-    steps = list(_steps(first, len(errors)))
+        ulps = errors / comparison.format.ulp(expected)
+    ratios = comparison.ratios[quantity][place]
+    steps = _steps(first, len(errors))
     series = tuple((step, float(ulps[step - 1]), float(ratios[step - 1])) for step in steps)
-    return Growth(series, _kind(errors[first - 1 :]))
+    return Growth(quantity, index, series, _kind(errors[first - 1 :]))
+
+
+def parting(comparison: Comparison, columns: slice, step: int) -> tuple[str, int]:
+    """The quantity and the coordinate that are furthest outside their bound at a step, counted from 1."""
+    ratios = {name: series[step - 1, columns] for name, series in comparison.ratios.items()}
+    quantity = max(ratios, key=lambda name: float(ratios[name].max()))
+    return quantity, int(np.argmax(ratios[quantity]))
 
 
 def _steps(first: int, last: int) -> Iterator[int]:

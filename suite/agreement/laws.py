@@ -6,8 +6,8 @@ alike, so that no law can bind the sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,24 @@ class Court:
         self.rides: dict[tuple[str, Hyperparameters], Ride] = {}
         self.following: list[Question] = []
 
-    def questions(self, witnesses: Iterable[Witness], done: frozenset[tuple[Any, ...]]) -> Iterator[Question]:
-        """The first replay of every witness of whom a verdict is missing."""
-        for witness in (one for one in witnesses if one.dtype in self.tape.dtypes):
+    def questions(
+        self,
+        witnesses: Iterable[Witness],
+        *,
+        selected: Callable[[Witness, str], bool],
+        done: frozenset[tuple[Any, ...]],
+    ) -> Iterator[Question]:
+        """The first replay of every witness of whom the verdict on a law is asked for and not there.
+
+        A scratch implementation is tried in its first two dialects: laws hold whatever the dialect is.
+        """
+        witnesses = [one for one in witnesses if one.dtype in self.tape.dtypes]
+        witnesses = [one for one in witnesses if any(selected(one, law.id) for law in self.laws)]
+        tried = [None, *dict.fromkeys(one.dialect for one in witnesses if one.dialect)][:3]
+        witnesses = [one for one in witnesses if one.dialect in tried]
+        for witness in witnesses:
             bound = (law for law in self.laws if witness.twin or not law.twin)
-            laws = tuple(law for law in bound if witness.key(law.id) not in done)
+            laws = tuple(law for law in bound if selected(witness, law.id) and witness.key(law.id) not in done)
             if laws:
                 ride = self._ride("first", self.tape, HYPERPARAMETERS)
                 yield self._question(witness, Hearing(witness, ride, laws))
@@ -98,11 +111,12 @@ class Court:
         (law,) = hearing.laws
         try:
             observed = _trace(answer, hearing.ride)
-            judgement = compared(law.trace(hearing.trace or {}), observed, hearing.witness.dtype)
+            found = partings(law.trace(hearing.trace or {}), observed, hearing.witness.dtype)
         except _REFUSED as reason:
             yield hearing.witness.row(answer, hearing.ride, law.id, None, reason=str(reason))
         else:
-            yield hearing.witness.row(answer, hearing.ride, law.id, judgement)
+            parted = [asdict(parting) for parting in found if parting.count]
+            yield hearing.witness.row(answer, hearing.ride, law.id, judged(found), partings=parted)
 
     def _ride(self, name: str, tape: Tape, h: Hyperparameters) -> Ride:
         if (name, h) not in self.rides:
@@ -114,28 +128,68 @@ class Court:
         return asked.question(hearing.ride, self.folder / "traces", hearing)
 
 
-def compared(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype: str) -> Judgement:
-    """Whether two traces are the same; else where they part, and how far.
+@dataclass(frozen=True)
+class Parting:
+    """Where one quantity of two traces parts.
+
+    Attributes:
+        quantity: its name.
+        step: the first at which they differ, counted from 1; 0 if they don't.
+        index: the first coordinate there.
+        expected: what the law makes of the first trace there.
+        observed: what is in the second one.
+        ulps: how far that is apart.
+        worst: the largest distance of all, in ulps, with its step and coordinate.
+        count: how many values differ.
+        size: of how many.
+    """
+
+    quantity: str
+    step: int
+    index: int
+    expected: float
+    observed: float
+    ulps: float
+    worst: tuple[float, int, int]
+    count: int
+    size: int
+
+
+def partings(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype: str) -> list[Parting]:
+    """Of every quantity of two traces, where they part, and how far.
 
     Raises:
         TraceError: if the second lacks what the first has, or has it in another shape.
     """
-    apart = {}
     for name, values in expected.items():
         if name not in observed or observed[name].shape != values.shape:
             raise TraceError(f"{name} is not in the second trace in the shape that it has in the first")
-        apart[name] = _ulps(values, observed[name], dtype)
-    parting = {name: int(np.argmax(np.any(ulps > 0, axis=1))) for name, ulps in apart.items() if np.any(ulps > 0)}
-    if not parting:
-        return Judgement("agrees", next(iter(expected)), 0, [], None, 0.0, 0.0, 1.0, None)
-    quantity = min(parting, key=lambda name: parting[name])
-    ulps, step = apart[quantity], parting[quantity]
-    column = int(np.argmax(ulps[step] > 0))
-    worst, index = (int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
-    count = sum(int(np.sum(values > 0)) for values in apart.values())
-    where = f"{quantity} part at step {step + 1}, coordinate {column}, by {ulps[step, column]:.3g} ulps"
-    reason = f"{where}; {count} of {sum(values.size for values in apart.values())} values differ"
-    return Judgement("differs", quantity, worst + 1, [index], step + 1, float(ulps.max()), np.inf, 1.0, reason)
+    return [_parting(name, values, observed[name], dtype) for name, values in expected.items()]
+
+
+def _parting(name: str, expected: Array, observed: Array, dtype: str) -> Parting:
+    ulps = _ulps(expected, observed, dtype)
+    apart = ulps > 0
+    if not np.any(apart):
+        return Parting(name, 0, 0, 0.0, 0.0, 0.0, (0.0, 0, 0), 0, ulps.size)
+    step = int(np.argmax(np.any(apart, axis=1)))
+    index = int(np.argmax(apart[step]))
+    here, there, apart_by = (float(values[step, index]) for values in (expected, observed, ulps))
+    worst, where = (int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
+    largest = (float(ulps[worst, where]), worst + 1, where)
+    return Parting(name, step + 1, index, here, there, apart_by, largest, int(np.sum(apart)), ulps.size)
+
+
+def judged(found: Sequence[Parting]) -> Judgement:
+    """Whether two traces are the same; else where they part first, and how far they get."""
+    apart = [parting for parting in found if parting.count]
+    if not apart:
+        return Judgement("agrees", found[0].quantity, 0, [], None, 0.0, 0.0, 1.0, None)
+    first = min(apart, key=lambda parting: parting.step)
+    ulps, worst, index = first.worst
+    where = f"{first.quantity} part at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
+    reason = f"{where}; {sum(p.count for p in apart)} of {sum(p.size for p in found)} values differ"
+    return Judgement("differs", first.quantity, worst, [index], first.step, ulps, np.inf, 1.0, reason)
 
 
 def _ulps(expected: Array, observed: Array, dtype: str) -> Array:

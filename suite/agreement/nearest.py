@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters, Trace, dialects
-from reference.precision import format_of
+from reference.precision import format_of, wider
 from suite.agreement.change import CHANGES, Candidate, words
 from suite.agreement.judge import QUANTITIES, Comparison, Judgement
 from suite.agreement.oracle import Oracle
+from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
 
@@ -158,24 +159,36 @@ def _again(known: Candidate, h: Hyperparameters) -> Candidate | None:
 
 @dataclass(frozen=True)
 class Part:
-    """The input of some coordinates: start (n,), gradients (steps, n), hyper-parameters and precision."""
+    """The input of some coordinates: a tape, hyper-parameters and precision."""
 
-    initial: Array
-    gradients: Array
+    tape: Tape
     hyperparameters: Hyperparameters
     dtype: str
 
     def oracle(self, candidates: Sequence[Candidate]) -> Oracle:
         """Of candidates that share hyper-parameters, by their number."""
         named = {str(number): candidate.dialect for number, candidate in enumerate(candidates)}
-        return Oracle(self.initial, self.gradients, candidates[0].hyperparameters, self.dtype, named)
+        return Oracle.of(self.tape, candidates[0].hyperparameters, self.dtype, named)
+
+    @property
+    def divisible(self) -> bool:
+        """Whether some coordinates can be replayed without the others."""
+        tape = self.tape
+        return tape.sparse is None and tape.rates is None and self.hyperparameters.clip_norm is None
+
+    def some(self, steps: int, columns: Array) -> Part:
+        """The first steps of some coordinates."""
+        tape = self.tape
+        initial, gradients = tape.initial[columns], tape.gradients[:steps, columns]
+        return replace(self, tape=replace(tape, initial=initial, gradients=gradients, shapes=None))
 
 
 class _Trial:
     """One trace beside many candidates."""
 
     def __init__(self, observed: Mapping[str, Array], part: Part, own: Candidate, judgement: Judgement) -> None:
-        self.observed = {name: observed[name] for name in QUANTITIES if name in observed}
+        wide = wider(part.dtype)
+        self.observed = {name: observed[name].astype(wide) for name in QUANTITIES if name in observed}
         self.part, self.own = part, own
         self.claimed = Nearest(own, False, judgement.bound_ratio, judgement.first_step)
         self.single = _single([own])
@@ -187,13 +200,13 @@ class _Trial:
 
     def _sampled(self, judgement: Judgement) -> tuple[Part, dict[str, Array]]:
         """Some steps and coordinates of input and trace, the first that is outside and the worst among them."""
-        size = self.part.initial.size
+        size = self.part.tape.initial.size
+        if not self.part.divisible:
+            return self.part, self.observed
         spread = np.linspace(0, size - 1, min(size, COLUMNS)).astype(int)
         columns = np.unique([*spread, *judgement.worst_index])
         steps = max(STEPS, 1 << ((judgement.first_step or 1) + STEPS // 4).bit_length())
-        seen = {name: series[:steps, columns] for name, series in self.observed.items()}
-        initial, gradients = self.part.initial[columns], self.part.gradients[:steps, columns]
-        return replace(self.part, initial=initial, gradients=gradients), seen
+        return self.part.some(steps, columns), {name: series[:steps, columns] for name, series in self.observed.items()}
 
     def _scale(self) -> dict[str, Array]:
         """What an error is measured in: the bound of the claimed dialect, and a few ulps of what is there."""
@@ -204,13 +217,17 @@ class _Trial:
             for name, seen in self.seen.items()
         }
 
+    def function(self, candidate: Candidate) -> Hashable:
+        """What it computes here."""
+        return candidate.function(self.part.tape, self.part.dtype)
+
     def rank(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """The candidates that compute something else than what is claimed, the nearest first; of equals the first."""
         together: dict[Hyperparameters, dict[Hashable, Candidate]] = {}
         functions: dict[Hashable, Candidate] = {}
-        own = self.own.function(self.part.dtype)
+        own = self.function(self.own)
         for candidate in candidates:
-            function = candidate.function(self.part.dtype)
+            function = self.function(candidate)
             if function != own and function not in functions:
                 functions[function] = candidate
                 if function not in self.scores:
@@ -224,12 +241,14 @@ class _Trial:
 
     def score(self, trace: Trace) -> _Score:
         """How far the trace of a candidate is off, in bounds of the claimed dialect."""
-        worst, inside = 0.0, len(self.sample.gradients)
+        largest = format_of(self.part.dtype).largest
+        worst, inside = 0.0, len(self.sample.tape.gradients)
         for name, seen in self.seen.items():
             expected, scale = getattr(trace, name), self.scale[name]
             if expected is None:
                 continue
             with np.errstate(all="ignore"):
+                expected = np.where(np.abs(expected) > largest, np.copysign(np.inf, expected), expected)
                 same = (seen == expected) | (np.isnan(seen) & np.isnan(expected)) | np.isinf(scale)
                 ratio = np.where(same, 0, np.abs(seen - expected) / scale)
             ratio = np.where(np.isnan(ratio), np.inf, ratio)
@@ -245,14 +264,14 @@ class _Trial:
     def fitting(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """Those that fit, of the few that may: inside the bound in the sample first, then everywhere."""
         best = self.best(candidates, CHECKED)
-        close = [c for c in best[SURE:] if self.scores[c.function(self.part.dtype)].ratio <= ROUGH]
+        close = [c for c in best[SURE:] if self.scores[self.function(c)].ratio <= ROUGH]
         inside = [c for c in (*best[:SURE], *close) if _beside(c, self.seen, self.sample).first_step is None]
         fitting = [candidate for candidate in inside if self.full(candidate).fits]
         return sorted(fitting, key=lambda candidate: [CHANGES.index(change) for change in candidate.changes])
 
     def full(self, candidate: Candidate) -> Nearest:
         """How the whole trace stands to a candidate, in its own bounds."""
-        function = candidate.function(self.part.dtype)
+        function = self.function(candidate)
         if function not in self.known:
             self.known[function] = _beside(candidate, self.observed, self.part)
         return replace(self.known[function], candidate=candidate)

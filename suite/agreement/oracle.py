@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
 from reference.precision import Format, format_of, wider
+from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
 
@@ -58,6 +59,19 @@ class Oracle:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
         given = _rounded(gradients, fmt, wide)
         self._traces = replay_each(given, self.initial, h, named, dtype=wide, precision=dtype, rate_scale=rate_scale)
+
+    @classmethod
+    def of(cls, tape: Tape, h: Hyperparameters, dtype: str, names: Iterable[str] | Mapping[str, Dialect]) -> Self:
+        """Of a tape, with all that it says of itself."""
+        return cls(
+            tape.initial,
+            tape.sparse or tape.gradients,
+            h,
+            dtype,
+            names,
+            subnormals=tape.subnormals,
+            rate_scale=tape.rate_scale(),
+        )
 
     def trace(self, dialect: str) -> Trace:
         """What a dialect gives, without the bound, which costs several times as much."""

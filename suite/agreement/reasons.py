@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from reference import Hyperparameters
 from suite.agreement.change import telling, words
 from suite.agreement.growth import Growth
 from suite.agreement.judge import Judgement
 from suite.agreement.nearest import Nearest
+from suite.cases.catalogue import Case
 
 
 def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None) -> str:
@@ -18,7 +18,7 @@ def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | No
     Args:
         judgement: that it differs.
         dialect: what was claimed.
-        growth: of the error where it is largest.
+        growth: of the error where it is outside first.
         fits: what fits instead, in words; None if nothing does.
         nearest: what is nearest, if nothing fits.
     """
@@ -28,7 +28,7 @@ def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | No
 def _clauses(
     judgement: Judgement, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None
 ) -> Iterator[str]:
-    yield f"{judgement.quantity} leave the bound of {dialect} at step {judgement.first_step}"
+    yield f"{growth.quantity} leave the bound of {dialect} at step {judgement.first_step}, coordinate {growth.index}"
     yield _worst(judgement)
     if growth.words:
         yield growth.words
@@ -39,23 +39,23 @@ def _clauses(
 
 
 def _worst(judgement: Judgement) -> str:
-    where = f"at step {judgement.worst_step}, coordinate {', '.join(map(str, judgement.worst_index))}"
+    where = f"{judgement.quantity} at step {judgement.worst_step}, coordinate {judgement.worst_index[0]}"
     if not math.isfinite(judgement.bound_ratio):
-        return f"not a finite number {where}, where one is right"
-    return f"at worst by {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds, {where}"
+        return f"at worst by more than any number: {where}"
+    return f"at worst by {judgement.ulps:.3g} ulps, {judgement.bound_ratio:.3g} bounds: {where}"
 
 
-def fitting(fits: Sequence[str], dialect: str, h: Hyperparameters, dtype: str, parted: str | None) -> str:
+def fitting(fits: Sequence[str], dialect: str, case: Case, dtype: str, parted: str | None) -> str:
     """What fits instead, how the nearest of it differs from what was claimed, and what would tell the others apart.
 
     Args:
         fits: names of dialects, at least one.
         dialect: what was claimed.
-        h: the hyper-parameters of the case.
+        case: on which.
         dtype: the precision that is tested.
         parted: the case that would tell them apart, and how, if there is one.
     """
-    apart = {name: telling(dialect, name, h, dtype) for name in fits}
+    apart = {name: telling(dialect, name, case.tape, case.setting.hyperparameters, dtype) for name in fits}
     nearest = min(fits, key=lambda name: len(apart[name]))
     changes = " and ".join(words(axis, *pair) for axis, pair in apart[nearest].items())
     found = f"fits {', '.join(fits)}"

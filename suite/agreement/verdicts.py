@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,12 @@ class Asked:
 
 
 def questions(
-    witnesses: Iterable[Witness], rides: Sequence[Ride], *, traces: Path, done: frozenset[tuple[Any, ...]]
+    witnesses: Iterable[Witness],
+    rides: Sequence[Ride],
+    *,
+    traces: Path,
+    selected: Callable[[Witness, str], bool],
+    done: frozenset[tuple[Any, ...]],
 ) -> list[Question]:
     """One replay for each ride and witness.
 
@@ -48,20 +53,24 @@ def questions(
         witnesses: who is asked.
         rides: the cases.
         traces: the folder for traces.
+        selected: whether the verdict of a witness on a case, of which the id is given, is asked for.
         done: keys of verdicts that exist.
     """
     found = []
-    first: dict[tuple[str, str], Witness] = {}
+    first: dict[tuple[str, str, Ride], Witness] = {}
     for witness in witnesses:
-        model = first.setdefault((witness.framework, witness.implementation), witness)
         for ride in rides:
+            if witness.dtype not in ride.tape.dtypes or (ride.tape.subnormals and witness.dialect):
+                continue
+            ids = [case.id for case, _ in ride.cases if selected(witness, case.id)]
+            if not ids:
+                continue
+            model = first.setdefault((witness.framework, witness.implementation, ride), witness)
             if ride.tape.shapes and witness.dialect != model.dialect:
                 continue
             if ride.tape.lean and witness.dtype != model.dtype:
                 continue
-            if witness.dtype not in ride.tape.dtypes or (ride.tape.subnormals and witness.dialect):
-                continue
-            wanted = frozenset(case.id for case, _ in ride.cases if witness.key(case.id) not in done)
+            wanted = frozenset(name for name in ids if witness.key(name) not in done)
             if wanted:
                 found.append(witness.question(ride, traces, Asked(ride, witness, wanted)))
     return found
@@ -114,18 +123,10 @@ class Verdicts:
         return findings
 
     def _oracle(self, asked: Asked, dialect: str) -> Oracle:
-        """For a lean tape it tells of the one dialect only; others are tried where that does not hold."""
+        """For a large tape it tells of the one dialect only; others are tried where that does not hold."""
         tape, h, dtype = asked.ride.tape, asked.ride.hyperparameters, asked.witness.dtype
-        name = (asked.ride, dtype, dialect if tape.lean else "")
+        name = (asked.ride, dtype, dialect if tape.large else "")
         if name not in self._oracles:
-            names = [dialect] if tape.lean else dialects
-            self._oracles[name] = Oracle(
-                tape.initial,
-                tape.sparse or tape.gradients,
-                h,
-                dtype,
-                names,
-                subnormals=tape.subnormals,
-                rate_scale=tape.rate_scale(),
-            )
+            names = [dialect] if tape.large else dialects
+            self._oracles[name] = Oracle.of(tape, h, dtype, names)
         return self._oracles[name]

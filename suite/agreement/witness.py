@@ -9,6 +9,7 @@ from typing import Any
 
 from suite.agreement.judge import Judgement
 from suite.agreement.rides import Ride
+from suite.repeat import Conditions
 from suite.runner import arrays
 from suite.runner.coordinator import Answer, Question
 from suite.runner.errors import OtherData
@@ -31,6 +32,8 @@ class Witness:
         dialect: that it is told to run, if it runs any.
         claim: the dialect that the user holds it against, or None for its declared one.
         twin: the implementation that it must equal to the bit, if there is one.
+        declared: the dialect that it says it computes, if it says so beforehand.
+        conditions: under which it is asked.
     """
 
     framework: str
@@ -41,6 +44,8 @@ class Witness:
     dialect: str | None
     claim: str | None
     twin: str | None
+    declared: str | None
+    conditions: Conditions
 
     @property
     def asked(self) -> str | None:
@@ -50,6 +55,10 @@ class Witness:
     def key(self, case: str) -> tuple[Any, ...]:
         """What a verdict of it is about (see `key`)."""
         return (self.framework, self.implementation, self.device, self.dtype, case, self.asked)
+
+    def words(self, case: str) -> str:
+        """What an expression selects a verdict of it by."""
+        return f"{self.framework}/{self.implementation} {case} {self.dtype} {self.asked or self.declared or ''}"
 
     def question(self, ride: Ride, traces: Path, about: Any) -> Question:
         """To replay a ride."""
@@ -90,12 +99,9 @@ class Witness:
 
     def repeat(self, case: str) -> str:
         """The command that asks again."""
-        parts = ["rmsuite agree", f"-i {self.framework}/{self.implementation}", f"-c {case}", f"--dtype {self.dtype}"]
-        if self.asked:
-            parts.append(f"{'--dialect' if self.dialect else '--claim'} {self.asked}")
-        if self.device != "cpu":
-            parts.append(f"--device {self.device}")
-        return " ".join(parts)
+        claim = ("--dialect" if self.dialect else "--claim", self.asked) if self.asked else ()
+        arguments = ("-c", case, "--dtype", self.dtype, *claim)
+        return self.conditions.command("agree", self.framework, self.implementation, *arguments)
 
 
 def witnesses(
@@ -105,6 +111,7 @@ def witnesses(
     chosen: Mapping[str, Sequence[str]],
     scratch_dialects: Sequence[str],
     claim: str | None,
+    conditions: Conditions,
 ) -> Iterator[Witness]:
     """Every chosen implementation in every dtype, and in every dialect if it is a scratch implementation.
 
@@ -114,12 +121,13 @@ def witnesses(
         chosen: framework -> implementations.
         scratch_dialects: what scratch implementations run.
         claim: the dialect that every built-in one is held against, in place of its own.
+        conditions: under which they are asked.
     """
     for framework, hello in hellos.items():
         for name in chosen[framework]:
             one = hello["implementations"][name]
             witness = Witness(framework, name, hello["versions"][framework], hello["device"], "", None, claim,
-                              one["twin"])  # fmt: skip
+                              one["twin"], one.get("dialect"), conditions)  # fmt: skip
             for dialect in scratch_dialects if one["any_dialect"] else [None]:
                 for dtype in dtypes:
                     yield replace(witness, dtype=dtype, dialect=dialect)

@@ -64,15 +64,20 @@ def resolve(folder: Path | None, cache: Path, *, download: bool = True) -> Datas
     Raises:
         DataError: if a folder is named that does not hold the file, or holds another one under its name.
     """
-    named = folder or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
-    if named is not None:
-        return _from_folder(named)
+    where = named(folder)
+    if where is not None:
+        return _from_folder(where)
     kept = cache / FILE
     if kept.is_file() and _sha256(kept.read_bytes()) == SHA256:
         return _airfoil(kept.read_bytes(), "cache", "NASA airfoil self-noise, from the cache")
     if download and (content := _download(cache)) is not None:
         return _airfoil(content, "download", f"NASA airfoil self-noise, downloaded from {PUBLISHER}")
     return generated()
+
+
+def named(folder: Path | None) -> Path | None:
+    """The folder that the user named, on the command line or in the environment; None if there is none."""
+    return folder or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
 
 
 def generated(seed: int = 291) -> Dataset:

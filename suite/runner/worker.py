@@ -72,6 +72,7 @@ class Worker:
                     "native": cls.native,
                     "names": dict(cls.names),
                     "any_dialect": cls.declared(Hyperparameters()) is None,
+                    "dialect": cls.declared(Hyperparameters()),
                     "twin": cls.twin,
                 }
                 for name, cls in framework.implementations.items()

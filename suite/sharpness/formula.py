@@ -10,6 +10,15 @@ import numpy as np
 from reference import Dialect, Hyperparameters
 from suite.sharpness.arithmetic import Arithmetic
 
+_SINGLE = {
+    "exact": (False, False, False),
+    "float32": (True, True, True),
+    "float32 but learning rate": (False, True, True),
+    "float32 but epsilon": (True, False, True),
+    "float32 rates": (True, False, False),
+}
+"""Whether a dialect rounds to float32: learning rates; ε, and bounds on gradients and parameters; the rest."""
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -45,13 +54,12 @@ class Formula:
     @classmethod
     def of(cls, d: Dialect, h: Hyperparameters, steps: int, arithmetic: Arithmetic) -> Formula:
         """For so many steps in an arithmetic, which matters where a dialect forms 1-γ in the working precision."""
-        all_single = d.hyperparameters in ("float32", "float32 but learning rate")
-        single_rate = d.hyperparameters in ("float32", "float32 rates")
+        rates, bounds, rest = _SINGLE[d.hyperparameters]
 
-        def number(value: float | None, single: bool = all_single) -> Any:
+        def number(value: float | None, single: bool = rest) -> Any:
             return None if value is None else np.longdouble(np.float32(value) if single else value)
 
-        decay = number(h.decay)
+        decay, epsilon = number(h.decay), number(h.epsilon, bounds)
         complement = 1 - decay
         if d.complement == "working":
             decay = np.longdouble(arithmetic.nearest(decay))
@@ -75,15 +83,15 @@ class Formula:
             lazy=lazy.get(d.sparse, False),
             duplicates=d.duplicates,
             flushed=d.subnormals == "flushed",
-            start=number(h.epsilon) if d.initial_accumulator == "epsilon" else np.longdouble(d.initial_accumulator),
+            start=epsilon if d.initial_accumulator == "epsilon" else np.longdouble(d.initial_accumulator),
             decay=decay,
             complement=complement,
-            epsilon=number(h.epsilon),
+            epsilon=epsilon,
             momentum=number(h.momentum) if buffered else np.longdouble(0),
             weight_decay=number(h.weight_decay, d.hyperparameters != "exact"),
             scale=number(-h.rescale_gradient if h.maximize else h.rescale_gradient),
-            clip_norm=number(h.clip_norm),
-            clip_gradient=number(h.clip_gradient),
-            clip_weights=number(h.clip_weights),
-            rates=tuple(number(h.rate(step), single_rate) for step in range(steps)),
+            clip_norm=number(h.clip_norm, bounds),
+            clip_gradient=number(h.clip_gradient, bounds),
+            clip_weights=number(h.clip_weights, bounds),
+            rates=tuple(number(h.rate(step), rates) for step in range(steps)),
         )

@@ -12,7 +12,7 @@ import reports
 from reports.markdown import code, escape
 from reports.results import records
 
-FILES = ["report.html", "report.md", "verdicts.csv", "training.csv", "timings.csv", "junit.xml"]
+FILES = ["report.html", "report.md", "verdicts.csv", "training.csv", "timings.csv", "junit.xml", "summary.json"]
 
 
 def test_the_files_are_written_and_nothing_else_is_left(folder):

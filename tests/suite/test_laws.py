@@ -7,9 +7,14 @@ import pytest
 
 from reference import dialects, replay
 from suite.agreement.judge import TraceError
-from suite.agreement.laws import compared
+from suite.agreement.laws import judged, partings
 from suite.cases.laws import HYPERPARAMETERS, LAWS, first
 from tests.suite.test_job import rows, run
+
+
+def compared(one, other, dtype):
+    return judged(partings(one, other, dtype))
+
 
 EVERY = {law.id for law in LAWS}
 
