@@ -1,4 +1,4 @@
-"""The catalogue tells all that is wrong from what is right, unless it is proven to be the same; a blunt judge is seen."""
+"""What is wrong is told from what is right, unless it is proven to be the same; and a blunt judge is found out."""
 
 from __future__ import annotations
 
