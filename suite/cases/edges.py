@@ -73,6 +73,14 @@ def _subnormal(bits: Bits) -> Tape:
     return Tape("edge/subnormal", reason, np.ones(gradients.shape[1], np.float32), gradients, subnormals=True)
 
 
+def _tiny(bits: Bits) -> Tape:
+    """Subnormal gradients of which the steps are subnormal too where v starts at 1, and ε weighs nothing."""
+    gradients = (5e-39 * (1 + bits.uniform((2, 6)))).astype(np.float32)
+    gradients[:, ::2] *= -1
+    reason = "gradients that are subnormal in float32, from zero: kept, they move the parameter; flushed, nothing does"
+    return Tape("edge/tiny", reason, np.zeros(6, np.float32), gradients, subnormals=True)
+
+
 def _nothing(bits: Bits) -> Tape:  # noqa: ARG001  (there is no number to draw)
     reason = "no gradient and no ε: 0/0, unless the average starts elsewhere"
     return Tape("edge/nothing", reason, np.ones(2, np.float32), np.array([[0.0, -0.0]] * 2, np.float32))
@@ -121,4 +129,5 @@ _TAPES: tuple[tuple[Callable[[Bits], Tape], tuple[str, ...]], ...] = (
         _reduced,
         ("plain", "large-epsilon", "momentum", "schedule-momentum", "centered-momentum", "weight-decay", "clipping"),
     ),
+    (_tiny, ("plain",)),
 )
