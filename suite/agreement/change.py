@@ -105,6 +105,8 @@ def words(axis: str, here: Any, there: Any) -> str:
     if name != axis:
         if there == getattr(Hyperparameters(), name) and name not in ("learning_rate", "decay", "epsilon"):
             return f"{name} ignored"
+        if isinstance(here, tuple) and isinstance(there, tuple):
+            return f"{name} {shown(there[0] / here[0])} times as large"
         if isinstance(here, tuple):
             return f"{name} {shown(there)} at every step"
     return f"{name} {shown(there)} in place of {shown(here)}"
