@@ -74,8 +74,11 @@ class Algorithm:
 
         rounding = dialect.hyperparameters
 
-        def seen(value: float, rounded: bool = rounding in ("float32", "float32 but learning rate")) -> Any:
+        def seen(value: float, rounded: bool = rounding.startswith("float32 but") or rounding == "float32") -> Any:
             return single.round(wide(value)) if rounded else wide(value)
+
+        def limit(value: float | None) -> Any:
+            return None if value is None else seen(value, rounding in ("float32", "float32 but learning rate"))
 
         decay = seen(h.decay)
         if dialect.complement == "working":
@@ -83,7 +86,7 @@ class Algorithm:
             complement = working.round(1 - decay)
         else:
             complement = 1 - decay
-        epsilon = seen(h.epsilon)
+        epsilon = limit(h.epsilon)
         initial = epsilon if dialect.initial_accumulator == "epsilon" else wide(dialect.initial_accumulator)
         kept = dialect.momentum == "always" or (dialect.momentum == "when centered" and h.centered)
         buffered = h.momentum != 0 and kept
@@ -101,7 +104,7 @@ class Algorithm:
             coupled=coupled,
             decoupled=h.weight_decay != 0 and not coupled,
             clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
-            single_rate=rounding in ("float32", "float32 rates") and working != single,
+            single_rate=rounding in ("float32", "float32 but epsilon", "float32 rates") and working != single,
             lazy=dialect.sparse == "lazy" or (dialect.sparse == "lazy with momentum" and h.momentum != 0),
             apart=dialect.duplicates == "apart",
             in_turn=dialect.duplicates == "in turn",
@@ -113,9 +116,9 @@ class Algorithm:
             momentum=seen(h.momentum) if buffered else wide(0),
             weight_decay=seen(h.weight_decay, rounded=rounding != "exact"),
             gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
-            clip_norm=seen(h.clip_norm) if h.clip_norm is not None else None,
-            clip_gradient=seen(h.clip_gradient) if h.clip_gradient is not None else None,
-            clip_weights=seen(h.clip_weights) if h.clip_weights is not None else None,
+            clip_norm=limit(h.clip_norm),
+            clip_gradient=limit(h.clip_gradient),
+            clip_weights=limit(h.clip_weights),
         )
 
     def rate(self, learning_rate: Any) -> Any:

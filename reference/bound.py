@@ -228,7 +228,8 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     On bounded numbers it covers the two forms in use, γ·old + (1-γ)·new and old + (1-γ)·(new - old). The second names
     `old` twice, so that bounding it operation by operation would count the error of `old` twice and let it grow where
     in truth it fades by γ a step: hence a rule of its own. In ((1-γ)·g)·g the inner product may underflow, and the
-    outer one lifts what is lost by |g| = √new; and it may be finite where g² is not.
+    outer one lifts what is lost by |g| = √new; and it may be finite where g² is not. Where 1-γ ≥ ½, the second form may
+    begin from `new`, as new - γ·(new - old), which is NaN where g² has overflowed.
     """
     if not isinstance(old, Bounded):
         return decay * old + complement * new
@@ -255,6 +256,7 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
 
     found = _result(value, propagated, local, arithmetic, certain)
     found.unlimited = None
+    found.error = np.where(np.isinf(limited.value) & np.isinf(found.value) & (weight >= 0.5), np.inf, found.error)
     zero = (old.size() == 0) & (weight * new.size() < arithmetic.vanishing)
     if np.any(zero):  # no form has more than that one product
         found.value, found.error = np.where(zero, 0, found.value), np.where(zero, 0, found.error)
@@ -276,7 +278,7 @@ def quotient(rate: Any, g: Any, d: Any) -> Any:
         vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
         fits = np.maximum(scale, 1) <= arithmetic.largest * (np.abs(d.value) - d.error)
         if numerator.unlimited:  # what is divided first may not overflow
-            fits &= np.isfinite(numerator.value)
+            fits = fits & np.isfinite(numerator.value)
         error = np.where(fits, found.error + vanished, np.inf)
         if not np.all(np.isfinite(error)):
             lasting = (numerator.size() == 0) | (np.abs(numerator.value) - numerator.error > arithmetic.underflow)

@@ -19,7 +19,7 @@ _NAMED = {
                       subnormals="flushed", source="keras/src/optimizers/rmsprop.py"),
     "keras2": Dialect(weight_decay="decoupled", hyperparameters="float32 rates", subnormals="flushed",
                       source="tf_keras/optimizers/rmsprop.py"),
-    "keras-legacy": Dialect(epsilon="inside with momentum", hyperparameters="float32", complement="working",
+    "keras-legacy": Dialect(epsilon="inside with momentum", hyperparameters="float32 but epsilon", complement="working",
                             sparse="lazy with momentum", subnormals="flushed",
                             source="tf_keras/optimizers/legacy/rmsprop.py"),
     "tf-kernel": Dialect(complement="working", sparse="lazy", duplicates="in turn", subnormals="flushed",

@@ -57,6 +57,7 @@ from suite.runner.environments import PROJECT, build, environments
 from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
+from suite.sharpness.commands import sharpness, soundness
 
 app = typer.Typer(
     name="rmsuite",
@@ -261,6 +262,9 @@ def explain(
     Console(soft_wrap=True, width=NUMBERS).print(*lines, sep="\n")
     raise typer.Exit(job.status)
 
+
+app.command()(sharpness)
+app.command()(soundness)
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")

@@ -124,9 +124,15 @@ class Implementation(ABC):
     def update(self, gradients: list[Tensor], learning_rate: float) -> None:
         """One step with the learning rate of that step."""
 
-    def rates(self, learning_rate: float) -> list[float]:
+    def rates(self, learning_rate: float) -> list[Any]:
         """The learning rate of each parameter: that of the step, times the parameter's factor, in double precision."""
-        return [learning_rate * float(scale) for scale in self.rate_scale or [1.0] * len(self.parameters)]
+        if self.rate_scale is None:
+            return [self.rounded(learning_rate)] * len(self.parameters)
+        return [self.rounded(learning_rate * scale) for scale in self.rate_scale]
+
+    def rounded(self, learning_rate: float) -> Any:
+        """A learning rate as it is handed on; rounding it is left to the framework."""
+        return learning_rate
 
     @abstractmethod
     def state(self) -> State:
@@ -174,9 +180,9 @@ class Scratch(Implementation):
         self.mean_gradient = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.centered]
         self.momentum_buffer = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.buffered]
 
-    def rates(self, learning_rate: float) -> list[float]:
-        """As everywhere, and then as the dialect rounds it."""
-        return [float(self.algorithm.rate(rate)) for rate in super().rates(learning_rate)]
+    def rounded(self, learning_rate: float) -> Any:
+        """As the dialect rounds it."""
+        return float(self.algorithm.rate(learning_rate))
 
     def state(self) -> State:
         """Every part of the state that the algorithm has."""

@@ -41,9 +41,9 @@ class MxnetScratch(Scratch):
         super().prepare(dialect)
         self.numbers = {name: self.exact(value) for name, value in self.numbers.items()}
 
-    def rates(self, learning_rate: float) -> list[Any]:
-        """As everywhere, and then as an operation reads them."""
-        return [self.exact(rate) for rate in super().rates(learning_rate)]
+    def rounded(self, learning_rate: float) -> Any:
+        """As the dialect rounds it, and as an operation reads it."""
+        return self.exact(super().rounded(learning_rate))
 
     def exact(self, value: float) -> Any:
         """A number that an operation reads without error: as an array where text is too coarse."""

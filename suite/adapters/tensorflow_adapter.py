@@ -22,6 +22,7 @@ from suite.adapters.contract import Array, Framework, Implementation, Scratch, S
 tf.config.experimental.enable_tensor_float_32_execution(False)
 tf.get_logger().setLevel("ERROR")  # each `tf.function` is one of many to it, and it warns of retracing
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
+LegacyRMSprop = import_module("tensorflow.python.keras.optimizer_v2.rmsprop").RMSprop
 KERAS_2 = keras.__version__.startswith("2.")
 
 
@@ -188,6 +189,7 @@ class TensorFlowXla(TensorFlowFunction):
     """The same, compiled by XLA."""
 
     native = "tf.function(jit_compile=True) of tf.keras.optimizers.RMSprop"
+    sparse = "is slow to compile for sparse gradients: with momentum a step takes it ten seconds"
     jit_compile = True
 
 
@@ -298,6 +300,39 @@ class TensorFlowV1(Placed):
             self.framework.assign(self.slots(name), arrays)
 
 
+class TensorFlowLegacy(TensorFlowV1):
+    """`tf.keras.optimizers.legacy.RMSprop`, eager, of which TensorFlow keeps a copy where its Keras has dropped it."""
+
+    native = "tf.keras.optimizers.legacy.RMSprop"
+    names: ClassVar[Mapping[str, str]] = {
+        **{ours: "rho" if ours == "decay" else ours for ours in TensorFlowKernel.names},
+        "clip_norm": "clipnorm",
+        "clip_gradient": "clipvalue",
+    }
+
+    @classmethod
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
+        """Whatever the hyper-parameters; with momentum its ε moves."""
+        return "keras-legacy"
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        """As everywhere; and without ε it has one."""
+        return super().unsupported(h, dtype) or (f"{cls.native} takes epsilon=0 for 1e-7" if h.epsilon == 0 else None)
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Build the optimizer; a bound of None is not taken."""
+        arguments = self.native_arguments(self.h.rate(0))
+        given = {name: value for name, value in arguments.items() if value is not None}
+        self.optimizer = LegacyRMSprop(**given, name="RMSprop")
+
+    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """One `optimizer.apply_gradients`."""
+        require_kernel(gradients, self.framework.device)
+        self.optimizer.learning_rate = learning_rate
+        self.optimizer.apply_gradients(zip(gradients, self.parameters))
+
+
 class Adapter(Framework):
     """TensorFlow on one device."""
 
@@ -309,6 +344,7 @@ class Adapter(Framework):
         "xla": TensorFlowXla,
         "kernel": TensorFlowKernel,
         "v1": TensorFlowV1,
+        "legacy": TensorFlowLegacy,
     }
 
     @staticmethod

@@ -151,13 +151,13 @@ def restored(base: str, differences: Mapping[str, tuple[Any, Any]], h: Hyperpara
     return candidate
 
 
-def _values(hint: Any) -> Iterator[Any]:
+def values(hint: Any) -> Iterator[Any]:
     """The values that an axis may have, from its type."""
     if get_origin(hint) is Literal:
         yield from sorted(get_args(hint), key=lambda value: " " in str(value))  # of equals, what needs no condition
     elif get_args(hint):
         for part in get_args(hint):
-            yield from _values(part)
+            yield from values(part)
     elif hint is bool:
         yield from (False, True)
     elif hint is float:
@@ -170,7 +170,7 @@ def _axes() -> Iterator[Change]:
     hints = get_type_hints(Dialect)
     for axis in fields(Dialect):
         if axis.compare:
-            for value in _values(hints[axis.name]):
+            for value in values(hints[axis.name]):
                 yield Change(axis.name, str(value), lambda _, value=value: value)  # type: ignore[misc]
 
 

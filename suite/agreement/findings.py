@@ -87,7 +87,7 @@ class Explainer:
         part = Part(case.tape, case.setting.hyperparameters, reading.witness.dtype)
         observed = {name: reading.observed[name][:, columns] for name in reading.comparison.ratios}
         who = (reading.witness.framework, reading.witness.implementation, reading.dialect)
-        return self.search.nearest(observed, part, reading.dialect, judgement, who, untried=case.tape.lean)
+        return self.search.nearest(observed, part, reading.dialect, judgement, who, untried=case.tape.large)
 
     def _fitting(self, reading: Reading, case: Case, fits: Sequence[str]) -> str:
         dtype = reading.witness.dtype

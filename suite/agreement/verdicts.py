@@ -123,10 +123,10 @@ class Verdicts:
         return findings
 
     def _oracle(self, asked: Asked, dialect: str) -> Oracle:
-        """For a lean tape it tells of the one dialect only; others are tried where that does not hold."""
+        """For a large tape it tells of the one dialect only; others are tried where that does not hold."""
         tape, h, dtype = asked.ride.tape, asked.ride.hyperparameters, asked.witness.dtype
-        name = (asked.ride, dtype, dialect if tape.lean else "")
+        name = (asked.ride, dtype, dialect if tape.large else "")
         if name not in self._oracles:
-            names = [dialect] if tape.lean else dialects
+            names = [dialect] if tape.large else dialects
             self._oracles[name] = Oracle.of(tape, h, dtype, names)
         return self._oracles[name]

@@ -12,7 +12,7 @@ from suite.cases import edges, grid, parameters, shapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
 
-VERSION = "3"
+VERSION = "4"
 """Changes when a case is added; the meaning of an id never does."""
 
 
@@ -57,6 +57,10 @@ SETTINGS = (
     Setting("centered", "the centered variant", _h(centered=True, epsilon=1e-3)),
     Setting("centered-momentum", "the centered variant with momentum, where ε may move",
             _h(centered=True, epsilon=1e-3, momentum=0.5)),
+    Setting("centered-schedule-momentum", "η in the buffer or outside, where there is one only when centered",
+            _h(learning_rate=_FALLING, centered=True, epsilon=1e-3, momentum=0.9)),
+    Setting("centered-nesterov", "Nesterov's momentum, where there is a buffer only when centered",
+            _h(centered=True, epsilon=1e-3, momentum=0.5, nesterov=True)),
     Setting("weight-decay", "l2 or decoupled weight decay", _h(weight_decay=1e-2, epsilon=1e-2)),
     Setting("clipping", "clipping each coordinate of the gradient", _h(clip_gradient=0.5)),
     Setting("clipping-weight-decay", "clipping before or after weight decay is added",

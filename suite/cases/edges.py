@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from suite.cases.random import Bits
-from suite.cases.tapes import REDUCED, Array32, Tape
+from suite.cases.tapes import REDUCED, STEPS, Array32, Tape
 
 _STREAM = 2000  # far from the seeds of other tapes
-_STEPS, _SIZE = 8, 9
+_SIZE = 9
 _AT = (3, 4)  # the step and the coordinate at which something happens
 _EVERYWHERE = (
     "plain",
@@ -33,7 +33,7 @@ def tapes(seed: int) -> Iterator[tuple[Tape, str]]:
 
 def _plain(bits: Bits) -> Array32:
     """What happens nowhere else: gradients of a size that nobody minds."""
-    return (4 * bits.uniform((_STEPS, _SIZE)) - 2).astype(np.float32)
+    return (4 * bits.uniform((STEPS, _SIZE)) - 2).astype(np.float32)
 
 
 def _with(bits: Bits, name: str, reason: str, value: float, step: int = _AT[0]) -> Tape:
@@ -52,12 +52,12 @@ def _infinity(bits: Bits) -> Tape:
 
 def _overflow(bits: Bits) -> Tape:
     reason = "a square that overflows float32, in the last step: g/∞ = 0, and the parameter stays where it is"
-    return _with(bits, "edge/overflow", reason, 1e25, step=_STEPS - 1)
+    return _with(bits, "edge/overflow", reason, 1e25, step=STEPS - 1)
 
 
 def _underflow(bits: Bits) -> Tape:
     scale = np.repeat([1e-25, 1e-23, 1e-21], 3)
-    gradients = (scale * bits.normal((_STEPS, _SIZE))).astype(np.float32)
+    gradients = (scale * bits.normal((STEPS, _SIZE))).astype(np.float32)
     return Tape("edge/underflow", "squares that vanish, so that ε stands alone", np.zeros(_SIZE, np.float32), gradients)
 
 
@@ -71,6 +71,14 @@ def _subnormal(bits: Bits) -> Tape:
         "squares that are subnormal in float32, and no ε: kept, they move the parameter; flushed, they divide by zero"
     )
     return Tape("edge/subnormal", reason, np.ones(gradients.shape[1], np.float32), gradients, subnormals=True)
+
+
+def _tiny(bits: Bits) -> Tape:
+    """Subnormal gradients of which the steps are subnormal too where v starts at 1, and ε weighs nothing."""
+    gradients = (5e-39 * (1 + bits.uniform((2, 6)))).astype(np.float32)
+    gradients[:, ::2] *= -1
+    reason = "gradients that are subnormal in float32, from zero: kept, they move the parameter; flushed, nothing does"
+    return Tape("edge/tiny", reason, np.zeros(6, np.float32), gradients, subnormals=True)
 
 
 def _nothing(bits: Bits) -> Tape:  # noqa: ARG001  (there is no number to draw)
@@ -87,7 +95,7 @@ def _steady(bits: Bits) -> Tape:
     """Constant gradients from 1e3 to 1e4, as long as it takes until v - m² rounds below zero."""
     value = 1e3 + 9e3 * bits.uniform((16,))
     reason = "a large gradient that stays as it is: v - m² fades, and what is left of it is rounding, of either sign"
-    return Tape("edge/steady", reason, np.zeros(16, np.float32), np.tile(value, (200, 1)).astype(np.float32), lean=True)
+    return Tape("edge/steady", reason, np.zeros(16, np.float32), np.tile(value, (150, 1)).astype(np.float32), lean=True)
 
 
 def _divergent(bits: Bits) -> Tape:
@@ -119,6 +127,7 @@ _TAPES: tuple[tuple[Callable[[Bits], Tape], tuple[str, ...]], ...] = (
     (_divergent, ("decay-above-one",)),
     (
         _reduced,
-        (*_EVERYWHERE, "long-memory", "schedule", "centered", "clipping", "clip-weights", "maximize", "nesterov"),
+        ("plain", "large-epsilon", "momentum", "schedule-momentum", "centered-momentum", "weight-decay", "clipping"),
     ),
+    (_tiny, ("plain",)),
 )

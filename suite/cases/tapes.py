@@ -17,9 +17,10 @@ from reference import SparseGradients, dialects, replay
 from suite.cases.random import Bits
 from suite.cases.tasks import Task
 
-STEPS = 100
+STEPS = 50
 WIDE = ("float32", "float64")
 REDUCED = ("float16", "bfloat16")
+LARGE = 10_000  # coordinates
 Array32 = NDArray[np.float32]
 Shape = tuple[int, ...]
 
@@ -37,7 +38,7 @@ class Tape:
         strided: whether parameters and gradients have gaps in memory.
         restored: the steps after which the optimizer is built anew from its saved state, if it is.
         alone: whether it shares no tape with others, since it may be refused.
-        lean: whether one dtype and the claimed dialect are enough, since what it asks depends on neither.
+        lean: whether one dtype is enough, since what it asks does not depend on it.
         dtypes: in which it is run.
         rates: what each of the parameters has of the learning rate; None: the whole.
         subnormals: whether it tells those who keep subnormals from those who flush them. A scratch implementation is
@@ -57,6 +58,11 @@ class Tape:
     rates: tuple[float, ...] | None = None
     subnormals: bool = False
     sparse: SparseGradients | None = None
+
+    @property
+    def large(self) -> bool:
+        """Whether it is too large to be replayed in every dialect."""
+        return self.initial.size > LARGE
 
     def rate_scale(self) -> NDArray[np.float64]:
         """What each coordinate has of the learning rate: shape (n,), or () if all have the whole."""

@@ -17,7 +17,7 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     mp = mpmath.MPContext()
     mp.dps = DIGITS
     single = lambda value: mp.mpf(float(np.float32(value)))  # noqa: E731
-    rounds = d.hyperparameters in ("float32", "float32 but learning rate")
+    rounds = d.hyperparameters in ("float32", "float32 but learning rate", "float32 but epsilon")
     seen = single if rounds else mp.mpf
     if d.complement == "working":
         source = np.float32(h.decay) if rounds else h.decay
@@ -26,7 +26,8 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     else:
         gamma = seen(h.decay)
         rest = 1 - gamma
-    eps, mu = seen(h.epsilon), seen(h.momentum)
+    limit = single if d.hyperparameters in ("float32", "float32 but learning rate") else mp.mpf  # ε, and bounds
+    eps, mu = limit(h.epsilon), seen(h.momentum)
     lam = mp.mpf(h.weight_decay) if d.hyperparameters == "exact" else single(h.weight_decay)
     heavy = h.momentum != 0 and {"always": True, "when centered": h.centered, "never": False}[d.momentum]
     inside = d.epsilon == "inside"
@@ -39,15 +40,16 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     m = b = mp.mpf(0)
     path = []
     for t, gradient in enumerate(gradients, start=1):
-        eta = single(h.rate(t - 1)) if d.hyperparameters in ("float32", "float32 rates") else mp.mpf(h.rate(t - 1))
+        single_rate = d.hyperparameters in ("float32", "float32 but epsilon", "float32 rates")
+        eta = single(h.rate(t - 1)) if single_rate else mp.mpf(h.rate(t - 1))
         g = (gradient if isinstance(gradient, mpmath.mpf) else mp.mpf(float(gradient))) * seen(h.rescale_gradient)
         if h.maximize:
             g = -g
         l2 = lam if d.weight_decay == "l2" else 0
         if d.clipping == "after decay":
-            g = _clip(mp, g + l2 * x, h.clip_gradient, seen)
+            g = _clip(mp, g + l2 * x, h.clip_gradient, limit)
         else:
-            g = _clip(mp, g, h.clip_gradient, seen) + l2 * x
+            g = _clip(mp, g, h.clip_gradient, limit) + l2 * x
         v = gamma * v + rest * g**2
         m = gamma * m + rest * g
         scale = 1 - gamma**t if h.bias_correction else 1
@@ -64,7 +66,7 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
             x = x - (move if d.learning_rate == "inside" else eta * move)
         else:
             x = x - eta * g / d_t
-        x = _clip(mp, x, h.clip_weights, seen)
+        x = _clip(mp, x, h.clip_weights, limit)
         path.append(x)
     return path
 

@@ -96,11 +96,13 @@ def evaluate(order: Order, gradients: Any, initial: Any, h: Hyperparameters, d: 
     """The parameters after every step, everything in `dtype`."""
     T = dtype  # noqa: N806  (the type in which all is computed)
     flush = (lambda z: np.where(np.abs(z) < np.finfo(T).tiny, T(0), z)) if order.flush else (lambda z: z)
-    single = d.hyperparameters in ("float32", "float32 but learning rate")
-    number = (lambda value: T(np.float32(value))) if single else T
+    single = d.hyperparameters.startswith("float32 but") or d.hyperparameters == "float32"
+    rounded = lambda value: T(np.float32(value))  # noqa: E731
+    number = rounded if single else T
+    bounded = rounded if d.hyperparameters in ("float32", "float32 but learning rate") else T  # ε, and bounds
     decay = number(h.decay)
     complement = T(1) - decay if d.complement == "working" else T(1 - h.decay)
-    epsilon, momentum = number(h.epsilon), number(h.momentum)
+    epsilon, momentum = bounded(h.epsilon), number(h.momentum)
     weight_decay = T(h.weight_decay) if d.hyperparameters == "exact" else T(np.float32(h.weight_decay))
     buffered = h.momentum != 0 and (d.momentum == "always" or (d.momentum == "when centered" and h.centered))
     inside = {
@@ -113,9 +115,10 @@ def evaluate(order: Order, gradients: Any, initial: Any, h: Hyperparameters, d: 
     v = np.full_like(x, epsilon if d.initial_accumulator == "epsilon" else d.initial_accumulator)
     m, b = np.zeros_like(x), np.zeros_like(x)
     for t, g in enumerate(np.asarray(gradients, T)):
-        rate = T(np.float32(h.rate(t))) if d.hyperparameters in ("float32", "float32 rates") else T(h.rate(t))
+        single_rate = d.hyperparameters in ("float32", "float32 but epsilon", "float32 rates")
+        rate = rounded(h.rate(t)) if single_rate else T(h.rate(t))
         g = flush(g) * number(h.rescale_gradient) * (T(-1) if h.maximize else T(1))
-        limit = None if h.clip_gradient is None else number(h.clip_gradient)
+        limit = None if h.clip_gradient is None else bounded(h.clip_gradient)
         l2 = h.weight_decay != 0 and d.weight_decay == "l2"
         if l2 and d.clipping == "after decay":
             g = g + weight_decay * x
@@ -138,5 +141,5 @@ def evaluate(order: Order, gradients: Any, initial: Any, h: Hyperparameters, d: 
             u = u + momentum * b if h.nesterov else b
         x = x - (u if in_buffer else rate * u)
         if h.clip_weights is not None:
-            x = np.clip(x, -number(h.clip_weights), number(h.clip_weights))
+            x = np.clip(x, -bounded(h.clip_weights), bounded(h.clip_weights))
         yield x

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from reference import Hyperparameters, dialects
+from suite.sharpness import draws
 
 decays = st.sampled_from([0.0, 0.5, 0.9, 0.95, 0.99, 0.999]) | st.floats(0.0, 0.9999)
 epsilons = st.sampled_from([1e-10, 1e-8, 1e-6, 1e-3, 1e-2, 1.0])
@@ -34,13 +35,5 @@ seeds = st.integers(0, 2**32 - 1)
 
 def tapes(seed: int, count: int, steps: int) -> tuple[Any, Any]:
     """`count` tapes of one coordinate each, side by side: of all scales, signs and kinds, in float32."""
-    rng = np.random.default_rng(seed)
-    scale = 10.0 ** rng.uniform(-6, 4, count)
-    gradients = rng.normal(size=(steps, count)) * scale
-    kind = rng.integers(0, 6, count)
-    gradients[:, kind == 1] = scale[kind == 1]
-    gradients[:, kind == 2] *= rng.random((steps, int((kind == 2).sum()))) < 0.3
-    gradients[:, kind == 3] *= (10.0 ** rng.uniform(-3, 3, steps))[:, None]
-    gradients[:, kind == 4] *= 1e-22  # squares that underflow
-    initial = np.where(rng.random(count) < 0.3, 0.0, rng.normal(size=count) * 10.0 ** rng.uniform(-3, 2, count))
+    gradients, initial = draws.tapes(np.random.default_rng(seed), count, steps)
     return gradients.astype(np.float32), initial.astype(np.float32)

@@ -121,3 +121,8 @@ def test_a_norm_that_may_overflow_on_the_way_has_no_bound():
     assert np.isinf(trace.bound("float32")).all()
     assert (trace.bound("float64") < 1e-14).all()
     assert format_of("float32").largest < 4 * 1.2e19**2
+
+
+def test_a_limit_times_a_gradient_may_overflow_before_the_norm_divides_it():
+    trace = replay(np.array([[6e4, 1.0]]), np.zeros(2), replace(PLAIN, clip_norm=3.0), Dialect(), precision="float16")
+    assert np.isinf(trace.bound("float16")).all()  # (3·g)/‖g‖ overflows where 3·(g/‖g‖) does not

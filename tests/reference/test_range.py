@@ -120,6 +120,15 @@ def test_where_one_order_overflows_and_another_does_not_there_is_no_bound():
     assert np.isinf(trace.within("float32").errors.parameters).all()
 
 
+@pytest.mark.parametrize(("decay", "certain"), [(0.5, False), (0.75, True)])
+def test_an_average_that_may_begin_from_a_square_that_overflows_is_not_certain_to_be_infinite(decay, certain):
+    h = Hyperparameters(learning_rate=0.5, decay=decay)
+    for gradient in (1e25, np.inf):
+        values, errors = replay(np.full((1, 1), gradient), [1.0], h, dialects["d2l"]).within("float32")
+        assert np.isinf(values.square_average.item())
+        assert (errors.square_average.item() == 0) is certain  # ∞ - γ(∞ - v) is NaN, and v + (1-γ)(∞ - v) is not
+
+
 def test_the_limits_have_every_part_of_the_trace():
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3)
     values, errors = replay(np.ones((2, 3)), np.zeros(3), h, dialects["torch"]).within("float32")

@@ -42,12 +42,12 @@ def test_a_permutation_has_each_number_once():
 
 
 TAPES = {
-    "decades": "1d8d0f61752a4a78",
-    "constant": "c48d8b93dad379aa",
-    "alternating": "d3a351801810429b",
-    "zeros": "b8ddbb801e79a2c0",
-    "spike": "9be26a7f2637d743",
-    "drifting": "83034883bde3a569",
+    "decades": "799320c782ce02d4",
+    "constant": "6e41bb98bb0d4c2c",
+    "alternating": "989e7081bb50fd4d",
+    "zeros": "cd16f6cd9fcc451f",
+    "spike": "130924a62419b01a",
+    "drifting": "0183e2a21fb0006b",
 }
 
 

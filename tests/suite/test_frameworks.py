@@ -17,7 +17,14 @@ from tests.suite.conftest import DATA
 
 BUILT_IN = {
     "torch": {"builtin": "torch", "foreach": "torch", "compiled": "torch"},
-    "tensorflow": {"builtin": "keras3", "function": "keras3", "xla": "keras3", "kernel": "tf-kernel", "v1": "tf1"},
+    "tensorflow": {
+        "builtin": "keras3",
+        "function": "keras3",
+        "xla": "keras3",
+        "kernel": "tf-kernel",
+        "v1": "tf1",
+        "legacy": "keras-legacy",
+    },
     "mxnet": {"builtin": "mxnet1", "kernel": "mxnet1"},
 }
 EVERY = [(framework, name) for framework, names in BUILT_IN.items() for name in ("scratch", *names)]
