@@ -177,8 +177,13 @@ SHARP = {
     "total": 1234,
     "killed": 1200,
     "proven_same": 33,
-    "survivors": [{"dialect": "d2l", "wrong": "epsilon", "cases": []}],
-    "dialects": {"d2l": {"epsilon": [3, 3], "momentum": [1, 2]}, "torch": {"clipping": [1, 1]}},
+    "survivors": [{"dialect": "d2l", "kind": "axis", "wrong": "epsilon", "value": "outside", "outcome": "survives"}],
+    "dialects": {
+        "d2l": {"epsilon": [3, 3], "momentum": [1, 2]},
+        "torch": {"clipping": {"killed": 4, "proven_same": 1, "total": 5}},
+    },
+    "pairs": {"killed": 90, "proven_same": 3, "total": 93},
+    "mistakes": {"missing root": {"reason": "v", "killed": 30, "proven_same": 1, "total": 31}},
 }
 
 
@@ -189,7 +194,10 @@ def test_how_sharp_the_catalogue_is_stands_in_every_form_of_the_report(made):
         assert sentence in " ".join(text.split())
     assert "By dialect and axis" in page
     assert "1/2" in page
-    assert "Not told apart: d2l, epsilon." in page
+    assert "4/4" in page
+    assert "A dialect in place of another: 90 of 90." in page
+    assert "Mistakes that are no axis: 30 of 30." in page
+    assert "Not told apart: d2l, epsilon, outside." in page
 
 
 @pytest.mark.parametrize(
