@@ -24,7 +24,7 @@ from suite.cases.tapes import Tape
 Array = NDArray[Any]
 
 STEPS, COLUMNS = 32, 64  # of the sample, at least and at most
-CHECKED = 4  # of the best candidates of a round
+CHECKED = 6  # of the best candidates of a round
 SURE = 2  # of these, checked however far off they seem: their own bound may be that much wider
 WORTH = 2.0  # the factor from which on a change is said to mend something
 ROUGH = 4.0  # the rough ratio up to which the others are

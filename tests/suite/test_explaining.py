@@ -26,6 +26,15 @@ CASES = {case.id: case for case in catalogue(tasks(generated(), 0), 0)}
 ALL = slice(0, None)
 
 
+def case_of(gradients, h) -> Case:
+    gradients = np.asarray(gradients, np.float32)
+    tape = Tape("made-up", "for a test", np.ones(gradients.shape[1], np.float32), gradients)
+    return Case(tape, replace(CASES["decades/plain"].setting, hyperparameters=h))
+
+
+STEADY = case_of(np.tile([0.1, -1.0, 3.0, 10.0], (100, 1)), CASES["decades/plain"].setting.hyperparameters)
+
+
 def shown(case: Case, candidate: Candidate, dtype: str = "float32", **spoiled):
     """What an implementation of a candidate shows: computed in a wider type, and rounded once."""
     trace = Oracle.of(case.tape, candidate.hyperparameters, dtype, {"": candidate.dialect}).predict("").trace
@@ -186,8 +195,7 @@ def test_what_was_written_down_can_be_shown_again():
     ],
 )
 def test_how_an_error_grows_is_told_in_a_word_and_in_a_short_series(error, word):
-    case = CASES["constant/plain"]
-    h = case.setting.hyperparameters
+    case, h = STEADY, STEADY.setting.hyperparameters
     wrong = shown(case, Candidate.named("d2l", h), "float64")
     steps = np.arange(1.0, 97.0)
     wrong["parameters"][4:, 2] += 1e-9 * error(steps)
@@ -201,19 +209,12 @@ def test_how_an_error_grows_is_told_in_a_word_and_in_a_short_series(error, word)
 
 
 def test_an_error_that_is_no_number_has_no_kind():
-    case = CASES["constant/plain"]
-    h = case.setting.hyperparameters
+    case, h = STEADY, STEADY.setting.hyperparameters
     wrong = shown(case, Candidate.named("d2l", h))
     wrong["parameters"][50:, 1] = np.nan
     comparison = Comparison(wrong, Oracle.of(case.tape, h, "float32", ["d2l"]), "d2l")
     grown = growth(comparison, ALL, comparison.judge(ALL).first_step)
     assert (grown.kind, grown.words) == (None, None)
-
-
-def case_of(gradients, h) -> Case:
-    gradients = np.asarray(gradients, np.float32)
-    tape = Tape("made-up", "for a test", np.ones(gradients.shape[1], np.float32), gradients)
-    return Case(tape, replace(CASES["decades/plain"].setting, hyperparameters=h))
 
 
 def test_an_undecided_case_says_in_how_many_coordinates_and_from_which_step_on_and_what_would_decide():
