@@ -116,7 +116,7 @@ def _result(
         arithmetic,
     )
     if np.any(overflows):
-        found.unlimited = Bounded(value, error, arithmetic)
+        found.unlimited = Bounded(value, np.where(fits | overflows, error, np.inf), arithmetic)
     return found
 
 
@@ -150,11 +150,11 @@ def _add(a: Bounded, b: Bounded) -> Bounded:
 
 
 def _fused(a: Bounded, b: Bounded) -> Bounded:
-    """A sum of products that have overflowed, or have not where the sum is fused: only if it does too, it is known."""
-    total = _add(a.unlimited or a, b.unlimited or b)
-    overflowed = np.isinf(a.value) | np.isinf(b.value)
-    total.error = np.where(overflowed & (total.unlimited is None or np.isfinite(total.value)), np.inf, total.error)
-    total.unlimited = None
+    """A sum of what has overflowed, or has not where it is not rounded before: known if both come to the same."""
+    total, plain = _add(a.unlimited or a, b.unlimited or b), a.value + b.value
+    finite = np.isfinite(a.value) & np.isfinite(b.value)
+    same = finite | (total.value == plain) | (np.isnan(total.value) & np.isnan(plain))
+    total.error = np.where(same & a.known() & b.known(), total.error, np.inf)
     return total
 
 
@@ -164,7 +164,11 @@ def _subtract(a: Bounded, b: Bounded) -> Bounded:
 
 def _multiply(a: Bounded, b: Bounded) -> Bounded:
     propagated = np.abs(a.value) * b.error + b.size() * a.error
-    return _rounded(a.value * b.value, propagated, a.arithmetic, lambda: a.signed() & b.signed())
+    found = _rounded(a.value * b.value, propagated, a.arithmetic, lambda: a.signed() & b.signed())
+    if a.unlimited or b.unlimited:
+        beyond = _multiply(a.unlimited or a, b.unlimited or b)
+        found.unlimited = beyond.unlimited or beyond
+    return found
 
 
 def _divide(a: Bounded, b: Bounded) -> Bounded:
@@ -269,14 +273,15 @@ def quotient(rate: Any, g: Any, d: Any) -> Any:
     """η g / d, or g / d where η is None.
 
     On bounded numbers it covers what can be lost on the way, in whatever order: η/d, 1/d or g/d may vanish before a
-    product with what is large; and where 1/d or η/d may overflow, there is no bound, unless d is zero for certain.
+    product with what is large; and where 1/d, η/d or g/d may overflow, there is no bound, unless d is zero for certain.
     """
     numerator = g if rate is None else rate * g
     found = numerator / d
     if isinstance(found, Bounded):
         arithmetic, scale = found.arithmetic, 0 if rate is None else rate.size()
         vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
-        fits = np.maximum(scale, 1) <= arithmetic.largest * (np.abs(d.value) - d.error)
+        most = np.maximum(np.maximum(scale, 1), 0 if rate is None else g.size())
+        fits = most <= arithmetic.largest * (np.abs(d.value) - d.error)
         if numerator.unlimited:  # what is divided first may not overflow
             fits = fits & np.isfinite(numerator.value)
         error = np.where(fits, found.error + vanished, np.inf)
@@ -287,7 +292,7 @@ def quotient(rate: Any, g: Any, d: Any) -> Any:
             error = np.where(by_nothing | endless | _not_a_number(d), found.error, error)
         found.error = error
         if found.unlimited:
-            found.unlimited.error = found.unlimited.error + vanished
+            found.unlimited.error = np.where(np.isinf(error), np.inf, found.unlimited.error + vanished)
     return found
 
 

@@ -156,6 +156,8 @@ class _Run:
                 rows = None if given is None else given.bounded(arithmetic)
                 g = Bounded.given(gradient, arithmetic) if rows is None else rows.total
                 x, state = update(x, state, g, step + 1, rate, a, rows)
+                for held in (x, *state):
+                    held.unlimited = None  # it is stored, in the format
             for i, held in enumerate((x, *state)):
                 values[i][step], errors[i][step] = held.value, held.error
         return [Limits(*pair) for pair in zip(self.split(values, a), self.split(errors, a))]

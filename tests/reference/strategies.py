@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reference import Hyperparameters, dialects
 from suite.sharpness import draws
+from suite.sharpness.orders import Order, orders
 
 decays = st.sampled_from([0.0, 0.5, 0.9, 0.95, 0.99, 0.999]) | st.floats(0.0, 0.9999)
 epsilons = st.sampled_from([1e-10, 1e-8, 1e-6, 1e-3, 1e-2, 1.0])
@@ -37,3 +38,9 @@ def tapes(seed: int, count: int, steps: int) -> tuple[Any, Any]:
     """`count` tapes of one coordinate each, side by side: of all scales, signs and kinds, in float32."""
     gradients, initial = draws.tapes(np.random.default_rng(seed), count, steps)
     return gradients.astype(np.float32), initial.astype(np.float32)
+
+
+def some_orders(seed: int, count: int = 24) -> list[Order]:
+    """Orders of operations, drawn from all."""
+    every = orders()
+    return [every[i] for i in np.random.default_rng(seed).integers(0, len(every), count)]

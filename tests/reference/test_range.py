@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from reference import Dialect, Hyperparameters, dialects, replay
 from reference.replay import PARTS
-from tests.reference.orders import ORDERS, evaluate
-from tests.reference.strategies import names, seeds
+from suite.sharpness.evaluation import Input, evaluate
+from tests.reference.strategies import names, seeds, some_orders
 
 STEPS, TAPES = 6, 64
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 1e-38, 1e-22, 1e-20, 1e19, -3e19, 1e25, 3e38])
@@ -55,9 +55,8 @@ def test_what_is_certain_of_infinities_and_nan_is_so_in_any_order(h, name, seed)
     gradients, initial = tapes(seed)
     dialect = replace(dialects[name], subnormals="either")
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
-    for order in ORDERS:
-        with np.errstate(all="ignore"):
-            found = np.stack(list(evaluate(order, gradients, initial, h, dialect, np.float32)))
+    for order in some_orders(seed):
+        found = evaluate(dialect, h, Input(initial, gradients), order)["parameters"]
         assert outside(limits, found) == 0, f"{order.name}, {name}, {h}"
 
 
@@ -68,11 +67,10 @@ def test_subnormals_are_kept_or_flushed_as_the_dialect_says(subnormals, h, seed)
     gradients, initial = tapes(seed)
     dialect = Dialect(subnormals=subnormals)
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
-    for order in ORDERS:
-        if order.flush == (subnormals == "flushed"):
-            with np.errstate(all="ignore"):
-                found = np.stack(list(evaluate(order, gradients, initial, h, dialect, np.float32)))
-            assert outside(limits, found) == 0, f"{order.name}, {h}"
+    for order in some_orders(seed):
+        order = replace(order, flushed=subnormals == "flushed")
+        found = evaluate(dialect, h, Input(initial, gradients), order)["parameters"]
+        assert outside(limits, found) == 0, f"{order.name}, {h}"
 
 
 def step_from_a_subnormal_square(subnormals):
@@ -127,6 +125,36 @@ def test_an_average_that_may_begin_from_a_square_that_overflows_is_not_certain_t
         values, errors = replay(np.full((1, 1), gradient), [1.0], h, dialects["d2l"]).within("float32")
         assert np.isinf(values.square_average.item())
         assert (errors.square_average.item() == 0) is certain  # ∞ - γ(∞ - v) is NaN, and v + (1-γ)(∞ - v) is not
+
+
+@pytest.mark.parametrize(
+    ("gradients", "changes"),
+    [
+        ([1e4], {"rescale_gradient": 8.0}),  # 8g/√∞ is NaN; where 8g is no infinity yet, it is 0
+        ([1e4], {"rescale_gradient": 8.0, "weight_decay": 0.01}),
+        ([200.0], {"decay": 1.0, "learning_rate": 0.0}),  # η(g/d) is 0·∞
+        ([50.0, -50.0], {"decay": 1.0, "learning_rate": 2.0}),  # the parameter is infinite, and so is the step: ∞ - ∞
+        ([1e-4], {"decay": 1.0, "epsilon": 1e-6}),  # 1/d overflows
+        ([36.0], {"decay": 1.0, "learning_rate": 0.0, "momentum": 0.9, "nesterov": True}),  # 0·(u + μb) is 0·∞
+    ],
+)
+@pytest.mark.parametrize("beside", [0.0, 60.0, 6e4])
+def test_what_overflows_on_the_way_in_some_evaluations_is_not_known_whatever_stands_beside_it(
+    gradients, changes, beside
+):
+    h = replace(Hyperparameters(learning_rate=1.0, decay=0.9, epsilon=1e-3), **changes)
+    dialect = Dialect(epsilon="outside", learning_rate="outside")
+    tape = np.column_stack([gradients, np.zeros(len(gradients))])
+    tape[-1, 1] = beside
+    limits = replay(tape, [0.5, 0.5], h, dialect, precision="float16").within("float16")
+    assert np.isinf(limits.errors.parameters[-1, 0])
+
+
+def test_an_overflow_that_is_certain_does_not_hide_one_beside_it_that_is_not():
+    almost = 255.9375  # its square is the largest number, but for rounding
+    for gradients in ([[almost]], [[almost, 1e4]]):
+        trace = replay(gradients, np.zeros(len(gradients[0])), Hyperparameters(), Dialect(), precision="float16")
+        assert np.isinf(trace.within("float16").errors.square_average[0, 0])
 
 
 def test_the_limits_have_every_part_of_the_trace():
