@@ -37,7 +37,7 @@ class Asked:
 
 
 FEW_DIALECTS = 2
-"""In which a scratch implementation is asked about a lean tape: ε inside and outside, unless the user says otherwise."""
+"""In which a scratch implementation is asked about a lean tape: of those that it runs, the first."""
 
 
 def questions(

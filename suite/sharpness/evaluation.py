@@ -89,7 +89,9 @@ class Evaluation:
             yield Turn(held(self.arithmetic.settle(gradients[step])), None, True)
             return
         shape, width = self.given.initial.shape, gradients.values.shape[2]
-        entries = [(row, values) for row, values in zip(gradients.rows[step], gradients.values[step], strict=True) if row >= 0]
+        entries = [
+            (row, values) for row, values in zip(gradients.rows[step], gradients.values[step], strict=True) if row >= 0
+        ]
         for part in _parts([row for row, _ in entries], in_turn=self.formula.duplicates == "in turn"):
             total, squares = (np.zeros((gradients.height, width), self.arithmetic.type) for _ in range(2))
             touched = np.zeros((gradients.height, width), bool)

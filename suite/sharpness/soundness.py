@@ -48,7 +48,9 @@ class Spread:
         """How many evaluations, in how many a step is visible, and the quantiles of their ratios."""
         seen = np.concatenate([*self.ratios, np.empty(0)])
         found = np.quantile(seen, QUANTILES) if seen.size else np.full(len(QUANTILES), np.nan)
-        quantiles = {f"{q:g}": None if np.isnan(value) else float(value) for q, value in zip(QUANTILES, found, strict=True)}
+        quantiles = {
+            f"{q:g}": None if np.isnan(value) else float(value) for q, value in zip(QUANTILES, found, strict=True)
+        }
         return {"evaluations": self.evaluations, "visible": int(seen.size), "quantiles": quantiles}
 
 

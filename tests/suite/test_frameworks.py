@@ -91,7 +91,8 @@ def test_scratch_runs_every_dialect_of_the_others_in_every_case_and_dtype(job, v
     whole = [case for case in job.cases if not (case.tape.shapes or case.tape.lean or case.tape.subnormals)]
     for dtype in (*WIDE, *REDUCED):
         cases = {case.id for case in whole if dtype in case.tape.dtypes and case.id not in UNDECIDABLE}
-        own = [r for r in verdicts if (r["framework"], r["implementation"], r["dtype"]) == (framework, "scratch", dtype)]
+        whose = (framework, "scratch", dtype)
+        own = [row for row in verdicts if (row["framework"], row["implementation"], row["dtype"]) == whose]
         asked = Counter(row["dialect"] for row in own if row["case"] in cases and row["outcome"] == "agrees")
         if (framework, dtype) != ("mxnet", "bfloat16"):  # which it cuts off where others round
             assert asked == dict.fromkeys(SECTION_DIALECTS, len(cases)), dtype
