@@ -93,6 +93,11 @@ class Candidate:
         return found
 
     @property
+    def axes(self) -> frozenset[str]:
+        """What is changed, by its name alone: an axis and a hyper-parameter may share it."""
+        return frozenset(change.axis.removeprefix(OF_HYPERPARAMETERS) for change in self.changes)
+
+    @property
     def words(self) -> str:
         """As in `torch with initial_accumulator 1 in place of 0`."""
         changes = " and ".join(words(axis, *pair) for axis, pair in self.differences().items())

@@ -27,6 +27,7 @@ STEPS, COLUMNS = 32, 64  # of the sample, at least and at most
 CHECKED = 6  # of the best candidates of a round
 SURE = 2  # of these, checked however far off they seem: their own bound may be that much wider
 WORTH = 2.0  # the factor from which on a change is said to mend something
+SHOWN = 4  # of what fits alike
 ROUGH = 4.0  # the rough ratio up to which the others are
 
 
@@ -68,7 +69,9 @@ class Nearest:
     def words(self, claimed: str) -> str:
         """A clause of a reason, after `fits no named dialect`."""
         if self.fits:
-            return "but " + ", or ".join(one.words for one in (self.candidate, *self.alternatives))
+            found = [one.words for one in (self.candidate, *self.alternatives)]
+            more = f", or {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            return "but " + ", or ".join(found[:SHOWN]) + more
         if self.candidate.base == claimed and not self.candidate.changes:
             return "and no change of an axis or two brings it nearer"
         found = f"nearest is {self.candidate.words}, of which it leaves the bound at step {self.first_step}"
@@ -133,6 +136,7 @@ class Trial:
         self.scale = self._scale()
         self.scores: dict[Hashable, _Score] = {}
         self.tried: dict[Hashable, Candidate] = {}
+        self.alike: dict[Hashable, list[Candidate]] = {}  # by what they compute, each of other axes
         self.known: dict[Hashable, Nearest] = {}
 
     def _sampled(self, judgement: Judgement) -> tuple[Part, dict[str, Array]]:
@@ -165,7 +169,12 @@ class Trial:
         own = self.function(self.own)
         for candidate in candidates:
             function = self.function(candidate)
-            if function != own and function not in functions:
+            if function == own:
+                continue
+            alike = self.alike.setdefault(function, [])
+            if candidate.axes not in [other.axes for other in alike]:
+                alike.append(candidate)
+            if function not in functions:
                 functions[function] = candidate
                 if function not in self.scores:
                     together.setdefault(candidate.hyperparameters, {})[function] = candidate
@@ -226,11 +235,14 @@ class Trial:
         return self.rank(candidates)[:count]
 
     def fitting(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Those that fit, of the few that may: inside the bound in the sample first, then everywhere."""
+        """Those that fit, of the few that may: inside the bound in the sample first, then everywhere.
+
+        With them come those that can't be told from them, as long as it is other axes that are changed.
+        """
         best = self.best(candidates, CHECKED)
         close = [c for c in best[SURE:] if self.scores[self.function(c)].ratio <= ROUGH]
         inside = [c for c in (*best[:SURE], *close) if _beside(c, self.seen, self.sample).first_step is None]
-        fitting = [candidate for candidate in inside if self.full(candidate).fits]
+        fitting = [one for c in inside if self.full(c).fits for one in self.alike[self.function(c)]]
         return sorted(fitting, key=lambda candidate: [_ORDER.get(change, len(_ORDER)) for change in candidate.changes])
 
     def full(self, candidate: Candidate) -> Nearest:
