@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from reports.findings import LAW, UNNAMED, Finding, Who, findings, is_law, who
 from reports.numbers import count
-from reports.outcomes import Counts
+from reports.outcomes import AGREES, UNSUPPORTED, Counts
 from reports.results import Results, records
 from reports.schema import Row
+
+USUAL = (AGREES.name, UNSUPPORTED.name)
+"""Outcomes that need no explanation."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Agreement:
             return "Agreement was not run."
         agree, total, others = self.counts["agrees"], self.counts.total, self.counts.others
         verb = "verdict agrees" if total == 1 else "verdicts agree"
-        return f"{count(agree)} of {count(total)} {verb}{f'; {others}' if others else ''}."
+        known = " as deviations" if self.counts.known and sum(self.counts.known.values()) else ""
+        return f"{count(agree)} of {count(total)} {verb}{f'; {others}' if others else ''}{known}."
 
     @property
     def urgent(self) -> tuple[Finding, ...]:
@@ -106,16 +110,16 @@ def build(results: Results) -> Agreement:
         dialects=tuple(sorted(asked, key=lambda dialect: (dialect != "d2l", dialect))),
         laws=tuple(dict.fromkeys(row["case"].removeprefix(LAW) for row in rows if is_law(row))),
         findings=tuple(findings(rows)),
-        counts=Counts.of(row["outcome"] for row in rows),
+        counts=_counts(rows),
     )
 
 
 def _implementation(whose: Who, rows: Sequence[Row]) -> Implementation:
     by_dialect: dict[str, list[Row]] = defaultdict(list)
-    laws: dict[str, list[str]] = defaultdict(list)
+    laws: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if is_law(row):
-            laws[row["case"].removeprefix(LAW)].append(row["outcome"])
+            laws[row["case"].removeprefix(LAW)].append(row)
         else:
             by_dialect[row["dialect"] or UNNAMED].append(row)
     cases = [row for part in by_dialect.values() for row in part]
@@ -123,7 +127,7 @@ def _implementation(whose: Who, rows: Sequence[Row]) -> Implementation:
     return Implementation(
         whole=_group(whose, every[0], len(every) - 1, cases),
         groups=tuple(_group(whose, dialect, 0, by_dialect[dialect]) for dialect in dialects),
-        laws={name: Counts.of(outcomes) for name, outcomes in laws.items()},
+        laws={name: _counts(part) for name, part in laws.items()},
     )
 
 
@@ -136,10 +140,15 @@ def _group(whose: Who, dialect: str, more: int, rows: Sequence[Row]) -> Group:
         device=device,
         dialect=dialect,
         more=more,
-        counts=Counts.of(row["outcome"] for row in rows),
+        counts=_counts(rows),
         ulps=_largest(rows, "ulps"),
         bound_ratio=_largest(rows, "bound_ratio"),
     )
+
+
+def _counts(rows: Sequence[Row]) -> Counts:
+    known = (row["outcome"] for row in rows if row["expected"] and row["expectation"] and row["outcome"] not in USUAL)
+    return Counts.of((row["outcome"] for row in rows), known)
 
 
 def _largest(rows: Iterable[Row], column: str) -> float | None:

@@ -36,8 +36,9 @@ class Finding:
 
     @property
     def law(self) -> str | None:
-        """The law that these verdicts are about, if they are about one."""
-        return self.cases[0].removeprefix(LAW) if self.cases[0].startswith(LAW) else None
+        """The law that is broken, if one is."""
+        broken = self.outcome is DIFFERS and self.cases[0].startswith(LAW)
+        return self.cases[0].removeprefix(LAW) if broken else None
 
     @property
     def title(self) -> str:
@@ -49,8 +50,7 @@ class Finding:
         expected = ", as expected" if self.expected and self.outcome.name != "unsupported" else ""
         if self.law:
             verdicts = f", {count(self.size)} times" if self.size > 1 else ""
-            verb = "breaks the law of" if self.outcome is DIFFERS else "and the law of"
-            return f"{self.name} {verb} {self.law}, {dialects}{verdicts}{expected}"
+            return f"{self.name} breaks the law of {self.law}, {dialects}{verdicts}{expected}"
         return f"{self.name}, {dialects}, {count(self.size)} case{'' if self.size == 1 else 's'}{expected}"
 
     @property
@@ -128,7 +128,7 @@ def is_law(row: Row) -> bool:
 
 def _kind(row: Row) -> object:
     """What verdicts of one cause have in common, beside their outcome and who gave them: a law, a dialect, a reason."""
-    if is_law(row) and row["outcome"] != "unsupported":
+    if is_law(row) and row["outcome"] == "differs":
         return row["case"]
     if row["outcome"] == "undecided":
         return None

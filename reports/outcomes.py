@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,16 @@ _URGENCY = (DIFFERS, FAILED, UNDECIDED, AGREES, UNSUPPORTED)
 
 @dataclass(frozen=True)
 class Counts:
-    """How many verdicts of a group have each outcome, in the order of `ORDER`."""
+    """How many verdicts of a group have each outcome, in the order of `ORDER`; and how many of these were known to."""
 
     by_outcome: Mapping[str, int]
+    known: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, outcomes: Iterable[str]) -> Counts:
-        """Count outcomes by name."""
-        found = Counter(outcomes)
-        return cls({outcome.name: found[outcome.name] for outcome in ORDER})
+    def of(cls, outcomes: Iterable[str], known: Iterable[str] = ()) -> Counts:
+        """Count outcomes by name; `known` are those among them that are deviations as expected."""
+        found, expected = Counter(outcomes), Counter(known)
+        return cls(*({outcome.name: part[outcome.name] for outcome in ORDER} for part in (found, expected)))
 
     def __getitem__(self, outcome: str) -> int:
         return self.by_outcome[outcome]
@@ -62,15 +63,21 @@ class Counts:
         """All of them."""
         return sum(self.by_outcome.values())
 
+    def new(self, outcome: Outcome) -> int:
+        """How many have an outcome that was not known to be theirs."""
+        return self[outcome.name] - self.known.get(outcome.name, 0)
+
     @property
     def worst(self) -> Outcome:
-        """What the group as a whole is: what is unsupported does not hide an agreement, all else does."""
-        return next((outcome for outcome in _URGENCY if self[outcome.name]), UNSUPPORTED)
+        """What the group as a whole is. What is unsupported or a known deviation hides no agreement, all else does."""
+        return next((o for o in _URGENCY if self.new(o)), next((o for o in _URGENCY if self[o.name]), UNSUPPORTED))
 
     @property
     def others(self) -> str:
-        """All but the agreements, in words: `3 differ, 2 failed`."""
-        return ", ".join(o.counted(self[o.name]) for o in ORDER if o is not AGREES and self[o.name])
+        """All but the agreements, in words: `3 differ, 2 failed, 4 known`."""
+        found = [o.counted(self.new(o)) for o in ORDER if o is not AGREES and self.new(o)]
+        known = sum(self.known.values())
+        return ", ".join([*found, f"{known:,} known"] if known else found)
 
 
 def urgency(outcome: str) -> int:

@@ -26,7 +26,8 @@ class Sharpness:
         killed: those that a case of the catalogue tells from what they should be.
         proven_same: those that are proven to compute the same in the tested precision.
         survivors: the others, in words.
-        dialects: dialect -> axis -> (killed, total).
+        dialects: dialect -> axis -> (killed, total); without those that are proven to be the same.
+        beyond: what is no change of one axis, in words -> likewise.
     """
 
     total: int
@@ -34,6 +35,7 @@ class Sharpness:
     proven_same: int
     survivors: tuple[str, ...]
     dialects: Mapping[str, Mapping[str, tuple[int, int]]]
+    beyond: Mapping[str, tuple[int, int]]
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -64,6 +66,11 @@ def _read(path: Path) -> Sharpness | None:
     if total is None or killed is None:
         return None
     rows = {name: _row(mapping(row)) for name, row in mapping(raw.get("dialects")).items()}
+    mistakes = [pair for pair in map(_pair, mapping(raw.get("mistakes")).values()) if pair]
+    beyond = {
+        "a dialect in place of another": _pair(raw.get("pairs")),
+        "mistakes that are no axis": (sum(pair[0] for pair in mistakes), sum(pair[1] for pair in mistakes)),
+    }
     survivors = raw.get("survivors")
     return Sharpness(
         total=total,
@@ -71,19 +78,27 @@ def _read(path: Path) -> Sharpness | None:
         proven_same=same or 0,
         survivors=tuple(map(_words, survivors)) if isinstance(survivors, list) else (),
         dialects={name: row for name, row in rows.items() if row},
+        beyond={name: pair for name, pair in beyond.items() if pair and pair[1]},
     )
 
 
 def _row(raw: Mapping[str, object]) -> dict[str, tuple[int, int]]:
-    found = {}
-    for axis, pair in raw.items():
-        numbers = [whole(part) for part in pair] if isinstance(pair, list) else []
-        if len(numbers) == 2 and numbers[0] is not None and numbers[1] is not None:
-            found[axis] = (numbers[0], numbers[1])
-    return found
+    return {axis: pair for axis, cell in raw.items() if (pair := _pair(cell)) is not None}
+
+
+def _pair(raw: object) -> tuple[int, int] | None:
+    """Killed and total, from a list of the two, or an object that also counts what is proven to be the same."""
+    named = mapping(raw)
+    parts = raw if isinstance(raw, list) else [named.get("killed"), named.get("total")]
+    numbers = [whole(part) for part in parts]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        return None
+    return numbers[0], numbers[1] - (whole(named.get("proven_same")) or 0)
 
 
 def _words(survivor: object) -> str:
-    """A survivor in words: text, or the texts of its fields."""
-    parts = [survivor] if isinstance(survivor, str) else list(mapping(survivor).values())
-    return ", ".join(found for part in parts if (found := text(part))) or "one without a name"
+    """A survivor in words: text, or what it stands for, and what is wrong with it."""
+    fields = mapping(survivor)
+    parts = [survivor] if isinstance(survivor, str) else [fields.get(name) for name in ("dialect", "wrong", "value")]
+    words = [str(part) if isinstance(part, bool | int | float) else text(part) for part in parts]
+    return ", ".join(word for word in words if word) or "one without a name"

@@ -84,7 +84,7 @@ class Explanation:
             table.add_row(
                 line.name,
                 _number(line.oracle, digits),
-                _number(line.bound, 2),
+                "" if line.implied else _number(line.bound, 2),
                 f"({theirs})" if line.implied and theirs else theirs,
                 "" if line.implied else _number(line.ulps(dtype), 3),
                 "" if line.implied else _number(line.bounds(), 3),

@@ -93,6 +93,11 @@ class Candidate:
         return found
 
     @property
+    def axes(self) -> frozenset[str]:
+        """What is changed, by its name alone: an axis and a hyper-parameter may share it."""
+        return frozenset(change.axis.removeprefix(OF_HYPERPARAMETERS) for change in self.changes)
+
+    @property
     def words(self) -> str:
         """As in `torch with initial_accumulator 1 in place of 0`."""
         changes = " and ".join(words(axis, *pair) for axis, pair in self.differences().items())
@@ -105,6 +110,8 @@ def words(axis: str, here: Any, there: Any) -> str:
     if name != axis:
         if there == getattr(Hyperparameters(), name) and name not in ("learning_rate", "decay", "epsilon"):
             return f"{name} ignored"
+        if isinstance(here, tuple) and isinstance(there, tuple):
+            return f"{name} {shown(there[0] / here[0])} times as large"
         if isinstance(here, tuple):
             return f"{name} {shown(there)} at every step"
     return f"{name} {shown(there)} in place of {shown(here)}"

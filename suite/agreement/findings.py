@@ -12,8 +12,9 @@ from suite.agreement import reasons
 from suite.agreement.deciding import Deciding, undecided
 from suite.agreement.growth import Growth, growth
 from suite.agreement.judge import Comparison, Judgement
-from suite.agreement.nearest import Nearest, Part, Search
+from suite.agreement.nearest import Search
 from suite.agreement.oracle import Oracle
+from suite.agreement.trial import Nearest, Part
 from suite.agreement.witness import Witness
 from suite.cases.catalogue import Case
 from suite.runner.store import Row

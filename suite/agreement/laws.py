@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects
 from reference.precision import format_of
-from suite.agreement.judge import Judgement, TraceError
+from suite.agreement.judge import QUANTITIES, Judgement, TraceError
 from suite.agreement.rides import Ride, written
 from suite.agreement.witness import Witness, evidence
 from suite.cases.laws import HYPERPARAMETERS, Law, first
@@ -164,7 +164,7 @@ def partings(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype
     for name, values in expected.items():
         if name not in observed or observed[name].shape != values.shape:
             raise TraceError(f"{name} is not in the second trace in the shape that it has in the first")
-    return [_parting(name, values, observed[name], dtype) for name, values in expected.items()]
+    return [_parting(name, expected[name], observed[name], dtype) for name in QUANTITIES if name in expected]
 
 
 def _parting(name: str, expected: Array, observed: Array, dtype: str) -> Parting:
@@ -187,7 +187,8 @@ def judged(found: Sequence[Parting]) -> Judgement:
         return Judgement("agrees", found[0].quantity, 0, [], None, 0.0, 0.0, 1.0, None)
     first = min(apart, key=lambda parting: parting.step)
     ulps, worst, index = first.worst
-    where = f"{first.quantity} part at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
+    part = "part" if first.quantity == "parameters" else "parts"
+    where = f"{first.quantity} {part} at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
     reason = f"{where}; {sum(p.count for p in apart)} of {sum(p.size for p in found)} values differ"
     return Judgement("differs", first.quantity, worst, [index], first.step, ulps, np.inf, 1.0, reason)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from suite.agreement.change import telling, words
 from suite.agreement.growth import Growth
 from suite.agreement.judge import Judgement
-from suite.agreement.nearest import Nearest
+from suite.agreement.trial import Nearest
 from suite.cases.catalogue import Case
 
 
@@ -28,7 +28,8 @@ def differing(judgement: Judgement, dialect: str, growth: Growth, fits: str | No
 def _clauses(
     judgement: Judgement, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None
 ) -> Iterator[str]:
-    yield f"{growth.quantity} leave the bound of {dialect} at step {judgement.first_step}, coordinate {growth.index}"
+    leaves = "leave" if growth.quantity == "parameters" else "leaves"
+    yield f"{growth.quantity} {leaves} the bound of {dialect} at step {judgement.first_step}, coordinate {growth.index}"
     yield _worst(judgement)
     if growth.words:
         yield growth.words

@@ -36,6 +36,10 @@ class Asked:
     wanted: frozenset[str]
 
 
+FEW_DIALECTS = 2
+"""In which a scratch implementation is asked about a lean tape: of those that it runs, the first."""
+
+
 def questions(
     witnesses: Iterable[Witness],
     rides: Sequence[Ride],
@@ -46,8 +50,8 @@ def questions(
 ) -> list[Question]:
     """One replay for each ride and witness.
 
-    What depends on shape doesn't depend on the dialect: then the first that a scratch implementation is to run will do,
-    and so will the first dtype where the ride says so.
+    What depends on shape doesn't depend on the dialect: then the first that a scratch implementation is to run will do.
+    Where the ride says that it is enough, so will the first dtype, and the first two dialects.
 
     Args:
         witnesses: who is asked.
@@ -57,7 +61,7 @@ def questions(
         done: keys of verdicts that exist.
     """
     found = []
-    first: dict[tuple[str, str, Ride], Witness] = {}
+    asked: dict[tuple[str, str, Ride], list[Witness]] = {}
     for witness in witnesses:
         for ride in rides:
             if witness.dtype not in ride.tape.dtypes or (ride.tape.subnormals and witness.dialect):
@@ -65,11 +69,12 @@ def questions(
             ids = [case.id for case, _ in ride.cases if selected(witness, case.id)]
             if not ids:
                 continue
-            model = first.setdefault((witness.framework, witness.implementation, ride), witness)
-            if ride.tape.shapes and witness.dialect != model.dialect:
+            before = asked.setdefault((witness.framework, witness.implementation, ride), [])
+            if before and ride.tape.shapes and witness.dialect != before[0].dialect:
                 continue
-            if ride.tape.lean and witness.dtype != model.dtype:
+            if before and ride.tape.lean and (witness.dtype != before[0].dtype or len(before) == FEW_DIALECTS):
                 continue
+            before.append(witness)
             wanted = frozenset(name for name in ids if witness.key(name) not in done)
             if wanted:
                 found.append(witness.question(ride, traces, Asked(ride, witness, wanted)))

@@ -95,7 +95,7 @@ def _steady(bits: Bits) -> Tape:
     """Constant gradients from 1e3 to 1e4, as long as it takes until v - m² rounds below zero."""
     value = 1e3 + 9e3 * bits.uniform((16,))
     reason = "a large gradient that stays as it is: v - m² fades, and what is left of it is rounding, of either sign"
-    return Tape("edge/steady", reason, np.zeros(16, np.float32), np.tile(value, (200, 1)).astype(np.float32), lean=True)
+    return Tape("edge/steady", reason, np.zeros(16, np.float32), np.tile(value, (150, 1)).astype(np.float32), lean=True)
 
 
 def _divergent(bits: Bits) -> Tape:

@@ -12,6 +12,7 @@ from suite.cases.tapes import Tape
 
 _STREAM = 4000  # far from the seeds of other tapes
 _STEPS = 12
+_FEW = 8  # where compilers take long
 _HEIGHT, _WIDTH = 7, 3
 
 
@@ -21,8 +22,8 @@ def tapes(seed: int) -> Iterator[tuple[Tape, str]]:
     plans = (
         (_norms(bits[0]), ("clip-norm", "clip-norm-weight-decay")),
         (_rates(bits[1]), ("plain", "schedule-momentum")),
-        (_rows(bits[2]), ("plain", "momentum", "centered-momentum", "schedule")),
-        (_duplicates(bits[3]), ("plain", "momentum", "centered-momentum")),
+        (_rows(bits[2]), ("plain", "centered-momentum")),
+        (_duplicates(bits[3]), ("plain", "momentum")),
     )
     for tape, settings in plans:
         for setting in settings:
@@ -47,13 +48,13 @@ def _rates(bits: Bits) -> Tape:
 
 def _rows(bits: Bits) -> Tape:
     """Two rows a step, of which one changes: the first is there always, the last never, the others now and then."""
-    rows = np.stack([np.zeros(_STEPS, np.int64), 1 + np.arange(_STEPS) % (_HEIGHT - 2)], axis=1)
+    rows = np.stack([np.zeros(_FEW, np.int64), 1 + np.arange(_FEW) % (_HEIGHT - 2)], axis=1)
     return _sparse("rows/lazy", "gradients of few rows: do the others decay, or rest?", rows, bits)
 
 
 def _duplicates(bits: Bits) -> Tape:
     """Three rows a step, of which two are the same."""
-    step = np.arange(_STEPS)
+    step = np.arange(_FEW)
     rows = np.stack([step % (_HEIGHT - 1), (step + 2) % (_HEIGHT - 1), step % (_HEIGHT - 1)], axis=1)
     return _sparse("rows/duplicates", "a row named twice: are its gradients added before they are squared?", rows, bits)
 
@@ -62,7 +63,7 @@ def _sparse(name: str, reason: str, rows: np.ndarray, bits: Bits) -> Tape:
     values = (4 * bits.uniform((*rows.shape, _WIDTH)) - 2).astype(np.float32)
     gradients = SparseGradients(rows, values, _HEIGHT)
     initial = _start(bits, _HEIGHT * _WIDTH)
-    return Tape(name, reason, initial, gradients.dense(), ((_HEIGHT, _WIDTH),), alone=True, sparse=gradients)
+    return Tape(name, reason, initial, gradients.dense(), ((_HEIGHT, _WIDTH),), alone=True, lean=True, sparse=gradients)
 
 
 def _start(bits: Bits, n: int) -> np.ndarray:

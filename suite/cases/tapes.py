@@ -38,7 +38,7 @@ class Tape:
         strided: whether parameters and gradients have gaps in memory.
         restored: the steps after which the optimizer is built anew from its saved state, if it is.
         alone: whether it shares no tape with others, since it may be refused.
-        lean: whether one dtype is enough, since what it asks does not depend on it.
+        lean: whether one dtype, and two dialects of a scratch implementation, are enough.
         dtypes: in which it is run.
         rates: what each of the parameters has of the learning rate; None: the whole.
         subnormals: whether it tells those who keep subnormals from those who flush them. A scratch implementation is

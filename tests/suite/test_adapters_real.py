@@ -16,7 +16,7 @@ from suite.runner import arrays
 from suite.runner.environments import environments
 from suite.runner.process import Worker, command
 
-KERAS = ("builtin", "function", "xla")
+KERAS = ("builtin", "function")
 H = Hyperparameters(learning_rate=2.0**-4, decay=0.5, epsilon=2.0**-6)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -54,6 +55,9 @@ def test_help_teaches(command):
         (("train", "-t", "cubic"), "no task 'cubic'; there are quadratic, rotated, regression"),
         (("agree", "--data", "no-such-folder"), "no airfoil_self_noise.dat in no-such-folder"),
         (("report", "no-such-folder"), "no-such-folder"),
+        (("agree", "-k", "torch and"), "-k 'torch and' ends where a name, 'not' or '(' is expected"),
+        (("train", "-k", "(quadratic"), "ends where 'and', 'or' or ')' is expected"),
+        (("cases", "-k", "decadess"), "-k 'decadess' selects no case"),
     ],
 )
 def test_what_is_mistyped_ends_in_one_line_that_says_what_there_is(arguments, words):
@@ -86,6 +90,75 @@ def test_the_status_is_1_when_something_differs(tmp_path, numpy_python):
     assert status == 1
     assert "optax-outside" in out
     assert "rmsuite agree -i torch/wrong-epsilon" in out
+
+
+@pytest.mark.parametrize(
+    ("implementation", "case", "more"),
+    [
+        ("wrong-epsilon", "decades/large-epsilon", ("--seed", "3")),
+        ("wrong-epsilon", "regression/plain", ()),
+        ("builtin", "decades/large-epsilon", ("--claim", "torch", "--dtype", "float64")),
+        ("scratch", "law/twin", ("--threads", "2")),
+        ("shared-state", "law/splitting", ()),
+        ("segfaults", "decades/plain", ()),
+    ],
+)
+def test_the_command_that_a_verdict_prints_repeats_it_when_it_is_pasted(
+    tmp_path, numpy_python, implementation, case, more
+):
+    spaced = tmp_path / "a folder's"
+    spaced.mkdir()
+    python = numpy_python.rename(spaced / "python")
+    if "law/twin" in case:
+        implementation = "sloppy"
+    chosen = ("-i", implementation, "-c", case, *(() if "--dtype" in more else ("--dtype", "float32")))
+    rmsuite(*job("agree", tmp_path / "out", python, *chosen, *more))
+    (row,) = [json.loads(line) for line in (tmp_path / "out" / "verdicts.jsonl").read_text().splitlines()]
+    assert row["outcome"] in ("differs", "failed")
+    program, *arguments = shlex.split(row["repeat"])
+    assert program == "rmsuite"
+    rmsuite(*arguments, "-o", tmp_path / "again")
+    (again,) = [json.loads(line) for line in (tmp_path / "again" / "verdicts.jsonl").read_text().splitlines()]
+    changing = ("seconds", "sha256" if case.startswith("law") else "seconds")
+    assert {k: v for k, v in again.items() if k not in changing} == {k: v for k, v in row.items() if k not in changing}
+
+
+def test_json_is_all_that_goes_to_standard_output_and_is_the_summary(tmp_path, numpy_python):
+    more = ("-k", "(wrong-epsilon or builtin) and decades/large-epsilon and float32", "--json")
+    status, out, _ = rmsuite(*job("agree", tmp_path / "out", numpy_python, *more))
+    summary = json.loads(out)
+    assert status == summary["exit_status"] == 1
+    assert out == (tmp_path / "out" / "summary.json").read_text()
+    assert summary["outcomes"]["agreement"] == {"agrees": 1, "differs": 1}
+    assert summary["implementations"]["torch/wrong-epsilon"]["agreement"] == {"differs": 1}
+    (unexpected,) = summary["unexpected"]
+    assert unexpected["case"] == "decades/large-epsilon"
+    assert "epsilon outside in place of inside" in unexpected["reason"]
+    assert unexpected["repeat"].startswith("rmsuite agree -i torch/wrong-epsilon -c decades/large-epsilon")
+    assert summary["versions"]["torch"]["torch"] == "0.0"
+    assert summary["data"]["sha256"]
+
+
+def test_a_law_is_explained_by_where_its_two_traces_part(numpy_python):
+    python = ("--python", f"torch={numpy_python}", "--no-download")
+    status, out, _ = rmsuite("explain", "law/splitting", "torch/shared-state", *python)
+    assert status == 1
+    assert "square_average parts at step 1, coordinate 5" in out
+    (line,) = [line.split() for line in out.splitlines() if line.startswith("square_average ")]
+    assert line[1:3] == ["1", "5"]
+    assert float(line[3]) != float(line[4])
+
+
+def test_an_explanation_has_a_column_for_the_dialect_that_fits_and_shows_how_the_error_grows(numpy_python):
+    python = ("--python", f"torch={numpy_python}", "--no-download")
+    _, out, _ = rmsuite("explain", "decades/weight-decay", "torch/decay-of-the-other-sign", *python)
+    (head,) = [line for line in out.splitlines() if line.startswith("quantity")]
+    assert head.split()[-2:] == ["d2l,", "changed"]
+    (decayed,) = [line.split() for line in out.splitlines() if line.startswith("g, decayed")]
+    assert float(decayed[2]) > float(decayed[-1])
+    (after,) = [line.split() for line in out.splitlines() if line.startswith("x after")]
+    assert float(after[-1]) == pytest.approx(float(after[4]), rel=1e-6)
+    assert "how the error of square_average grows there:" in out
 
 
 def test_an_explanation_shows_the_first_step_that_differs_side_by_side(numpy_python):
@@ -159,3 +232,31 @@ def test_cases_are_listed_with_their_reasons():
     status, out, _ = rmsuite("cases", "-c", "decades/momentum")
     assert status == 0
     assert "eight decades" in " ".join(out.split())
+
+
+def test_a_case_is_described_in_full_for_people_and_as_json():
+    status, out, _ = rmsuite("cases", "-c", "norm/clip-norm")
+    assert status == 0
+    said = dict(line.split(maxsplit=1) for line in out.splitlines()[1:])
+    assert said["needs"] == "clip_norm"
+    assert said["hyper-parameters"] == "learning_rate 0.01, decay 0.9, epsilon 1e-06, clip_norm 1.0"
+    assert (said["steps"], said["coordinates"], said["shapes"]) == ("12", "15", "(5, 3)")
+    assert said["ask"] == "rmsuite agree -c norm/clip-norm"
+    _, out, _ = rmsuite("cases", "-c", "norm/clip-norm", "--json")
+    (case,) = json.loads(out)
+    assert case["id"] == "norm/clip-norm"
+    assert case["hyperparameters"]["clip_norm"] == 1.0
+    assert case["tape"]["sha256"] == said["SHA-256"]
+
+
+def test_cases_are_selected_by_an_expression():
+    status, out, _ = rmsuite("cases", "-k", "decades and (momentum or clipping) and not weight-decay", "--json")
+    assert status == 0
+    chosen = {case["id"] for case in json.loads(out)}
+    assert {"decades/momentum", "decades/clipping"} <= chosen
+    assert all("decades" in case and "weight-decay" not in case for case in chosen)
+
+
+def test_a_list_of_cases_cuts_no_id(tmp_path):
+    _, out, _ = rmsuite("cases", "-k", "decades")
+    assert "decades/clipping-weight-decay " in out

@@ -63,6 +63,12 @@ def test_who_breaks_a_law_is_caught_at_it(options, quiet, implementation, laws):
         row = found[f"law/{law}"]
         assert ("caller's gradient" if law == "gradient" else "at step") in row["reason"]
         assert f"-c law/{law}" in row["repeat"]
+        assert "bound" not in row["reason"]
+        if law != "gradient":
+            parting = min(row["partings"], key=lambda each: each["step"])
+            assert f"{parting['quantity']} part" in row["reason"]
+            assert f"at step {parting['step']}, coordinate {parting['index']}" in row["reason"]
+            assert parting["expected"] != parting["observed"]
 
 
 def test_a_law_that_a_dialect_does_not_have_is_unsupported_and_says_why(options, quiet):
