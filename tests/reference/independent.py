@@ -56,7 +56,9 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
         w = v / scale - (m / scale) ** 2 if h.centered else v / scale
         if -(mp.mpf(10) ** (5 - DIGITS)) * v < w < 0:
             w = mp.mpf(0)  # a variance of nothing, but for the rounding of 50 digits
-        d_t = mp.sqrt(w + eps) if inside else mp.sqrt(w) + eps
+        radicand = w + eps if inside else w
+        root = mp.sqrt(radicand) if radicand >= 0 else mp.nan  # where γ + (1-γ) rounds above 1, v - m² may be negative
+        d_t = root if inside else root + eps
         if d.weight_decay == "decoupled":
             x = x - eta * lam * x
         if heavy:
