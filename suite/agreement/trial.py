@@ -69,9 +69,9 @@ class Nearest:
     def words(self, claimed: str) -> str:
         """A clause of a reason, after `fits no named dialect`."""
         if self.fits:
-            found = [one.words for one in (self.candidate, *self.alternatives)]
-            more = f", or {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            return "but " + ", or ".join(found[:SHOWN]) + more
+            alike = [one.words for one in (self.candidate, *self.alternatives)]
+            more = f", or {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
+            return "but " + ", or ".join(alike[:SHOWN]) + more
         if self.candidate.base == claimed and not self.candidate.changes:
             return "and no change of an axis or two brings it nearer"
         found = f"nearest is {self.candidate.words}, of which it leaves the bound at step {self.first_step}"
