@@ -226,7 +226,8 @@ class Trial:
             expected, scale = getattr(trace, name), self.scale[name]
             if expected is not None:
                 known = np.isfinite(scale) & (scale > 0) & np.isfinite(seen)
-                parts.append(np.where(known, (expected - seen) / np.where(known, scale * ROUGH, 1), 0))
+                with np.errstate(invalid="ignore", over="ignore"):  # of what is then left out
+                    parts.append(np.where(known, (expected - seen) / np.where(known, scale * ROUGH, 1), 0))
         found = np.concatenate([part.astype(np.float64).ravel() for part in parts])
         return found if np.all(np.isfinite(found)) else None
 

@@ -1,4 +1,4 @@
-"""`rmsuite sharpness` and `rmsuite soundness`: tables to standard output, progress to standard error, JSON on request."""
+"""`rmsuite sharpness` and `rmsuite soundness`: tables to standard output, progress to standard error, JSON too."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Folder = Annotated[Path | None, typer.Option("-o", "--output", help="A folder fo
 
 def sharpness(seed: Seed = 0, output: Folder = None) -> None:
     """Is what is wrong told from what is right? Every mutant of every dialect, and mistakes, over the catalogue."""
-    from suite.sharpness.matrix import Matrix  # noqa: PLC0415  (other commands start without it)
+    from suite.sharpness.matrix import Matrix  # other commands start without it
 
-    matrix = Matrix(seed)
+    matrix = Matrix.whole(seed)
     with Progress(Console(stderr=True)).stage("sharpness", len(matrix.cases)) as stage:
         matrix.fill(stage)
     found = matrix.to_json()
@@ -42,7 +42,7 @@ def sharpness(seed: Seed = 0, output: Folder = None) -> None:
 
 def soundness(count: Count = 100_000, seed: Seed = 0, output: Folder = None) -> None:
     """Is what is right never called wrong? Random questions, answered in random orders of operations."""
-    from suite.sharpness.soundness import Soundness, draws  # noqa: PLC0415
+    from suite.sharpness.soundness import Soundness, draws
 
     run, plan = Soundness(seed), draws(count)
     with Progress(Console(stderr=True)).stage("soundness", sum(plan.values())) as stage:

@@ -1,4 +1,4 @@
-"""Random questions: tapes of all scales and kinds, hyper-parameters over all of their useful range, dialects and orders."""
+"""Random questions: tapes of all scales and kinds, hyper-parameters over their useful range, dialects and orders."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def drawn(seed: int, fmt: Name, number: int) -> Draw:
     rng = np.random.default_rng([seed, FORMATS.index(fmt), number])
     steps = _pick(rng, *LENGTHS)
     gradients, initial = tapes(rng, TAPES, steps)
-    decades = _pick(rng, 0, 0, 0, *_FAR[fmt])
+    gradients *= 10.0 ** _pick(rng, 0, 0, 0, *_FAR[fmt])
+    if _pick(rng, True, False, False, False):
+        gradients = np.where(rng.random(gradients.shape) < 0.1, rng.choice(edges(fmt), gradients.shape), gradients)
     every = orders()
     return Draw(
         format=fmt,
@@ -55,7 +57,7 @@ def drawn(seed: int, fmt: Name, number: int) -> Draw:
         dialect=_pick(rng, *dialects),
         hyperparameters=hyperparameters(rng, steps),
         initial=initial,
-        gradients=gradients * 10.0**decades,
+        gradients=gradients,
         orders=tuple(every[i] for i in rng.integers(0, len(every), ORDERS)),
     )
 
@@ -77,13 +79,22 @@ def tapes(rng: np.random.Generator, count: int, steps: int) -> tuple[Array, Arra
     return gradients, initial
 
 
+def edges(fmt: Name) -> Array:
+    """What is no number, or lies at an end of a format's range, or has its square there."""
+    limits = np.finfo(np.float16 if fmt == "float16" else np.float64 if fmt == "float64" else np.float32)
+    least, most = float(limits.smallest_normal), float(limits.max)
+    squares = least**0.5 / 2, least**0.5, most**0.5 / 2, most**0.5 * 2
+    sizes = np.array([0.0, np.inf, least / 4, least, *squares, most / 2])
+    return np.concatenate([sizes, -sizes, [np.nan]])
+
+
 def hyperparameters(rng: np.random.Generator, steps: int) -> Hyperparameters:
     """Each of them on its own, over its useful range and at its ends."""
     rate = _pick(rng, 0.0, 1.0, _decade(rng, -4), _decade(rng, -4), [_decade(rng, -4) for _ in range(steps)])
     return Hyperparameters(
         learning_rate=rate,
         decay=_pick(rng, 0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0, float(rng.random()), float(rng.random())),
-        epsilon=_pick(rng, 1e-10, 1e-8, 1e-6, 1e-3, 1.0, _decade(rng, -10), _decade(rng, -10)),
+        epsilon=_pick(rng, 0.0, 1e-10, 1e-8, 1e-6, 1e-3, 1.0, _decade(rng, -10), _decade(rng, -10)),
         momentum=_pick(rng, 0.0, 0.0, 0.5, 0.9, 0.99),
         centered=_pick(rng, False, True),
         weight_decay=_pick(rng, 0.0, 0.0, _decade(rng, -4)),
@@ -91,7 +102,7 @@ def hyperparameters(rng: np.random.Generator, steps: int) -> Hyperparameters:
         clip_norm=_pick(rng, None, None, None, None, _decade(rng, -3)),
         clip_gradient=_pick(rng, None, None, _decade(rng, -3)),
         clip_weights=_pick(rng, None, None, _decade(rng, -2)),
-        rescale_gradient=_pick(rng, 1.0, 1.0, 0.125, _decade(rng, -3)),
+        rescale_gradient=_pick(rng, 1.0, 1.0, 0.125, 8.0, _decade(rng, -3)),
         maximize=_pick(rng, False, True),
         bias_correction=_pick(rng, False, True),
     )

@@ -1,4 +1,4 @@
-"""RMSProp in an order of operations: a step a method for each of its parts, so that a mistake is a part done wrongly."""
+"""RMSProp in an order of operations: each part of a step is a method, so that a mistake is a part done wrongly."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ class Evaluation:
         self.x = held(self.arithmetic.settle(given.initial))
         self.v = held(np.full(given.initial.shape, formula.start))
         self.m = self.b = held(np.zeros(given.initial.shape))
+        self.squares: Any = None
         self.t = 0
 
     def trace(self) -> dict[str, Array]:
@@ -89,9 +90,8 @@ class Evaluation:
             yield Turn(held(self.arithmetic.settle(gradients[step])), None, True)
             return
         shape, width = self.given.initial.shape, gradients.values.shape[2]
-        entries = [
-            (row, values) for row, values in zip(gradients.rows[step], gradients.values[step], strict=True) if row >= 0
-        ]
+        named = zip(gradients.rows[step], gradients.values[step], strict=True)
+        entries = [(row, values) for row, values in named if row >= 0]
         for part in _parts([row for row, _ in entries], in_turn=self.formula.duplicates == "in turn"):
             total, squares = (np.zeros((gradients.height, width), self.arithmetic.type) for _ in range(2))
             touched = np.zeros((gradients.height, width), bool)
@@ -106,7 +106,8 @@ class Evaluation:
         """One step, all of it."""
         self.before = State(self.x, self.v, self.m, self.b)
         g = self.effective(turn.total)
-        self.remember(g, turn.squares)
+        self.squares = turn.squares
+        self.remember(g)
         u = self.quotient(self.rate() if self.formula.rate_in_buffer else self.one, g)
         self.move(self.heavy(u) if self.formula.buffered else u)
         if turn.touched is not True:
@@ -146,12 +147,12 @@ class Evaluation:
         limit = self.arithmetic.held(limit)
         return np.minimum(np.maximum(z, -limit), limit)
 
-    def remember(self, g: Any, squares: Any = None) -> None:
+    def remember(self, g: Any) -> None:
         """v and m."""
-        if squares is None:
+        if self.squares is None:
             self.v = self.average(self.v, g, g)
         else:
-            self.v = self.average(self.v, squares, self.one)
+            self.v = self.average(self.v, self.squares, self.one)
         if self.formula.centered:
             self.m = self.average(self.m, g, self.one, mean=True)
 

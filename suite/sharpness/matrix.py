@@ -18,13 +18,14 @@ from suite.agreement.judge import Comparison
 from suite.agreement.oracle import Oracle
 from suite.agreement.rides import Ride, rides
 from suite.cases.catalogue import VERSION, Case, catalogue
+from suite.sharpness.arithmetic import Name
 from suite.sharpness.evaluation import Evaluation, Input
 from suite.sharpness.formula import Formula
 from suite.sharpness.mistakes import MISTAKES, Mistake
 from suite.sharpness.mutants import OTHER, Mutant, Proofs, of_one_axis, pairs
 from suite.sharpness.orders import PLAIN
 
-DTYPE = "float32"
+DTYPE: Name = "float32"
 
 
 def ridden(seed: int) -> list[Case]:
@@ -76,12 +77,7 @@ class Fate:
 class Matrix:
     """Everything wrong, and every case."""
 
-    def __init__(
-        self,
-        seed: int,
-        mutants: Iterable[Mutant] = (*of_one_axis(), *pairs()),
-        mistakes: Iterable[Mistake] = MISTAKES,
-    ) -> None:
+    def __init__(self, seed: int, mutants: Iterable[Mutant], mistakes: Iterable[Mistake]) -> None:
         """Nothing is tried yet.
 
         Args:
@@ -94,12 +90,17 @@ class Matrix:
         self.mistakes = [Fate(name, mistake, []) for mistake in mistakes for name in dialects]
         self.proofs = Proofs(case.setting.hyperparameters for case in self.cases)
 
+    @classmethod
+    def whole(cls, seed: int) -> Matrix:
+        """Every mutant of one axis, every pair, every mistake."""
+        return cls(seed, (*of_one_axis(), *pairs()), MISTAKES)
+
     @property
     def fates(self) -> list[Fate]:
         """Of everything wrong: mutants first."""
         return [*self.mutants, *self.mistakes]
 
-    def fill(self, stage: Callable[[str], None] = lambda word: None) -> None:
+    def fill(self, stage: Callable[[str], None]) -> None:
         """Try everything; `stage` hears of each case."""
         with tempfile.TemporaryDirectory() as folder:
             for ride in rides(self.cases, Path(folder)):
@@ -193,7 +194,7 @@ class _Trial:
     def telling(self, claimed: str, formula: Formula, mistake: Mistake | None) -> Sequence[str]:
         """The cases in which the evaluation of a formula, or a mistake in it, is said to differ from a dialect."""
         claimed = self.alike[claimed]
-        key = claimed, formula, mistake and mistake.name
+        key = claimed, formula, mistake.name if mistake else None
         if key not in self._told:
             self._told[key] = self._judged(claimed, self._evaluated(formula, mistake))
         return self._told[key]

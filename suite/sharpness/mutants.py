@@ -57,7 +57,7 @@ def pairs(named: Mapping[str, Dialect] = dialects) -> Iterator[Mutant]:
 def _combinations() -> Iterator[Hyperparameters]:
     """Whatever a user can switch on, in every combination; the numbers are such that every rounding of them shows."""
     plain = Hyperparameters(learning_rate=0.01, decay=0.999, epsilon=1e-3, rescale_gradient=0.3, clip_weights=0.7)
-    limits: tuple[dict[str, float], ...] = ({}, {"clip_gradient": 0.1}, {"clip_norm": 1.3})
+    limits: tuple[dict[str, Any], ...] = ({}, {"clip_gradient": 0.1}, {"clip_norm": 1.3})
     for momentum, centered, decay, limit in itertools.product((0.0, 0.9), (False, True), (0.0, 0.1), limits):
         h = replace(plain, momentum=momentum, centered=centered, weight_decay=decay, **limit)
         yield h

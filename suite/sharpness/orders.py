@@ -132,13 +132,16 @@ class Order:
         return ", ".join(words).replace("_", " ")
 
 
+_TOWARDS: tuple[Literal[-1, 0, 1], ...] = (-1, 0, 1)
+
+
 def _orders() -> Iterator[Order]:
-    """Every form with every arithmetic; what is rounded only when it is stored has no use for fused or faithful units."""
+    """Every form with every arithmetic; where only what is stored is rounded, units don't matter."""
     for average, mean, quotient in itertools.product(AVERAGES, AVERAGES, QUOTIENTS):
         for epsilon_first, flushed in itertools.product((False, True), repeat=2):
             order = Order(average, mean, quotient, epsilon_first=epsilon_first, flushed=flushed)
             yield replace(order, rounded=False)
-            for fused, towards in itertools.product((False, True), (-1, 0, 1)):
+            for fused, towards in itertools.product((False, True), _TOWARDS):
                 yield replace(order, fused=fused, towards=towards)
 
 

@@ -31,9 +31,9 @@ QUANTILES = (0.5, 0.9, 0.99, 1.0)
 class Spread:
     """Of the evaluations of one format and length: the largest error of each, in bounds, where a step is visible.
 
-    A step is visible where the bound is at most a tenth of the path so far, and no interval ends it. Else error and bound
-    may both be the step, which rounding swallows, or both the rounding of the interval's end: a ratio of one that says
-    nothing.
+    A step is visible where the bound is at most a tenth of the path so far, and no interval ends it. Else error and
+    bound may both be the step, which rounding swallows, or both the rounding of the interval's end: a ratio of one that
+    says nothing.
     """
 
     evaluations: int = 0
@@ -47,10 +47,7 @@ class Spread:
     def to_json(self) -> dict[str, Any]:
         """How many evaluations, in how many a step is visible, and the quantiles of their ratios."""
         seen = np.concatenate([*self.ratios, np.empty(0)])
-        found = np.quantile(seen, QUANTILES) if seen.size else np.full(len(QUANTILES), np.nan)
-        quantiles = {
-            f"{q:g}": None if np.isnan(value) else float(value) for q, value in zip(QUANTILES, found, strict=True)
-        }
+        quantiles = {f"{q:g}": float(np.quantile(seen, q)) if seen.size else None for q in QUANTILES}
         return {"evaluations": self.evaluations, "visible": int(seen.size), "quantiles": quantiles}
 
 
@@ -66,7 +63,7 @@ class Soundness:
         """Evaluations in a format."""
         return sum(spread.evaluations for spread in self.spreads[fmt].values())
 
-    def run(self, plan: Mapping[Name, int], stage: Callable[[str], None] = lambda word: None) -> None:
+    def run(self, plan: Mapping[Name, int], stage: Callable[[str], None]) -> None:
         """Put draws to the judge, so many of each format; `stage` hears of each."""
         for fmt, number in plan.items():
             self.spreads[fmt] = {steps: Spread() for steps in LENGTHS}
@@ -99,7 +96,8 @@ class Soundness:
         orders        how many orders of operations there are to draw from
         evaluations   format -> how many
         false_alarms  each with format, draw, column, order, dialect, hyper-parameters, the quantity and the step (from
-                      1) that are said to differ, error over bound there, initial value and gradients
+                      1) that are said to differ, error over bound there, initial value and gradients; NaN and
+                      infinities are strings
         ratios        format -> length -> {evaluations, visible, quantiles}: see `Spread`
         """
         return {
@@ -131,12 +129,17 @@ def _alarms(draw: Draw, order: Order, comparison: Comparison) -> list[dict[str, 
                     "hyperparameters": draw.hyperparameters.to_json(),
                     "quantity": judgement.quantity,
                     "step": judgement.first_step,
-                    "bound_ratio": judgement.bound_ratio,
-                    "initial": float(draw.initial[column]),
-                    "gradients": draw.gradients[:, column].tolist(),
+                    "bound_ratio": _told(judgement.bound_ratio),
+                    "initial": _told(draw.initial[column]),
+                    "gradients": [_told(value) for value in draw.gradients[:, column]],
                 }
             )
     return found
+
+
+def _told(value: Any) -> float | str:
+    """A number; one that JSON lacks as a string that `float` reads."""
+    return float(value) if np.isfinite(value) else str(float(value))
 
 
 def draws(count: int) -> dict[Name, int]:

@@ -10,8 +10,16 @@ import numpy as np
 
 from suite.sharpness.evaluation import Evaluation, Turn
 from suite.sharpness.mistakes.mistake import (
-    Collection, boxed, corrected, coupled, decaying, decoupled, kept, limited, scaled,
-)  # fmt: skip
+    Collection,
+    boxed,
+    corrected,
+    coupled,
+    decaying,
+    decoupled,
+    kept,
+    limited,
+    scaled,
+)
 
 MISDONE = Collection()
 """Where a part is done wrongly that makes the step."""
@@ -39,8 +47,9 @@ def stale_numerator(self: Evaluation, rate: Any, g: Any) -> Any:
 @MISDONE.part("turns")
 def gradients_never_cleared(self: Evaluation, step: int) -> Iterator[Turn]:
     """Each is added to those before it."""
+    before = [turn.total for earlier in range(step) for turn in turns(self, earlier)]
     for turn in turns(self, step):
-        yield turn._replace(total=self.arithmetic.held(np.add.reduce(self.given.gradients[: step + 1])))
+        yield turn._replace(total=sum(before, turn.total))
 
 
 @MISDONE.part("effective")
@@ -74,7 +83,7 @@ def zero_gradients_skipped(self: Evaluation, turn: Turn) -> None:
 
 
 @MISDONE.part("remember", scaled)
-def scaled_after_the_average(self: Evaluation, g: Any, squares: Any = None) -> None:
+def scaled_after_the_average(self: Evaluation, g: Any) -> None:
     """The factor acts on the numerator alone."""
     remember(self, g / abs(self.scale))
 
@@ -90,9 +99,11 @@ class clipped_after_the_average(Evaluation):  # noqa: N801
     """The average sees the gradient as it was."""
 
     def limited(self, g: Any) -> Any:
+        """Not yet."""
         return g
 
     def quotient(self, rate: Any, g: Any) -> Any:
+        """Only here."""
         return super().quotient(rate, super().limited(g))
 
 
@@ -218,7 +229,7 @@ def weight_decay_of_the_sign(self: Evaluation, g: Any) -> Any:
 
 
 @MISDONE.part("remember", coupled)
-def weight_decay_after_the_average(self: Evaluation, g: Any, squares: Any = None) -> None:
+def weight_decay_after_the_average(self: Evaluation, g: Any) -> None:
     """λx enters the numerator alone."""
     remember(self, g - self.weight_decay * self.x)
 
@@ -242,7 +253,9 @@ class weight_decay_of_the_start(Evaluation):  # noqa: N801
     """λ times the parameters as they were at first."""
 
     def decayed(self, g: Any) -> Any:
+        """l2."""
         return g + self.weight_decay * self.given.initial
 
     def shrunk(self, x: Any) -> Any:
+        """Decoupled."""
         return x - self.rate() * self.weight_decay * self.given.initial

@@ -8,8 +8,20 @@ import numpy as np
 
 from suite.sharpness.formula import Formula
 from suite.sharpness.mistakes.mistake import (
-    Mistake, anywhere, boxed, buffered, centered, climbing, corrected, coupled, decaying, kept, limited, scaled, scheduled,
-)  # fmt: skip
+    Mistake,
+    anywhere,
+    boxed,
+    buffered,
+    centered,
+    climbing,
+    corrected,
+    coupled,
+    decaying,
+    kept,
+    limited,
+    scaled,
+    scheduled,
+)
 
 _ZERO, _ONE = np.longdouble(0), np.longdouble(1)
 

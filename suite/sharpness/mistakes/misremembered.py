@@ -19,20 +19,21 @@ remember, quotient, heavy = Evaluation.remember, Evaluation.quotient, Evaluation
 
 
 @MISREMEMBERED.part("remember")
-def missing_square(self: Evaluation, g: Any, squares: Any = None) -> None:
+def missing_square(self: Evaluation, g: Any) -> None:
     """|g| in place of g²."""
-    remember(self, g, np.abs(g))
+    self.squares = np.abs(g)
+    remember(self, g)
 
 
 @MISREMEMBERED.part("remember")
-def largest_average(self: Evaluation, g: Any, squares: Any = None) -> None:
+def largest_average(self: Evaluation, g: Any) -> None:
     """It never falls, as in AMSGrad."""
     remember(self, g)
     self.v = np.maximum(self.before.v, self.v)
 
 
 @MISREMEMBERED.part("remember")
-def average_starts_at_the_first_square(self: Evaluation, g: Any, squares: Any = None) -> None:
+def average_starts_at_the_first_square(self: Evaluation, g: Any) -> None:
     """v is g² before the first step."""
     if self.t == 1:
         self.v = g * g
@@ -40,14 +41,14 @@ def average_starts_at_the_first_square(self: Evaluation, g: Any, squares: Any = 
 
 
 @MISREMEMBERED.part("remember")
-def average_updated_twice(self: Evaluation, g: Any, squares: Any = None) -> None:
+def average_updated_twice(self: Evaluation, g: Any) -> None:
     """A step counts for two."""
     remember(self, g)
     remember(self, g)
 
 
 @MISREMEMBERED.part("remember")
-def average_frozen(self: Evaluation, g: Any, squares: Any = None) -> None:
+def average_frozen(self: Evaluation, g: Any) -> None:
     """Only the first step enters it."""
     if self.t == 1:
         remember(self, g)
@@ -63,14 +64,14 @@ def average_updated_after_use(self: Evaluation, rate: Any, g: Any) -> Any:
 
 
 @MISREMEMBERED.part("remember")
-def average_of_fewer_bits(self: Evaluation, g: Any, squares: Any = None) -> None:
+def average_of_fewer_bits(self: Evaluation, g: Any) -> None:
     """It is kept in bfloat16."""
     remember(self, g)
     self.v = self.arithmetic.held(to_bfloat16(np.asarray(self.v, np.float32)))
 
 
 @MISREMEMBERED.part("remember")
-def average_shared(self: Evaluation, g: Any, squares: Any = None) -> None:
+def average_shared(self: Evaluation, g: Any) -> None:
     """Two neighbours have one state: the second goes on from what the first has left, and the first from that."""
     remember(self, g)
     first = np.arange(len(g)) // 2 * 2
@@ -80,13 +81,14 @@ def average_shared(self: Evaluation, g: Any, squares: Any = None) -> None:
 
 
 @MISREMEMBERED.part("remember")
-def average_over_coordinates(self: Evaluation, g: Any, squares: Any = None) -> None:
+def average_over_coordinates(self: Evaluation, g: Any) -> None:
     """One number for the whole parameter, as in Novograd."""
-    remember(self, g, self.arithmetic.held(np.full(g.shape, np.mean(g * g))))
+    self.squares = self.arithmetic.held(np.full(g.shape, np.mean(g * g)))
+    remember(self, g)
 
 
 @MISREMEMBERED.part("remember")
-def state_forgotten(self: Evaluation, g: Any, squares: Any = None) -> None:
+def state_forgotten(self: Evaluation, g: Any) -> None:
     """Half-way the averages begin anew: a checkpoint lacked them."""
     if self.t == len(self.formula.rates) // 2 + 1:
         self.v, self.m = np.full_like(self.v, self.formula.start), np.zeros_like(self.m)
@@ -123,14 +125,14 @@ def mean_updated_after_use(self: Evaluation) -> Any:
 
 
 @MISREMEMBERED.part("remember", centered)
-def mean_without_memory(self: Evaluation, g: Any, squares: Any = None) -> None:
+def mean_without_memory(self: Evaluation, g: Any) -> None:
     """v - g²."""
     remember(self, g)
     self.m = g
 
 
 @MISREMEMBERED.part("remember", centered)
-def mean_of_sizes(self: Evaluation, g: Any, squares: Any = None) -> None:
+def mean_of_sizes(self: Evaluation, g: Any) -> None:
     """m averages |g|."""
     remember(self, np.abs(g))
 
@@ -139,7 +141,7 @@ def mean_of_sizes(self: Evaluation, g: Any, squares: Any = None) -> None:
 
 
 @MISREMEMBERED.part("heavy", buffered)
-def momentum_forgotten(self: Evaluation, u: Any) -> Any:
+def momentum_forgotten(self: Evaluation, u: Any) -> Any:  # noqa: ARG001
     """There is no buffer."""
     return u
 
@@ -155,10 +157,12 @@ class momentum_of_gradients(Evaluation):  # noqa: N801
     """The buffer holds gradients, and is divided afterwards."""
 
     def quotient(self, rate: Any, g: Any) -> Any:
+        """Of the buffer."""
         self.b = self.momentum * self.b + g
         return super().quotient(rate, self.b)
 
     def heavy(self, u: Any) -> Any:
+        """Done already."""
         return u
 
 
