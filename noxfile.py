@@ -109,6 +109,18 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def sharpness(session: nox.Session) -> None:
+    """Is what is wrong told from what is right? The kill matrix of the catalogue."""
+    command(session, "sharpness", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def soundness(session: nox.Session) -> None:
+    """Is what is right never called wrong? A minute of random questions."""
+    command(session, "soundness", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""

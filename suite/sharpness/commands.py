@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
 from suite.progress import Progress
@@ -23,6 +22,7 @@ def sharpness(seed: Seed = 0, output: Folder = None) -> None:
     """Is what is wrong told from what is right? Every mutant of every dialect, and mistakes, over the catalogue."""
     from suite.sharpness.matrix import Matrix  # other commands start without it
 
+    _make(output)
     matrix = Matrix.whole(seed)
     with Progress(Console(stderr=True)).stage("sharpness", len(matrix.cases)) as stage:
         matrix.fill(stage)
@@ -44,6 +44,7 @@ def soundness(count: Count = 100_000, seed: Seed = 0, output: Folder = None) -> 
     """Is what is right never called wrong? Random questions, answered in random orders of operations."""
     from suite.sharpness.soundness import Soundness, draws
 
+    _make(output)
     run, plan = Soundness(seed), draws(count)
     with Progress(Console(stderr=True)).stage("soundness", sum(plan.values())) as stage:
         run.run(plan, stage)
@@ -71,9 +72,9 @@ def _sharpness(found: dict[str, Any]) -> Iterator[Table]:
         for name, counts in rows.items():
             table.add_row(name, *_counts(counts))
         yield table
-    table = Table("mistake", *(_number(name) for name in ("killed", "no place", "of")), "", box=None, pad_edge=False)
+    table = Table("mistake", *(_number(name) for name in ("killed", "no place", "of")), box=None, pad_edge=False)
     for name, counts in found["mistakes"].items():
-        table.add_row(name, *_counts(counts), escape(counts["reason"]))
+        table.add_row(name, *_counts(counts))
     yield table
 
 
@@ -97,7 +98,12 @@ def _counts(counts: dict[str, int]) -> Iterator[str]:
     return (str(counts[name]) for name in ("killed", "proven_same", "total"))
 
 
-def _write(found: dict[str, Any], folder: Path | None, name: str) -> None:
+def _make(folder: Path | None) -> None:
+    """Before the work, so that a folder that can't be made costs none."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def _write(found: dict[str, Any], folder: Path | None, name: str) -> None:
+    if folder is not None:
         (folder / name).write_text(json.dumps(found, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")

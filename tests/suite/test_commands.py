@@ -34,7 +34,8 @@ def job(command, folder, python, *more):
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "agree", "train", "bench", "report", "envs", "cases", "explain", "expectations"]
+    "command",
+    ["run", "agree", "train", "bench", "report", "envs", "cases", "explain", "expectations", "sharpness", "soundness"],
 )
 def test_help_teaches(command):
     status, out, _ = rmsuite(command, "--help")
