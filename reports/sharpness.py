@@ -1,7 +1,7 @@
 """How sharp the catalogue is: of all wrong optimizers that were made up, how many it tells from the right ones.
 
-`rmsuite sharpness` writes it as `sharpness.json`, into a results folder or beside the documents of the project. A file
-that is not as it should be is as none.
+`rmsuite sharpness -o FOLDER` writes it as `sharpness.json`. What a results folder has is shown, else what lies with the
+documents of the project. A file that is not as it should be is as none.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from suite import choice, provenance, timing, training
 from suite.agreement import verdicts
-from suite.agreement.laws import Court
+from suite.agreement.laws import LawVerdicts
 from suite.agreement.rides import rides
 from suite.agreement.witness import Witness, key, witnesses
 from suite.cases import catalogue, datasets
@@ -127,9 +127,9 @@ class Job:
             done=done,
         )
         self._judge("agreement", questions, verdicts.Verdicts(self.catalogue, keep_traces=options.keep_traces).rows)
-        court = Court(self.laws, options.seed, folder)
-        self._judge("laws, first", list(court.questions(every, selected=selected, done=done)), court.opened)
-        self._judge("laws", court.following, court.verdicts)
+        laws = LawVerdicts(self.laws, options.seed, folder)
+        self._judge("laws, first", list(laws.questions(every, selected=selected, done=done)), laws.first_rows)
+        self._judge("laws", laws.following, laws.rows)
 
     def _witnesses(self) -> Iterator[Witness]:
         options = self.options
@@ -192,10 +192,10 @@ class Job:
             selection=self.selection,
             conditions=self.conditions,
         )
-        school = training.School()
+        trainings = training.Trainings()
         with self.progress.stage("training", len(questions)) as advance:
             for answer in self.coordinator.ask_all(questions):
-                self._keep("training", school.row(answer))
+                self._keep("training", trainings.row(answer))
                 advance(answer.question.framework)
 
     def bench(self) -> None:
@@ -235,7 +235,7 @@ class Job:
 
     def _greet(self) -> tuple[dict[str, Message], dict[str, str]]:
         hellos, missing = {}, {}
-        self.progress.say(f"starting {', '.join(self.coordinator.clerks)} on {self.options.device}")
+        self.progress.say(f"starting {', '.join(self.coordinator.clients)} on {self.options.device}")
         for name, reply in self.coordinator.hello().items():
             if isinstance(reply, RunnerError):
                 missing[name] = str(reply)

@@ -123,7 +123,7 @@ def questions(
     return found
 
 
-class School:
+class Trainings:
     """Where answers become rows; keeps the oracle's own runs."""
 
     def __init__(self) -> None:

@@ -49,6 +49,7 @@ class Implementation(ABC):
 
     Attributes:
         native: what a user of the framework would call it.
+        computes: the name of the dialect that it computes; None if it runs any.
         names: our name of a hyper-parameter -> the framework's, for those that it takes.
         refused: format of `DTYPES` -> why it does not run in it.
         bounds: those hyper-parameters of `names` that are bounds and of which it takes 0 for none.
@@ -59,6 +60,7 @@ class Implementation(ABC):
     """
 
     native: ClassVar[str]
+    computes: ClassVar[str | None] = None
     names: ClassVar[Mapping[str, str]]
     refused: ClassVar[Mapping[str, str]] = {}
     bounds: ClassVar[Sequence[str]] = ()
@@ -96,9 +98,9 @@ class Implementation(ABC):
         self.prepare(dialect)
 
     @classmethod
-    @abstractmethod
-    def declared(cls, h: Hyperparameters) -> str | None:
+    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
         """The name of the dialect that it computes with these hyper-parameters; None if it runs any."""
+        return cls.computes
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
@@ -166,11 +168,6 @@ class Scratch(Implementation):
     names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
     sparse = "takes dense gradients only"
 
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """Any: the dialect is the caller's choice."""
-        return None
-
     def prepare(self, dialect: Dialect) -> None:
         """Make the state, in the shape of the parameters."""
         self.algorithm = a = Algorithm.of(dialect, self.h, self.framework.dtype(self.parameters[0]))
@@ -183,6 +180,19 @@ class Scratch(Implementation):
     def rounded(self, learning_rate: float) -> Any:
         """As the dialect rounds it."""
         return float(self.algorithm.rate(learning_rate))
+
+    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        """After scaling, clipping and l2 weight decay, in the dialect's order."""
+        a, n = self.algorithm, self.numbers
+        g = g * n["gradient_scale"] if a.gradient_scale != 1 else g
+        if not a.coupled:
+            return self.clipped(g)
+        decay = x * n["weight_decay"]
+        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
+
+    @abstractmethod
+    def clipped(self, g: Tensor) -> Tensor:
+        """With its norm, and then each coordinate, kept within bounds."""
 
     def state(self) -> State:
         """Every part of the state that the algorithm has."""

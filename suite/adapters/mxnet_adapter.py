@@ -78,15 +78,6 @@ class MxnetScratch(Scratch):
             if a.clip_weights is not None:
                 within(x, n["clip_weights"]).copyto(x)
 
-    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
-        """After scaling, clipping and l2 weight decay, in the dialect's order."""
-        a, n = self.algorithm, self.numbers
-        g = g * n["gradient_scale"] if a.gradient_scale != 1 else g
-        if not a.coupled:
-            return self.clipped(g)
-        decay = x * n["weight_decay"]
-        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
-
     def clipped(self, g: Tensor) -> Tensor:
         """With its norm, and then each coordinate, kept within bounds."""
         a, n = self.algorithm, self.numbers
@@ -105,6 +96,7 @@ class MxnetBuiltin(Implementation):
     """`gluon.Trainer` with "rmsprop", on parameters that share their storage with the tensors."""
 
     native = 'mxnet.gluon.Trainer(…, "rmsprop")'
+    computes = "mxnet1"
     names: ClassVar[Mapping[str, str]] = {
         "learning_rate": "learning_rate",
         "decay": "gamma1",
@@ -121,11 +113,6 @@ class MxnetBuiltin(Implementation):
         **dict.fromkeys(("float16", "float64"), "its state is float32 always, and it raises MXNetError"),
     }
     bounds = ("clip_gradient", "clip_weights")
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """ε and η inside, clipping after weight decay, whatever the hyper-parameters."""
-        return "mxnet1"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the trainer."""
@@ -177,14 +164,10 @@ class MxnetKernel(Implementation):
     """The operations below `mx.optimizer.RMSProp`."""
 
     native = "mxnet.nd.rmsprop_update, rmspropalex_update"
+    computes = "mxnet1"
     longest = 1000
     names: ClassVar[Mapping[str, str]] = {**MxnetBuiltin.names, "learning_rate": "lr"}
     refused: ClassVar[Mapping[str, str]] = {"bfloat16": "MXNetError: Unknown type enum 12"}
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """As above."""
-        return "mxnet1"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the state: n, and g and delta for the centered one."""

@@ -87,15 +87,6 @@ class TensorFlowScratch(Placed, Scratch):
             if a.clip_weights is not None:
                 x.assign(tf.clip_by_value(x, -n["clip_weights"], n["clip_weights"]))
 
-    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
-        """After scaling, clipping and l2 weight decay, in the dialect's order."""
-        a, n = self.algorithm, self.numbers
-        g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
-        if not a.coupled:
-            return self.clipped(g)
-        decay = x * n["weight_decay"]
-        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
-
     def clipped(self, g: Tensor) -> Tensor:
         """With its norm, and then each coordinate, kept within bounds."""
         a, n = self.algorithm, self.numbers
@@ -109,6 +100,7 @@ class TensorFlowBuiltin(Placed):
     """`tf.keras.optimizers.RMSprop`, eager."""
 
     native = "tf.keras.optimizers.RMSprop"
+    computes = "keras2" if KERAS_2 else "keras3"
     names: ClassVar[Mapping[str, str]] = {
         "learning_rate": "learning_rate",
         "decay": "rho",
@@ -122,11 +114,6 @@ class TensorFlowBuiltin(Placed):
     bounds = ("clip_norm", "clip_gradient")
     own_rates = "has one learning rate for all parameters"
     longest = 1000
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """That of the Keras which `tf.keras` is: 3, or 2 with optimizers in the style of TensorFlow 2.11 and later."""
-        return "keras2" if KERAS_2 else "keras3"
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
@@ -197,6 +184,7 @@ class TensorFlowKernel(Placed):
     """`tf.raw_ops.ResourceApplyRMSProp`, or `Sparse` or `Centered` or both in its name, on slots of our own."""
 
     native = "tf.raw_ops.ResourceApplyRMSProp"
+    computes = "tf-kernel"
     names: ClassVar[Mapping[str, str]] = {
         "learning_rate": "lr",
         "decay": "rho",
@@ -204,11 +192,6 @@ class TensorFlowKernel(Placed):
         "momentum": "momentum",
         "centered": "centered",
     }
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """Whatever the hyper-parameters."""
-        return "tf-kernel"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the slots; the kernels want one for momentum even where that is 0."""
@@ -258,14 +241,10 @@ class TensorFlowV1(Placed):
     """`tf.compat.v1.train.RMSPropOptimizer`, eager: the same kernels, from an average that starts at 1."""
 
     native = "tf.compat.v1.train.RMSPropOptimizer"
+    computes = "tf1"
     own_rates = "has one learning rate for all parameters"
     longest = 1000
     names: ClassVar[Mapping[str, str]] = {ours: ours for ours in TensorFlowKernel.names}
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """Whatever the hyper-parameters."""
-        return "tf1"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the optimizer. The learning rate is a function: it is called at each step."""
@@ -304,16 +283,12 @@ class TensorFlowLegacy(TensorFlowV1):
     """`tf.keras.optimizers.legacy.RMSprop`, eager, of which TensorFlow keeps a copy where its Keras has dropped it."""
 
     native = "tf.keras.optimizers.legacy.RMSprop"
+    computes = "keras-legacy"
     names: ClassVar[Mapping[str, str]] = {
         **{ours: "rho" if ours == "decay" else ours for ours in TensorFlowKernel.names},
         "clip_norm": "clipnorm",
         "clip_gradient": "clipvalue",
     }
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """Whatever the hyper-parameters; with momentum its ε moves."""
-        return "keras-legacy"
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:

@@ -52,15 +52,6 @@ class TorchScratch(Scratch):
             if a.clip_weights is not None:
                 x.clamp_(-n["clip_weights"], n["clip_weights"])
 
-    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
-        """After scaling, clipping and l2 weight decay, in the dialect's order."""
-        a, n = self.algorithm, self.numbers
-        g = g * n["gradient_scale"] if n["gradient_scale"] != 1 else g
-        if not a.coupled:
-            return self.clipped(g)
-        decay = x * n["weight_decay"]
-        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
-
     def clipped(self, g: Tensor) -> Tensor:
         """With its norm, and then each coordinate, kept within bounds."""
         a, n = self.algorithm, self.numbers
@@ -74,6 +65,7 @@ class TorchBuiltin(Implementation):
     """`torch.optim.RMSprop`, parameter by parameter."""
 
     native = "torch.optim.RMSprop"
+    computes = "torch"
     names: ClassVar[Mapping[str, str]] = {
         "learning_rate": "lr",
         "decay": "alpha",
@@ -85,11 +77,6 @@ class TorchBuiltin(Implementation):
     }
     sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
     foreach: ClassVar[bool] = False
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """ε and η outside, whatever the hyper-parameters."""
-        return "torch"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the optimizer. What has a learning rate of its own is a group."""

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Hearing:
+class Asked:
     """What is kept beside a question.
 
     Attributes:
@@ -45,11 +45,11 @@ class Hearing:
     trace: Mapping[str, Array] | None = None
 
 
-class Court:
+class LawVerdicts:
     """Laws under trial: the first questions, then those that follow from the answers, then the verdicts."""
 
     def __init__(self, laws: Sequence[Law], seed: int, folder: Path) -> None:
-        """Open a court.
+        """Start with nothing asked.
 
         Args:
             laws: to be tried.
@@ -80,21 +80,21 @@ class Court:
             laws = tuple(law for law in bound if selected(witness, law.id) and witness.key(law.id) not in done)
             if laws:
                 ride = self._ride("first", self.tape, HYPERPARAMETERS)
-                yield self._question(witness, Hearing(witness, ride, laws))
+                yield self._question(witness, Asked(witness, ride, laws))
 
-    def opened(self, answer: Answer) -> Iterator[Row]:
+    def first_rows(self, answer: Answer) -> Iterator[Row]:
         """What the first replay tells already; the rest is left to the questions that follow from it."""
-        hearing: Hearing = answer.question.about
-        witness, ride = hearing.witness, hearing.ride
+        asked: Asked = answer.question.about
+        witness, ride = asked.witness, asked.ride
         try:
             trace = _trace(answer, ride)
             dialect = dialects[witness.asked or answer.reply["dialect"]]
         except _REFUSED as reason:
-            for law in hearing.laws:
+            for law in asked.laws:
                 yield witness.row(answer, ride, law.id, None, reason=str(reason))
             return
         spoiled = int(trace.pop("spoiled", np.array(0)))
-        for law in hearing.laws:
+        for law in asked.laws:
             exempt = law.exempt(dialect)
             if exempt:
                 yield witness.row(answer, ride, law.id, None, outcome="unsupported", reason=exempt)
@@ -102,21 +102,21 @@ class Court:
                 yield witness.row(answer, ride, law.id, _untouched(spoiled))
             else:
                 second = self._ride(law.id, law.tape(self.tape), law.hyperparameters(dialect))
-                asked = replace(witness, implementation=witness.twin) if law.twin and witness.twin else witness
-                self.following.append(self._question(asked, Hearing(witness, second, (law,), trace)))
+                other = replace(witness, implementation=witness.twin) if law.twin and witness.twin else witness
+                self.following.append(self._question(other, Asked(witness, second, (law,), trace)))
 
-    def verdicts(self, answer: Answer) -> Iterator[Row]:
+    def rows(self, answer: Answer) -> Iterator[Row]:
         """The verdict of a second replay."""
-        hearing: Hearing = answer.question.about
-        (law,) = hearing.laws
+        asked: Asked = answer.question.about
+        (law,) = asked.laws
         try:
-            observed = _trace(answer, hearing.ride)
-            found = partings(law.trace(hearing.trace or {}), observed, hearing.witness.dtype)
+            observed = _trace(answer, asked.ride)
+            found = partings(law.trace(asked.trace or {}), observed, asked.witness.dtype)
         except _REFUSED as reason:
-            yield hearing.witness.row(answer, hearing.ride, law.id, None, reason=str(reason))
+            yield asked.witness.row(answer, asked.ride, law.id, None, reason=str(reason))
         else:
             parted = [asdict(parting) for parting in found if parting.count]
-            yield hearing.witness.row(answer, hearing.ride, law.id, judged(found), partings=parted)
+            yield asked.witness.row(answer, asked.ride, law.id, judged(found), partings=parted)
 
     def _ride(self, name: str, tape: Tape, h: Hyperparameters) -> Ride:
         if (name, h) not in self.rides:
@@ -124,8 +124,8 @@ class Court:
             self.rides[name, h] = written(file, tape, h, (), self.folder / "tapes")
         return self.rides[name, h]
 
-    def _question(self, asked: Witness, hearing: Hearing) -> Question:
-        return asked.question(hearing.ride, self.folder / "traces", hearing)
+    def _question(self, witness: Witness, asked: Asked) -> Question:
+        return witness.question(asked.ride, self.folder / "traces", asked)
 
 
 @dataclass(frozen=True)

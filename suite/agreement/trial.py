@@ -69,9 +69,9 @@ class Nearest:
     def words(self, claimed: str) -> str:
         """A clause of a reason, after `fits no named dialect`."""
         if self.fits:
-            found = [one.words for one in (self.candidate, *self.alternatives)]
-            more = f", or {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            return "but " + ", or ".join(found[:SHOWN]) + more
+            alike = [one.words for one in (self.candidate, *self.alternatives)]
+            more = f", or {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
+            return "but " + ", or ".join(alike[:SHOWN]) + more
         if self.candidate.base == claimed and not self.candidate.changes:
             return "and no change of an axis or two brings it nearer"
         found = f"nearest is {self.candidate.words}, of which it leaves the bound at step {self.first_step}"
@@ -226,7 +226,8 @@ class Trial:
             expected, scale = getattr(trace, name), self.scale[name]
             if expected is not None:
                 known = np.isfinite(scale) & (scale > 0) & np.isfinite(seen)
-                parts.append(np.where(known, (expected - seen) / np.where(known, scale * ROUGH, 1), 0))
+                with np.errstate(invalid="ignore", over="ignore"):  # of what is then left out
+                    parts.append(np.where(known, (expected - seen) / np.where(known, scale * ROUGH, 1), 0))
         found = np.concatenate([part.astype(np.float64).ravel() for part in parts])
         return found if np.all(np.isfinite(found)) else None
 

@@ -42,7 +42,7 @@ class Answer:
 
 
 @dataclass
-class Clerk:
+class Client:
     """Asks one framework, and starts its worker anew when that has ended.
 
     Attributes:
@@ -110,7 +110,7 @@ class Clerk:
 
 
 class Coordinator:
-    """The clerks of several frameworks. A context manager: no worker outlives it.
+    """The clients of several frameworks. A context manager: no worker outlives it.
 
     Attributes:
         framework_seconds: that the workers say they spent in their frameworks, imports included.
@@ -118,7 +118,7 @@ class Coordinator:
     """
 
     def __init__(self, environments: Mapping[str, Environment], device: str, threads: int, timeout: float) -> None:
-        self.clerks = {name: Clerk(env, device, threads, timeout) for name, env in environments.items()}
+        self.clients = {name: Client(env, device, threads, timeout) for name, env in environments.items()}
         self.framework_seconds = 0.0
         self.overhead_seconds = 0.0
 
@@ -126,37 +126,37 @@ class Coordinator:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        for clerk in self.clerks.values():
-            clerk.kill() if kind else clerk.close()
+        for client in self.clients.values():
+            client.kill() if kind else client.close()
 
     def hello(self) -> dict[str, protocol.Message | RunnerError]:
         """Shake hands with every framework; they start side by side."""
         found: dict[str, protocol.Message | RunnerError] = {}
 
-        def greet(name: str, clerk: Clerk) -> None:
+        def greet(name: str, client: Client) -> None:
             begin = time.perf_counter()
             try:
-                clerk.started()
-                found[name] = clerk.hello or {}
+                client.started()
+                found[name] = client.hello or {}
                 self.framework_seconds += time.perf_counter() - begin
             except RunnerError as error:
                 found[name] = error
 
-        threads = [threading.Thread(target=greet, args=pair, daemon=True) for pair in self.clerks.items()]
+        threads = [threading.Thread(target=greet, args=pair, daemon=True) for pair in self.clients.items()]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return {name: found[name] for name in self.clerks}
+        return {name: found[name] for name in self.clients}
 
     def ask(self, question: Question) -> Answer:
         """One question, while nothing else runs."""
-        reply, seconds = self.clerks[question.framework].ask(question.request)
+        reply, seconds = self.clients[question.framework].ask(question.request)
         return self._accounted(Answer(question, reply, seconds))
 
     def worker(self, framework: str) -> Worker | None:
         """The worker process of a framework, while there is one."""
-        return self.clerks[framework].worker
+        return self.clients[framework].worker
 
     def _accounted(self, answer: Answer) -> Answer:
         """Note how long the framework worked, and how long all else took that lies between question and answer."""
@@ -179,7 +179,7 @@ class Coordinator:
                 with room:
                     if stopped.is_set():
                         return
-                    reply, seconds = self.clerks[name].ask(question.request)
+                    reply, seconds = self.clients[name].ask(question.request)
                 answers.put(Answer(question, reply, seconds))
 
         for name in dict.fromkeys(question.framework for question in questions):

@@ -27,7 +27,9 @@ def sharpness(seed: Seed = 0, output: Folder = None) -> None:
     with Progress(Console(stderr=True)).stage("sharpness", len(matrix.cases)) as stage:
         matrix.fill(stage)
     found = matrix.to_json()
-    _write(found, output, "sharpness.json")
+    details = {name: found[name] for name in ("cases", "mutants")}
+    _write({name: value for name, value in found.items() if name not in details}, output, "sharpness.json")
+    _write(details, output, "mutants.json")
     console = Console(soft_wrap=True)
     for table in _sharpness(found):
         console.print(table)

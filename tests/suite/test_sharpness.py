@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -39,6 +40,12 @@ def test_every_mutant_pair_and_mistake_is_killed_or_proven_to_be_the_same_functi
     assert whole["survivors"] == []
     assert whole["killed"] + whole["proven_same"] == whole["total"]
     assert whole["pairs"]["total"] == len(dialects) * (len(dialects) - 1)
+
+
+def test_the_figure_that_reports_show_is_that_of_this_catalogue(whole):
+    """`rmsuite sharpness -o docs` brings it up to date; its details need not be kept."""
+    shown = json.loads((Path(__file__).parents[2] / "docs" / "sharpness.json").read_text("utf-8"))
+    assert shown == {name: value for name, value in whole.items() if name not in ("cases", "mutants")}
 
 
 def test_every_axis_of_every_dialect_is_tried_and_every_mistake_in_every_dialect(whole):
@@ -140,7 +147,9 @@ def test_the_command_prints_the_matrix_and_fails_if_something_survives(mistakes,
     assert result.exit_code == code
     assert "survive" in result.stdout
     found = json.loads((tmp_path / "new" / "sharpness.json").read_text())
-    assert found["cases"] == ["decades/large-epsilon"]
+    details = json.loads((tmp_path / "new" / "mutants.json").read_text())
+    assert details["cases"] == ["decades/large-epsilon"]
+    assert {row["outcome"] for row in details["mutants"]} == {"killed"} | ({"survives"} if mistakes else set())
     assert found["dialects"] == {"d2l": {"epsilon": {"killed": 1, "proven_same": 0, "total": 1}}}
     assert len(found["survivors"]) == len(mistakes) * len(dialects)
 
