@@ -113,24 +113,32 @@ class _Run:
         here = [Algorithm.of(dialect, self.h, self.precision) for dialect in self.dialects]
         a = here[0].with_numbers({name: self.column(here, name) for name in here[0].numbers()})
         x, state = self.initial, initial_state(self.initial, a)
-        self.gradients = np.empty((steps, *x.shape[1:]), self.wide)
+        self.take(gradients, steps)
         series = [np.empty((steps, *x.shape), self.wide) for _ in range(4)]
         rates = self.rates(here, steps)
-        self.turns: list[list[Rows | None]] = [[None] for _ in range(steps)]
         for step in range(steps):
-            if isinstance(gradients, SparseGradients):
-                take = gradients.in_turn if a.in_turn else gradients.together
-                turns = list(take(step, x.shape[1:], self.wide))
-                self.turns[step] = [*turns]
-                self.gradients[step] = sum(rows.total for rows in turns)
-            else:
-                self.gradients[step] = gradients(step, x[0]) if callable(gradients) else gradients[step]
+            if callable(gradients):
+                self.gradients[step] = gradients(step, x[0])
             for rows in self.turns[step]:
                 g = self.gradients[step] if rows is None else rows.total
                 x, state = update(x, state, g, step + 1, rates[step], a, rows)
             for values, value in zip(series, (x, *state)):
                 values[step] = value
         return self.split(series, a)
+
+    def take(self, gradients: Array | SparseGradients | Callable[[int, Array], ArrayLike], steps: int) -> None:
+        """Keep the gradients; those of a closed loop are yet to come."""
+        shape = self.initial.shape[1:]
+        self.gradients = np.empty((steps, *shape), self.wide)
+        self.turns: list[list[Rows | None]] = [[None] for _ in range(steps)]
+        if isinstance(gradients, SparseGradients):
+            in_turn = Algorithm.of(self.dialects[0], self.h, self.precision).in_turn
+            for step in range(steps):
+                turns = list((gradients.in_turn if in_turn else gradients.together)(step, shape, self.wide))
+                self.turns[step] = [*turns]
+                self.gradients[step] = sum(rows.total for rows in turns)
+        elif not callable(gradients):
+            self.gradients[:] = gradients[:steps]
 
     def limits(self, fmt: Format) -> list[Limits]:
         """The same again, in numbers that carry their error in a format."""
@@ -264,6 +272,54 @@ def replay_each(
     Raises:
         ValueError: as `replay`, and if a closed loop has more than one dialect.
     """
+    runs, alike, series, count = _runs(
+        gradients, initial, hyperparameters, dialects, dtype, steps, precision, rate_scale
+    )
+    traces: dict[_Alike, Trace] = {}
+    with np.errstate(all="ignore"):
+        for together, run in runs:
+            traces.update(zip(together, run.traces(series, count)))
+    return {name: traces[key] for name, key in alike.items()}
+
+
+def within_each(
+    gradients: ArrayLike | SparseGradients,
+    initial: ArrayLike,
+    hyperparameters: Hyperparameters,
+    dialects: Mapping[str, Dialect],
+    tested: Format | DTypeLike | str,
+    *,
+    dtype: DTypeLike = np.float64,
+    rate_scale: ArrayLike = 1.0,
+) -> dict[str, Limits]:
+    """What a format makes of the open-loop traces of many dialects, name -> limits.
+
+    The same as `within(tested)` of what `replay_each` gives with `tested` for its precision, and sooner.
+
+    Raises:
+        ValueError: as `replay`.
+    """
+    asked = (gradients, initial, hyperparameters, dialects)
+    runs, alike, series, count = _runs(*asked, dtype, None, tested, rate_scale)
+    limits: dict[_Alike, Limits] = {}
+    with np.errstate(all="ignore"):
+        for together, run in runs:
+            run.take(series, count)
+            limits.update(zip(together, run.limits(format_of(tested))))
+    return {name: limits[key] for name, key in alike.items()}
+
+
+def _runs(
+    gradients: Gradients,
+    initial: ArrayLike,
+    hyperparameters: Hyperparameters,
+    dialects: Mapping[str, Dialect],
+    dtype: DTypeLike,
+    steps: int | None,
+    precision: Format | DTypeLike | str | None,
+    rate_scale: ArrayLike,
+) -> tuple[list[tuple[list[_Alike], _Run]], dict[str, _Alike], Any, int]:
+    """The runs that make the traces, each with the keys of its dialects; the key of each name; gradients and steps."""
     wide = np.dtype(dtype).type
     x = np.array(initial, wide)
     modelled = format_of(dtype if precision is None else precision)
@@ -282,12 +338,11 @@ def replay_each(
     structures: dict[Algorithm, dict[_Alike, str]] = {}
     for name, key in alike.items():
         structures.setdefault(key.algorithm.structure(), {}).setdefault(key, name)
-    traces: dict[_Alike, Trace] = {}
-    with np.errstate(all="ignore"):
-        for together in structures.values():
-            run = _Run([dialects[name] for name in together.values()], hyperparameters, x, scale, modelled)
-            traces.update(zip(together, run.traces(series, count)))
-    return {name: traces[key] for name, key in alike.items()}
+    runs = [
+        (list(together), _Run([dialects[name] for name in together.values()], hyperparameters, x, scale, modelled))
+        for together in structures.values()
+    ]
+    return runs, alike, series, count
 
 
 DENSE = ("weight_decay", "clip_gradient", "clip_norm", "rescale_gradient")

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects
@@ -55,7 +56,8 @@ class Search:
             again = _again(known, part.hyperparameters)
             if again and (found := trial.full(again)).fits:
                 return found
-        for candidates in self._rounds(trial, untried, self._fruitless.get(who, 0) < PATIENCE):
+        numbers = np.isfinite(judgement.bound_ratio)  # where one is none, there is little to measure by
+        for candidates in self._rounds(trial, untried, numbers and self._fruitless.get(who, 0) < PATIENCE):
             fitting = trial.fitting(candidates)
             if fitting:
                 self._known[who].append(fitting[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
 from reference.precision import Format, format_of, wider
+from reference.replay import Limits, within_each
 from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
@@ -57,8 +59,8 @@ class Oracle:
         named = names if isinstance(names, Mapping) else {name: dialects[name] for name in names}
         if not subnormals:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
-        given = _rounded(gradients, fmt, wide)
-        self._traces = replay_each(given, self.initial, h, named, dtype=wide, precision=dtype, rate_scale=rate_scale)
+        self._given, self._h, self._named = _rounded(gradients, fmt, wide), h, named
+        self._wide, self._scale = wide, rate_scale
 
     @classmethod
     def of(cls, tape: Tape, h: Hyperparameters, dtype: str, names: Iterable[str] | Mapping[str, Dialect]) -> Self:
@@ -73,19 +75,29 @@ class Oracle:
             rate_scale=tape.rate_scale(),
         )
 
+    @cached_property
+    def _traces(self) -> dict[str, Trace]:
+        asked = (self._given, self.initial, self._h, self._named)
+        return replay_each(*asked, dtype=self._wide, precision=self.dtype, rate_scale=self._scale)
+
+    @cached_property
+    def _limits(self) -> dict[str, Limits]:
+        asked = (self._given, self.initial, self._h, self._named)
+        return within_each(*asked, self.dtype, dtype=self._wide, rate_scale=self._scale)
+
     def trace(self, dialect: str) -> Trace:
         """What a dialect gives, without the bound, which costs several times as much."""
         return self._traces[dialect]
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""
-        return Prediction(*self._traces[dialect].within(self.dtype))
+        return Prediction(*self._limits[dialect])
 
     def groups(self) -> list[list[str]]:
         """Names of dialects, together where they come down to the same algorithm on these hyper-parameters."""
         groups: dict[int, list[str]] = {}
-        for name, trace in self._traces.items():
-            groups.setdefault(id(trace), []).append(name)
+        for name, limits in self._limits.items():
+            groups.setdefault(id(limits), []).append(name)
         return list(groups.values())
 
 

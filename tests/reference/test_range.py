@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference import Dialect, Hyperparameters, dialects, replay
-from reference.replay import PARTS
+from reference import Dialect, Hyperparameters, dialects, replay, replay_each
+from reference.precision import wider
+from reference.replay import PARTS, within_each
 from suite.sharpness.evaluation import Input, evaluate
 from tests.reference.strategies import names, seeds, some_orders
 
@@ -155,6 +156,19 @@ def test_an_overflow_that_is_certain_does_not_hide_one_beside_it_that_is_not():
     for gradients in ([[almost]], [[almost, 1e4]]):
         trace = replay(gradients, np.zeros(len(gradients[0])), Hyperparameters(), Dialect(), precision="float16")
         assert np.isinf(trace.within("float16").errors.square_average[0, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_limits_that_are_made_without_traces_are_the_same(dtype):
+    gradients, initial = tapes(7)
+    h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3, decay=0.999)
+    sooner = within_each(gradients, initial, h, dialects, dtype, dtype=wider(dtype))
+    traces = replay_each(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype)
+    for name, trace in traces.items():
+        for one, other in zip(sooner[name], trace.within(dtype), strict=True):
+            for part in PARTS:
+                a, b = getattr(one, part), getattr(other, part)
+                assert (a is None and b is None) or np.array_equal(a, b, equal_nan=True)
 
 
 def test_the_limits_have_every_part_of_the_trace():
