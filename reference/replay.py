@@ -172,9 +172,11 @@ class _Run:
 
     def rates(self, algorithms: Sequence[Algorithm], steps: int) -> Array:
         """η of every step and dialect, in a shape that meets that of the arrays."""
-        each = [[algorithm.rate(self.h.rate(step) * self.scale) for algorithm in algorithms] for step in range(steps)]
+        told = range(steps if self.h.scheduled else min(steps, 1))
+        each = [[algorithm.rate(self.h.rate(step) * self.scale) for algorithm in algorithms] for step in told]
         kept = self.scale.shape or (1,) * (self.initial.ndim - 1)
-        return np.array(each, self.wide).reshape(steps, len(algorithms), *kept)
+        found = np.array(each, self.wide).reshape(len(told), len(algorithms), *kept)
+        return np.broadcast_to(found, (steps, *found.shape[1:]))
 
     def column(self, algorithms: Sequence[Algorithm], name: str) -> Array:
         """One number of every algorithm."""

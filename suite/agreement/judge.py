@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.precision import Format, format_of
-from suite.agreement.oracle import Oracle, path_length
+from suite.agreement.oracle import Oracle, Prediction
 
 Array = NDArray[Any]
 
@@ -78,9 +78,7 @@ class Comparison:
             lost |= np.isinf(bound) & ~idle
         if "parameters" not in self.ratios:
             raise TraceError("there are no parameters in the trace")
-        path = path_length(prediction.trace, oracle.initial)
-        visible = np.any(prediction.bounds.parameters < path, axis=0) | ~np.any(path > 0, axis=0)
-        self.decided = visible & ~np.any(lost, axis=0)
+        self.decided = prediction.visible & ~np.any(lost, axis=0)
 
     def fits(self, columns: slice) -> bool:
         """Whether every value of these columns is inside its bound, and every one has a bound that tells something."""
@@ -128,11 +126,21 @@ def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[sli
     """
     fits: list[list[str]] = [[] for _ in columns]
     for names in oracle.groups():
+        inside = _ends_inside(observed, oracle.predict(names[0]))
+        if not any(inside[part].all() for part in columns):  # as mostly, so that the whole need not be looked at
+            continue
         comparison = Comparison(observed, oracle, names[0])
         for found, part in zip(fits, columns, strict=True):
             if comparison.fits(part):
                 found.extend(names)
     return fits
+
+
+def _ends_inside(observed: Mapping[str, Array], prediction: Prediction) -> Array:
+    """Where the parameters are inside the bound after the last step: shape (n,)."""
+    last = slice(-1, None)
+    found, expected, bound = observed["parameters"], prediction.trace.parameters, prediction.bounds.parameters
+    return np.asarray(np.all(_ratios(found[last].astype(expected.dtype), expected[last], bound[last]) <= 1, axis=0))
 
 
 def _ratios(observed: Array, expected: Array, bound: Array) -> Array:

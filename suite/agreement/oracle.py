@@ -24,6 +24,13 @@ class Prediction:
 
     trace: Trace
     bounds: Trace
+    initial: Array
+
+    @cached_property
+    def visible(self) -> Array:
+        """Where a step can be seen: the bound is narrower than the path at some step, or nothing moves; shape (n,)."""
+        path = path_length(self.trace, self.initial)
+        return np.asarray(np.any(self.bounds.parameters < path, axis=0) | ~np.any(path > 0, axis=0))
 
 
 class Oracle:
@@ -61,6 +68,7 @@ class Oracle:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
         self._given, self._h, self._named = _rounded(gradients, fmt, wide), h, named
         self._wide, self._scale = wide, rate_scale
+        self._predictions: dict[int, Prediction] = {}
 
     @classmethod
     def of(cls, tape: Tape, h: Hyperparameters, dtype: str, names: Iterable[str] | Mapping[str, Dialect]) -> Self:
@@ -91,7 +99,8 @@ class Oracle:
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""
-        return Prediction(*self._limits[dialect])
+        limits = self._limits[dialect]
+        return self._predictions.setdefault(id(limits), Prediction(*limits, self.initial))
 
     def groups(self) -> list[list[str]]:
         """Names of dialects, together where they come down to the same algorithm on these hyper-parameters."""
