@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.bound import average, complement_of_power, in_parts, norm, quotient, root, select, shrink, variance
 from reference.dialect import Dialect
 from reference.hyperparameters import Hyperparameters
+from reference.operations import average, complement_of_power, in_parts, norm, quotient, root, select, shrink, variance
 from reference.precision import Format, format_of
 from reference.sparse import Rows
 

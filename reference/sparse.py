@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.bound import Bounded, summed
+from reference.bound import Arithmetic, Bounded
+from reference.operations import summed
 from reference.precision import Array
 
 
@@ -98,7 +99,7 @@ class Rows(NamedTuple):
         """Where there is a gradient."""
         return self.multiplicity > 0
 
-    def bounded(self, arithmetic: Any) -> Rows:
+    def bounded(self, arithmetic: Arithmetic) -> Rows:
         """The same in numbers that carry their error: of the sums, in any order."""
         total, squares, magnitude = (Bounded.given(np.asarray(z), arithmetic) for z in self[:3])
         return Rows(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters
 from reference.algorithm import Algorithm, State, denominator, limited, shrunk
-from reference.bound import Arithmetic, Bounded, average, complement_of_power, quotient
+from reference.bound import Arithmetic, Bounded
+from reference.operations import average, complement_of_power, quotient
 from reference.precision import format_of, wider
 from reference.replay import initial_state
 from suite.agreement.change import Candidate, bearing

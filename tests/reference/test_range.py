@@ -16,6 +16,7 @@ from suite.sharpness.evaluation import Input, evaluate
 from tests.reference.strategies import names, seeds, some_orders
 
 STEPS, TAPES = 6, 64
+EPS = np.finfo(np.float64).eps
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 1e-38, 1e-22, 1e-20, 1e19, -3e19, 1e25, 3e38])
 
 at_the_ends = st.builds(
@@ -43,11 +44,19 @@ def tapes(seed, specials=0.3):
 
 
 def outside(limits, found):
-    """How many of the parameters are not what they are bound to be; `found` has shape (steps, tapes)."""
-    held, error = limits.values.parameters, limits.errors.parameters
-    with np.errstate(invalid="ignore"):
-        same = (found == held) | (np.isnan(found) & np.isnan(held))
-        return int(np.sum(~(same | np.isinf(error) | (np.abs(found - held) <= error))))
+    """How many values of a trace are not what they are bound to be; of the state, while the parameter is a number."""
+    count = 0
+    for part in PARTS:
+        held, error = getattr(limits.values, part), getattr(limits.errors, part)
+        if held is None:
+            continue
+        assert not np.isnan(error).any()
+        with np.errstate(invalid="ignore"):
+            same = (found[part] == held) | (np.isnan(found[part]) & np.isnan(held))
+            inside = same | np.isinf(error) | (np.abs(found[part] - held) <= error)
+        idle = np.isnan(limits.values.parameters) & (part != "parameters")
+        count += int(np.sum(~(inside | idle)))
+    return count
 
 
 @settings(max_examples=150)
@@ -57,7 +66,7 @@ def test_what_is_certain_of_infinities_and_nan_is_so_in_any_order(h, name, seed)
     dialect = replace(dialects[name], subnormals="either")
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
     for order in some_orders(seed):
-        found = evaluate(dialect, h, Input(initial, gradients), order)["parameters"]
+        found = evaluate(dialect, h, Input(initial, gradients), order)
         assert outside(limits, found) == 0, f"{order.name}, {name}, {h}"
 
 
@@ -70,7 +79,7 @@ def test_subnormals_are_kept_or_flushed_as_the_dialect_says(subnormals, h, seed)
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
     for order in some_orders(seed):
         order = replace(order, flushed=subnormals == "flushed")
-        found = evaluate(dialect, h, Input(initial, gradients), order)["parameters"]
+        found = evaluate(dialect, h, Input(initial, gradients), order)
         assert outside(limits, found) == 0, f"{order.name}, {h}"
 
 
@@ -84,7 +93,7 @@ def step_from_a_subnormal_square(subnormals):
 
 def test_a_square_that_is_subnormal_moves_the_parameter_or_makes_it_infinite():
     value, error = step_from_a_subnormal_square("kept")  # as PyTorch and MXNet do, on a CPU
-    assert value == pytest.approx(0.96838, abs=5e-6)
+    assert abs(value - 0.96838) <= error + 0.5e-5  # half a unit of the last digit that was printed
     assert error < 1e-3
     assert step_from_a_subnormal_square("flushed") == (-np.inf, 0)  # as TensorFlow and JAX do
     assert step_from_a_subnormal_square("either")[1] == np.inf
@@ -107,8 +116,9 @@ def test_what_is_no_number_stays_in_its_coordinate_and_is_certain_there(name, gr
 def test_a_trace_tells_how_far_it_is_from_what_a_format_can_hold():
     trace = replay(np.full((1, 1), 1e25), [1.0], Hyperparameters(learning_rate=0.5), dialects["d2l"])
     moved = 1 - trace.parameters.item()
-    assert moved == pytest.approx(0.5 / np.sqrt(0.1))
-    assert trace.bound("float32").item() == pytest.approx(moved)  # where g² overflows, nothing moves
+    assert moved == pytest.approx(0.5 / np.sqrt(0.1), rel=8 * EPS)  # seven operations in float64
+    lost = 4 * np.finfo(np.float32).tiny * 1e25  # what may vanish of g/d before it is multiplied by η, and after
+    assert moved <= trace.bound("float32").item() <= moved + lost  # where g² overflows, nothing moves
     assert trace.bound("float64").item() < 1e-14
     assert np.isinf(trace.bounds("float32").square_average)
 

@@ -14,6 +14,8 @@ from tests.reference.strategies import seeds
 
 PLAIN = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-6)
 INITIAL = np.ones((3, 2))
+ROUNDED = 4 * np.finfo(np.float64).eps  # a complement, a square, a product and a sum, in float64
+PRINTED = 0.5e-4  # half a unit of the last of four digits
 
 
 def sparse(rows, values=None):
@@ -29,13 +31,13 @@ def test_gradients_of_all_rows_are_dense_gradients():
         few = replay(sparse([[0, 1, 2]] * 4, values), INITIAL, PLAIN, dialects[name])
         dense = replay(values, INITIAL, PLAIN, dialects[name])
         assert np.array_equal(few.parameters, dense.parameters)
-        assert np.allclose(few.square_average, dense.square_average, rtol=4 * np.finfo(float).eps, atol=0)
+        assert np.allclose(few.square_average, dense.square_average, rtol=ROUNDED, atol=0)
 
 
 @pytest.mark.parametrize(("policy", "after"), [("dense", 0.1 * 0.9), ("lazy", 0.1)])
 def test_a_row_without_a_gradient_decays_or_rests(policy, after):
     trace = replay(sparse([[0], [1]]), INITIAL, PLAIN, Dialect(sparse=policy))
-    assert trace.square_average[1, 0] == pytest.approx([after] * 2)
+    assert trace.square_average[1, 0] == pytest.approx([after] * 2, rel=ROUNDED)
     assert (trace.parameters[1, 0] == trace.parameters[0, 0]).all()
     assert (trace.parameters[:, 2] == 1).all()
 
@@ -71,9 +73,9 @@ def test_duplicates_are_added_before_they_are_squared_or_after_that():
     h = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-7)
     apart = replay(twice, INITIAL, h, dialects["keras3"])
     merged = replay(twice, INITIAL, h, dialects["keras2"])
-    assert apart.square_average[0, 0] == pytest.approx([0.1 * (1 + 4)] * 2)
-    assert apart.parameters[0, 0] == pytest.approx([0.5757] * 2, abs=5e-5)
-    assert merged.parameters[0, 0] == pytest.approx([0.6838] * 2, abs=5e-5)
+    assert apart.square_average[0, 0] == pytest.approx([0.1 * (1 + 4)] * 2, rel=ROUNDED)
+    assert apart.parameters[0, 0] == pytest.approx([0.5757] * 2, abs=PRINTED)
+    assert merged.parameters[0, 0] == pytest.approx([0.6838] * 2, abs=PRINTED)
 
 
 def test_duplicates_in_turn_have_a_step_each():
@@ -139,6 +141,20 @@ def test_no_float32_evaluation_leaves_the_bound_whatever_comes_first(order, seed
     for step, x in enumerate(evaluated(rows, values, initial, h, dialect, order)):
         assert (np.abs(x - trace.parameters[step]) <= bound[step]).all()
     assert np.isfinite(bound).all()
+
+
+def test_steps_that_are_lost_one_by_one_are_inside_the_bound():
+    """64 steps of 0.4 ulps each: added together they move the parameter by 26 ulps, one after another not at all."""
+    count, one = 64, np.float32(1)
+    h = Hyperparameters(learning_rate=0.4 * 2.0**-24 * count**0.5, decay=0.0, epsilon=1e-12)
+    gradients = SparseGradients(np.zeros((1, count), int), np.ones((1, count, 1)), 1)
+    dialect = Dialect(duplicates="apart")
+    trace = replay(gradients, np.ones((1, 1)), h, dialect, precision="float32")
+    assert 1 - trace.parameters.item() == pytest.approx(0.4 * 2.0**-24 * count, rel=1e-9)  # what float64 has of 1 - 1.5e-6
+    step = np.float32(h.learning_rate) / np.sqrt(np.float32(count))
+    assert one - step == one
+    assert one - trace.parameters.item() <= trace.bound("float32").item()
+    assert replay(gradients, np.ones((1, 1)), h, Dialect(), precision="float32").bound("float32").item() < 1e-6
 
 
 @pytest.mark.parametrize(
