@@ -122,12 +122,13 @@ def _distance_in_ulps(observed: Any, expected: Any, fmt: Format) -> float:
 def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[slice]) -> list[list[str]]:
     """For each set of columns, the named dialects inside whose bound it lies.
 
-    All of them are tried. Where two are named, this input can't tell them apart.
+    All of them are tried. Where two are named, this input can't tell them apart. Most are out by the last step: then no
+    other is looked at.
     """
     fits: list[list[str]] = [[] for _ in columns]
     for names in oracle.groups():
         inside = _ends_inside(observed, oracle.predict(names[0]))
-        if not any(inside[part].all() for part in columns):  # as mostly, so that the whole need not be looked at
+        if not any(inside[part].all() for part in columns):
             continue
         comparison = Comparison(observed, oracle, names[0])
         for found, part in zip(fits, columns, strict=True):

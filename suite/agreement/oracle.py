@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
 from reference.precision import Format, format_of, wider
-from reference.replay import Limits, within_each
+from reference.replay import within_each
 from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
@@ -20,7 +20,13 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an algorithm gives in the tested precision, and how far an evaluation in it may be from that."""
+    """What an algorithm gives in the tested precision, and how far an evaluation in it may be from that.
+
+    Attributes:
+        trace: as far as the format's range goes (see `Limits`).
+        bounds: on each of its values.
+        initial: the parameters before the first step.
+    """
 
     trace: Trace
     bounds: Trace
@@ -66,9 +72,8 @@ class Oracle:
         named = names if isinstance(names, Mapping) else {name: dialects[name] for name in names}
         if not subnormals:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
-        self._given, self._h, self._named = _rounded(gradients, fmt, wide), h, named
+        self._asked = (_rounded(gradients, fmt, wide), self.initial, h, named)
         self._wide, self._scale = wide, rate_scale
-        self._predictions: dict[int, Prediction] = {}
 
     @classmethod
     def of(cls, tape: Tape, h: Hyperparameters, dtype: str, names: Iterable[str] | Mapping[str, Dialect]) -> Self:
@@ -85,13 +90,13 @@ class Oracle:
 
     @cached_property
     def _traces(self) -> dict[str, Trace]:
-        asked = (self._given, self.initial, self._h, self._named)
-        return replay_each(*asked, dtype=self._wide, precision=self.dtype, rate_scale=self._scale)
+        return replay_each(*self._asked, dtype=self._wide, precision=self.dtype, rate_scale=self._scale)
 
     @cached_property
-    def _limits(self) -> dict[str, Limits]:
-        asked = (self._given, self.initial, self._h, self._named)
-        return within_each(*asked, self.dtype, dtype=self._wide, rate_scale=self._scale)
+    def _predictions(self) -> dict[str, Prediction]:
+        limits = within_each(*self._asked, self.dtype, dtype=self._wide, rate_scale=self._scale)
+        shared = {id(one): Prediction(*one, self.initial) for one in limits.values()}
+        return {name: shared[id(one)] for name, one in limits.items()}
 
     def trace(self, dialect: str) -> Trace:
         """What a dialect gives, without the bound, which costs several times as much."""
@@ -99,14 +104,13 @@ class Oracle:
 
     def predict(self, dialect: str) -> Prediction:
         """What a dialect gives."""
-        limits = self._limits[dialect]
-        return self._predictions.setdefault(id(limits), Prediction(*limits, self.initial))
+        return self._predictions[dialect]
 
     def groups(self) -> list[list[str]]:
         """Names of dialects, together where they come down to the same algorithm on these hyper-parameters."""
         groups: dict[int, list[str]] = {}
-        for name, limits in self._limits.items():
-            groups.setdefault(id(limits), []).append(name)
+        for name, prediction in self._predictions.items():
+            groups.setdefault(id(prediction), []).append(name)
         return list(groups.values())
 
 

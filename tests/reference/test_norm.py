@@ -86,6 +86,18 @@ def test_no_float32_evaluation_leaves_the_bound_however_it_sums_and_divides(orde
         assert inside.all()
 
 
+def test_a_long_sum_that_drifts_stays_inside_the_bound():
+    """A hundred thousand equal squares, one after another in float32: each is rounded to the same side."""
+    g = np.full((1, 100_000), 0.1, np.float32)
+    h = replace(PLAIN, clip_norm=1.0)
+    norm = np.sqrt(np.cumsum(np.square(g[0]), dtype=np.float32)[-1])
+    v = np.float32(1 - 0.9) * np.square(g[0, 0] / norm)
+    trace = replay(g, np.zeros(g.shape[1]), h, Dialect(), precision="float32")
+    error, bound = abs(v - trace.square_average[0, 0]), trace.bounds("float32").square_average[0, 0]
+    assert error > 1e3 * np.spacing(v)  # far more than what the other operations make of it
+    assert error <= bound
+
+
 def test_the_norm_is_of_one_dialect_when_many_run_side_by_side():
     gradients, initial = tapes(0, 10, 8)
     h = replace(LIMITED, momentum=0.9, weight_decay=0.01)

@@ -150,7 +150,9 @@ def test_steps_that_are_lost_one_by_one_are_inside_the_bound():
     gradients = SparseGradients(np.zeros((1, count), int), np.ones((1, count, 1)), 1)
     dialect = Dialect(duplicates="apart")
     trace = replay(gradients, np.ones((1, 1)), h, dialect, precision="float32")
-    assert 1 - trace.parameters.item() == pytest.approx(0.4 * 2.0**-24 * count, rel=1e-9)  # what float64 has of 1 - 1.5e-6
+    assert 1 - trace.parameters.item() == pytest.approx(
+        0.4 * 2.0**-24 * count, rel=1e-9
+    )  # what float64 has of 1 - 1.5e-6
     step = np.float32(h.learning_rate) / np.sqrt(np.float32(count))
     assert one - step == one
     assert one - trace.parameters.item() <= trace.bound("float32").item()
