@@ -34,6 +34,7 @@ class Expectation:
     link: str = ""
     dtypes: Sequence[str] = ()
     bound_ratio: tuple[float, float] | None = None
+    dialects: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for outcome in self.outcomes:
@@ -53,6 +54,7 @@ class Expectation:
             fnmatchcase(f"{row['framework']}/{row['implementation']}", self.implementation)
             and fnmatchcase(str(case), self.cases)
             and (not self.dtypes or row.get("dtype") in self.dtypes)
+            and (not self.dialects or row.get("dialect") in self.dialects)
             and SpecifierSet(self.versions).contains(str(row["version"]), prereleases=True)
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
@@ -133,8 +134,10 @@ def select(items: Iterable[Item], patterns: Iterable[str]) -> list[Item]:
     items, patterns = list(items), list(patterns)
     for pattern in patterns:
         if not any(_matches(item.id, pattern) for item in items):
-            known = ", ".join(sorted({part for item in items for part in item.id.split("/")}))
-            raise LookupError(f"no case matches {pattern!r}; ids are made of {known}")
+            parts = {name for item in items for name in (item.id, *item.id.split("/"))}
+            close = " or ".join(map(repr, get_close_matches(pattern, sorted(parts))))
+            meant = f" did you mean {close}?" if close else ""
+            raise LookupError(f"no case matches {pattern!r};{meant} `rmsuite cases` lists them")
     return [item for item in items if not patterns or any(_matches(item.id, pattern) for pattern in patterns)]
 
 

@@ -181,6 +181,15 @@ def test_limits_that_are_made_without_traces_are_the_same(dtype):
                 assert (a is None and b is None) or np.array_equal(a, b, equal_nan=True)
 
 
+def test_an_infinite_parameter_that_shrinks_has_no_bound():
+    """x (1 - ηλ) is infinite, and x - ηλ x is not a number."""
+    h = Hyperparameters(learning_rate=0.5, decay=1.0, epsilon=0.0, weight_decay=0.5)
+    trace = replay(np.ones((2, 1)), [1.0], h, Dialect(weight_decay="decoupled"))
+    values, errors = trace.within("float32")
+    assert (values.parameters[0].item(), errors.parameters[0].item()) == (-np.inf, 0)
+    assert errors.parameters[1].item() == np.inf
+
+
 def test_the_limits_have_every_part_of_the_trace():
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3)
     values, errors = replay(np.ones((2, 3)), np.zeros(3), h, dialects["torch"]).within("float32")

@@ -143,6 +143,21 @@ def test_no_float32_evaluation_leaves_the_bound_whatever_comes_first(order, seed
     assert np.isfinite(bound).all()
 
 
+@pytest.mark.parametrize("duplicates", ["merged", "apart"])
+def test_a_row_that_is_named_many_times_has_a_sum_that_drifts_inside_the_bound(duplicates):
+    """A hundred thousand equal gradients, one after another in float32: each sum is rounded to the same side."""
+    count, g = 100_000, np.float32(0.1)
+    values = np.full((1, count, 1), g)
+    trace = replay(SparseGradients(np.zeros((1, count), int), values, 1), np.ones((1, 1)), PLAIN,
+                   Dialect(duplicates=duplicates), precision="float32")  # fmt: skip
+    terms = np.full(count, g if duplicates == "merged" else g * g)
+    total = np.cumsum(terms, dtype=np.float32)[-1]
+    v = np.float32(1 - 0.9) * (total * total if duplicates == "merged" else total)
+    error, bound = abs(v - trace.square_average.item()), trace.bounds("float32").square_average.item()
+    assert error > 1e3 * np.spacing(v)  # far more than what the other operations make of it
+    assert error <= bound
+
+
 def test_steps_that_are_lost_one_by_one_are_inside_the_bound():
     """64 steps of 0.4 ulps each: added together they move the parameter by 26 ulps, one after another not at all."""
     count, one = 64, np.float32(1)

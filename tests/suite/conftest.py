@@ -26,7 +26,8 @@ def script(folder: Path, name: str, command: str) -> Path:
 @pytest.fixture
 def numpy_python(tmp_path):
     """An "interpreter" of a framework that is made of NumPy."""
-    return script(tmp_path, "numpy-python", f"{sys.executable} {Path(__file__).with_name('numpy_adapter.py')}")
+    adapter = Path(__file__).parent / "made_of_numpy" / "adapter.py"
+    return script(tmp_path, "numpy-python", f"{sys.executable} {adapter}")
 
 
 @pytest.fixture

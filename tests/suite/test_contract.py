@@ -9,7 +9,8 @@ from reference import Hyperparameters
 from suite.adapters import load
 from suite.adapters.contract import Unsupported, divided, flat, from_native, to_native, used
 from suite.runner import exercise
-from tests.suite.numpy_adapter import Claims, Numpy
+from tests.suite.made_of_numpy.adapter import Numpy
+from tests.suite.made_of_numpy.right import Claims
 
 H = Hyperparameters(learning_rate=0.1, decay=0.5, epsilon=1e-2)
 TORCH = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps", "momentum": "momentum"}

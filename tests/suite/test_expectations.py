@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import tomllib
 
+from reference import dialects
 from suite.expectations import FILE, Expectation, ExpectationError, Expectations, proposals
 
 KNOWN = Expectation(
@@ -49,6 +50,19 @@ def test_what_depends_on_the_machine_may_have_more_than_one_outcome(outcome, met
     judged = Expectations([entry]).judged(row(case="law/splitting", outcome=outcome))
     assert judged["expected"] is met
     assert judged["expectation"] == "differs or agrees: vector width"
+
+
+def test_an_entry_may_be_about_some_dialects_alone():
+    entry = Expectation("*/*", ">=0", "edge/*", "undecided", "ε vanishes", dialects=("torch", "d2l"))
+    known = Expectations([entry])
+    assert known.judged(row(case="edge/zero", outcome="undecided", dialect="d2l"))["expected"]
+    assert not known.judged(row(case="edge/zero", outcome="agrees", dialect="d2l"))["expected"]
+    assert not known.judged(row(case="edge/zero", outcome="undecided", dialect="tf1"))["expected"]
+
+
+def test_the_file_names_those_dialects_of_which_the_average_starts_at_one():
+    named = {name for name, dialect in dialects.items() if dialect.initial_accumulator == 1}
+    assert {name for entry in Expectations.read().entries for name in entry.dialects} == named
 
 
 def test_proposed_entries_make_expected_what_was_not(tmp_path):
