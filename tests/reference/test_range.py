@@ -181,6 +181,22 @@ def test_limits_that_are_made_without_traces_are_the_same(dtype):
                 assert (a is None and b is None) or np.array_equal(a, b, equal_nan=True)
 
 
+@pytest.mark.parametrize(("subnormals", "least"), [("flushed", 2.0**-126), ("kept", 2.0**-150)])
+@pytest.mark.parametrize(("share", "gone"), [(0.7, True), (1.1, False), (2.0, False)])
+def test_a_product_is_zero_for_certain_below_what_the_format_keeps_and_not_above(subnormals, least, share, gone):
+    """v = g²/10: below the smallest normal number where that is flushed, below half of the smallest one where it is kept.
+
+    A little less: g² may have been rounded up, and a tenth of that counts.
+    """
+    g = np.sqrt(10 * least * share)
+    trace = replay([[g]], [1.0], Hyperparameters(decay=0.9), Dialect(subnormals=subnormals))
+    values, errors = trace.within("float32")
+    known_zero = (values.square_average.item(), errors.square_average.item()) == (0, 0)
+    assert known_zero is gone
+    if not gone:
+        assert values.square_average.item() == trace.square_average.item()
+
+
 def test_an_infinite_parameter_that_shrinks_has_no_bound():
     """x (1 - ηλ) is infinite, and x - ηλ x is not a number."""
     h = Hyperparameters(learning_rate=0.5, decay=1.0, epsilon=0.0, weight_decay=0.5)
