@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -95,7 +96,8 @@ class Implementation(ABC):
         self.framework = framework
         self.rate_scale = rate_scale
         self.steps = 0
-        self.prepare(dialect)
+        with framework.placed():
+            self.prepare(dialect)
 
     @classmethod
     def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
@@ -119,7 +121,8 @@ class Implementation(ABC):
 
     def step(self, gradients: list[Tensor]) -> None:
         """Change the parameters in place by one step; `gradients` are left as they are."""
-        self.update(gradients, self.h.rate(self.steps))
+        with self.framework.placed():
+            self.update(gradients, self.h.rate(self.steps))
         self.steps += 1
 
     @abstractmethod
@@ -141,6 +144,11 @@ class Implementation(ABC):
         """What it remembers, in the oracle's terms, an array a parameter: `square_average`, and `mean_gradient` and
         `momentum_buffer` where there are such. Empty where the framework doesn't show it.
         """  # noqa: D205
+
+    def shown(self, v: Sequence[Tensor], m: Sequence[Tensor], b: Sequence[Tensor]) -> State:
+        """The parts of the state that there are; an empty sequence is none."""
+        parts = {"square_average": v, "mean_gradient": m, "momentum_buffer": b}
+        return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
 
     @abstractmethod
     def saved(self) -> Any:
@@ -196,12 +204,7 @@ class Scratch(Implementation):
 
     def state(self) -> State:
         """Every part of the state that the algorithm has."""
-        parts = {
-            "square_average": self.square_average,
-            "mean_gradient": self.mean_gradient,
-            "momentum_buffer": self.momentum_buffer,
-        }
-        return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
+        return self.shown(self.square_average, self.mean_gradient, self.momentum_buffer)
 
     def saved(self) -> State:
         """The state is all there is."""
@@ -229,6 +232,10 @@ class Framework(ABC):
         if device not in self.devices():
             raise LookupError(f"{self.name} has no device {device!r} here, only {', '.join(self.devices())}")
         self.device = device
+
+    def placed(self) -> AbstractContextManager[Any]:
+        """The scope of work on its device, for a framework that would choose one by itself."""
+        return nullcontext()
 
     @staticmethod
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -26,37 +26,7 @@ LegacyRMSprop = import_module("tensorflow.python.keras.optimizer_v2.rmsprop").RM
 KERAS_2 = keras.__version__.startswith("2.")
 
 
-def place(device: str) -> Any:
-    """The scope of work on `cpu`, `cuda:0`, …; without one TensorFlow prefers a GPU, wherever its inputs are."""
-    return tf.device(device.replace("cpu", "/CPU:0").replace("cuda", "/GPU"))
-
-
-class Placed(Implementation):
-    """An implementation that does all its work on the framework's device."""
-
-    def __init__(
-        self,
-        parameters: list[Tensor],
-        h: Hyperparameters,
-        dialect: Dialect,
-        framework: Framework,
-        rate_scale: Sequence[float] | None = None,
-    ) -> None:
-        with place(framework.device):
-            super().__init__(parameters, h, dialect, framework, rate_scale)
-
-    def step(self, gradients: list[Tensor]) -> None:
-        """See `Implementation`."""
-        with place(self.framework.device):
-            super().step(gradients)
-
-    def shown(self, v: list[Tensor], m: list[Tensor], b: list[Tensor]) -> State:
-        """The parts of the state that there are; an empty list is none."""
-        parts = {"square_average": v, "mean_gradient": m, "momentum_buffer": b}
-        return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
-
-
-class TensorFlowScratch(Placed, Scratch):
+class TensorFlowScratch(Scratch):
     """RMSProp from TensorFlow operations, eager, in place."""
 
     native = "TensorFlow operations, in place"
@@ -96,7 +66,7 @@ class TensorFlowScratch(Placed, Scratch):
         return g if a.clip_gradient is None else tf.clip_by_value(g, -n["clip_gradient"], n["clip_gradient"])
 
 
-class TensorFlowBuiltin(Placed):
+class TensorFlowBuiltin(Implementation):
     """`tf.keras.optimizers.RMSprop`, eager."""
 
     native = "tf.keras.optimizers.RMSprop"
@@ -180,7 +150,7 @@ class TensorFlowXla(TensorFlowFunction):
     jit_compile = True
 
 
-class TensorFlowKernel(Placed):
+class TensorFlowKernel(Implementation):
     """`tf.raw_ops.ResourceApplyRMSProp`, or `Sparse` or `Centered` or both in its name, on slots of our own."""
 
     native = "tf.raw_ops.ResourceApplyRMSProp"
@@ -237,7 +207,7 @@ def require_kernel(gradients: list[Tensor], device: str) -> None:
         raise Unsupported("TensorFlow has ResourceSparseApplyRMSProp on a CPU only")
 
 
-class TensorFlowV1(Placed):
+class TensorFlowV1(Implementation):
     """`tf.compat.v1.train.RMSPropOptimizer`, eager: the same kernels, from an average that starts at 1."""
 
     native = "tf.compat.v1.train.RMSPropOptimizer"
@@ -322,6 +292,11 @@ class Adapter(Framework):
         "legacy": TensorFlowLegacy,
     }
 
+    def placed(self) -> AbstractContextManager[Any]:
+        """See `Framework`. Without it TensorFlow prefers a GPU, wherever its inputs are."""
+        scope: AbstractContextManager[Any] = tf.device(self.device.replace("cpu", "/CPU:0").replace("cuda", "/GPU"))
+        return scope
+
     @staticmethod
     def versions() -> dict[str, str]:
         """See `Framework`."""
@@ -342,12 +317,12 @@ class Adapter(Framework):
 
     def tensor(self, array: Array, dtype: str) -> Tensor:
         """See `Framework`. Not by `tf.cast`, which takes a subnormal number for 0 on its way to float64."""
-        with place(self.device):
+        with self.placed():
             return tf.constant(array, dtype)
 
     def parameter(self, array: Array, dtype: str) -> Tensor:
         """See `Framework`."""
-        with place(self.device):
+        with self.placed():
             return tf.Variable(self.tensor(array, dtype))
 
     def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:
@@ -356,7 +331,7 @@ class Adapter(Framework):
 
     def filled_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
-        with place(self.device):
+        with self.placed():
             return tf.Variable(tf.fill(parameter.shape, tf.constant(value, parameter.dtype)), trainable=False)
 
     def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
@@ -384,7 +359,7 @@ class Adapter(Framework):
 
     def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
         """See `Framework`."""
-        with place(self.device), tf.GradientTape() as tape:
+        with self.placed(), tf.GradientTape() as tape:
             return list(tape.gradient(loss(), parameters))
 
     def quadratic(self, x: Tensor, rotated: bool) -> Tensor:

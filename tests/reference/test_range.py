@@ -184,7 +184,7 @@ def test_limits_that_are_made_without_traces_are_the_same(dtype):
 @pytest.mark.parametrize(("subnormals", "least"), [("flushed", 2.0**-126), ("kept", 2.0**-150)])
 @pytest.mark.parametrize(("share", "gone"), [(0.7, True), (1.1, False), (2.0, False)])
 def test_a_product_is_zero_for_certain_below_what_the_format_keeps_and_not_above(subnormals, least, share, gone):
-    """v = g²/10: below the smallest normal number where that is flushed, below half of the smallest one where it is kept.
+    """v = g²/10: below the smallest normal number where less is flushed, below half of the smallest where it is kept.
 
     A little less: g² may have been rounded up, and a tenth of that counts.
     """
