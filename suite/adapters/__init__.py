@@ -1,4 +1,4 @@
-"""Who answers: one file per framework, the only place that imports it."""
+"""Who answers: one folder per framework, the only place that imports it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import importlib
 from suite.adapters.contract import Framework
 
 FRAMEWORKS = ("torch", "tensorflow", "mxnet")
-"""The frameworks that have an adapter; each is also the name of its module here and of its environment."""
+"""The frameworks that have an adapter; each is also the name of its folder here and of its environment."""
+
+
+ORACLE = "oracle"
+"""The oracle's adapter; it runs in the harness's own environment."""
 
 
 def load(name: str, device: str) -> Framework:
@@ -17,8 +21,8 @@ def load(name: str, device: str) -> Framework:
         ModuleNotFoundError: if the framework is not installed here.
         LookupError: if there is no such adapter, or no such device.
     """
-    if name not in FRAMEWORKS:
+    if name not in (*FRAMEWORKS, ORACLE):
         raise LookupError(f"no adapter for {name!r}; there are {', '.join(FRAMEWORKS)}")
-    module = importlib.import_module(f"suite.adapters.{name}_adapter")
+    module = importlib.import_module(f"suite.adapters.{name}.adapter")
     framework: Framework = module.Adapter(device)
     return framework

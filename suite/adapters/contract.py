@@ -1,6 +1,6 @@
-"""What an adapter is. To write one, copy `torch_adapter.py` and change every line that says `torch`.
+"""What an adapter is. To write one, copy the folder `torch` and change every line that says `torch`.
 
-An adapter is one module, `<framework>_adapter.py`, with one `Adapter(Framework)` and one class an implementation:
+An adapter is a folder of the framework's name, with one `Adapter(Framework)` and one class an implementation:
 
 - `Framework` moves arrays in and out, differentiates, waits for the device, and lists its implementations. All tensors
   that it makes live on its device. It is given arrays as they were recorded, in float32 mostly, and the name of the
@@ -8,8 +8,10 @@ An adapter is one module, `<framework>_adapter.py`, with one `Adapter(Framework)
 - `Implementation` is one way to run RMSProp, bound to the parameters that it changes. It is told hyper-parameters by
   the field's names and always passes every one of them on explicitly, under the framework's own (`names`). What it
   cannot express, it says (`unsupported`); what it computes, it declares (`declared`), and the suite finds out whether
-  that is so.
-- `scratch` runs any dialect with the framework's own operations, in place.
+  that is so. It steps on gradients that it is given (`step`), and runs a training loop (`descend`): step by step, or,
+  where its mode compiles, as one program. A mode that users choose between is an implementation of its own.
+- `scratch` runs any dialect with the framework's own operations, in place; `scratch-…` does in another mode.
+- `section` is the section's own loop, written out, against which training loops are timed.
 
 An adapter never sees an expected result, and knows nothing of cases, files or processes. It may import its framework,
 NumPy, `reference` and this module. It runs on CPython 3.9 and newer.
@@ -21,14 +23,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters
-from reference.algorithm import Algorithm
 
 Tensor = Any
 Array = NDArray[Any]
@@ -45,11 +46,37 @@ class Unsupported(Exception):
     """A framework or an implementation can't do what is asked for; the message says what, and why."""
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What a closed loop minimises.
+
+    Attributes:
+        parameters: at their start.
+        loss: a scalar tensor, as a function of the parameters and the tensors of a batch.
+        batches: what each step sees, in order; after the last comes the first. Nothing, where a step sees the whole.
+        length: steps to an epoch.
+        arrays: what it was made from, for a loop that brings its own way of loading data.
+    """
+
+    parameters: list[Tensor]
+    loss: Callable[..., Tensor]
+    batches: Sequence[tuple[Tensor, ...]]
+    length: int
+    arrays: Mapping[str, Array]
+
+    def at(self, parameters: list[Tensor], step: int) -> Tensor:
+        """The loss that a step, counted from 0, sees."""
+        return self.loss(*parameters, *self.batches[step % len(self.batches)])
+
+
 class Implementation(ABC):
     """One way to run RMSProp, bound to parameters.
 
     Attributes:
         native: what a user of the framework would call it.
+        mode: how it is run: `eager`, `foreach`, `compiled`, ….
+        compiles: whether each new structure or shape costs a compilation: then, of a scratch implementation, two
+            dialects in one dtype are asked for, unless the user names them.
         computes: the name of the dialect that it computes; None if it runs any.
         names: our name of a hyper-parameter -> the framework's, for those that it takes.
         refused: format of `DTYPES` -> why it does not run in it.
@@ -61,6 +88,8 @@ class Implementation(ABC):
     """
 
     native: ClassVar[str]
+    mode: ClassVar[str] = "eager"
+    compiles: ClassVar[bool] = False
     computes: ClassVar[str | None] = None
     names: ClassVar[Mapping[str, str]]
     refused: ClassVar[Mapping[str, str]] = {}
@@ -96,8 +125,8 @@ class Implementation(ABC):
         self.framework = framework
         self.rate_scale = rate_scale
         self.steps = 0
-        with framework.placed():
-            self.prepare(dialect)
+        self.prepare(dialect)
+        self.set_rate(h.rate(0))
 
     @classmethod
     def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
@@ -119,25 +148,45 @@ class Implementation(ABC):
     def prepare(self, dialect: Dialect) -> None:
         """Build the optimizer for `self.parameters` and `self.h`; raise Unsupported if it refuses these parameters."""
 
-    def step(self, gradients: list[Tensor]) -> None:
-        """Change the parameters in place by one step; `gradients` are left as they are."""
-        with self.framework.placed():
-            self.update(gradients, self.h.rate(self.steps))
-        self.steps += 1
+    def set_rate(self, learning_rate: float) -> None:
+        """Take a learning rate from now on; called before the first step, and when the rate changes.
 
-    @abstractmethod
-    def update(self, gradients: list[Tensor], learning_rate: float) -> None:
-        """One step with the learning rate of that step."""
-
-    def rates(self, learning_rate: float) -> list[Any]:
-        """The learning rate of each parameter: that of the step, times the parameter's factor, in double precision."""
-        if self.rate_scale is None:
-            return [self.rounded(learning_rate)] * len(self.parameters)
-        return [self.rounded(learning_rate * scale) for scale in self.rate_scale]
+        `rates` has that of each parameter: that of the step, times the parameter's factor, in double precision.
+        """
+        scales = self.rate_scale or [1.0] * len(self.parameters)
+        self.rates = [self.rounded(learning_rate * scale) for scale in scales]
 
     def rounded(self, learning_rate: float) -> Any:
         """A learning rate as it is handed on; rounding it is left to the framework."""
         return learning_rate
+
+    def step(self, gradients: list[Tensor]) -> None:
+        """Change the parameters in place by one step; `gradients` are left as they are."""
+        if self.h.scheduled:
+            self.set_rate(self.h.rate(self.steps))
+        self.update(gradients)
+        self.steps += 1
+
+    @abstractmethod
+    def update(self, gradients: list[Tensor]) -> None:
+        """One step, with the learning rates that were set."""
+
+    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+        """Take so many steps of a closed loop on `problem`, of which `self.parameters` are the parameters.
+
+        Args:
+            problem: whose gradients the framework's differentiation makes.
+            first: the step to begin with, counted from 0; what was asked for before ended there.
+            count: how many, at least one.
+
+        Returns:
+            The gradients that the last step used.
+        """
+        gradients: list[Tensor] = []
+        for step in range(first, first + count):
+            gradients = self.framework.gradients(lambda: problem.at(self.parameters, step), self.parameters)  # noqa: B023
+            self.step(gradients)
+        return gradients
 
     @abstractmethod
     def state(self) -> State:
@@ -170,52 +219,6 @@ class Implementation(ABC):
         return to_native(self.names, self.h, learning_rate)
 
 
-class Scratch(Implementation):
-    """What the scratch implementations share: the algorithm, with every choice made, and its state."""
-
-    names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
-    sparse = "takes dense gradients only"
-
-    def prepare(self, dialect: Dialect) -> None:
-        """Make the state, in the shape of the parameters."""
-        self.algorithm = a = Algorithm.of(dialect, self.h, self.framework.dtype(self.parameters[0]))
-        self.numbers = {name: float(value) for name, value in a.numbers().items()}
-        v0 = self.numbers["initial_accumulator"]
-        self.square_average = [self.framework.filled_like(p, v0) for p in self.parameters]
-        self.mean_gradient = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.centered]
-        self.momentum_buffer = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.buffered]
-
-    def rounded(self, learning_rate: float) -> Any:
-        """As the dialect rounds it."""
-        return float(self.algorithm.rate(learning_rate))
-
-    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
-        """After scaling, clipping and l2 weight decay, in the dialect's order."""
-        a, n = self.algorithm, self.numbers
-        g = g * n["gradient_scale"] if a.gradient_scale != 1 else g
-        if not a.coupled:
-            return self.clipped(g)
-        decay = x * n["weight_decay"]
-        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
-
-    @abstractmethod
-    def clipped(self, g: Tensor) -> Tensor:
-        """With its norm, and then each coordinate, kept within bounds."""
-
-    def state(self) -> State:
-        """Every part of the state that the algorithm has."""
-        return self.shown(self.square_average, self.mean_gradient, self.momentum_buffer)
-
-    def saved(self) -> State:
-        """The state is all there is."""
-        return self.state()
-
-    def restore(self, saved: State) -> None:
-        """Into the tensors that `prepare` made."""
-        for name, arrays in saved.items():
-            self.framework.assign(getattr(self, name), arrays)
-
-
 class Framework(ABC):
     """One framework on one device.
 
@@ -234,7 +237,7 @@ class Framework(ABC):
         self.device = device
 
     def placed(self) -> AbstractContextManager[Any]:
-        """The scope of work on its device, for a framework that would choose one by itself."""
+        """The scope of all work, for a framework that would choose a device by itself; who calls it has entered it."""
         return nullcontext()
 
     @staticmethod
@@ -313,6 +316,19 @@ class Framework(ABC):
     @abstractmethod
     def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
         """½ mean (features w + b - labels)²; shapes (n, 1), (1,), (batch, n), (batch, 1)."""
+
+    @abstractmethod
+    def cross_entropy(self, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """The mean cross-entropy of softmax(relu(features w1 + b1) w2 + b2) with classes that are numbered.
+
+        Shapes (n, hidden), (hidden,), (hidden, classes), (classes,), (batch, n), and (batch,) of int64.
+        """
+
+    def traffic(self, x: Tensor, v: Tensor, g: Tensor) -> Callable[[], None] | None:  # noqa: ARG002
+        """What moves the memory that an update must, and does next to nothing else: it adds g to x and to v, in
+        place, in one pass. None where the framework can't fuse the two.
+        """  # noqa: D205
+        return None
 
 
 def used(h: Hyperparameters) -> set[str]:

@@ -37,7 +37,7 @@ class Asked:
 
 
 FEW_DIALECTS = 2
-"""In which a scratch implementation is asked about a lean tape: of those that it runs, the first."""
+"""In which a scratch implementation is asked about a lean tape, or one that compiles about any: the first ones."""
 
 
 def questions(
@@ -51,7 +51,7 @@ def questions(
     """One replay for each ride and witness.
 
     What depends on shape doesn't depend on the dialect: then the first that a scratch implementation is to run will do.
-    Where the ride says that it is enough, so will the first dtype, and the first two dialects.
+    Where the ride or the witness says that it is enough, so will the first dtype, and the first two dialects.
 
     Args:
         witnesses: who is asked.
@@ -72,7 +72,8 @@ def questions(
             before = asked.setdefault((witness.framework, witness.implementation, ride), [])
             if before and ride.tape.shapes and witness.dialect != before[0].dialect:
                 continue
-            if before and ride.tape.lean and (witness.dtype != before[0].dtype or len(before) == FEW_DIALECTS):
+            lean = ride.tape.lean or witness.lean
+            if before and lean and (witness.dtype != before[0].dtype or len(before) == FEW_DIALECTS):
                 continue
             before.append(witness)
             wanted = frozenset(name for name in ids if witness.key(name) not in done)

@@ -95,7 +95,12 @@ def regression(data: Dataset, seed: int) -> Task:
         steps_per_epoch=steps // EPOCHS,
         evaluate=tuple(range(0, steps + 1, LOSS_EVERY)),
         hyperparameters=Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6),
-        arrays={"features": features, "labels": labels, "batches": batches},
+        arrays={
+            "shapes": np.array([[features.shape[1], 1], [1, -1]]),
+            "features": features,
+            "labels": labels,
+            "batches": batches,
+        },
     )
 
 

@@ -1,15 +1,14 @@
-"""Worker's side: put an implementation through a tape, a task or an epoch. No framework's name stands here."""
+"""Worker's side: put an implementation through a tape or a task. No framework's name stands here."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from reference import Hyperparameters, dialects
-from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported, divided, flat
+from suite.adapters.contract import Array, Framework, Implementation, Problem, Tensor, Unsupported, divided, flat
 
 
 def start(
@@ -108,17 +107,19 @@ def train(
         `visited` (steps, n), the parameters at which each gradient was taken; `gradients` (steps, n); and the trace, as
         in `replay`; parameters one after another in a vector.
     """
-    parameters, loss = problem(framework, task, dtype)
-    implementation = start(framework, name, dialect, parameters, h)
-    trace = Recorder()
+    of = problem(framework, task, dtype)
+    implementation, trace = start(framework, name, dialect, of.parameters, h), Recorder()
     for step in range(int(task["steps"])):
-        visited = values(framework, parameters)
-        gradients = framework.gradients(lambda step=step: loss(step), parameters)  # type: ignore[misc]
-        taken = values(framework, gradients)
-        implementation.step(gradients)
-        after = values(framework, parameters)
-        trace.add(visited=visited, gradients=taken, parameters=after, **remembered(implementation))
+        record(trace, implementation, of, step)
     return trace.arrays()
+
+
+def record(trace: Recorder, implementation: Implementation, of: Problem, step: int) -> None:
+    """Take one step of a closed loop, by itself, and write down all there is to it."""
+    visited = values(implementation.framework, of.parameters)
+    taken = values(implementation.framework, implementation.descend(of, step, 1))
+    after = values(implementation.framework, of.parameters)
+    trace.add(visited=visited, gradients=taken, parameters=after, **remembered(implementation))
 
 
 def values(framework: Framework, tensors: Sequence[Tensor]) -> Array:
@@ -131,42 +132,22 @@ def remembered(implementation: Implementation) -> dict[str, Array]:
     return {part: flat(arrays) for part, arrays in implementation.state().items()}
 
 
-def problem(
-    framework: Framework, task: Mapping[str, Array], dtype: str
-) -> tuple[list[Tensor], Callable[[int], Tensor]]:
-    """The parameters of a task at their start, and its loss as a function of the step."""
-    if "features" not in task:
-        x, rotated = framework.parameter(task["initial"], dtype), bool(task["rotated"])
-        return [x], lambda step: framework.quadratic(x, rotated)  # noqa: ARG005  (each step sees the whole)
-    initial, features, labels = task["initial"], task["features"], task["labels"]
-    w, b = framework.parameter(initial[:-1].reshape(-1, 1), dtype), framework.parameter(initial[-1:], dtype)
+def problem(framework: Framework, task: Mapping[str, Array], dtype: str) -> Problem:
+    """The parameters of a task at their start, its loss, and its batches."""
+    length = int(task["steps_per_epoch"])
+    if "rotated" in task:
+        rotated = bool(task["rotated"])
+        x = framework.parameter(task["initial"], dtype)
+        return Problem([x], lambda x: framework.quadratic(x, rotated), [()], length, task)
+    shapes = [tuple(int(d) for d in row if d >= 0) for row in task["shapes"]]
+    parameters = [framework.parameter(part, dtype) for part in divided(task["initial"], shapes)]
+    classes = task["labels"].dtype.kind in "iu"
+    features, labels = task["features"], task["labels"] if classes else task["labels"][:, None]
     batches = [
-        (framework.tensor(features[rows], dtype), framework.tensor(labels[rows, None], dtype))
+        (framework.tensor(features[rows], dtype), framework.tensor(labels[rows], "int64" if classes else dtype))
         for rows in task["batches"]
     ]
-    return [w, b], lambda step: framework.squared_loss(w, b, *batches[step % len(batches)])
-
-
-class Epochs:
-    """A task that is trained on, an epoch at a time, with nothing recorded: for timing."""
-
-    def __init__(
-        self, framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
-    ) -> None:
-        self.framework = framework
-        self.parameters, self.loss = problem(framework, task, dtype)
-        self.implementation = start(framework, name, dialect, self.parameters, h)
-        self.length = int(task["steps_per_epoch"])
-
-    def run(self) -> float:
-        """One epoch; returns its seconds, the device's work included."""
-        framework, parameters, loss, step = self.framework, self.parameters, self.loss, self.implementation.step
-        framework.synchronize(parameters)
-        begin = time.perf_counter()
-        for i in range(self.length):
-            step(framework.gradients(lambda i=i: loss(i), parameters))  # type: ignore[misc]
-        framework.synchronize(parameters)
-        return time.perf_counter() - begin
+    return Problem(parameters, framework.cross_entropy if classes else framework.squared_loss, batches, length, task)
 
 
 class Recorder:

@@ -27,8 +27,9 @@ _KINDS = {
         "hello": ("hello", "error"),
         "replay": ("ran", "unsupported", "error"),
         "train": ("ran", "unsupported", "error"),
-        "open": ("ran", "unsupported", "error"),
-        "epoch": ("done", "error"),
+        "open": ("opened", "unsupported", "error"),
+        "sample": ("sampled", "error"),
+        "close": ("closed", "error"),
     }.items()
 }  # what may answer what
 _TAIL = 40  # lines of standard error that are kept

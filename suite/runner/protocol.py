@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 LONGEST = 1 << 20  # bytes in a message
 
 Message = dict[str, Any]

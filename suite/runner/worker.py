@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # our packages are found first, but only for as l
 import suite.adapters  # noqa: E402
 from reference import Hyperparameters  # noqa: E402
 from suite.adapters.contract import Framework, Unsupported  # noqa: E402
-from suite.runner import arrays, exercise, protocol  # noqa: E402
+from suite.runner import arrays, exercise, protocol, stopwatch  # noqa: E402
 
 sys.path.remove(str(ROOT))  # our names are too generic to stand in the way of a framework's own imports
 
@@ -35,7 +35,7 @@ class Worker:
     def __init__(self, framework: Framework, threads: int) -> None:
         self.framework = framework
         self.threads = threads
-        self.opened: dict[int, exercise.Epochs] = {}
+        self.opened: dict[int, stopwatch.Timed] = {}
 
     def answer(self, request: protocol.Message) -> protocol.Message:
         """The reply to a request; an exception of the framework is an answer too."""
@@ -44,10 +44,12 @@ class Worker:
             "replay": self.replay,
             "train": self.train,
             "open": self.open,
-            "epoch": self.epoch,
+            "sample": self.sample,
+            "close": self.close,
         }
         try:
-            reply = asks[request["ask"]](request)
+            with self.framework.placed():
+                reply = asks[request["ask"]](request)
         except Unsupported as reason:
             reply = {"status": "unsupported", "reason": str(reason), "dialect": self._dialect(request)}
         except Exception as error:
@@ -67,9 +69,12 @@ class Worker:
             "devices": framework.devices(),
             "device": framework.device,
             "threads": self.threads,
+            "resolution": stopwatch.resolution(),
             "implementations": {
                 name: {
                     "native": cls.native,
+                    "mode": cls.mode,
+                    "compiles": cls.compiles,
                     "names": dict(cls.names),
                     "any_dialect": cls.declared(Hyperparameters()) is None,
                     "dialect": cls.declared(Hyperparameters()),
@@ -88,15 +93,33 @@ class Worker:
         return self._run(request, exercise.train)
 
     def open(self, request: protocol.Message) -> protocol.Message:
-        """Prepare a task for timing; epochs are then asked for one by one."""
+        """Prepare what is to be timed, and write the trace of its first steps."""
         begin = time.perf_counter()
-        name, dialect, h, given, sha256 = self._given(request)
-        self.opened[request["id"]] = exercise.Epochs(self.framework, name, dialect, given, h, request["dtype"])
-        return self._done(dialect, sha256, time.perf_counter() - begin)
+        if request["benchmark"] == "traffic":
+            given, sha256 = arrays.read(Path(request["input"]))
+            dialect, timed = "", stopwatch.traffic(self.framework, given, request["dtype"])
+        else:
+            name, dialect, h, given, sha256 = self._given(request)
+            make = {"step": stopwatch.steps, "epoch": stopwatch.epochs}[request["benchmark"]]
+            timed = make(self.framework, name, dialect, given, h, request["dtype"])
+            arrays.write(Path(request["output"]), timed.trace)
+        timed.trace = {}
+        self.opened[request["id"]] = timed
+        return {
+            **self._done(dialect, sha256, time.perf_counter() - begin),
+            "first_call": timed.first_call,
+            "memory": timed.memory,
+            "start": timed.moved(),
+        }
 
-    def epoch(self, request: protocol.Message) -> protocol.Message:
-        """One epoch of what was opened."""
-        return {"status": "ok", "seconds": self.opened[request["opened"]].run()}
+    def sample(self, request: protocol.Message) -> protocol.Message:
+        """Time what was opened."""
+        return {"status": "ok", **self.opened[request["opened"]].sample(request["loops"])}
+
+    def close(self, request: protocol.Message) -> protocol.Message:
+        """Forget what was opened, and say how far it got."""
+        timed = self.opened.pop(request["opened"])
+        return {"status": "ok", **timed.moved()}
 
     def _run(self, request: protocol.Message, run: Callable[..., dict[str, Any]]) -> protocol.Message:
         name, dialect, h, given, sha256 = self._given(request)
@@ -141,7 +164,7 @@ def main() -> None:
     """Serve until the input ends."""
     channel = private_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("framework", choices=suite.adapters.FRAMEWORKS)
+    parser.add_argument("framework", choices=(*suite.adapters.FRAMEWORKS, suite.adapters.ORACLE))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

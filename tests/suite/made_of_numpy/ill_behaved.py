@@ -13,30 +13,30 @@ from tests.suite.made_of_numpy.right import Claims
 class Raises(Claims):
     """Fails as Python code does."""
 
-    def update(self, gradients, learning_rate):
+    def update(self, gradients):
         raise RuntimeError("no kernel for\nthis <shape>")
 
 
 class Segfaults(Claims):
     """Takes the process down."""
 
-    def update(self, gradients, learning_rate):
+    def update(self, gradients):
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
 class Killed(Claims):
     """Is killed in the middle, as by the system when memory runs out."""
 
-    def update(self, gradients, learning_rate):
+    def update(self, gradients):
         if self.steps == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-        super().update(gradients, learning_rate)
+        super().update(gradients)
 
 
 class Hangs(Claims):
     """Never answers."""
 
-    def update(self, gradients, learning_rate):
+    def update(self, gradients):
         time.sleep(3600)
 
 
@@ -53,7 +53,7 @@ class Chatty(Claims):
 class Babbles(Claims):
     """Writes to the very pipe on which answers go."""
 
-    def update(self, gradients, learning_rate):
+    def update(self, gradients):
         for descriptor in range(3, 20):
             with suppress(OSError):
                 os.write(descriptor, b"Warning: 3 tensors were not found\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reference import dialects
-from suite.adapters.contract import Scratch
+from suite.adapters.scratch import Scratch
 
 
 class Rows:
@@ -27,10 +27,10 @@ class Right(Scratch):
     sparse = None  # it makes them dense
     refused = {"bfloat16": "NumPy has no such numbers"}
 
-    def update(self, gradients, learning_rate):
+    def update(self, gradients):
         a, n = self.algorithm, self.numbers
         T = self.parameters[0].dtype.type  # noqa: N806
-        rates = map(T, self.rates(learning_rate))
+        rates = map(T, self.rates)
         for i, (x, g, rate) in enumerate(zip(self.parameters, gradients, rates, strict=True)):
             v = self.square_average[i]
             g = g.dense() if isinstance(g, Rows) else g

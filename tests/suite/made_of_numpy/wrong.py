@@ -81,24 +81,24 @@ class ForgottenComplement(Claims):
 class StaleState(Claims):
     """The step divides by the average of the step before."""
 
-    def update(self, gradients, learning_rate):
+    def update(self, gradients):
         fresh = [v.copy() for v in self.square_average]
         for v, g in zip(fresh, gradients, strict=True):
             self.average(v, g * g, v.dtype.type(self.numbers["decay"]), v.dtype.type(self.numbers["complement"]))
         held = [v.copy() for v in self.square_average]
-        super().update(gradients, learning_rate)
+        super().update(gradients)
         for i, x in enumerate(self.parameters):
             T = x.dtype.type  # noqa: N806
             right = np.sqrt(fresh[i] + T(self.numbers["epsilon"]))
             stale = np.sqrt(held[i] + T(self.numbers["epsilon"]))
-            x += T(learning_rate) * gradients[i] / right - T(learning_rate) * gradients[i] / stale
+            x += T(self.rates[i]) * gradients[i] / right - T(self.rates[i]) * gradients[i] / stale
 
 
 class LosesItself(Claims):
     """Becomes NaN at the last step, as after a division by zero."""
 
-    def update(self, gradients, learning_rate):
-        super().update(gradients, learning_rate)
+    def update(self, gradients):
+        super().update(gradients)
         if self.steps == 19:
             self.parameters[0][...] = np.nan
 
@@ -106,8 +106,8 @@ class LosesItself(Claims):
 class SpoilsGradients(Claims):
     """Scales the caller's gradient in place."""
 
-    def update(self, gradients, learning_rate):
-        super().update(gradients, learning_rate)
+    def update(self, gradients):
+        super().update(gradients)
         for g in gradients:
             g *= g.dtype.type(0.5)
 
@@ -124,8 +124,8 @@ class Random(Claims):
 
     made = 0
 
-    def update(self, gradients, learning_rate):
-        super().update(gradients, learning_rate)
+    def update(self, gradients):
+        super().update(gradients)
         if self.steps == 0:
             Random.made += 1
             self.parameters[0] *= 1 + Random.made % 2 * np.finfo(self.parameters[0].dtype).eps
@@ -143,8 +143,8 @@ class Neighbourly(Claims):
 class SharedState(Claims):
     """The parameters share one state: that of the first, in its mean."""
 
-    def update(self, gradients, learning_rate):
-        super().update(gradients, learning_rate)
+    def update(self, gradients):
+        super().update(gradients)
         for v in self.square_average[1:]:
             v[...] = self.square_average[0].mean()
 
@@ -152,8 +152,8 @@ class SharedState(Claims):
 class OneSided(Claims):
     """Takes the gradients of one sign for larger than they are."""
 
-    def update(self, gradients, learning_rate):
-        super().update([np.where(g < 0, g * g.dtype.type(1.0001), g) for g in gradients], learning_rate)
+    def update(self, gradients):
+        super().update([np.where(g < 0, g * g.dtype.type(1.0001), g) for g in gradients])
 
 
 class HiddenEpsilon(Claims):
@@ -168,8 +168,8 @@ class Sloppy(Claims):
 
     twin = "builtin"
 
-    def update(self, gradients, learning_rate):
-        super().update(gradients, np.float32(learning_rate) * (1 + np.finfo(np.float32).eps))
+    def rounded(self, learning_rate):
+        return np.float32(super().rounded(learning_rate)) * (1 + np.finfo(np.float32).eps)
 
 
 class Packed(Claims):

@@ -1,0 +1,58 @@
+"""What the scratch implementations share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from reference import Dialect, Hyperparameters
+from reference.algorithm import Algorithm
+from suite.adapters.contract import Implementation, State, Tensor
+
+
+class Scratch(Implementation):
+    """RMSProp from a framework's own operations: the algorithm, with every choice made, and its state."""
+
+    names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
+    sparse = "takes dense gradients only"
+
+    def prepare(self, dialect: Dialect) -> None:
+        """Make the state, in the shape of the parameters."""
+        self.algorithm = a = Algorithm.of(dialect, self.h, self.framework.dtype(self.parameters[0]))
+        self.numbers = {name: float(value) for name, value in a.numbers().items()}
+        v0 = self.numbers["initial_accumulator"]
+        self.square_average = [self.framework.filled_like(p, v0) for p in self.parameters]
+        self.mean_gradient = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.centered]
+        self.momentum_buffer = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.buffered]
+
+    def rounded(self, learning_rate: float) -> Any:
+        """As the dialect rounds it."""
+        return float(self.algorithm.rate(learning_rate))
+
+    def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        """After scaling, clipping and l2 weight decay, in the dialect's order."""
+        a, n = self.algorithm, self.numbers
+        g = g * n["gradient_scale"] if a.gradient_scale != 1 else g
+        if not a.coupled:
+            return self.clipped(g)
+        decay = x * n["weight_decay"]
+        return self.clipped(g + decay) if a.clip_after_decay else self.clipped(g) + decay
+
+    @abstractmethod
+    def clipped(self, g: Tensor) -> Tensor:
+        """With its norm, and then each coordinate, kept within bounds."""
+
+    def state(self) -> State:
+        """Every part of the state that the algorithm has."""
+        return self.shown(self.square_average, self.mean_gradient, self.momentum_buffer)
+
+    def saved(self) -> State:
+        """The state is all there is."""
+        return self.state()
+
+    def restore(self, saved: State) -> None:
+        """Into the tensors that `prepare` made."""
+        for name, arrays in saved.items():
+            self.framework.assign(getattr(self, name), arrays)

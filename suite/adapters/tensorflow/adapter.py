@@ -1,0 +1,112 @@
+"""TensorFlow on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
+from suite.adapters.tensorflow.keras import TensorFlowBuiltin, TensorFlowFunction, TensorFlowXla, keras
+from suite.adapters.tensorflow.kernels import TensorFlowKernel, TensorFlowLegacy, TensorFlowV1
+from suite.adapters.tensorflow.scratch import TensorFlowScratch
+
+
+class Adapter(Framework):
+    """TensorFlow on one device."""
+
+    name = "tensorflow"
+    implementations: ClassVar[Mapping[str, type[Implementation]]] = {
+        "scratch": TensorFlowScratch,
+        "builtin": TensorFlowBuiltin,
+        "function": TensorFlowFunction,
+        "xla": TensorFlowXla,
+        "kernel": TensorFlowKernel,
+        "v1": TensorFlowV1,
+        "legacy": TensorFlowLegacy,
+    }
+
+    def placed(self) -> AbstractContextManager[Any]:
+        """See `Framework`. Without it TensorFlow prefers a GPU, wherever its inputs are."""
+        scope: AbstractContextManager[Any] = tf.device(self.device.replace("cpu", "/CPU:0").replace("cuda", "/GPU"))
+        return scope
+
+    @staticmethod
+    def versions() -> dict[str, str]:
+        """See `Framework`."""
+        return {"tensorflow": tf.__version__, keras.__name__: keras.__version__, "numpy": np.__version__}
+
+    @staticmethod
+    def devices() -> list[str]:
+        """See `Framework`. Asks for physical devices: to list the logical ones would start the runtime."""
+        return ["cpu", *(f"cuda:{i}" for i in range(len(tf.config.list_physical_devices("GPU"))))]
+
+    @staticmethod
+    def set_threads(threads: int) -> int:
+        """See `Framework`. A runtime that has started keeps its threads; 0 says that it chose their number itself."""
+        with suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        return int(tf.config.threading.get_intra_op_parallelism_threads())
+
+    def tensor(self, array: Array, dtype: str) -> Tensor:
+        """See `Framework`. Not by `tf.cast`, which takes a subnormal number for 0 on its way to float64."""
+        return tf.constant(array, dtype)
+
+    def parameter(self, array: Array, dtype: str) -> Tensor:
+        """See `Framework`."""
+        return tf.Variable(self.tensor(array, dtype))
+
+    def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:
+        """See `Framework`."""
+        return tf.IndexedSlices(self.tensor(values, dtype), self.tensor(rows, "int64"), tf.constant(shape, tf.int64))
+
+    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+        """See `Framework`."""
+        return tf.Variable(tf.fill(parameter.shape, tf.constant(value, parameter.dtype)), trainable=False)
+
+    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+        """See `Framework`."""
+        for tensor, array in zip(tensors, arrays):
+            tensor.assign(self.tensor(array, self.dtype(tensor)))
+
+    def strided(self, tensor: Tensor) -> Tensor:  # noqa: ARG002
+        """See `Framework`."""
+        raise Unsupported("TensorFlow has no strided tensors")
+
+    def numpy(self, tensor: Tensor) -> Array:
+        """See `Framework`."""
+        array: Array = tf.convert_to_tensor(tensor).numpy()
+        return array.astype(np.float32) if self.dtype(tensor) == "bfloat16" else array
+
+    def dtype(self, tensor: Tensor) -> str:
+        """See `Framework`."""
+        return str(tf.as_dtype(tensor.dtype).name)
+
+    def synchronize(self, tensors: list[Tensor]) -> None:  # noqa: ARG002  (waits for all devices)
+        """See `Framework`. On a CPU, TensorFlow returns when it is done."""
+        if self.device != "cpu":
+            tf.test.experimental.sync_devices()
+
+    def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
+        """See `Framework`."""
+        with tf.GradientTape() as tape:
+            return list(tape.gradient(loss(), parameters))
+
+    def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
+        """See `Framework`."""
+        x1, x2 = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
+        return 0.1 * tf.square(x1) + 2 * tf.square(x2)
+
+    def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """See `Framework`."""
+        residual = features @ w + b - labels
+        return tf.reduce_mean(tf.square(residual) / 2)
+
+    def cross_entropy(self, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """See `Framework`."""
+        logits = tf.nn.relu(features @ w1 + b1) @ w2 + b2
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))

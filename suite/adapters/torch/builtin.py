@@ -1,0 +1,117 @@
+"""The RMSProp that PyTorch has, in each of its modes."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from reference import Dialect, Hyperparameters
+from suite.adapters.contract import Implementation, State, Tensor, Unsupported
+
+MOST_COMPILED = 16  # parameters that are compiled in seconds
+
+
+class TorchBuiltin(Implementation):
+    """`torch.optim.RMSprop`, parameter by parameter."""
+
+    native = "torch.optim.RMSprop"
+    computes = "torch"
+    names: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "lr",
+        "decay": "alpha",
+        "epsilon": "eps",
+        "momentum": "momentum",
+        "centered": "centered",
+        "weight_decay": "weight_decay",
+        "maximize": "maximize",
+    }
+    sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
+    foreach: ClassVar[bool] = False
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Build the optimizer. What has a learning rate of its own is a group."""
+        groups = [{"params": [p]} for p in self.parameters] if self.rate_scale else self.parameters
+        arguments = self.native_arguments(self.h.rate(0))
+        self.optimizer = torch.optim.RMSprop(
+            groups, **arguments, foreach=self.foreach, capturable=False, differentiable=False
+        )
+        self.advance = self.optimizer.step
+
+    def update(self, gradients: list[Tensor]) -> None:
+        """One `optimizer.step()`."""
+        for parameter, gradient in zip(self.parameters, gradients):
+            parameter.grad = gradient
+        self.advance()
+
+    def set_rate(self, learning_rate: float) -> None:
+        """Change the learning rate of each group: of the one that holds all parameters, or of each parameter's."""
+        super().set_rate(learning_rate)
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate
+
+    def state(self) -> State:
+        """From `optimizer.state`."""
+        theirs = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
+        slots = [self.optimizer.state[p] for p in self.parameters]
+        return {
+            ours: [self.framework.numpy(slot[name]) for slot in slots]
+            for ours, name in theirs.items()
+            if slots and all(name in slot for slot in slots)
+        }
+
+    def saved(self) -> bytes:
+        """A checkpoint of `optimizer.state_dict()`."""
+        file = io.BytesIO()
+        torch.save(self.optimizer.state_dict(), file)
+        return file.getvalue()
+
+    def restore(self, saved: bytes) -> None:
+        """By `optimizer.load_state_dict`."""
+        self.optimizer.load_state_dict(torch.load(io.BytesIO(saved), weights_only=True))
+
+
+class TorchForeach(TorchBuiltin):
+    """The same, over all parameters at once."""
+
+    native = "torch.optim.RMSprop(foreach=True)"
+    twin = "builtin"
+    foreach = True
+
+
+class TorchCompiled(TorchBuiltin):
+    """The same under `torch.compile`."""
+
+    native = "torch.compile of torch.optim.RMSprop"
+    longest = 1000
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        """As everywhere; and on a CPU torch compiles to C++."""
+        compilers = (os.environ.get("CXX"), "g++", "clang++")
+        if not any(shutil.which(compiler) for compiler in compilers if compiler):
+            return f"{cls.native} needs a C++ compiler, and there is none on the path"
+        return super().unsupported(h, dtype)
+
+    def prepare(self, dialect: Dialect) -> None:
+        """Compile the step. The learning rate is a tensor, or each new value would be compiled anew.
+
+        What earlier optimizers left is forgotten: after eight of them torch would stop compiling and run eagerly.
+        """
+        if len(self.parameters) > MOST_COMPILED:
+            raise Unsupported(f"{self.native} unrolls its loop: {len(self.parameters)} parameters take it a minute")
+        super().prepare(dialect)
+        torch.compiler.reset()
+        for group in self.optimizer.param_groups:
+            group["lr"] = torch.tensor(self.h.rate(0), dtype=torch.float64)
+        self.advance = torch.compile(self.optimizer.step)
+
+    def set_rate(self, learning_rate: float) -> None:
+        """In place."""
+        super(TorchBuiltin, self).set_rate(learning_rate)
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"].fill_(rate)
