@@ -1,4 +1,4 @@
-"""What is minimised: the objectives of D2L 11.8, with analytic gradients and how far a computed one may be from them.
+"""What is minimised: the objectives of D2L 11.8 and a small network, with gradients and the error of computed ones.
 
 Parameters are a vector. A gradient's bound counts roundings, in any order of the operations: a sum of products, each
 with k roundings, is off by no more than k ε times the sum of the absolute products (Higham 2002, section 3.1). Unlike
@@ -105,6 +105,92 @@ class LinearRegression:
     @staticmethod
     def _design(features: Array, x: Array) -> Array:
         return np.column_stack([features.astype(x.dtype), np.ones(len(features), x.dtype)])
+
+
+@dataclass(frozen=True)
+class Network:
+    """The mean cross-entropy of softmax(relu(X W1 + b1) W2 + b2) with numbered classes.
+
+    Attributes:
+        features: X, shape (rows, n).
+        labels: the classes, integers, shape (rows,).
+        batches: the rows that each step sees, shape (steps, batch).
+        hidden: units between.
+        classes: how many.
+
+    The parameter vector is W1 (n, hidden), b1, W2 (hidden, classes), b2, one after another.
+    """
+
+    features: Array
+    labels: Array
+    batches: Array
+    hidden: int
+    classes: int
+
+    _EXPONENTIAL = 16  # ulps that an exponential or a logarithm may be off by, fast ones included
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of the parameters."""
+        return (self.features.shape[1], self.hidden), (self.hidden,), (self.hidden, self.classes), (self.classes,)
+
+    def loss(self, x: Array) -> float:
+        """Over all rows, in the type of x."""
+        _, logits = self._forward(x, self.features)
+        top = logits.max(axis=1, keepdims=True)
+        total = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
+        return float(np.mean(total - logits[np.arange(len(logits)), self.labels]))
+
+    def gradient(self, x: Array, step: int) -> Array:
+        """By the chain rule, over the rows of the step."""
+        return self._backward(x, step)[0]
+
+    def gradient_bound(self, x: Array, step: int, dtype: Format | DTypeLike | str) -> Array:
+        """See `Objective`: an error that is carried from layer to layer, forth and back."""
+        return self._backward(x, step, format_of(dtype))[1]
+
+    def _forward(self, x: Array, features: Array) -> tuple[Array, Array]:
+        """What goes into the units between, and the logits."""
+        w1, b1, w2, b2 = self._divided(x)
+        before = features.astype(x.dtype) @ w1 + b1
+        return before, np.maximum(before, 0) @ w2 + b2
+
+    def _backward(self, x: Array, step: int, fmt: Format | None = None) -> tuple[Array, Array]:
+        """The gradient and its bound; without a format the bound is nothing."""
+        rows = self.batches[step]
+        seen, batch = self.features[rows].astype(x.dtype), len(rows)
+        (w1, b1, w2, b2), (z1, z2) = self._divided(x), self._forward(x, self.features[rows])
+        h = np.maximum(z1, 0)
+        powers = np.exp(z2 - z2.max(axis=1, keepdims=True))
+        p, y = powers / powers.sum(axis=1, keepdims=True), np.eye(self.classes, dtype=x.dtype)[self.labels[rows]]
+        d2 = (p - y) / batch
+        back = d2 @ w2.T
+        d1 = back * (z1 > 0)
+        gradient = np.concatenate([part.ravel() for part in (seen.T @ d1, d1.sum(axis=0), h.T @ d2, d2.sum(axis=0))])
+        if fmt is None:
+            return gradient, np.zeros_like(gradient)
+        n, hidden = w1.shape
+        size = np.abs
+        e1 = _counted(n + 2, size(seen) @ size(w1) + size(b1), fmt)
+        e2 = e1 @ size(w2) + _counted(hidden + 2, (h + e1) @ size(w2) + size(b2), fmt)
+        exponent = 2 * e2.max(axis=1) + _counted(4, size(z2).max(axis=1), fmt)  # of what is exponentiated
+        relative = exponent + _counted(self.classes + 2 * self._EXPONENTIAL, np.ones(batch, x.dtype), fmt)
+        in_p = p * np.expm1(2 * relative)[:, None]  # in a power, and in the sum of them
+        in_d2 = (in_p + _counted(6, p + in_p + y, fmt)) / batch
+        most = size(d2) + in_d2
+        in_back = in_d2 @ size(w2).T + _counted(self.classes + 2, most @ size(w2).T, fmt)
+        in_d1 = np.where(size(z1) <= e1, size(back) + in_back, in_back * (z1 > 0))  # a unit that may be on or off
+        each = (
+            (size(seen).T @ in_d1, size(seen).T @ (size(d1) + in_d1)),
+            (in_d1.sum(axis=0), (size(d1) + in_d1).sum(axis=0)),
+            (e1.T @ most + h.T @ in_d2, (h + e1).T @ most),
+            (in_d2.sum(axis=0), most.sum(axis=0)),
+        )
+        return gradient, np.concatenate([(e + _counted(batch + 4, terms, fmt)).ravel() for e, terms in each])
+
+    def _divided(self, x: Array) -> tuple[Array, ...]:
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+        return tuple(part.reshape(shape) for part, shape in zip(np.split(x, ends[:-1]), self.shapes))
 
 
 def _counted(roundings: int, size: Any, fmt: Format) -> Any:

@@ -104,7 +104,7 @@ def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
         Case(tape, _setting(name)) for tape, name in (*shapes.tapes(seed), *edges.tapes(seed), *parameters.tapes(seed))
     ]
     cases += [Case(grid.tape(seed), setting) for setting in GRID]
-    for task in tasks.values():
+    for task in (one for one in tasks.values() if one.replayed):
         setting = Setting("plain", f"as in {task.source}", task.hyperparameters)
         cases.append(Case(recorded(task), setting))
     return cases

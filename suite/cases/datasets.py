@@ -1,4 +1,4 @@
-"""The data of the regression: NASA's airfoil self-noise measurements, or a generated set of the same shape.
+"""The data of the regression: NASA's airfoil self-noise measurements, or a generated set of the same shape; and digits.
 
 Looked for in this order: the folder that the user named; the user's cache; the publisher, checked against the SHA-256;
 and, where there is none, generated. Each result says which one it used.
@@ -11,6 +11,7 @@ import io
 import os
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ SHA256 = "74c75fd71783f1e6b71f8a622b993dc592897a97cd689c5090a07147a1b097b3"
 PUBLISHER = "https://archive.ics.uci.edu/ml/machine-learning-databases/00291/airfoil_self_noise.dat"
 VARIABLE = "RMSUITE_DATA"
 ROWS, COLUMNS = 1503, 6
+DIGITS_SHA256 = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde2"  # of pixels and classes, a byte each
 PATIENCE = 6.0  # seconds that a download may take, a slow name server included
 
 
@@ -91,6 +93,25 @@ def generated(seed: int = 291) -> Dataset:
     table = np.column_stack([low + unit * (high - low), sound]).astype(np.float32)
     detail = f"generated from seed {seed} in the shape of the airfoil set (which was not at hand)"
     return Dataset(table, "generated", "embedded", detail, _sha256(table.tobytes()))
+
+
+@lru_cache(maxsize=1)
+def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Handwritten digits, 8 by 8 (UCI, Alpaydin and Kaynak 1998), as scikit-learn ships them.
+
+    Returns:
+        Pixels in [0, 1], shape (1797, 64), and classes, shape (1797,).
+
+    Raises:
+        DataError: if they are not those that they were.
+    """
+    from sklearn.datasets import load_digits
+
+    pixels, classes = load_digits(return_X_y=True)
+    table = np.column_stack([pixels, classes]).astype(np.uint8)
+    if _sha256(table.tobytes()) != DIGITS_SHA256:
+        raise DataError("the digits that scikit-learn ships here are not the published ones; install it anew")
+    return (table[:, :-1] / np.float32(16)).astype(np.float32), table[:, -1].astype(np.int64)
 
 
 def _from_folder(folder: Path) -> Dataset:

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from reference.objectives import LinearRegression, Objective, Quadratic
+from reference.objectives import LinearRegression, Network, Objective, Quadratic
+from suite.cases import datasets
 from suite.cases.datasets import Dataset
 from suite.cases.random import Bits
 
 SECTION = "Dive into Deep Learning 11.8"
 ROWS, BATCH, EPOCHS = 1500, 10, 2  # of the regression, as `get_data_ch11` and `train_ch11` have them
+DIGITS_STEPS, DIGITS_BATCH = 28, 64  # of the 1797 images, the first 1792
 LOSS_EVERY = 200 // BATCH  # steps between evaluations of the loss, likewise
 
 
@@ -34,6 +36,7 @@ class Task:
         evaluate: the steps after which the loss is reported; 0 is the start.
         hyperparameters: as the section has them.
         arrays: what a worker needs beside `initial`.
+        replayed: whether the gradients that it meets are a tape of the catalogue too.
     """
 
     id: str
@@ -46,6 +49,7 @@ class Task:
     evaluate: tuple[int, ...]
     hyperparameters: Hyperparameters
     arrays: Mapping[str, NDArray[Any]] = field(repr=False)
+    replayed: bool = True
 
     def file(self) -> dict[str, NDArray[Any]]:
         """What is written for the workers."""
@@ -104,7 +108,40 @@ def regression(data: Dataset, seed: int) -> Task:
     )
 
 
+def digits(seed: int) -> Task:
+    """A network with one layer of 32 units on handwritten digits (exercise 3, "a real problem"): batch 64, two epochs.
+
+    Weights start as N(0, 1/n) where n numbers come in, and are rounded to float32.
+    """
+    bits = Bits(seed + 1)
+    features, labels = datasets.digits()
+    features, labels = features[: DIGITS_STEPS * DIGITS_BATCH], labels[: DIGITS_STEPS * DIGITS_BATCH]
+    batches = np.concatenate([bits.permutation(len(labels)).reshape(-1, DIGITS_BATCH) for _ in range(EPOCHS)])
+    objective = Network(features, labels, batches, hidden=32, classes=10)
+    start = [
+        bits.normal(shape) / np.sqrt(shape[0]) if len(shape) == 2 else np.zeros(shape) for shape in objective.shapes
+    ]
+    return Task(
+        id="digits",
+        reason="a small network on real images: four parameters of unlike size, and gradients that are zero in part",
+        source=f"{SECTION}.5, exercise 3",
+        objective=objective,
+        initial=np.concatenate([part.ravel() for part in start]).astype(np.float32),
+        steps=len(batches),
+        steps_per_epoch=DIGITS_STEPS,
+        evaluate=tuple(range(0, len(batches) + 1, DIGITS_STEPS // 4)),
+        hyperparameters=Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6),
+        arrays={
+            "shapes": np.array([[*shape, -1][:2] for shape in objective.shapes]),
+            "features": features,
+            "labels": labels,
+            "batches": batches,
+        },
+        replayed=False,
+    )
+
+
 def tasks(data: Dataset, seed: int) -> dict[str, Task]:
     """All of them, by id."""
-    every = (quadratic(), quadratic(rotated=True), regression(data, seed))
+    every = (quadratic(), quadratic(rotated=True), regression(data, seed), digits(seed))
     return {task.id: task for task in every}

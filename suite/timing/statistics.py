@@ -1,0 +1,139 @@
+"""From samples to a figure with its uncertainty, and from two of them to what may be said.
+
+Samples of one benchmark are taken in rounds, each contestant once a round. Two contestants of the same run are compared
+round by round: what slows the machine for a while slows both. Two runs are compared as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Samples = NDArray[np.float64]
+
+LEVEL = 0.95  # of every interval
+RESAMPLES = 2000
+ALIKE = 0.03  # what is closer than this is the same to whoever has to choose
+
+
+class Call(Enum):
+    """What may be said of one thing against another."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "same"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One time over another.
+
+    Attributes:
+        value: the ratio of the medians.
+        low: of its interval.
+        high: likewise.
+        p: that samples so far apart, or further, come from the same distribution (Mann-Whitney, two-sided).
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+    def call(self, floor: float) -> Call:
+        """What may be said, where a relative difference of `floor` is what the machine makes by itself.
+
+        Nothing is called different by less than the floor; nothing is called the same unless the whole interval is
+        closer than the floor, or than what is the same to anyone.
+        """
+        margin = 1 + max(floor, ALIKE)
+        if self.low > 1 + floor and self.p < 1 - LEVEL:
+            return Call.SLOWER
+        if self.high < 1 / (1 + floor) and self.p < 1 - LEVEL:
+            return Call.FASTER
+        return Call.SAME if 1 / margin <= self.low and self.high <= margin else Call.UNCLEAR
+
+
+def interval(samples: Sequence[float], seed: int) -> tuple[float, float]:
+    """The bootstrap interval of the median (percentile method)."""
+    found = np.median(_resampled(np.asarray(samples), _indices(len(samples), seed)), axis=1)
+    return _percentiles(found)
+
+
+def paired(ours: Sequence[float], theirs: Sequence[float], seed: int) -> Ratio:
+    """Two contestants of one run: whole rounds are drawn anew.
+
+    Raises:
+        ValueError: if they have not run the same number of rounds.
+    """
+    if len(ours) != len(theirs):
+        raise ValueError(f"{len(ours)} rounds can't be paired with {len(theirs)}")
+    indices = _indices(len(ours), seed)
+    return _ratio(np.asarray(ours), np.asarray(theirs), indices, indices)
+
+
+def unpaired(ours: Sequence[float], theirs: Sequence[float], seed: int) -> Ratio:
+    """Two runs: the samples of each are drawn anew by themselves."""
+    indices = _indices(len(ours), seed), _indices(len(theirs), seed + 1)
+    return _ratio(np.asarray(ours), np.asarray(theirs), *indices)
+
+
+def _ratio(ours: Samples, theirs: Samples, at: NDArray[np.int64], there: NDArray[np.int64]) -> Ratio:
+    found = np.median(_resampled(ours, at), axis=1) / np.median(_resampled(theirs, there), axis=1)
+    p = float(stats.mannwhitneyu(ours, theirs).pvalue)
+    return Ratio(float(np.median(ours) / np.median(theirs)), *_percentiles(found), p)
+
+
+def _indices(count: int, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
+
+
+def _resampled(samples: Samples, indices: NDArray[np.int64]) -> Samples:
+    return np.asarray(samples[indices])
+
+
+def _percentiles(found: Samples) -> tuple[float, float]:
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def outliers(samples: Sequence[float]) -> list[int]:
+    """Which samples lie beyond three interquartile ranges from the quartiles; they are labelled, and kept."""
+    if len(samples) < 4:
+        return []
+    low, high = np.quantile(samples, [0.25, 0.75])
+    reach = 3 * (high - low)
+    return [i for i, sample in enumerate(samples) if not low - reach <= sample <= high + reach]
+
+
+def spread(samples: Sequence[float]) -> float:
+    """The interquartile range over the median."""
+    low, middle, high = np.quantile(samples, [0.25, 0.5, 0.75])
+    return float((high - low) / middle)
+
+
+def drift(samples: Sequence[float]) -> float:
+    """By how much, relatively, samples changed from the first to the last (Theil-Sen); 0 where that is no trend.
+
+    A trend is one that rank correlation with the order (Kendall) finds with p < 0.001.
+    """
+    if len(samples) < 5:
+        return 0.0
+    order = np.arange(len(samples))
+    if not stats.kendalltau(order, samples).pvalue < 0.001:
+        return 0.0
+    slope = float(stats.theilslopes(samples, order).slope)
+    return slope * (len(samples) - 1) / float(np.median(samples))
+
+
+def noise(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float | None:
+    """The floor: by how much the medians of two that are the same part, at most, relatively; None if there are none."""
+    found = [abs(math.log(np.median(one) / np.median(other))) for one, other in pairs if len(one) and len(other)]
+    return math.expm1(max(found)) if found else None
