@@ -39,7 +39,16 @@ Claim = Annotated[
 Device = Annotated[str, typer.Option(help="cpu or cuda:0, for all alike.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads in every framework.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of tapes, start, batch order and the order of timing.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Timed epochs of every implementation.")]
+Rounds = Annotated[
+    int | None,
+    typer.Option(min=1, help="Samples of every implementation [default: the profile's]."),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A look: few sizes, few and short samples.")]
+Rigorous = Annotated[bool, typer.Option("--rigorous", help="For a publication: many and long samples.")]
+Sizes = Annotated[list[int], typer.Option("--size", min=1, help="Time steps over so many parameters only; repeatable.")]
+Tensors = Annotated[
+    list[int], typer.Option("--tensors", min=1, help="Divide the parameters among so many tensors; repeatable.")
+]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that a worker may take for one answer.")]
 Pythons = Annotated[
     list[str], typer.Option("--python", metavar="FRAMEWORK=PATH", help="A framework's interpreter; repeatable.")
@@ -76,6 +85,7 @@ def options_from(
     task: Sequence[str] = (),
     dtype: Sequence[str] = ("float32",),
     dialect: Sequence[str] = SECTION_DIALECTS,
+    size: Sequence[int] = (),
     claim: str | None = None,
     **plain: Any,
 ) -> Options:
@@ -85,6 +95,7 @@ def options_from(
         frameworks=[one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS,
         implementations=implementation,
         cases=case,
+        sizes=size,
         tasks=task,
         dtypes=[one_of(name, DTYPES, "dtype") for name in dtype],
         dialects=[one_of(name, tuple(dialects), "dialect") for name in dialect],
@@ -94,6 +105,17 @@ def options_from(
         resume=resume,
         **plain,
     )
+
+
+def profile(quick: bool, rigorous: bool) -> str:
+    """The name of the profile that two flags choose.
+
+    Raises:
+        LookupError: if they are both set.
+    """
+    if quick and rigorous:
+        raise LookupError("--quick and --rigorous exclude each other: choose one, or neither")
+    return "quick" if quick else "rigorous" if rigorous else "default"
 
 
 def folder(output: Path | None, resume: bool) -> Path:

@@ -31,11 +31,15 @@ from suite.arguments import (
     Json,
     Output,
     Pythons,
+    Quick,
     Resume,
+    Rigorous,
     Rounds,
     Seed,
     Select,
+    Sizes,
     Tasks,
+    Tensors,
     Threads,
     Timeout,
     cache,
@@ -43,6 +47,7 @@ from suite.arguments import (
     newest,
     one_of,
     options_from,
+    profile,
 )
 from suite.cases import datasets
 from suite.cases.catalogue import catalogue
@@ -58,6 +63,7 @@ from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
+from suite.timing import comparison
 
 app = typer.Typer(
     name="rmsuite",
@@ -90,7 +96,7 @@ def run(
     device: Device = "cpu",
     threads: Threads = 1,
     seed: Seed = 0,
-    rounds: Rounds = 7,
+    rounds: Rounds = None,
     timeout: Timeout = 180.0,
     python: Pythons = [],  # noqa: B006
     data: Data = None,
@@ -149,14 +155,23 @@ def train(
     _carry_out(options_from(**locals(), tables=["training"]))
 
 
-@app.command()
+bench_app = typer.Typer(invoke_without_command=True)
+app.add_typer(bench_app, name="bench")
+
+
+@bench_app.callback()
 def bench(
+    context: typer.Context,
     framework: Frameworks = [],  # noqa: B006
     implementation: Implementations = [],  # noqa: B006
+    quick: Quick = False,
+    rigorous: Rigorous = False,
+    size: Sizes = [],  # noqa: B006
+    tensors: Tensors = [],  # noqa: B006
     device: Device = "cpu",
     threads: Threads = 1,
     seed: Seed = 0,
-    rounds: Rounds = 15,
+    rounds: Rounds = None,
     timeout: Timeout = 180.0,
     python: Pythons = [],  # noqa: B006
     data: Data = None,
@@ -165,8 +180,27 @@ def bench(
     resume: Resume = False,
     select: Select = "",
 ) -> None:
-    """How long do they take? Seconds per epoch of the section's regression, interleaved."""
-    _carry_out(options_from(**locals(), tables=["timing"]))
+    """How long do they take? Steps over numbers of parameters and tensors, and epochs of tasks, interleaved.
+
+    `rmsuite bench compare A B` sets two runs against each other.
+    """
+    if context.invoked_subcommand is None:
+        given = {name: value for name, value in locals().items() if name not in ("context", "quick", "rigorous")}
+        _carry_out(options_from(**given, profile=profile(quick, rigorous), tables=["timing"]))
+
+
+@bench_app.command()
+def compare(
+    one: Annotated[Path, typer.Argument(help="A results folder.")],
+    other: Annotated[Path, typer.Argument(help="Another, of the same data, device, dtype and threads.")],
+    json: Json = False,
+) -> None:
+    """Is what was timed in ONE faster than in OTHER, slower, the same, or is that unclear? A line for each."""
+    found = comparison.compare(one, other)
+    if json:
+        print(comparison.to_json(found))  # noqa: T201
+    else:
+        comparison.show(found, Console(width=max(NUMBERS, Console().width)))
 
 
 @app.command()

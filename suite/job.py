@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from suite import choice, provenance, timing, training
+from suite import choice, provenance, training
+from suite.adapters import ORACLE
 from suite.agreement import verdicts
 from suite.agreement.laws import LawVerdicts
 from suite.agreement.rides import rides
 from suite.agreement.witness import Witness, key, witnesses
 from suite.cases import catalogue, datasets
+from suite.cases.benchmarks import PROFILES, Benchmark, benchmarks
 from suite.cases.catalogue import Case
 from suite.cases.laws import LAWS, Law
 from suite.cases.tapes import REDUCED, WIDE
@@ -28,6 +30,7 @@ from suite.runner.errors import RunnerError
 from suite.runner.protocol import Message
 from suite.runner.store import Row, Store
 from suite.selection import Selection
+from suite.timing import figures, race
 
 TABLES = ("agreement", "training", "timing")
 
@@ -50,7 +53,10 @@ class Options:
     device: str = "cpu"
     threads: int = 1
     seed: int = 0
-    rounds: int = 7
+    profile: str = "quick"
+    rounds: int | None = None
+    sizes: Sequence[int] = ()
+    tensors: Sequence[int] = ()
     timeout: float = 180.0
     pythons: Mapping[str, Path] = field(default_factory=dict)
     data: Path | None = None
@@ -86,9 +92,12 @@ class Job:
         self.laws = [one for one in chosen if isinstance(one, Law)]
         known = environments(options.pythons)
         wanted = {name: known[name] for name in choice.frameworks(options.frameworks, options.implementations)}
+        if "timing" in options.tables:
+            wanted[ORACLE] = known[ORACLE]
         self.coordinator = Coordinator(wanted, options.device, options.threads, options.timeout)
         try:
             self.hellos, self.missing = self._greet()
+            self.oracle = self.hellos.pop(ORACLE, None)
             self.chosen = choice.named(self.hellos, options.implementations)
             self._check_selection()
             self.store = Store(options.output, self._manifest(), resume=options.resume)
@@ -148,7 +157,7 @@ class Job:
         words = {
             "agreement": self._verdict_words(),
             "training": training.every(implementations, self.tasks, options.dialects),
-            "timing": (timing.words(*implementation) for implementation in implementations),
+            "timing": self._timing_words(),
         }
         choice.check(self.selection, (text for table in options.tables for text in words[table]))
 
@@ -156,6 +165,12 @@ class Job:
         for witness in self._witnesses():
             yield from (witness.words(case.id) for case in self.cases if witness.dtype in case.tape.dtypes)
             yield from (witness.words(law.id) for law in self.laws if witness.dtype in WIDE)
+
+    def _timing_words(self) -> Iterator[str]:
+        options, known = self.options, tasks(self.data, self.options.seed)
+        for benchmark in benchmarks(PROFILES[options.profile], known, options.seed, options.sizes, options.tensors):
+            entered = race.entries(self.hellos, self.chosen, benchmark)
+            yield from (entry.words(benchmark) for entry in entered)
 
     @property
     def conditions(self) -> Conditions:
@@ -199,22 +214,32 @@ class Job:
                 advance(answer.question.framework)
 
     def bench(self) -> None:
-        """Time an epoch of the regression in every implementation, interleaved."""
-        options = self.options
-        task = tasks(self.data, options.seed)["regression"]
-        race = timing.Race(self.coordinator, task, self.store.folder, options.device, options.threads)
-        chosen: dict[str, list[str]] = {framework: [] for framework in self.chosen}
-        for framework, name, declared in choice.implementations(self.hellos, self.chosen):
-            if self.selection.matches(timing.words(framework, name, declared)):
-                chosen[framework].append(name)
-        entered = 1 + sum(len(names) for names in chosen.values())
-        done = self._done("timings", timing.key)
-        with self.progress.stage("timing", (entered - len(done)) * (options.rounds + 1)) as advance:
-            for row in race.run(self.hellos, chosen, rounds=options.rounds, seed=options.seed, done=done):
-                if row is None:
-                    advance("")
-                else:
+        """Time every implementation at every benchmark of the profile, one benchmark after the other."""
+        options, done = self.options, self._done("timings", race.key)
+        profile = PROFILES[options.profile]
+        rounds = options.rounds or profile.rounds
+        found = benchmarks(profile, tasks(self.data, options.seed), options.seed, options.sizes, options.tensors)
+        races = [
+            (race.Race(self.coordinator, benchmark, self.store.folder, profile, rounds, options.seed), entered)
+            for benchmark in found
+            if (entered := [entry for entry in self._entries(benchmark) if self._key(entry, benchmark) not in done])
+        ]
+        self.progress.say(f"order of the rounds: from seed {options.seed}")
+        with self.progress.stage("timing", sum(one.turns(entered) for one, entered in races)) as advance:
+            for one, entered in races:
+                for contestant in one.run(entered):
+                    advance(contestant.entry.framework)
+                for row in figures.rows(one):
                     self._keep("timings", row)
+
+    def _entries(self, benchmark: Benchmark) -> list[race.Entry]:
+        """Who is selected; the oracle is always there."""
+        hellos, chosen = {**self.hellos, ORACLE: self.oracle}, {**self.chosen, ORACLE: ["numpy"]}
+        entered = race.entries({name: hello for name, hello in hellos.items() if hello}, chosen, benchmark)
+        return [one for one in entered if one.framework == ORACLE or self.selection.matches(one.words(benchmark))]
+
+    def _key(self, entry: race.Entry, benchmark: Benchmark) -> tuple[Any, ...]:
+        return race.key({**entry.named, "device": self.options.device, "benchmark": benchmark.id})
 
     @property
     def status(self) -> int:
@@ -235,7 +260,8 @@ class Job:
 
     def _greet(self) -> tuple[dict[str, Message], dict[str, str]]:
         hellos, missing = {}, {}
-        self.progress.say(f"starting {', '.join(self.coordinator.clients)} on {self.options.device}")
+        started = [name for name in self.coordinator.clients if name != ORACLE]
+        self.progress.say(f"starting {', '.join(started)} on {self.options.device}")
         for name, reply in self.coordinator.hello().items():
             if isinstance(reply, RunnerError):
                 missing[name] = str(reply)
@@ -244,7 +270,7 @@ class Job:
                 hellos[name] = reply
                 if reply["threads"] != self.options.threads:
                     self.progress.say(f"{name} runs with {reply['threads']} threads, not {self.options.threads}")
-        if not hellos:
+        if not hellos.keys() - {ORACLE}:
             raise LookupError("no framework can be asked; see `rmsuite envs`")
         return hellos, missing
 

@@ -52,6 +52,7 @@ class Progress:
             count += 1
             if time.monotonic() - last >= _INTERVAL:
                 last = time.monotonic()
-                self.say(f"{name}: {count} of {total} after {last - begin:.0f} s")
+                left = (last - begin) * (total - count) / count
+                self.say(f"{name}: {count} of {total} after {last - begin:.0f} s, about {left:.0f} s left")
 
         return advance

@@ -61,10 +61,10 @@ def step(size: int, tensors: int, seed: int) -> Benchmark:
     """One step over so many parameters. Gradients are at least a hundredth, so that none vanishes when it is squared.
 
     Raises:
-        ValueError: if there are more tensors than parameters.
+        LookupError: if there are more tensors than parameters.
     """
     if not 1 <= tensors <= size:
-        raise ValueError(f"{size} parameters can't be divided among {tensors} tensors")
+        raise LookupError(f"{size} parameters can't be divided among {tensors} tensors")
     bits, period = Bits(seed), min(PERIOD, size)
     deviates = bits.normal((2, PERIOD))[:, :period]
     gradient = np.copysign(np.maximum(np.abs(deviates[1]), 0.01), deviates[1])
@@ -124,7 +124,7 @@ def benchmarks(
     """What a profile times: epochs first; or, where the user names sizes or numbers of tensors, steps over these.
 
     Raises:
-        ValueError: as `step`.
+        LookupError: as `step`.
     """
     if sizes or tensors:
         yield from (step(n, k, seed) for n in sizes or (100_000,) for k in tensors or (1,))

@@ -154,6 +154,10 @@ class Coordinator:
         reply, seconds = self.clients[question.framework].ask(question.request)
         return self._accounted(Answer(question, reply, seconds))
 
+    def processes(self) -> list[int]:
+        """The numbers of the workers' processes."""
+        return [client.worker.process.pid for client in self.clients.values() if client.worker is not None]
+
     def worker(self, framework: str) -> Worker | None:
         """The worker process of a framework, while there is one."""
         return self.clients[framework].worker

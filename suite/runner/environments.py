@@ -15,7 +15,7 @@ from pathlib import Path
 import tomllib
 from dependency_groups import resolve
 
-from suite.adapters import FRAMEWORKS
+from suite.adapters import FRAMEWORKS, ORACLE
 from suite.runner.errors import EnvironmentMissing
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -60,10 +60,11 @@ class Environment:
 
 
 def environments(named: Mapping[str, Path], folder: Path | None = None) -> dict[str, Environment]:
-    """The environment of every framework: the one that the user named, else the one in nox's folder."""
+    """The environment of every framework: that the user named, else that in nox's folder; of the oracle: ours."""
     folder = PROJECT / ".nox" if folder is None else folder
     inside = Path("Scripts/python.exe") if os.name == "nt" else Path("bin/python")
     found = {name: Environment(name, folder / name / inside) for name in FRAMEWORKS}
+    found[ORACLE] = Environment(ORACLE, Path(sys.executable), named=True)
     found.update({name: Environment(name, path, named=True) for name, path in named.items()})
     return found
 

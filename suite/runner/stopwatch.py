@@ -158,7 +158,7 @@ def traffic(framework: Framework, tape: Mapping[str, Array], dtype: str) -> Time
     """
     (x,), (g,) = (parts({**tape, "tensors": np.array(1)}, part) for part in ("initial", "gradient"))
     moved = [framework.parameter(x, dtype), framework.filled_like(framework.parameter(x, dtype), 1.0)]
-    move = framework.traffic(*moved, framework.tensor(g, dtype))
+    move = framework.traffic(moved[0], moved[1], framework.tensor(g, dtype))
     if move is None:
         raise Unsupported(f"{framework.name} can't move it in one pass")
     timed = Timed(framework, move, moved)

@@ -1,0 +1,258 @@
+"""A race: all that are timed at one benchmark, side by side, a sample each in every round, in random order.
+
+One process works at a time. Each contestant is judged first, on the object that is then timed; what it does before it
+is steady stands apart. Of each framework one implementation runs twice: how far two that are the same come out apart
+is what the machine makes of nothing, in that very race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from suite.cases.benchmarks import Benchmark, Profile
+from suite.cases.random import Bits
+from suite.runner import arrays
+from suite.runner.coordinator import Answer, Coordinator, Question
+from suite.runner.process import Worker
+from suite.runner.protocol import Message
+from suite.runner.store import Row
+from suite.timing.judged import Judge, steps_missing
+from suite.timing.surroundings import Surroundings
+
+DIALECT = "d2l"  # of scratch implementations: the section's own
+DTYPE = "float32"
+TRAFFIC = "traffic"
+"""The contestant that does no more than move the memory of a step."""
+
+STEADY, WITHIN = 3, 0.05  # so many samples of the warm-up no further apart than this are steady
+WARM_UP = 12  # samples that may take at most
+RESOLUTIONS = 1000  # of the clock, that a sample is at least
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Who is to be timed.
+
+    Attributes:
+        framework: or the oracle.
+        implementation: or `traffic`.
+        instance: 1, or 2 for the one that runs against itself.
+        hello: the framework's handshake.
+    """
+
+    framework: str
+    implementation: str
+    instance: int
+    hello: Message = field(repr=False, compare=False)
+
+    @property
+    def named(self) -> Row:
+        """What names it in a row."""
+        return {"framework": self.framework, "implementation": self.implementation, "instance": self.instance}
+
+    @property
+    def described(self) -> Message:
+        """What the handshake says of the implementation."""
+        found: Message = self.hello["implementations"].get(self.implementation, {})
+        return found
+
+    def words(self, benchmark: Benchmark) -> str:
+        """What an expression selects it by."""
+        dialect = self.described.get("dialect") or DIALECT
+        return f"{self.framework}/{self.implementation} {benchmark.id} {DTYPE} {dialect}"
+
+
+def entries(
+    hellos: Mapping[str, Message], chosen: Mapping[str, Sequence[str]], benchmark: Benchmark
+) -> Iterator[Entry]:
+    """All that race at a benchmark: what is chosen, one of each framework twice, and who moves memory alone."""
+    for framework, hello in hellos.items():
+        names = list(chosen[framework])
+        for name in names:
+            yield Entry(framework, name, 1, hello)
+        if names:
+            yield Entry(framework, "builtin" if "builtin" in names else names[0], 2, hello)
+        if names and benchmark.moves_memory:
+            yield Entry(framework, TRAFFIC, 1, hello)
+
+
+def key(row: Row) -> tuple[Any, ...]:
+    """What a row is about: never two of the same in a results folder."""
+    return tuple(row[name] for name in ("framework", "implementation", "instance", "device", "benchmark"))
+
+
+@dataclass
+class Contestant:
+    """Someone under the clock.
+
+    Attributes:
+        entry: who.
+        row: what is known so far.
+        loops: calls in a sample.
+        opened: the id by which its worker knows it.
+        worker: which that was; one that was started anew does not know it.
+        samples: as the worker told them.
+        start: where its parameters were when it was first sampled, and how often it had stepped.
+    """
+
+    entry: Entry
+    row: Row
+    loops: int = 1
+    opened: int | None = None
+    worker: Worker | None = None
+    samples: list[Message] = field(default_factory=list)
+    start: Message | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether nothing has gone wrong."""
+        return self.row["reason"] is None
+
+    def fail(self, answer: Answer) -> None:
+        """Take note of what went wrong; its samples are worth nothing then."""
+        self.row["outcome"] = "unsupported" if answer.status == "unsupported" else "failed"
+        self.row["reason"] = answer.reply["reason"]
+        self.samples.clear()
+
+
+class Race:
+    """One benchmark."""
+
+    def __init__(
+        self, coordinator: Coordinator, benchmark: Benchmark, folder: Path, profile: Profile, rounds: int, seed: int
+    ) -> None:
+        self.coordinator, self.benchmark, self.profile = coordinator, benchmark, profile
+        self.rounds, self.seed, self.folder = rounds, seed, folder
+        name = benchmark.id.replace("/", "-")
+        self.path = folder / "tapes" / f"{name}.safetensors"
+        self.sha256 = arrays.write(self.path, dict(benchmark.arrays))
+        self.judge = Judge(benchmark, DTYPE)
+        self.surroundings = Surroundings()
+
+    def run(self, entered: Sequence[Entry]) -> Iterator[Contestant]:
+        """Everyone through everything; yields a contestant at each step that it makes: so many as `turns` says."""
+        contestants = [Contestant(entry, self._row(entry)) for entry in entered]
+        for one in contestants:
+            self._enter(one)
+            yield one
+        self.surroundings.begin(self.coordinator.processes())
+        bits = Bits(self.seed)
+        for _ in range(self.rounds):
+            self.surroundings.pace()
+            for index in bits.permutation(len(contestants)):
+                self._sample(contestants[index])
+                yield contestants[index]
+        self.surroundings.end(self.coordinator.processes())
+        for one in contestants:
+            self._leave(one)
+        self.contestants = contestants
+
+    def turns(self, entered: Sequence[Entry]) -> int:
+        """How many steps there are to a race."""
+        return len(entered) * (1 + self.rounds)
+
+    def _row(self, entry: Entry) -> Row:
+        hello, benchmark = entry.hello, self.benchmark
+        return {
+            **entry.named,
+            "version": hello["versions"][entry.framework],
+            "device": hello["device"],
+            "dtype": DTYPE,
+            "dialect": entry.described.get("dialect") or DIALECT,
+            "mode": entry.described.get("mode"),
+            "benchmark": benchmark.id,
+            "size": benchmark.size,
+            "tensors": benchmark.tensors,
+            "threads": hello["threads"],
+            "seed": self.seed,
+            "profile": self.profile.name,
+            "sha256": self.sha256,
+            "resolution": hello["resolution"],
+            "reason": None,
+            "outcome": "agrees",
+        }
+
+    def _enter(self, one: Contestant) -> None:
+        """Open it, have it judged, find out how often it fits into a sample, and warm it up."""
+        if not self._open(one):
+            return
+        shortest = max(self.profile.sample, RESOLUTIONS * one.row["resolution"])
+        while one.running and (not one.samples or one.samples[-1]["seconds"] < shortest):
+            if one.samples:
+                lasted = max(one.samples[-1]["seconds"], one.row["resolution"])
+                one.loops = max(one.loops + 1, int(one.loops * min(100.0, 1.2 * shortest / lasted)))
+            self._sample(one)
+        while one.running and not steady(per_call(one.samples)) and len(one.samples) < WARM_UP:
+            self._sample(one)
+        warm = per_call(one.samples)
+        one.row.update(loops=one.loops, warm_up=warm, steady=steady(warm))
+        one.samples.clear()
+
+    def _open(self, one: Contestant) -> bool:
+        """Whether it can be timed: it is there, and computes what it says."""
+        entry, kind = one.entry, self.benchmark.kind
+        output = self.folder / "traces" / f"{self.path.stem}-{entry.framework}-{entry.implementation}.safetensors"
+        timed = entry.implementation != TRAFFIC
+        answer = self._ask(
+            one,
+            {
+                "ask": "open",
+                "benchmark": kind if timed else TRAFFIC,
+                "implementation": entry.implementation if timed else None,
+                "dialect": DIALECT if timed else None,
+                "hyperparameters": self.benchmark.hyperparameters.to_json(),
+                "dtype": DTYPE,
+                "input": str(self.path),
+                "output": str(output) if timed else None,
+            },
+        )
+        if answer.status != "ok":
+            return False
+        reply = answer.reply
+        one.opened, one.worker = reply["id"], self.coordinator.worker(entry.framework)
+        one.start = reply["start"]
+        one.row.update(first_call=reply["first_call"], **reply["memory"])
+        if timed:
+            one.row["dialect"] = reply["dialect"]
+            one.row.update(self.judge.verdict(reply, output, self.sha256))
+        return one.running
+
+    def _sample(self, one: Contestant) -> None:
+        """Take one sample, unless something went wrong before."""
+        if not one.running:
+            return
+        if one.worker is not self.coordinator.worker(one.entry.framework):
+            one.row.update(outcome="failed", reason="its worker was lost while another implementation was timed")
+            one.samples.clear()
+            return
+        answer = self._ask(one, {"ask": "sample", "opened": one.opened, "loops": one.loops})
+        if answer.status == "ok":
+            one.samples.append(answer.reply)
+
+    def _leave(self, one: Contestant) -> None:
+        """Close it; its parameters must have moved as far as the steps that were timed move them."""
+        if one.opened is None or one.worker is not self.coordinator.worker(one.entry.framework):
+            return
+        answer = self._ask(one, {"ask": "close", "opened": one.opened})
+        if answer.status == "ok" and one.running and one.start and one.entry.implementation != TRAFFIC:
+            one.row["missing_steps"] = steps_missing(self.benchmark, one.row["dialect"], one.start, answer.reply)
+
+    def _ask(self, one: Contestant, request: Message) -> Answer:
+        answer = self.coordinator.ask(Question(one.entry.framework, request))
+        if answer.status != "ok":
+            one.fail(answer)
+        return answer
+
+
+def per_call(samples: Sequence[Message]) -> list[float]:
+    """Seconds of one call, in each sample."""
+    return [sample["seconds"] / sample["loops"] for sample in samples]
+
+
+def steady(warm: Sequence[float]) -> bool:
+    """Whether the last samples of a warm-up lie close together."""
+    last = warm[-STEADY:]
+    return len(last) == STEADY and max(last) <= (1 + WITHIN) * min(last)
