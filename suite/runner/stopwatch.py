@@ -1,7 +1,8 @@
 """Worker's side: what is timed, and the stopwatch. It is the very object that is judged, and then it is timed.
 
 A sample is so many calls, from when nothing is under way to when all is done. Whether all was done is looked into: a
-value is read, which takes what was still missing and the reading; and once more, which takes the reading alone.
+value is read, which takes what was still missing and the reading; and once more, which takes the reading alone. The
+same before the sample, when nothing is missing, tells by how much a first reading is slower in any case.
 """
 
 from __future__ import annotations
@@ -57,24 +58,30 @@ class Timed:
         at, switches = time.time(), _switches()
         with uncollected():
             framework.synchronize(tensors)
+            idle = self.unread()
             begin_cpu, begin = time.process_time(), time.perf_counter()
             for _ in repeat(None, loops):
                 once()
             framework.synchronize(tensors)
             end, end_cpu = time.perf_counter(), time.process_time()
-            self.read()
-            read = time.perf_counter()
-            self.read()
-            again = time.perf_counter()
+            missing = self.unread()
         self.calls += loops
         return {
             "seconds": end - begin,
             "loops": loops,
             "cpu_seconds": end_cpu - begin_cpu,
-            "leftover": max(0.0, (read - end) - (again - read)),
+            "leftover": max(0.0, missing - max(0.0, idle)),
             "at": at,
             "switches": _switches() - switches,
         }
+
+    def unread(self) -> float:
+        """By how many seconds it takes longer to read a value for the first time than for the second."""
+        begin = time.perf_counter()
+        self.read()
+        first = time.perf_counter()
+        self.read()
+        return (first - begin) - (time.perf_counter() - first)
 
     def read(self) -> None:
         """A value of the first and of the last tensor: to have it, all work on them must be done."""

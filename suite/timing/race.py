@@ -7,6 +7,7 @@ is what the machine makes of nothing, in that very race.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,13 @@ TRAFFIC = "traffic"
 
 STEADY, WITHIN = 3, 0.05  # so many samples of the warm-up no further apart than this are steady
 WARM_UP = 12  # samples that may take at most
+SPARE = 1.2  # of what the shortest sample would need
 RESOLUTIONS = 1000  # of the clock, that a sample is at least
+
+
+UNKNOWN = ("bound_ratio", "first_call", "state_bytes", "held_bytes", "peak_bytes", "loops", "warm_up", "steady",
+           "missing_steps")  # fmt: skip
+"""What a row says in any case, though there may be nothing to say."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,7 @@ class Race:
             "resolution": hello["resolution"],
             "reason": None,
             "outcome": "agrees",
+            **dict.fromkeys(UNKNOWN),
         }
 
     def _enter(self, one: Contestant) -> None:
@@ -183,12 +191,14 @@ class Race:
         while one.running and (not one.samples or one.samples[-1]["seconds"] < shortest):
             if one.samples:
                 lasted = max(one.samples[-1]["seconds"], one.row["resolution"])
-                one.loops = max(one.loops + 1, int(one.loops * min(100.0, 1.2 * shortest / lasted)))
+                one.loops = max(one.loops + 1, int(one.loops * min(100.0, SPARE * shortest / lasted)))
             self._sample(one)
         while one.running and not steady(per_call(one.samples)) and len(one.samples) < WARM_UP:
             self._sample(one)
-        warm = per_call(one.samples)
-        one.row.update(loops=one.loops, warm_up=warm, steady=steady(warm))
+        if one.running:
+            warm = per_call(one.samples)
+            one.loops = math.ceil(SPARE * shortest / min(warm))
+            one.row.update(loops=one.loops, warm_up=warm, steady=steady(warm))
         one.samples.clear()
 
     def _open(self, one: Contestant) -> bool:

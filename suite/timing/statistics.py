@@ -19,6 +19,7 @@ Samples = NDArray[np.float64]
 
 LEVEL = 0.95  # of every interval
 RESAMPLES = 2000
+FEW = 10  # samples, of which too little can be said
 ALIKE = 0.03  # what is closer than this is the same to whoever has to choose
 
 
@@ -105,8 +106,11 @@ def _percentiles(found: Samples) -> tuple[float, float]:
 
 
 def outliers(samples: Sequence[float]) -> list[int]:
-    """Which samples lie beyond three interquartile ranges from the quartiles; they are labelled, and kept."""
-    if len(samples) < 4:
+    """Which samples lie beyond three interquartile ranges from the quartiles; they are labelled, and kept.
+
+    None, where there are too few for their quartiles to mean much.
+    """
+    if len(samples) < FEW:
         return []
     low, high = np.quantile(samples, [0.25, 0.75])
     reach = 3 * (high - low)
@@ -124,7 +128,7 @@ def drift(samples: Sequence[float]) -> float:
 
     A trend is one that rank correlation with the order (Kendall) finds with p < 0.001.
     """
-    if len(samples) < 5:
+    if len(samples) < FEW:
         return 0.0
     order = np.arange(len(samples))
     if not stats.kendalltau(order, samples).pvalue < 0.001:
