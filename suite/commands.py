@@ -63,7 +63,7 @@ from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
-from suite.timing import comparison
+from suite.timing.commands import compare
 
 app = typer.Typer(
     name="rmsuite",
@@ -189,18 +189,7 @@ def bench(
         _carry_out(options_from(**given, profile=profile(quick, rigorous), tables=["timing"]))
 
 
-@bench_app.command()
-def compare(
-    one: Annotated[Path, typer.Argument(help="A results folder.")],
-    other: Annotated[Path, typer.Argument(help="Another, of the same data, device, dtype and threads.")],
-    json: Json = False,
-) -> None:
-    """Is what was timed in ONE faster than in OTHER, slower, the same, or is that unclear? A line for each."""
-    found = comparison.compare(one, other)
-    if json:
-        print(comparison.to_json(found))  # noqa: T201
-    else:
-        comparison.show(found, Console(width=max(NUMBERS, Console().width)))
+bench_app.command()(compare)
 
 
 @app.command()
@@ -299,6 +288,7 @@ def explain(
 
 app.command()(sharpness)
 app.command()(soundness)
+app.command()(fidelity)
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")

@@ -154,6 +154,10 @@ class Coordinator:
         reply, seconds = self.clients[question.framework].ask(question.request)
         return self._accounted(Answer(question, reply, seconds))
 
+    def restart(self, framework: str) -> None:
+        """End a framework's worker: the next question starts another."""
+        self.clients[framework].close()
+
     def processes(self) -> list[int]:
         """The numbers of the workers' processes."""
         return [client.worker.process.pid for client in self.clients.values() if client.worker is not None]

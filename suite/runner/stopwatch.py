@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
@@ -23,6 +23,8 @@ from suite.adapters.contract import Array, Framework, Implementation, Tensor, Un
 from suite.runner import exercise
 
 JUDGED = 3  # steps of which a trace is made before steps are timed
+SMALL = 1_000_000  # parameters at most, of which the state is copied to see its size
+BLOCK = 1 << 20  # numbers that are copied at a time
 SHOWN = 8  # parameters of which it is told how far they got
 
 
@@ -93,14 +95,32 @@ class Timed:
         shown = np.ravel(self.framework.numpy(self.tensors[0][:SHOWN]))[:SHOWN]
         return {"calls": self.calls, "parameters": [float(x) if np.isfinite(x) else None for x in shown]}
 
-    def weigh(self, implementation: Implementation, resting: int | None) -> None:
-        """Take note of memory: `resting` is what the process had before there was anything."""
-        state = sum(array.nbytes for arrays in implementation.state().values() for array in arrays)
+    def weigh(self, implementation: Implementation, resting: int | None, size: int) -> None:
+        """Take note of memory: `resting` is what the process had before there was anything; `size`, of the parameters.
+
+        To show the state copies it: of what is large that would be a copy too many.
+        """
+        small = size <= SMALL
+        state = sum(array.nbytes for arrays in implementation.state().values() for array in arrays) if small else None
         held = memory("VmRSS")
         peak = peak_of(self.once)
         self.calls += 1
         grown = None if held is None or resting is None else held - resting
         self.memory = {"state_bytes": state, "held_bytes": grown, "peak_bytes": peak}
+
+
+def burdened(once: Callable[[], Any], share: float) -> Callable[[], Any]:
+    """The same, and then idling for a share of the time that it took: what is slower by so much, for certain."""
+
+    def slow() -> None:
+        begin = time.perf_counter()
+        once()
+        end = time.perf_counter()
+        until = end + share * (end - begin)
+        while time.perf_counter() < until:
+            pass
+
+    return slow
 
 
 def steps(
@@ -131,10 +151,10 @@ def steps(
         timed.once()
         framework.synchronize(parameters)
         timed.first_call = timed.first_call or time.perf_counter() - begin
-        lowest, highest = envelope(exercise.values(framework, parameters), len(tape["initial"]))
+        lowest, highest = envelope(blocks(framework, parameters), len(tape["initial"]))
         trace.add(lowest=lowest, highest=highest)
     timed.trace = trace.arrays()
-    timed.weigh(implementation, resting)
+    timed.weigh(implementation, resting, int(tape["size"]))
     return timed
 
 
@@ -153,7 +173,7 @@ def epochs(
         exercise.record(trace, implementation, problem, step)
         timed.first_call = timed.first_call or time.perf_counter() - begin
     timed.trace = trace.arrays()
-    timed.weigh(implementation, resting)
+    timed.weigh(implementation, resting, len(task["initial"]))
     return timed
 
 
@@ -178,13 +198,22 @@ def parts(tape: Mapping[str, Array], name: str) -> list[Array]:
     return list(np.array_split(np.resize(tape[name], int(tape["size"])), int(tape["tensors"])))
 
 
-def envelope(values: Array, period: int) -> tuple[Array, Array]:
+def blocks(framework: Framework, tensors: Sequence[Tensor]) -> Iterator[Array]:
+    """The numbers of vectors, one after another, some at a time: never a copy of all."""
+    for tensor in tensors:
+        for begin in range(0, int(tensor.shape[0]), BLOCK):
+            yield framework.numpy(tensor[begin : begin + BLOCK])
+
+
+def envelope(blocks: Iterable[Array], period: int) -> tuple[Array, Array]:
     """The lowest and the highest of what has the same place in each period; NaN if one of them is."""
-    whole = len(values) // period * period
-    rows, rest = values[:whole].reshape(-1, period), values[whole:]
-    low, high = (rows.min(axis=0), rows.max(axis=0)) if whole else (rest.copy(), rest.copy())
-    count = len(rest)
-    low[:count], high[:count] = np.minimum(low[:count], rest), np.maximum(high[:count], rest)
+    low, high, place = np.full(period, np.inf), np.full(period, -np.inf), 0
+    for block in blocks:
+        for of, found, nothing in ((np.minimum, low, np.inf), (np.maximum, high, -np.inf)):
+            padded = np.full(-(-len(block) // period) * period, nothing, block.dtype)
+            padded[: len(block)] = block
+            of(found, np.roll(of.reduce(padded.reshape(-1, period), axis=0), place), out=found)
+        place = (place + len(block)) % period
     return low, high
 
 
@@ -200,10 +229,10 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def memory(kind: str) -> int | None:
-    """Bytes that the process has, `VmRSS`, or had at most, `VmHWM`; None where Linux doesn't tell."""
+def memory(kind: str, process: int | str = "self") -> int | None:
+    """Bytes that a process has, `VmRSS`, or had at most, `VmHWM`; None where Linux doesn't tell."""
     try:
-        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+        lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
     except OSError:
         return None
     found = [line.split()[1] for line in lines if line.startswith(kind + ":")]

@@ -47,6 +47,7 @@ class Entry:
         framework: or the oracle.
         implementation: or `traffic`.
         instance: 1, or 2 for the one that runs against itself.
+        burden: by which share it is made slower, on purpose.
         hello: the framework's handshake.
     """
 
@@ -54,6 +55,7 @@ class Entry:
     implementation: str
     instance: int
     hello: Message = field(repr=False, compare=False)
+    burden: float = 0.0
 
     @property
     def named(self) -> Row:
@@ -141,29 +143,29 @@ class Race:
 
     def run(self, entered: Sequence[Entry]) -> Iterator[Contestant]:
         """Everyone through everything; yields a contestant at each step that it makes: so many as `turns` says."""
-        contestants = [Contestant(entry, self._row(entry)) for entry in entered]
+        self.contestants = contestants = [self.contestant(entry) for entry in entered]
         for one in contestants:
-            self._enter(one)
+            self.enter(one)
             yield one
         self.surroundings.begin(self.coordinator.processes())
         bits = Bits(self.seed)
         for _ in range(self.rounds):
             self.surroundings.pace()
             for index in bits.permutation(len(contestants)):
-                self._sample(contestants[index])
+                self.sample(contestants[index])
                 yield contestants[index]
         self.surroundings.end(self.coordinator.processes())
         for one in contestants:
-            self._leave(one)
-        self.contestants = contestants
+            self.leave(one)
 
     def turns(self, entered: Sequence[Entry]) -> int:
         """How many steps there are to a race."""
         return len(entered) * (1 + self.rounds)
 
-    def _row(self, entry: Entry) -> Row:
+    def contestant(self, entry: Entry) -> Contestant:
+        """Someone who has not begun."""
         hello, benchmark = entry.hello, self.benchmark
-        return {
+        row = {
             **entry.named,
             "version": hello["versions"][entry.framework],
             "device": hello["device"],
@@ -182,8 +184,9 @@ class Race:
             "outcome": "agrees",
             **dict.fromkeys(UNKNOWN),
         }
+        return Contestant(entry, row)
 
-    def _enter(self, one: Contestant) -> None:
+    def enter(self, one: Contestant) -> None:
         """Open it, have it judged, find out how often it fits into a sample, and warm it up."""
         if not self._open(one):
             return
@@ -192,9 +195,9 @@ class Race:
             if one.samples:
                 lasted = max(one.samples[-1]["seconds"], one.row["resolution"])
                 one.loops = max(one.loops + 1, int(one.loops * min(100.0, SPARE * shortest / lasted)))
-            self._sample(one)
+            self.sample(one)
         while one.running and not steady(per_call(one.samples)) and len(one.samples) < WARM_UP:
-            self._sample(one)
+            self.sample(one)
         if one.running:
             warm = per_call(one.samples)
             one.loops = math.ceil(SPARE * shortest / min(warm))
@@ -217,6 +220,7 @@ class Race:
                 "dtype": DTYPE,
                 "input": str(self.path),
                 "output": str(output) if timed else None,
+                **({"burden": entry.burden} if entry.burden else {}),
             },
         )
         if answer.status != "ok":
@@ -230,7 +234,7 @@ class Race:
             one.row.update(self.judge.verdict(reply, output, self.sha256))
         return one.running
 
-    def _sample(self, one: Contestant) -> None:
+    def sample(self, one: Contestant) -> None:
         """Take one sample, unless something went wrong before."""
         if not one.running:
             return
@@ -242,7 +246,7 @@ class Race:
         if answer.status == "ok":
             one.samples.append(answer.reply)
 
-    def _leave(self, one: Contestant) -> None:
+    def leave(self, one: Contestant) -> None:
         """Close it; its parameters must have moved as far as the steps that were timed move them."""
         if one.opened is None or one.worker is not self.coordinator.worker(one.entry.framework):
             return

@@ -1,0 +1,32 @@
+"""A step of `gluon.Trainer` as anyone would time it, with nothing of ours: a loop, and a clock around it.
+
+    python bare.py SIZE THREADS     reads numbers of loops, a line each; prints the seconds of each
+
+MXNet takes the number of threads from the environment; and a trainer refuses to use a gradient twice, unless it is
+told that it is fresh.
+"""
+
+import sys
+import time
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import mxnet as mx
+
+size, threads = map(int, sys.argv[1:])
+x = mx.gluon.Parameter("x_weight", shape=(size,))
+x.initialize(mx.init.Uniform(1))
+x.grad()[:] = mx.nd.random.uniform(0.1, 1, (size,))
+trainer = mx.gluon.Trainer([x], "rmsprop", {"learning_rate": 0.01, "gamma1": 0.9, "epsilon": 1e-6}, kvstore=None)
+x.data()._fresh_grad = True
+trainer.step(1)
+mx.nd.waitall()
+print("ready", flush=True)  # noqa: T201
+for line in sys.stdin:
+    begin = time.perf_counter()
+    for _ in range(int(line)):
+        x.data()._fresh_grad = True
+        trainer.step(1)
+    mx.nd.waitall()
+    print(time.perf_counter() - begin, flush=True)  # noqa: T201

@@ -1,0 +1,26 @@
+"""A step of `tf.keras.optimizers.RMSprop` as anyone would time it, with nothing of ours: a loop, and a clock around it.
+
+python bare.py SIZE THREADS     reads numbers of loops, a line each; prints the seconds of each
+"""
+
+import os
+import sys
+import time
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+
+import tensorflow as tf
+
+size, threads = map(int, sys.argv[1:])
+tf.config.threading.set_intra_op_parallelism_threads(threads)
+tf.config.threading.set_inter_op_parallelism_threads(threads)
+x = tf.Variable(tf.random.uniform((size,)))
+gradient = tf.random.uniform((size,)) + 0.1
+optimizer = tf.keras.optimizers.RMSprop(learning_rate=0.01, rho=0.9, epsilon=1e-6)
+optimizer.apply_gradients([(gradient, x)])
+print("ready", flush=True)  # noqa: T201
+for line in sys.stdin:
+    begin = time.perf_counter()
+    for _ in range(int(line)):
+        optimizer.apply_gradients([(gradient, x)])
+    print(time.perf_counter() - begin, flush=True)  # noqa: T201
