@@ -63,7 +63,7 @@ from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
-from suite.timing.commands import compare
+from suite.timing.commands import compare, fidelity
 
 app = typer.Typer(
     name="rmsuite",
