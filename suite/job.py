@@ -233,10 +233,11 @@ class Job:
                     self._keep("timings", row)
 
     def _entries(self, benchmark: Benchmark) -> list[race.Entry]:
-        """Who is selected; the oracle is always there."""
-        hellos, chosen = {**self.hellos, ORACLE: self.oracle}, {**self.chosen, ORACLE: ["numpy"]}
-        entered = race.entries({name: hello for name, hello in hellos.items() if hello}, chosen, benchmark)
-        return [one for one in entered if one.framework == ORACLE or self.selection.matches(one.words(benchmark))]
+        """Who is selected; if anyone is, the oracle too."""
+        entered = race.entries(self.hellos, self.chosen, benchmark)
+        selected = [one for one in entered if self.selection.matches(one.words(benchmark))]
+        beside = race.entries({ORACLE: self.oracle}, {ORACLE: ["numpy"]}, benchmark) if self.oracle else ()
+        return [*selected, *beside] if selected else []
 
     def _key(self, entry: race.Entry, benchmark: Benchmark) -> tuple[Any, ...]:
         return race.key({**entry.named, "device": self.options.device, "benchmark": benchmark.id})

@@ -161,7 +161,7 @@ class Trainings:
         task = asked.task
         visited, gradients, parameters = (observed.pop(name) for name in ("visited", "gradients", "parameters"))
         gradient_ratio = worst_gradient(task, visited, gradients, asked.dtype)
-        oracle = Oracle(task.initial, gradients, task.hyperparameters, asked.dtype)
+        oracle = Oracle(task.initial, gradients, task.hyperparameters, asked.dtype, [dialect])
         updates = Comparison({"parameters": parameters, **observed}, oracle, dialect).judge(slice(0, task.initial.size))
         before = np.concatenate([task.initial[None], parameters[:-1]])
         strayed = not np.array_equal(visited, before, equal_nan=True)

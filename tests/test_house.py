@@ -17,7 +17,7 @@ ADAPTERS = sorted((ROOT / "suite" / "adapters").glob("*/*.py"))
 # what a room may import, beside the standard library and itself
 MAY_IMPORT = {
     "reference": {"numpy"},
-    "suite/cases": {"numpy", "reference", "pooch"},
+    "suite/cases": {"numpy", "reference", "pooch", "sklearn"},
     "suite/adapters": {"numpy", "reference", *FRAMEWORKS},
     "reports": {"numpy", "pandas", "rich", "jinja2", "markupsafe", "altair", "vl_convert", "scipy"},
 }

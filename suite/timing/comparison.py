@@ -24,6 +24,10 @@ SEED = 0  # of the bootstrap: the same two runs compare the same way each time
 ALIKE = {"device": "device", "threads": "number of threads", "data": "data", "machine": "processor"}
 """What a run as a whole must have in common with another: where its manifest has it, and what it is called."""
 
+COMPARED = ("framework", "implementation", "instance", "version", "device", "dtype", "dialect", "benchmark", "threads",
+            "sha256", "samples", "median", "floor", "reason")  # fmt: skip
+"""What a row must have."""
+
 
 class Unlike(LookupError):
     """Two runs can't be compared; the message says what is unlike."""
@@ -66,10 +70,7 @@ def compare(one: Path, other: Path) -> list[Comparison]:
         found = [_said(manifest, part) for manifest in manifests]
         if found[0] != found[1]:
             raise Unlike(f"these runs can't be compared: their {words} differs, {found[0]} and {found[1]}")
-    tables = [{key(row): row for row in read_rows(folder / "timings.jsonl")} for folder in (one, other)]
-    for table, folder in zip(tables, (one, other)):
-        if not table:
-            raise Unlike(f"there are no timings in {folder}; make some with `rmsuite bench -o {folder}`")
+    tables = [_timings(folder) for folder in (one, other)]
     shared = [name for name in tables[0] if name in tables[1]]
     if not shared:
         raise Unlike("these runs have nothing in common: no implementation was timed at the same benchmark in both")
@@ -96,6 +97,16 @@ def _compared(before: Row, after: Row) -> Comparison:
         call=ratio.call(floor) if ratio else None,
         reason=reason,
     )
+
+
+def _timings(folder: Path) -> dict[tuple[Any, ...], Row]:
+    rows = list(read_rows(folder / "timings.jsonl"))
+    if not rows:
+        raise Unlike(f"there are no timings in {folder}; make some with `rmsuite bench -o {folder}`")
+    lacking = [name for name in COMPARED if any(name not in row for row in rows)]
+    if lacking:
+        raise Unlike(f"rows in {folder} lack {', '.join(lacking)}; they were made by another version of rmsuite")
+    return {key(row): row for row in rows}
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
@@ -138,11 +149,12 @@ def show(found: Sequence[Comparison], console: Console) -> None:
     """A table, and how many of each kind there are."""
     table = Table("benchmark", "implementation", "now", "ratio", "interval", "floor", box=None, pad_edge=False)
     for one in found:
-        said = one.call.value if one.call else "not timed"
+        said = one.call.value if one.call else f"not timed: {one.reason or 'no samples'}"
         figures = ("", "", "")
         if one.ratio:
             figures = (f"{one.ratio.value:.3f}", f"{one.ratio.low:.3f} to {one.ratio.high:.3f}", f"{one.floor:.1%}")
         table.add_row(one.benchmark, one.name, said, *figures)
     console.print(table)
     counts = {call: sum(one.call is call for one in found) for call in Call}
-    console.print(", ".join(f"{count} {call.value}" for call, count in counts.items() if count) or "nothing was timed")
+    said = ", ".join(f"{count} {call.value}" for call, count in counts.items() if count)
+    console.print(said or "nothing was timed in both")

@@ -135,6 +135,8 @@ class Race:
     ) -> None:
         self.coordinator, self.benchmark, self.profile = coordinator, benchmark, profile
         self.rounds, self.seed, self.folder = rounds, seed, folder
+        for room in ("tapes", "traces"):
+            (folder / room).mkdir(parents=True, exist_ok=True)
         name = benchmark.id.replace("/", "-")
         self.path = folder / "tapes" / f"{name}.safetensors"
         self.sha256 = arrays.write(self.path, dict(benchmark.arrays))
@@ -191,18 +193,34 @@ class Race:
         if not self._open(one):
             return
         shortest = max(self.profile.sample, RESOLUTIONS * one.row["resolution"])
+        one.loops = 1
         while one.running and (not one.samples or one.samples[-1]["seconds"] < shortest):
             if one.samples:
                 lasted = max(one.samples[-1]["seconds"], one.row["resolution"])
                 one.loops = max(one.loops + 1, int(one.loops * min(100.0, SPARE * shortest / lasted)))
-            self.sample(one)
+            self._take(one)
         while one.running and not steady(per_call(one.samples)) and len(one.samples) < WARM_UP:
-            self.sample(one)
+            self._take(one)
         if one.running:
             warm = per_call(one.samples)
             one.loops = math.ceil(SPARE * shortest / min(warm))
             one.row.update(loops=one.loops, warm_up=warm, steady=steady(warm))
         one.samples.clear()
+
+    def sample(self, one: Contestant) -> None:
+        """Take a sample, unless something went wrong before."""
+        if one.running and one.worker is not self.coordinator.worker(one.entry.framework):
+            self._return(one)
+        if one.running:
+            self._take(one)
+
+    def _return(self, one: Contestant) -> None:
+        """Enter anew, where another has lost it its worker, and go on with the samples that there are."""
+        kept = list(one.samples)
+        one.samples.clear()
+        self.enter(one)
+        if one.running:
+            one.samples.extend(kept)
 
     def _open(self, one: Contestant) -> bool:
         """Whether it can be timed: it is there, and computes what it says."""
@@ -234,14 +252,7 @@ class Race:
             one.row.update(self.judge.verdict(reply, output, self.sha256))
         return one.running
 
-    def sample(self, one: Contestant) -> None:
-        """Take one sample, unless something went wrong before."""
-        if not one.running:
-            return
-        if one.worker is not self.coordinator.worker(one.entry.framework):
-            one.row.update(outcome="failed", reason="its worker was lost while another implementation was timed")
-            one.samples.clear()
-            return
+    def _take(self, one: Contestant) -> None:
         answer = self._ask(one, {"ask": "sample", "opened": one.opened, "loops": one.loops})
         if answer.status == "ok":
             one.samples.append(answer.reply)

@@ -31,6 +31,7 @@ class Value:
 
 class Numpy(Framework):
     name = "torch"
+    postponed = []  # work that waits until somebody looks
     mistake = os.environ.get("MISTAKE", "")  # of its differentiation
     implementations = {
         "scratch": right.Right,
@@ -54,9 +55,12 @@ class Numpy(Framework):
         "hidden-epsilon": wrong.HiddenEpsilon,
         "sloppy": wrong.Sloppy,
         "packed": wrong.Packed,
+        "lazy": wrong.Lazy,
+        "postponed": wrong.Postponed,
         "raises": ill_behaved.Raises,
         "segfaults": ill_behaved.Segfaults,
         "killed": ill_behaved.Killed,
+        "dies-of-age": ill_behaved.DiesOfAge,
         "hangs": ill_behaved.Hangs,
         "chatty": ill_behaved.Chatty,
         "babbles": ill_behaved.Babbles,
@@ -84,6 +88,8 @@ class Numpy(Framework):
         return right.Rows(rows, self.tensor(values, dtype), shape)
 
     def numpy(self, tensor):
+        while self.postponed:
+            self.postponed.pop(0)()
         return tensor.dense() if isinstance(tensor, right.Rows) else np.array(tensor)
 
     def filled_like(self, parameter, value):

@@ -33,6 +33,15 @@ class Killed(Claims):
         super().update(gradients)
 
 
+class DiesOfAge(Claims):
+    """Is killed when it has been at it for long."""
+
+    def update(self, gradients):
+        if self.steps == 300:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().update(gradients)
+
+
 class Hangs(Claims):
     """Never answers."""
 

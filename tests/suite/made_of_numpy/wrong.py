@@ -182,3 +182,21 @@ class Packed(Claims):
             raise Unsupported("numpy is afraid of nothing")
         super().prepare(dialect)
         self.parameters = [x if x.flags.c_contiguous else x.copy() for x in self.parameters]
+
+
+class Lazy(Claims):
+    """Makes every other step only, once nobody looks."""
+
+    def update(self, gradients):
+        if self.steps < 4 or self.steps % 2:
+            super().update(gradients)
+
+
+class Postponed(Claims):
+    """Returns at once and works later, and does not say so when it is asked to wait."""
+
+    def update(self, gradients):
+        if self.steps < 4:
+            super().update(gradients)
+        else:
+            self.framework.postponed.append(lambda: super(Postponed, self).update(gradients))
