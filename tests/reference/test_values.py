@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from reference import Dialect, Hyperparameters, dialects, effective_window, half_life, leaky_weights, weight_sum
 from reference.algorithm import Algorithm
-from reference.objectives import LinearRegression, Quadratic
+from reference.objectives import LinearRegression, Network, Quadratic
 from reference.precision import format_of, wider
+from suite.adapters.contract import divided, flat
+from suite.adapters.oracle.adapter import Adapter
 
 EPS = np.finfo(np.float64).eps
 
@@ -163,6 +165,52 @@ def test_a_float32_gradient_stays_inside_its_bound(seed):
         found = np.append(objective.features[rows].T @ residual, residual.sum()) / np.float32(10)
         exact = objective.gradient(x.astype(np.float64), step)
         assert (np.abs(found - exact) <= objective.gradient_bound(x.astype(np.float64), step, "float32")).all()
+
+
+def network(seed=0):
+    rng = np.random.default_rng(seed)
+    features, labels = rng.random((24, 6)).astype(np.float32), rng.integers(0, 3, 24)
+    objective = Network(features, labels, rng.permutation(24).reshape(3, 8), hidden=5, classes=3)
+    return objective, rng.normal(size=sum(int(np.prod(shape)) for shape in objective.shapes))
+
+
+def test_the_mean_gradient_of_a_network_over_all_batches_is_the_gradient_of_its_loss():
+    objective, x = network()
+    mean = np.mean([objective.gradient(x, step) for step in range(3)], axis=0)
+    h = 2.0**-16  # the second-order term of a central difference is then as small as its rounding, 1e-10 each
+    for i in range(x.size):
+        forth, back = x.copy(), x.copy()
+        forth[i] += h
+        back[i] -= h
+        assert (objective.loss(forth) - objective.loss(back)) / (2 * h) == pytest.approx(mean[i], abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_float32_gradient_of_a_network_stays_inside_its_bound(seed):
+    objective, x = network(seed)
+    single = x.astype(np.float32)
+    adapter = Adapter("cpu")
+    parts = divided(single, objective.shapes)
+    for step, rows in enumerate(objective.batches):
+        loss = adapter.cross_entropy(*parts, objective.features[rows], objective.labels[rows])
+        exact = objective.gradient(single.astype(np.float64), step)
+        bound = objective.gradient_bound(single.astype(np.float64), step, "float32")
+        for found in (flat(loss.gradients), objective.gradient(single, step)):
+            assert (np.abs(found - exact) <= bound).all()
+        assert np.median(bound) < 1e-3 * np.median(np.abs(exact))
+
+
+def test_a_unit_that_may_be_on_or_off_may_have_either_gradient():
+    objective, x = network()
+    features = np.tile(objective.features[:1], (24, 1))
+    alike = replace(objective, features=features)
+    w1 = divided(x, objective.shapes)[0]
+    x = x.copy()
+    x[w1.size] = -(features[0].astype(np.float64) @ w1[:, 0]) + 1e-9  # the first unit's input is a rounding above zero
+    bound = divided(alike.gradient_bound(x, 0, "float32"), objective.shapes)[0]
+    on = divided(alike.gradient(x, 0), objective.shapes)[0]
+    assert (bound[:, 0] >= np.abs(on[:, 0])).all()
+    assert (bound[:, 1:] < 1e-2 * np.abs(on[:, 1:]).max()).all()
 
 
 def test_a_gradient_of_another_loss_leaves_the_bound():

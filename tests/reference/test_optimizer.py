@@ -1,0 +1,107 @@
+"""The update at work is the update: to the bit, whatever it is divided into, and without a copy of the parameters."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from reference import Hyperparameters, dialects, replay
+from reference.optimizer import BLOCK, RMSProp
+from reference.precision import format_of
+from tests.reference.strategies import hyperparameters, names, seeds
+
+PLAIN = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
+SEVERAL_BLOCKS = 2 * BLOCK // 4 + 77  # numbers in float32
+
+
+def draw(shape, steps, seed=0, dtype=np.float32):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal(shape).astype(dtype), rng.standard_normal((steps, *shape)).astype(dtype)
+
+
+def run(x, gradients, h, dialect, scales=None):
+    x = x.copy()
+    optimizer = RMSProp([x], h, dialects[dialect])
+    for g in gradients:
+        optimizer.step([g], scales)
+    return x, optimizer
+
+
+@settings(deadline=None, max_examples=60)
+@given(hyperparameters, names, seeds)
+def test_it_is_the_replay_in_the_same_precision_to_the_bit(h, dialect, seed):
+    x, gradients = draw((7,), 20, seed)
+    with np.errstate(all="ignore"):
+        found, optimizer = run(x, gradients, h, dialect)
+        trace = replay(gradients, x, h, dialects[dialect], dtype=np.float32)
+        exact = replay(gradients.astype(np.float64), x.astype(np.float64), h, dialects[dialect], precision="float32")
+        bound = exact.bounds("float32")
+    assert np.array_equal(found, trace.parameters[-1], equal_nan=True)
+    v = optimizer.states[0].square_average
+    assert np.array_equal(v, trace.square_average[-1], equal_nan=True)
+    limit = bound.parameters[-1]
+    assert ((np.abs(found - exact.parameters[-1]) <= limit) | np.isinf(limit)).all()
+    assert optimizer.states[0].momentum_buffer.shape == ((7,) if optimizer.algorithm.buffered else ())
+
+
+@pytest.mark.parametrize("h", [PLAIN, Hyperparameters(momentum=0.9, centered=True, clip_norm=1.0, weight_decay=0.01)])
+@pytest.mark.parametrize("shape", [(SEVERAL_BLOCKS,), (), (0,), (3, 1, 5), (BLOCK // 4,)])
+def test_blocks_and_shapes_make_no_difference(h, shape):
+    x, gradients = draw(shape, 3)
+    trace = replay(gradients, x, h, dialects["torch"], dtype=np.float32)
+    assert np.array_equal(run(x, gradients, h, "torch")[0], trace.parameters[-1])
+
+
+def test_several_parameters_are_changed_each_by_itself_with_a_rate_of_its_own():
+    (x, gx), (y, gy) = draw((5,), 4, 1), draw((2, 3), 4, 2)
+    together = [x.copy(), y.copy()]
+    optimizer = RMSProp(together, PLAIN, dialects["d2l"])
+    for pair in zip(gx, gy, strict=True):
+        optimizer.step(pair, [0.3, 7.0])
+    assert np.array_equal(
+        together[0], replay(gx, x, PLAIN, dialects["d2l"], dtype=np.float32, rate_scale=0.3).parameters[-1]
+    )
+    assert np.array_equal(
+        together[1], replay(gy, y, PLAIN, dialects["d2l"], dtype=np.float32, rate_scale=7.0).parameters[-1]
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_it_computes_in_the_precision_of_its_parameters_and_leaves_gradients_alone(dtype):
+    x, gradients = draw((9,), 5, dtype=dtype)
+    before = gradients.copy()
+    found, optimizer = run(x, gradients, PLAIN, "keras3")
+    assert found.dtype == optimizer.states[0].square_average.dtype == dtype
+    assert np.array_equal(gradients, before)
+    wide = np.longdouble if dtype == np.float64 else np.float64
+    exact = replay(gradients.astype(wide), x.astype(wide), PLAIN, dialects["keras3"], dtype=wide,
+                   precision=np.dtype(dtype).name)  # fmt: skip
+    assert (np.abs(found - exact.parameters[-1]) <= exact.bound(format_of(np.dtype(dtype).name))[-1]).all()
+
+
+def test_nothing_is_made_that_is_as_large_as_the_parameters():
+    n = 1_000_000
+    x, g = np.ones(n, np.float32), np.ones(n, np.float32)
+    optimizer = RMSProp([x], Hyperparameters(momentum=0.9, centered=True), dialects["torch"])
+    optimizer.step([g])
+    tracemalloc.start()
+    try:
+        optimizer.step([g])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * BLOCK < x.nbytes
+
+
+def test_parameters_with_gaps_are_refused():
+    with pytest.raises(ValueError, match="must be contiguous"):
+        RMSProp([np.zeros((4, 4), np.float32).T[::2]], PLAIN, dialects["torch"])
+
+
+def test_a_schedule_ends_with_its_last_step():
+    x, gradients = draw((3,), 2)
+    with pytest.raises(IndexError):
+        run(x, [*gradients, gradients[0]], Hyperparameters(learning_rate=[0.1, 0.2]), "torch")
