@@ -197,7 +197,7 @@ def test_a_float32_gradient_of_a_network_stays_inside_its_bound(seed):
         bound = objective.gradient_bound(single.astype(np.float64), step, "float32")
         for found in (flat(loss.gradients), objective.gradient(single, step)):
             assert (np.abs(found - exact) <= bound).all()
-        assert np.median(bound) < 1e-3 * np.median(np.abs(exact))
+        assert bound.max() < 1e-3 * np.abs(exact).max()
 
 
 def test_a_unit_that_may_be_on_or_off_may_have_either_gradient():
