@@ -121,6 +121,13 @@ def soundness(session: nox.Session) -> None:
     command(session, "soundness", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def fidelity(session: nox.Session) -> None:
+    """Does the stopwatch add to what it times, and does it see what is there?"""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "fidelity", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
