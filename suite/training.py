@@ -16,6 +16,7 @@ from reference import Trace
 from reference.precision import wider
 from suite.agreement.judge import Comparison, TraceError
 from suite.agreement.oracle import Oracle, closed_loop
+from suite.agreement.verdicts import FEW_DIALECTS
 from suite.cases.tasks import Task
 from suite.repeat import Conditions
 from suite.runner import arrays
@@ -98,9 +99,9 @@ def questions(
         sha256 = arrays.write(path, task.file())
         for framework, hello in hellos.items():
             for name in chosen[framework]:
-                any_dialect = hello["implementations"][name]["any_dialect"]
-                for dialect in scratch_dialects if any_dialect else [None]:
-                    declared = dialect or hello["implementations"][name].get("dialect")
+                described = hello["implementations"][name]
+                for dialect in asked_dialects(described, scratch_dialects):
+                    declared = dialect or described.get("dialect")
                     if (framework, name, hello["device"], DTYPE, task.id, dialect) in done:
                         continue
                     if not selection.matches(words(framework, name, task.id, declared)):
@@ -121,6 +122,13 @@ def questions(
                     about = Asked(task, name, version, hello["device"], DTYPE, dialect, sha256, repeat)
                     found.append(Question(framework, request, about))
     return found
+
+
+def asked_dialects(described: Mapping[str, Any], scratch_dialects: Sequence[str]) -> Sequence[str | None]:
+    """The dialects that an implementation is asked for: of one that compiles each anew, the first that there are."""
+    if not described["any_dialect"]:
+        return [None]
+    return scratch_dialects[:FEW_DIALECTS] if described["compiles"] else scratch_dialects
 
 
 class Trainings:

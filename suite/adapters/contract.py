@@ -75,8 +75,8 @@ class Implementation(ABC):
     Attributes:
         native: what a user of the framework would call it.
         mode: how it is run: `eager`, `foreach`, `compiled`, ….
-        compiles: whether each new structure or shape costs a compilation: then, of a scratch implementation, two
-            dialects in one dtype are asked for, unless the user names them.
+        compiles: whether each new structure or shape costs a compilation: then a scratch implementation is asked for
+            the first two dialects alone, and in one dtype.
         computes: the name of the dialect that it computes; None if it runs any.
         names: our name of a hyper-parameter -> the framework's, for those that it takes.
         refused: format of `DTYPES` -> why it does not run in it.
