@@ -49,7 +49,11 @@ class Bare:
         self.process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=variables, text=True
         )
-        self.answer()
+        try:
+            self.answer()
+        except LookupError:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Self:
         return self

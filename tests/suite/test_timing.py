@@ -198,9 +198,22 @@ def test_steps_are_not_counted_where_nothing_can_be_said():
     assert steps_missing(benchmark, "d2l", moved(0, [0.0] * 8), moved(10**9, [1e6] * 8)) is None
 
 
-def test_a_burden_makes_it_slower_and_changes_nothing_else():
-    calls = []
-    slow = stopwatch.burdened(lambda: calls.append(1), 0.5)
-    for _ in range(3):
-        slow()
-    assert len(calls) == 3
+def test_a_burden_is_idled_for_its_share_of_each_call(monkeypatch):
+    now, calls = [0.0], []
+
+    class Clock:
+        @staticmethod
+        def perf_counter():
+            now[0] += 1  # each look at the clock takes a second
+            return now[0]
+
+    def work():
+        calls.append(now[0])
+        now[0] += 97
+
+    monkeypatch.setattr(stopwatch, "time", Clock)
+    slow = stopwatch.burdened(work, 0.5)
+    slow()
+    assert now[0] == 1 + 98 + 49  # the call took 98 s, by the clock, and then it idled for half of that
+    slow()
+    assert calls == [1, 149]
