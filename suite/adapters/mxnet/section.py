@@ -50,7 +50,6 @@ class MxnetSection(Implementation):
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
     refused: ClassVar[Mapping[str, str]] = {
         **TRUNCATED,
-        "float64": "MXNet misreads numbers by units in the last place of it",
     }
     sparse = "takes dense gradients only"
     own_rates = "has one learning rate for all parameters"
