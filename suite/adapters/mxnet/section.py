@@ -30,7 +30,7 @@ def rmsprop(
 
 def rows(problem: Problem, first: int, dtype: str) -> Iterator[tuple[Tensor, Tensor]]:
     """Features and labels as Gluon's loader brings them, batch by batch, from a step on and without end."""
-    data = mx.gluon.data.ArrayDataset(*(problem.arrays[name].astype(dtype) for name in ("features", "labels")))
+    data = mx.gluon.data.ArrayDataset(*(mx.np.array(problem.arrays[name], dtype) for name in ("features", "labels")))
     loader = mx.gluon.data.DataLoader(data, batch_sampler=problem.arrays["batches"].tolist())
     return islice(chain.from_iterable(repeat(loader)), first % len(loader), None)
 
@@ -48,9 +48,7 @@ class MxnetSection(Implementation):
     computes = "d2l"
     longest = 1000
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
-    refused: ClassVar[Mapping[str, str]] = {
-        **TRUNCATED,
-    }
+    refused: ClassVar[Mapping[str, str]] = TRUNCATED
     sparse = "takes dense gradients only"
     own_rates = "has one learning rate for all parameters"
 
