@@ -90,7 +90,7 @@ def test_every_verdict_is_as_expected_and_what_was_not_run_says_why(verdicts, fr
     own = [row for row in verdicts if (row["framework"], row["implementation"]) == (framework, implementation)]
     outcomes = Counter(row["outcome"] for row in own)
     assert all(row["expected"] for row in own), [r["reason"] for r in own if not r["expected"]][:3]
-    assert outcomes["agrees"] >= 80
+    assert outcomes["agrees"] >= 60
     assert all(row["reason"] for row in own if row["outcome"] == "unsupported")
 
 
