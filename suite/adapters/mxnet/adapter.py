@@ -9,8 +9,9 @@ import mxnet as mx
 import numpy as np
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
-from suite.adapters.mxnet.builtin import MxnetBuiltin, MxnetKernel
-from suite.adapters.mxnet.scratch import MxnetScratch
+from suite.adapters.mxnet.builtin import MxnetBuiltin, MxnetHybrid, MxnetKernel, MxnetOptimizer
+from suite.adapters.mxnet.scratch import MxnetScratch, MxnetScratchHybrid
+from suite.adapters.mxnet.section import MxnetSection, MxnetSectionConcise
 
 
 class Adapter(Framework):
@@ -19,8 +20,13 @@ class Adapter(Framework):
     name = "mxnet"
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": MxnetScratch,
+        "scratch-hybrid": MxnetScratchHybrid,
         "builtin": MxnetBuiltin,
+        "optimizer": MxnetOptimizer,
         "kernel": MxnetKernel,
+        "hybrid": MxnetHybrid,
+        "section": MxnetSection,
+        "section-concise": MxnetSectionConcise,
     }
 
     def __init__(self, device: str) -> None:

@@ -1,9 +1,10 @@
-"""The RMSProp that MXNet has: the trainer, and the operations below it."""
+"""The RMSProp that MXNet has: the trainer, the optimizer that it drives, and the operations below that."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,12 +13,14 @@ import mxnet as mx
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, State, Tensor, Unsupported
 from suite.adapters.mxnet import TRUNCATED
+from suite.adapters.mxnet.program import Hybridized, Program
 
 
 class MxnetBuiltin(Implementation):
     """`gluon.Trainer` with "rmsprop", on parameters that share their storage with the tensors."""
 
     native = 'mxnet.gluon.Trainer(…, "rmsprop")'
+    mode = "trainer"
     computes = "mxnet1"
     names: ClassVar[Mapping[str, str]] = {
         "learning_rate": "learning_rate",
@@ -34,7 +37,7 @@ class MxnetBuiltin(Implementation):
         **TRUNCATED,
         **dict.fromkeys(("float16", "float64"), "its state is float32 always, and it raises MXNetError"),
     }
-    bounds = ("clip_gradient", "clip_weights")
+    bounds: ClassVar[Sequence[str]] = ("clip_gradient", "clip_weights")
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the trainer."""
@@ -85,10 +88,46 @@ class MxnetBuiltin(Implementation):
             self.trainer.load_states(str(file))
 
 
+class MxnetOptimizer(MxnetBuiltin):
+    """`mx.optimizer.RMSProp` by itself."""
+
+    native = "mxnet.optimizer.RMSProp"
+    mode = "eager"
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """Build the optimizer, and the updater that keeps its state."""
+        self.optimizer = mx.optimizer.RMSProp(**self.native_arguments(self.h.rate(0)))
+        self.optimizer.set_lr_mult(dict(enumerate(self.rate_scale or ())))
+        self.updater = mx.optimizer.get_updater(self.optimizer)
+        self.indices = list(range(len(self.parameters)))
+
+    def set_rate(self, learning_rate: float) -> None:
+        """Into the optimizer; a parameter's own factor stands there, too."""
+        self.optimizer.set_learning_rate(learning_rate)
+
+    def update(self, gradients: list[Tensor]) -> None:
+        """One call of the updater."""
+        self.updater(self.indices, gradients, self.parameters)
+
+    def state(self) -> State:
+        """From the updater."""
+        slots = [slot for _, slot in sorted(self.updater.states.items())]
+        return oracle_state(self.framework, self.h, *zip(*slots))
+
+    def saved(self) -> bytes:
+        """By `updater.get_states`."""
+        return bytes(self.updater.get_states())
+
+    def restore(self, saved: bytes) -> None:
+        """By `updater.set_states`."""
+        self.updater.set_states(saved)
+
+
 class MxnetKernel(Implementation):
     """The operations below `mx.optimizer.RMSProp`."""
 
     native = "mxnet.nd.rmsprop_update, rmspropalex_update"
+    mode = "kernel"
     computes = "mxnet1"
     longest = 1000
     names: ClassVar[Mapping[str, str]] = {**MxnetBuiltin.names, "learning_rate": "lr"}
@@ -99,17 +138,21 @@ class MxnetKernel(Implementation):
         parts = 3 if self.h.centered else 1
         self.slots = [[self.framework.filled_like(p, 0.0) for p in self.parameters] for _ in range(parts)]
 
-    def update(self, gradients: list[Tensor]) -> None:
-        """One call a parameter."""
-        arguments = self.native_arguments(self.h.rate(0))
-        del arguments["lr"]
+    def set_rate(self, learning_rate: float) -> None:
+        """Tell the operations all numbers, once."""
+        super().set_rate(learning_rate)
+        arguments = self.native_arguments(learning_rate)
         operation = mx.nd.rmspropalex_update if arguments.pop("centered") else mx.nd.rmsprop_update
         if not self.h.centered:
             del arguments["gamma2"]
         for name in ("clip_gradient", "clip_weights"):
             arguments[name] = -1.0 if arguments[name] is None else arguments[name]  # a negative bound is none
-        for x, gradient, rate, *slots in zip(self.parameters, gradients, self.rates, *self.slots):
-            operation(x, gradient, *slots, out=x, lr=rate, **arguments)
+        self.kernels = [partial(operation, **{**arguments, "lr": rate}) for rate in self.rates]
+
+    def update(self, gradients: list[Tensor]) -> None:
+        """One call a parameter."""
+        for kernel, x, gradient, *slots in zip(self.kernels, self.parameters, gradients, *self.slots):
+            kernel(x, gradient, *slots, out=x)
 
     def state(self) -> State:
         """What the operations change besides the parameters."""
@@ -123,6 +166,35 @@ class MxnetKernel(Implementation):
         """Into the slots."""
         for slots, arrays in zip(self.slots, saved):
             self.framework.assign(slots, arrays)
+
+
+class MxnetHybrid(Hybridized, MxnetKernel):
+    """The same as a program of all parameters, in which numbers are fixed: one for each learning rate."""
+
+    native = "a CachedOp of mxnet.nd.rmsprop_update, rmspropalex_update"
+    mode = "hybridized"
+    twin = "kernel"
+    sparse = "takes dense gradients only"
+
+    def prepare(self, dialect: Dialect) -> None:
+        """Make the state, and room for programs."""
+        super().prepare(dialect)
+        self.programs: dict[tuple[float, ...], Program] = {}
+        self.held = [tensor for tensors in (self.parameters, *self.slots) for tensor in tensors]
+
+    def update(self, gradients: list[Tensor]) -> None:
+        """One call, which changes the state by itself."""
+        inputs, rates = (*self.held, *gradients), tuple(self.rates)
+        if rates not in self.programs:
+            self.programs[rates] = Program(self.moved, inputs)
+        self.programs[rates](inputs, self.parameters)
+
+    def moved(self, *given: Tensor) -> list[Tensor]:
+        """Parameters after a step. They are not differentiated again, which the operations don't allow."""
+        count = len(self.parameters)
+        parameters, *slots, gradients = (given[i : i + count] for i in range(0, len(given), count))
+        pieces = zip(self.kernels, parameters, gradients, *slots)
+        return [mx.nd.BlockGrad(kernel(*piece)) for kernel, *piece in pieces]
 
 
 def oracle_state(framework: Framework, h: Hyperparameters, *slots: Any) -> State:
