@@ -58,7 +58,12 @@ class TorchScratch(Scratch):
         return "float64" if self.parameters[0].dtype == torch.float64 else "float32"
 
     def length(self, x: Tensor) -> int | None:
-        """Into blocks of how many numbers a parameter is cut; None if it is not."""
+        """Into blocks of how many numbers a parameter is cut; None if it is not.
+
+        One without axes is cut into one of one: beside it, a number in a wider format would not count as a number.
+        """
+        if x.dim() == 0:
+            return 1
         whole = x.numel() * x.element_size() <= BLOCK or not x.is_contiguous() or self.algorithm.clip_norm is not None
         return None if whole else BLOCK // x.element_size()
 
