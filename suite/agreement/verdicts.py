@@ -64,7 +64,7 @@ def questions(
     asked: dict[tuple[str, str, Ride], list[Witness]] = {}
     for witness in witnesses:
         for ride in rides:
-            if witness.dtype not in ride.tape.dtypes or (ride.tape.subnormals and witness.dialect):
+            if witness.dtype not in ride.tape.dtypes or (ride.tape.subnormals and not witness.says_of_subnormals):
                 continue
             ids = [case.id for case, _ in ride.cases if selected(witness, case.id)]
             if not ids:

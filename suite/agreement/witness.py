@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reference import dialects
 from suite.agreement.judge import Judgement
 from suite.agreement.rides import Ride
 from suite.repeat import Conditions
@@ -53,6 +54,12 @@ class Witness:
     def asked(self) -> str | None:
         """The dialect that the user has named for it."""
         return self.dialect or self.claim
+
+    @property
+    def says_of_subnormals(self) -> bool:
+        """Whether it claims anything of them: scratch does as its framework does, and some dialects leave it open."""
+        declared = self.dialect is None and (self.declared is None or dialects[self.declared].subnormals != "either")
+        return declared or self.claim is not None
 
     def key(self, case: str) -> tuple[Any, ...]:
         """What a verdict of it is about (see `key`)."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import torch
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor
+from suite.adapters.torch import program
 from suite.adapters.torch.builtin import TorchBuiltin, TorchCompiled, TorchForeach
-from suite.adapters.torch.scratch import TorchScratch
+from suite.adapters.torch.scratch import TorchScratch, TorchScratchCompiled, TorchScratchForeach
+from suite.adapters.torch.section import TorchSection, TorchSectionConcise
 
 
 class Adapter(Framework):
@@ -19,9 +22,13 @@ class Adapter(Framework):
     name = "torch"
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": TorchScratch,
+        "scratch-foreach": TorchScratchForeach,
+        "scratch-compiled": TorchScratchCompiled,
         "builtin": TorchBuiltin,
         "foreach": TorchForeach,
         "compiled": TorchCompiled,
+        "section": TorchSection,
+        "section-concise": TorchSectionConcise,
     }
 
     @staticmethod
@@ -100,3 +107,15 @@ class Adapter(Framework):
     def cross_entropy(self, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, features: Tensor, labels: Tensor) -> Tensor:
         """See `Framework`."""
         return torch.nn.functional.cross_entropy(torch.relu(features @ w1 + b1) @ w2 + b2, labels)
+
+    def traffic(self, x: Tensor, v: Tensor, g: Tensor) -> Callable[[], None] | None:
+        """See `Framework`. By the compiler that `scratch-compiled` uses; None where it can't."""
+        if self.device == "cpu" and program.missing():
+            return None
+
+        def add(x: Tensor, v: Tensor, g: Tensor) -> None:
+            x.add_(g)
+            v.add_(g)
+
+        tensors = x.detach(), v, g
+        return partial(program.compiled(add, tensors, "traffic"), *tensors)

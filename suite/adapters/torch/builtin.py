@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -12,6 +10,7 @@ import torch
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Implementation, State, Tensor, Unsupported
+from suite.adapters.torch import program
 
 MOST_COMPILED = 16  # parameters that are compiled in seconds
 
@@ -31,11 +30,15 @@ class TorchBuiltin(Implementation):
         "maximize": "maximize",
     }
     sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
-    foreach: ClassVar[bool] = False
+    foreach: ClassVar[bool | None] = False
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
-        """Build the optimizer. What has a learning rate of its own is a group."""
-        groups = [{"params": [p]} for p in self.parameters] if self.rate_scale else self.parameters
+        """Build the optimizer."""
+        self.bind(self.parameters)
+
+    def bind(self, parameters: list[Tensor]) -> None:
+        """Build the optimizer for parameters. What has a learning rate of its own is a group."""
+        groups = [{"params": [p]} for p in parameters] if self.rate_scale else parameters
         arguments = self.native_arguments(self.h.rate(0))
         self.optimizer = torch.optim.RMSprop(
             groups, **arguments, foreach=self.foreach, capturable=False, differentiable=False
@@ -57,7 +60,7 @@ class TorchBuiltin(Implementation):
     def state(self) -> State:
         """From `optimizer.state`."""
         theirs = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
-        slots = [self.optimizer.state[p] for p in self.parameters]
+        slots = [self.optimizer.state[p] for group in self.optimizer.param_groups for p in group["params"]]
         return {
             ours: [self.framework.numpy(slot[name]) for slot in slots]
             for ours, name in theirs.items()
@@ -92,10 +95,8 @@ class TorchCompiled(TorchBuiltin):
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
         """As everywhere; and on a CPU torch compiles to C++."""
-        compilers = (os.environ.get("CXX"), "g++", "clang++")
-        if not any(shutil.which(compiler) for compiler in compilers if compiler):
-            return f"{cls.native} needs a C++ compiler, and there is none on the path"
-        return super().unsupported(h, dtype)
+        reason = program.missing()
+        return f"{cls.native} {reason}" if reason else super().unsupported(h, dtype)
 
     def prepare(self, dialect: Dialect) -> None:
         """Compile the step. The learning rate is a tensor, or each new value would be compiled anew.
