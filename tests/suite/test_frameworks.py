@@ -19,7 +19,13 @@ from suite.training import asked_dialects
 from tests.suite.conftest import DATA
 
 BUILT_IN = {
-    "torch": {"builtin": "torch", "foreach": "torch", "compiled": "torch"},
+    "torch": {
+        "builtin": "torch",
+        "foreach": "torch",
+        "compiled": "torch",
+        "section": "d2l",
+        "section-concise": "torch",
+    },
     "tensorflow": {
         "builtin": "keras3",
         "function": "keras3",
