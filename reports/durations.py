@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.drawing import WIDTH, Figure, figure, on
+from reports.drawing import WIDTH, Figure, figure, on, scales
 from reports.numbers import count, duration
 from reports.timing import Benchmark, Timing
 
@@ -29,17 +29,19 @@ def build(benchmark: Benchmark, number: int) -> list[Figure]:
 
     hints = [("who:N", "Implementation"), ("shown:N", "Median"), ("interval:N", "Interval"), ("size:N", "Samples")]
     tooltip = [alt.Tooltip(field, title=title) for field, title in hints]
+    frameworks = list(dict.fromkeys(t.row["framework"] for t in sorted(timings, key=lambda timing: timing.place)))
+    hue = alt.Color("framework:N", scale=scales(frameworks)[0], legend=None)
     ticks = on("samples").mark_tick(thickness=1, size=12, color="var(--soft)", opacity=0.45)
-    rule = on("medians").mark_rule(strokeWidth=5, color="var(--hue-1)", opacity=0.55, strokeCap="round")
-    point = on("medians").mark_point(size=60, filled=True, color="var(--hue-1)", opacity=1)
+    rule = on("medians").mark_rule(strokeWidth=5, opacity=0.55, strokeCap="round")
+    point = on("medians").mark_point(size=60, filled=True, opacity=1)
     hint = [alt.Tooltip("who:N", title="Implementation"), alt.Tooltip("shown:N", title="Sample")]
     chart = alt.layer(
         ticks.encode(x=x("sample"), y=y, tooltip=hint),
-        rule.encode(x=x("low"), x2="high:Q", y=y, tooltip=tooltip),
-        point.encode(x=x("median"), y=y, tooltip=tooltip),
-    ).properties(width=WIDTH, height=24 * len(timings))
+        rule.encode(x=x("low"), x2="high:Q", y=y, color=hue, tooltip=tooltip),
+        point.encode(x=x("median"), y=y, color=hue, tooltip=tooltip),
+    ).properties(width=WIDTH, height=24 * len(timings), padding={"left": 16, "right": 5, "top": 5, "bottom": 5})
     data = {"medians": medians, "samples": samples}
-    caption = "Point: median. Bar: its interval. Ticks: the samples. Fastest on top; the axis is logarithmic."
+    caption = "Point: median. Bar: its interval. Ticks: the samples. Colour: the framework. Fastest on top."
     return [figure(f"figure-timing-{number}", benchmark.title, caption, f"Times: {benchmark.sentence}", chart, data)]
 
 
@@ -47,6 +49,7 @@ def _median(timing: Timing, seconds: float) -> dict[str, Any]:
     low, high = timing.interval or (None, None)
     return {
         "who": timing.label,
+        "framework": timing.row["framework"],
         "median": (timing.median or 0.0) / seconds,
         "low": low and low / seconds,
         "high": high and high / seconds,

@@ -9,7 +9,7 @@ from reports import numbers
 from reports.columns import book, untimed
 from reports.numbers import duration, share
 from reports.outcomes import NAMED
-from reports.timing import ORACLE, Benchmark, Timing
+from reports.timing import Benchmark, Timing
 
 MARKS = {"faster": "↓", "slower": "↑", "same": "="}
 """Beside a time: what may be said of it against the built-in of its framework."""
@@ -19,9 +19,6 @@ NO_MARK = "\N{FIGURE SPACE}"
 
 WIDEST = 8
 """Benchmarks in a grid; what is more goes to another one."""
-
-_FIRST = ("section", "section-concise", "scratch", "builtin")
-"""Implementations that most frameworks have; the others follow by name."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +77,9 @@ def _grid(title: str, benchmarks: Sequence[Benchmark], by_tensors: bool) -> Grid
         columns += [_median(one, numbers.size(one.tensors) if by_tensors else one.brief), *_beside(one, one is largest)]
     shown = {timing.label: timing for one in benchmarks for timing in one.timings}
     groups: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-    for label, timing in sorted(shown.items(), key=_in_order):
-        framework = timing.row["framework"]
-        cells = tuple(column.cells.get(label, "") for column in columns)
-        groups.setdefault(framework, []).append((label.removeprefix(f"{framework}/"), cells))
+    for timing in sorted(shown.values(), key=lambda timing: timing.place):
+        cells = tuple(column.cells.get(timing.label, "") for column in columns)
+        groups.setdefault(timing.row["framework"], []).append((timing.within, cells))
     feet = [
         ("two of the same", tuple(column.floor for column in columns)),
         ("memory alone", tuple(column.limit for column in columns)),
@@ -94,12 +90,6 @@ def _grid(title: str, benchmarks: Sequence[Benchmark], by_tensors: bool) -> Grid
         tuple((framework, tuple(rows)) for framework, rows in groups.items()),
         tuple((name, cells) for name, cells in feet if any(cells)),
     )
-
-
-def _in_order(item: tuple[str, Timing]) -> tuple[bool, str, int, str]:
-    label, timing = item
-    framework, name = timing.row["framework"], timing.row["implementation"]
-    return framework == ORACLE, framework, _FIRST.index(name) if name in _FIRST else len(_FIRST), label
 
 
 def _median(benchmark: Benchmark, title: str) -> _Column:

@@ -63,9 +63,10 @@ UNITS = (Unit("s", 1.0), Unit("ms", 1e-3), Unit("µs", 1e-6), Unit("ns", 1e-9))
 
 
 def unit(times: Iterable[float]) -> Unit:
-    """The largest unit in which the least of these times, in seconds, is at least one."""
-    least = min((time for time in times if time > 0), default=1.0)
-    return next((one for one in UNITS if least >= 0.9995 * one.seconds), UNITS[-1])
+    """The unit in which the least of some times is at least one; or the next, where the largest would be too long."""
+    known = [time for time in times if time > 0] or [1.0]
+    place = next((place for place, one in enumerate(UNITS) if min(known) >= 0.9995 * one.seconds), len(UNITS) - 1)
+    return UNITS[place - 1 if place and max(known) >= 9999.5 * UNITS[place].seconds else place]
 
 
 def duration(seconds: float | None) -> str:

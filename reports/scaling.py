@@ -8,9 +8,9 @@ from typing import Any
 import altair as alt
 
 from reports import numbers
-from reports.drawing import HOW, WIDTH, Chart, Figure, figure, on, scales
+from reports.drawing import HOW, WIDTH, Chart, Figure, figure, on, scales, shapes
 from reports.numbers import duration, share
-from reports.timing import ORACLE, Benchmark, Timing
+from reports.timing import Benchmark, Timing
 
 NANO = 1e9
 """Nanoseconds in a second."""
@@ -34,37 +34,32 @@ def build(benchmarks: Sequence[Benchmark]) -> list[Figure]:
 
 
 def _figure(identifier: str, title: str, benchmarks: Sequence[Benchmark], across: str) -> Figure:
-    rows = [
-        row for benchmark in benchmarks for timing in benchmark.timings for row in _point(benchmark, timing, across)
-    ]
+    entries = [(benchmark, timing) for benchmark in benchmarks for timing in benchmark.timings if timing.each]
+    entries.sort(key=lambda entry: entry[1].place)
+    rows = [_point(benchmark, timing, across) for benchmark, timing in entries]
     limits = [row for benchmark in benchmarks for row in _limit(benchmark)] if across == "size" else []
     words = {"size": "Parameters", "tensors": "Tensors"}[across]
-    caption = "Colour: the framework. Mark: the implementation. " + (
-        "Dashed: what the memory alone needs. " if limits else ""
-    )
+    dashed = "Dashed: what the memory alone needs. " if limits else ""
+    caption = f"Colour: the framework. Mark: the implementation. {dashed}{HOW}"
     sentence = f"Nanoseconds for each parameter against {words.lower()}. {benchmarks[-1].sentence}"
-    return figure(identifier, title, caption + HOW, sentence, _chart(rows, words), {"steps": rows, "limits": limits})
+    chart = _chart(rows, limits, words)
+    return figure(identifier, title, caption, sentence, chart, {"steps": rows, "limits": limits})
 
 
-def _point(benchmark: Benchmark, timing: Timing, across: str) -> list[dict[str, Any]]:
-    if timing.median is None or timing.each is None:
-        return []
-    low, high = (end / benchmark.size * NANO for end in timing.interval or (timing.median, timing.median))
-    row = timing.row
-    return [
-        {
-            "framework": row["framework"],
-            "implementation": timing.label.removeprefix(f"{row['framework']}/"),
-            "who": timing.label,
-            "at": benchmark.size if across == "size" else benchmark.tensors,
-            "each": timing.each * NANO,
-            "low": low,
-            "high": high,
-            "step": duration(timing.median),
-            "parameter": duration(timing.each),
-            "limit": share(timing.fraction) if timing.fraction else numbers.MISSING,
-        }
-    ]
+def _point(benchmark: Benchmark, timing: Timing, across: str) -> dict[str, Any]:
+    low, high = timing.interval or (None, None)
+    return {
+        "framework": timing.row["framework"],
+        "implementation": timing.within,
+        "who": timing.label,
+        "at": benchmark.size if across == "size" else benchmark.tensors,
+        "each": (timing.each or 0.0) * NANO,
+        "low": low and low / benchmark.size * NANO,
+        "high": high and high / benchmark.size * NANO,
+        "step": duration(timing.median),
+        "parameter": duration(timing.each),
+        "limit": share(timing.fraction),
+    }
 
 
 def _limit(benchmark: Benchmark) -> list[dict[str, Any]]:
@@ -76,10 +71,10 @@ def _limit(benchmark: Benchmark) -> list[dict[str, Any]]:
     return [{**known, "at": benchmark.size * factor} for factor in (0.7, 1.4)]
 
 
-def _chart(rows: Sequence[dict[str, Any]], words: str) -> Chart:
-    frameworks = sorted({row["framework"] for row in rows}, key=lambda name: (name == ORACLE, name))
+def _chart(rows: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]], words: str) -> Chart:
+    frameworks = list(dict.fromkeys(row["framework"] for row in rows))
     implementations = list(dict.fromkeys(row["implementation"] for row in rows))
-    colour, (_, shape, _) = scales(frameworks)[0], scales(implementations)
+    colour, shape = scales(frameworks)[0], shapes(implementations)
     framework = alt.selection_point(fields=["framework"], bind="legend", name="framework_chosen")
     implementation = alt.selection_point(fields=["implementation"], bind="legend", name="implementation_chosen")
     strength = alt.condition(framework & implementation, alt.value(0.9), alt.value(0.05))
@@ -92,21 +87,22 @@ def _chart(rows: Sequence[dict[str, Any]], words: str) -> Chart:
         title = "ns per parameter, logarithmic"
         return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", tickCount=6))
 
+    marks = alt.Legend(symbolStrokeColor="var(--ink)")
     steps = on("steps")
     hints = [("who", "Implementation"), ("at", words), ("step", "A step"), ("parameter", "A parameter"),
              ("limit", "Of the limit")]  # fmt: skip
     line = steps.mark_line(strokeWidth=1.3).encode(x=x, y=y("each"), color=hue, detail="who:N", opacity=strength)
     rule = steps.mark_rule(strokeWidth=1).encode(x=x, y=y("low"), y2="high:Q", color=hue, opacity=strength)
-    point = steps.mark_point(size=45, strokeWidth=1.3, fill="var(--card)", fillOpacity=1).encode(
+    point = steps.mark_point(size=45, strokeWidth=1.3, filled=False).encode(
         x=x,
         y=y("each"),
         color=hue,
-        shape=alt.Shape("implementation:N", scale=shape, title="Implementation"),
+        shape=alt.Shape("implementation:N", scale=shape, title="Implementation", legend=marks),
         opacity=strength,
         tooltip=[alt.Tooltip(f"{field}:{'Q' if field == 'at' else 'N'}", title=title) for field, title in hints],
     )
     limit = on("limits").mark_line(strokeWidth=2, strokeDash=[5, 4], color="var(--ink)").encode(
         x=x, y=y("each"), tooltip=[alt.Tooltip("who:N", title="Memory alone"), alt.Tooltip("step:N", title="A step")]
     )  # fmt: skip
-    layers = alt.layer(line, rule, point.add_params(framework, implementation), limit)
-    return layers.properties(width=WIDTH, height=420)
+    layers = [line, rule, point.add_params(framework, implementation), *([limit] if limits else [])]
+    return alt.layer(*layers).properties(width=WIDTH, height=420)

@@ -27,6 +27,9 @@ TRAFFIC = "traffic"
 SECTION = "section"
 """The implementation that is the book's own loop, written out."""
 
+_FIRST = ("section", "section-concise", "scratch", "builtin")
+"""Implementations that most frameworks have, as they are listed; the others follow by name."""
+
 CALLS = ("faster", "slower", "same", "unclear")
 """What may be said of one time against another."""
 
@@ -52,6 +55,17 @@ class Timing:
     def name(self) -> str:
         """As in `torch/builtin`."""
         return _name(self.row)
+
+    @property
+    def place(self) -> tuple[bool, str, int, str]:
+        """Sorting key: by framework, the oracle last, and in each the same order."""
+        framework, name = self.row["framework"], self.row["implementation"]
+        return framework == ORACLE, framework, _FIRST.index(name) if name in _FIRST else len(_FIRST), self.label
+
+    @property
+    def within(self) -> str:
+        """The label without its framework."""
+        return self.label.removeprefix(f"{self.row['framework']}/")
 
     @property
     def median(self) -> float | None:
