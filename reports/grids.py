@@ -71,7 +71,8 @@ def _parts(benchmarks: Sequence[Benchmark]) -> Iterator[tuple[str, Sequence[Benc
 
 
 def _grid(title: str, benchmarks: Sequence[Benchmark], by_tensors: bool) -> Grid:
-    largest = max((one for one in benchmarks if one.limit), key=lambda one: one.size, default=None)
+    limited = [one for one in benchmarks if one.limit and not by_tensors]
+    largest = max(limited, key=lambda one: one.size, default=None)
     columns = []
     for one in benchmarks:
         columns += [_median(one, numbers.size(one.tensors) if by_tensors else one.brief), *_beside(one, one is largest)]
@@ -96,7 +97,7 @@ def _median(benchmark: Benchmark, title: str) -> _Column:
     cells = {timing.label: _cell(benchmark, timing) for timing in benchmark.timings}
     floor = "" if benchmark.floor is None else share(benchmark.floor)
     limit = "" if benchmark.limit is None else f"{benchmark.show(benchmark.limit[0])}{NO_MARK}"
-    return _Column(title, f"{benchmark.unit.sign}{NO_MARK}", cells, floor, limit)
+    return _Column(title, f"({benchmark.unit.sign}){NO_MARK}", cells, floor, limit)
 
 
 def _cell(benchmark: Benchmark, timing: Timing) -> str:
@@ -115,7 +116,7 @@ def _beside(benchmark: Benchmark, largest: bool) -> Iterator[_Column]:
         first = {t.label: duration(t.row["first_call"]) for t in timings if t.median and t.row["first_call"]}
         found = [
             _Column("×", "section", {t.label: t.faster for t in timings}),
-            _Column("D2L", benchmark.unit.sign, {t.label: book(benchmark, t) for t in timings}),
+            _Column("D2L", f"({benchmark.unit.sign})", {t.label: book(benchmark, t) for t in timings}),
             _Column("first", "call", first),
         ]
     yield from (column for column in found if any(column.cells.values()))
@@ -129,6 +130,8 @@ def notes(benchmarks: Sequence[Benchmark]) -> list[str]:
 def _legend(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
     timings = [timing for benchmark in benchmarks for timing in benchmark.timings]
     limits = [benchmark.limit for benchmark in benchmarks if benchmark.limit]
+    if any(timing.row["outcome"] for timing in timings):
+        yield "Timed in rounds, everyone once a round in random order; who does not agree with the oracle is not timed."
     if any(timing.call for timing in timings):
         yield "↓ faster than the built-in of its framework, ↑ slower, = the same; without a mark it can't be told."
     if any(benchmark.floor is not None for benchmark in benchmarks):

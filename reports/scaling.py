@@ -89,8 +89,8 @@ def _chart(rows: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]], wor
 
     marks = alt.Legend(symbolStrokeColor="var(--ink)")
     steps = on("steps")
-    hints = [("who", "Implementation"), ("at", words), ("step", "A step"), ("parameter", "A parameter"),
-             ("limit", "Of the limit")]  # fmt: skip
+    hints = [("who", "Implementation"), ("at", words), ("step", "A step"), ("parameter", "A parameter")]
+    hints += [("limit", "Of the limit")] if limits else []
     line = steps.mark_line(strokeWidth=1.3).encode(x=x, y=y("each"), color=hue, detail="who:N", opacity=strength)
     rule = steps.mark_rule(strokeWidth=1).encode(x=x, y=y("low"), y2="high:Q", color=hue, opacity=strength)
     point = steps.mark_point(size=45, strokeWidth=1.3, filled=False).encode(

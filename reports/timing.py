@@ -24,6 +24,9 @@ ORACLE = "oracle"
 TRAFFIC = "traffic"
 """The implementation that moves the memory of a step, and does no more."""
 
+STEP = "step/"
+"""How the name of a benchmark begins that is one step of an optimizer."""
+
 SECTION = "section"
 """The implementation that is the book's own loop, written out."""
 
@@ -169,17 +172,17 @@ class Benchmark:
     @cached_property
     def is_step(self) -> bool:
         """Whether one step of an optimizer was timed, over a number of parameters that is known."""
-        return any(_is_step(timing.row) and (timing.row["size"] or 0) > 0 for timing in self.timings)
+        return self.name.startswith(STEP) and self.size > 0 and self.tensors > 0
 
     @cached_property
     def size(self) -> int:
         """Parameters; 0 if that is not known."""
-        return max((timing.row["size"] or 0 for timing in self.timings), default=0)
+        return max(timing.row["size"] or 0 for timing in self.timings)
 
     @cached_property
     def tensors(self) -> int:
         """Among which they are divided."""
-        return max((timing.row["tensors"] or 1 for timing in self.timings), default=1)
+        return max(timing.row["tensors"] or 1 for timing in self.timings)
 
     @property
     def brief(self) -> str:
@@ -241,7 +244,8 @@ def build(results: Results) -> tuple[Benchmark, ...]:
     for row in rows:
         parts[row["benchmark"], row["threads"], row["device"], row["dtype"]].append(row)
     labels = _labels([row for row in rows if _contests(row)])
-    return tuple(sorted((_benchmark(*key, found, labels) for key, found in parts.items()), key=_order))
+    races = [_benchmark(*key, found, labels) for key, found in parts.items()]
+    return tuple(sorted((race for race in races if race.timings), key=_order))
 
 
 def _benchmark(
@@ -290,11 +294,11 @@ def _order(benchmark: Benchmark) -> tuple[bool, bool, str, int, int, int, str]:
 
 def _contests(row: Row) -> bool:
     """Whether it is an answer by itself: no second one of the same, and not the memory alone."""
-    return (row["instance"] or 1) == 1 and row["implementation"] != TRAFFIC
+    return (row["instance"] or 1) < 2 and row["implementation"] != TRAFFIC
 
 
 def _is_step(row: Row) -> bool:
-    return str(row["benchmark"]).startswith("step/")
+    return str(row["benchmark"]).startswith(STEP)
 
 
 def _name(row: Row) -> str:
