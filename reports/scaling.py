@@ -81,7 +81,7 @@ def _chart(rows: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]], wor
     log = alt.Scale(type="log", nice=False, padding=12)
     ends = sorted({row["at"] for row in rows})
     x = alt.X("at:Q", title=f"{words}, logarithmic", scale=log, axis=alt.Axis(grid=False, format="~s", values=ends))
-    hue = alt.Color("framework:N", scale=colour, title="Framework")
+    hue = alt.Color("framework:N", scale=colour, title="Framework", legend=alt.Legend(orient="top"))
 
     def y(field: str) -> alt.Y:
         title = "ns per parameter, logarithmic"
