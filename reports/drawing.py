@@ -21,7 +21,10 @@ WIDTH = 640
 
 _FLUID = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 _COLOURS = 8
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
+_SHAPES = (
+    "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left",
+    "M-1,-1L1,1M-1,1L1,-1", "M-1,0L1,0M0,-1L0,1", "M-1,-1L1,-1L-1,1L1,1Z", "M-1,-1L-1,1L1,-1L1,1Z",
+)  # fmt: skip  # the last four are drawn: ×, +, and hourglasses that stand and lie
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 
 
@@ -71,6 +74,11 @@ def figure(identifier: str, title: str, caption: str, alternative: str, chart: C
 def on(name: str) -> alt.Chart:
     """A chart of the rows of that name."""
     return alt.Chart(alt.NamedData(name=name))
+
+
+def shapes(names: Sequence[str]) -> alt.Scale:
+    """A scale of shapes alone, which are all different for up to twelve names."""
+    return alt.Scale(domain=list(names), range=[_SHAPES[i % len(_SHAPES)] for i in range(len(names))])
 
 
 def scales(names: Sequence[str]) -> tuple[alt.Scale, alt.Scale, alt.Scale]:

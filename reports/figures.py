@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reports import curves, durations, trajectories
+from reports import curves, durations, scaling, trajectories
 from reports.drawing import Figure
 from reports.tables import Tables
 
 _BENCHMARKS = 6
-"""How many benchmarks have a figure; all have a table."""
+"""How many benchmarks have a figure of their own; all have a table, and steps are lines in a figure of many."""
 
 
 def build(tables: Tables) -> dict[str, list[Figure]]:
@@ -18,5 +18,6 @@ def build(tables: Tables) -> dict[str, list[Figure]]:
             training += trajectories.build(task)
         elif not task.planar:
             training += curves.build(task)
-    timing = [f for number, b in enumerate(tables.timing[:_BENCHMARKS]) for f in durations.build(b, number)]
-    return {"training": training, "timing": timing}
+    epochs = [benchmark for benchmark in tables.timing if not benchmark.is_step]
+    timing = [drawn for number, one in enumerate(epochs[:_BENCHMARKS]) for drawn in durations.build(one, number)]
+    return {"training": training, "timing": [*timing, *scaling.build(tables.timing)]}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from reports import published
+from reports import columns, grids, published
 from reports.agreement import Agreement
+from reports.doubts import footnotes
 from reports.findings import Finding
-from reports.numbers import coordinate, count, distance, fixed, loss, multiple, percent
+from reports.grids import Grid
+from reports.numbers import coordinate, count, distance, fixed, loss, multiple
 from reports.outcomes import ORDER, Outcome
 from reports.results import Results
 from reports.sharpness import Sharpness
 from reports.tables import Tables
-from reports.timing import Benchmark, Timing
+from reports.timing import Benchmark
 from reports.training import Run, Task
 
 FINDINGS = 100
@@ -156,30 +158,28 @@ def _timing(benchmarks: Sequence[Benchmark]) -> Iterable[str]:
     yield "## Timing"
     if not benchmarks:
         yield "Not run."
+    for grid in grids.build(benchmarks):
+        yield f"### {escape(grid.title)}"
+        yield _table(["Median", *(f">{escape(f'{title} {unit}')}" for title, unit in grid.heads)], _rows(grid))
+    if notes := grids.notes(benchmarks):
+        yield "\n".join(f"- {escape(note)}" for note in notes)
+    if doubted := footnotes(benchmarks):
+        yield "### What may be wrong with these times"
+        yield "\n".join(f"- {escape(f'{footnote.code} {footnote.words}')}" for footnote in doubted)
     for benchmark in benchmarks:
         yield f"### {escape(benchmark.title)}"
-        unit = escape(benchmark.unit)
-        header = ["Implementation", "Version", "Dialect", f">Median ({unit})", ">Interval", ">Spread"]
-        rows = [_timed(benchmark, timing) for timing in benchmark.timings]
-        yield _table([*header, ">First call", ">Ratio to fastest", ">D2L 11.8", "Remark"], rows)
-        yield (
-            "≈: its interval overlaps that of the fastest, so no difference is claimed. Spread: interquartile "
-            "range over the median. D2L 11.8: published seconds per epoch, on another machine."
-        )
+        yield escape(" ".join(filter(None, (benchmark.sentence, benchmark.margin, benchmark.bound))))
+        found = columns.build(benchmark)
+        header = ["Implementation", *(f"{'>' if column.number else ''}{escape(column.title)}" for column in found)]
+        cells = zip(*(column.cells for column in found), strict=True)
+        rows = zip(benchmark.timings, cells, strict=True)
+        yield _table(header, ([escape(timing.name), *map(escape, row)] for timing, row in rows))
 
 
-def _timed(benchmark: Benchmark, timing: Timing) -> list[str]:
-    row = timing.row
-    return [
-        *(escape(text or "") for text in (timing.name, row["version"], row["dialect"])),
-        benchmark.show(row["median"]),
-        benchmark.between(timing),
-        percent(timing.spread),
-        benchmark.show(row["first_call"]),
-        timing.against_fastest,
-        fixed(timing.published.seconds, 3) if timing.published else "",
-        escape(row["reason"] or ""),
-    ]
+def _rows(grid: Grid) -> Iterable[list[str]]:
+    for framework, rows in grid.groups:
+        yield from ([escape(f"{framework}/{name}"), *map(escape, cells)] for name, cells in rows)
+    yield from ([escape(name), *map(escape, cells)] for name, cells in grid.feet)
 
 
 def _environment(results: Results) -> Iterable[str]:

@@ -17,7 +17,8 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
-from reports import figures, numbers, outcomes, published
+from reports import columns, figures, grids, numbers, outcomes, published
+from reports.doubts import footnotes
 from reports.drawing import Figure
 from reports.findings import UNNAMED, changed
 from reports.results import Results, records
@@ -42,7 +43,10 @@ def render(results: Results, tables: Tables) -> str:
         results=results,
         agreement=tables.agreement,
         training=tables.training,
-        benchmarks=tables.timing,
+        benchmarks=[(benchmark, columns.build(benchmark)) for benchmark in tables.timing],
+        grids=grids.build(tables.timing),
+        notes=grids.notes(tables.timing),
+        doubted=footnotes(tables.timing),
         figures=drawn,
         specs=script_json(specs),
         verdicts=script_json(_verdicts(results.verdicts)),
@@ -77,7 +81,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-_FILTERS = ("count", "loss", "multiple", "distance", "percent", "coordinate", "fixed")
+_FILTERS = ("count", "loss", "multiple", "distance", "coordinate", "fixed")
 
 
 def _svg(figure: Figure) -> Markup:

@@ -44,7 +44,12 @@ CAVEATS = (
 )
 """What the published table hides."""
 
-_BUILTIN = {"builtin", "keras", "trainer", "gluon"}
+_COLUMNS = {
+    **dict.fromkeys(("scratch", "section"), "scratch"),
+    **dict.fromkeys(("builtin", "keras", "trainer", "gluon", "section-concise"), "builtin"),
+}
+"""The column of the book that has the same program as an implementation of ours; `section` is the book's own loop."""
+
 _FRAMEWORK = re.compile(r"(mxnet|torch|pytorch|tensorflow)(?:[-_ ]?\d[\d.]*)?")
 
 
@@ -58,5 +63,4 @@ def beside(framework: str, implementation: str, dialect: str | None) -> Publishe
     match = _FRAMEWORK.fullmatch(framework.lower())
     if match is None:
         return None
-    column = "builtin" if implementation in _BUILTIN else implementation
-    return REGRESSION.get((match[1].removeprefix("py"), column))
+    return REGRESSION.get((match[1].removeprefix("py"), _COLUMNS.get(implementation, "")))

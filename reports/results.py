@@ -116,7 +116,8 @@ def _row(line: bytes, table: Table) -> dict[str, object]:
     lacking = [name for name in table.required if row[name] is None]
     if lacking:
         raise ValueError(f"no {lacking[0]}")
-    if table in (VERDICTS, TRAINING) and row["outcome"] not in OUTCOMES:
+    judged = table in (VERDICTS, TRAINING) or row["outcome"] is not None  # older timings were not
+    if judged and row["outcome"] not in OUTCOMES:
         row["reason"] = f"unknown outcome “{row['outcome']}”: {row['reason'] or 'no reason given'}"
         row["outcome"] = "failed"
     return row

@@ -107,6 +107,11 @@ def mapping(value: object) -> dict[str, object]:
     return {clean(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
+def figures(value: object) -> dict[str, float | None]:
+    """An object of numbers, by their names."""
+    return {name: real(item) for name, item in mapping(value).items()}
+
+
 def nearest(value: object) -> dict[str, object] | None:
     """The dialect that a trace is nearest to, with the axes that were changed: each with its value before and after."""
     found = mapping(value)
@@ -142,6 +147,7 @@ REALS = Kind(reals, "object")
 WHOLES = Kind(wholes, "object")
 NAMES = Kind(names, "object")
 POINTS = Kind(points, "object")
+FIGURES = Kind(figures, "object")
 NEAREST = Kind(nearest, "object")
 
 
@@ -227,18 +233,55 @@ TIMINGS = Table(
     "timings",
     {
         **_WHO,
+        "instance": WHOLE,
+        "dtype": TEXT,
         "dialect": TEXT,
+        "mode": TEXT,
         "benchmark": TEXT,
-        "unit": TEXT,
+        "size": WHOLE,
+        "tensors": WHOLE,
         "threads": WHOLE,
+        "seed": WHOLE,
+        "profile": TEXT,
+        "outcome": TEXT,
+        "bound_ratio": REAL,
+        "reason": TEXT,
         "first_call": REAL,
+        "warm_up": REALS,
+        "steady": FLAG,
+        "loops": WHOLE,
         "samples": REALS,
+        "at": REALS,
+        "switches": REALS,
+        "outliers": WHOLES,
         "median": REAL,
         "interval": REALS,
-        "reason": TEXT,
+        "spread": REAL,
+        "drift": REAL,
+        "sample_seconds": REAL,
+        "cpu_share": REAL,
+        "leftover": REAL,
+        "missing_steps": REAL,
+        "floor": REAL,
+        "against": TEXT,
+        "ratio": REAL,
+        "ratio_interval": REALS,
+        "p": REAL,
+        "call": TEXT,
+        "limit": REAL,
+        "fraction": REAL,
+        "state_bytes": WHOLE,
+        "held_bytes": WHOLE,
+        "peak_bytes": WHOLE,
+        "resolution": REAL,
+        "surroundings": FIGURES,
+        "doubts": NAMES,
+        "expected": FLAG,
+        "expectation": TEXT,
+        "sha256": TEXT,
     },
     required=("framework", "implementation", "benchmark"),
-    key=("framework", "implementation", "version", "device", "dialect", "benchmark", "threads"),
+    key=("framework", "implementation", "instance", "version", "device", "dtype", "dialect", "benchmark", "threads"),
 )
 
 TABLES = (VERDICTS, TRAINING, TIMINGS)

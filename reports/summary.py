@@ -25,7 +25,8 @@ def render(results: Results) -> str:
 
 def build(results: Results) -> dict[str, Any]:
     """The summary as JSON has it: outcomes by table and implementation, what was not expected, and on what."""
-    tables = {"agreement": records(results.verdicts), "training": records(results.training)}
+    timed = [row for row in records(results.timings) if row["outcome"] is not None]  # older ones were not judged
+    tables = {"agreement": records(results.verdicts), "training": records(results.training), "timing": timed}
     unexpected = [_unexpected(table, row) for table, rows in tables.items() for row in rows if not _expected(row)]
     missing = {one.name: one.missing for one in results.manifest.frameworks if one.missing is not None}
     manifest = results.manifest
@@ -79,10 +80,11 @@ def _unexpected(table: str, row: Row) -> dict[str, Any]:
     """What was not expected: who, what, and the command that repeats it."""
     names = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "expectation")
     known = {name: row[name] for name in names}
+    about = {"agreement": "case", "training": "task", "timing": "benchmark"}[table]
     more = ("first_step", "first_quantity", "first_index", "ulps", "bound_ratio", "fits", "nearest")
     found = {name: row[name] for name in more if table == "agreement"}
-    case = row["case"] if table == "agreement" else row["task"]
-    return {"table": table, "case": case, **known, **found, "reason": row["reason"], "repeat": row["repeat"]}
+    last = {"reason": row["reason"], "repeat": row.get("repeat")}
+    return {"table": table, "case": row[about], **known, **found, **last}
 
 
 def _sharpness(results: Results) -> dict[str, int] | None:

@@ -14,13 +14,15 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from reports import published, tables
+from reports import grids, published, tables
 from reports.agreement import Agreement
+from reports.doubts import footnotes
 from reports.findings import Finding
-from reports.numbers import coordinate, count, distance, fixed, loss, multiple, percent
+from reports.grids import Grid
+from reports.numbers import coordinate, count, distance, fixed, loss, multiple
 from reports.outcomes import AGREES, NAMED, Outcome
 from reports.results import Results
-from reports.timing import Benchmark, Timing
+from reports.timing import Benchmark
 from reports.training import Run, Section, Task, Training
 
 FINDINGS = 8
@@ -42,7 +44,22 @@ _STYLES = {
     "unsupported": "dim",
     "failed": "bold magenta",
 }
-_WORDS = {"—": "-", "−": "-", "·": "-", "×": "x", "≈": "~", "²": "^2", "₁": "1", "₂": "2", "…": "...", "–": "-"}
+_WORDS = {
+    "—": "-",
+    "−": "-",
+    "·": "-",
+    "×": "x",
+    "≈": "~",
+    "₁": "1",
+    "₂": "2",
+    "…": "...",
+    "–": "-",
+    "µ": "u",
+    "↓": "v",
+    "↑": "^",
+    grids.NO_MARK: " ",
+    **{raised: f"^{digit}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+}
 _ASCII = str.maketrans({outcome.symbol: outcome.ascii for outcome in NAMED.values()} | _WORDS)
 
 
@@ -221,30 +238,28 @@ class _Screen:
     def timing(self, benchmarks: Sequence[Benchmark]) -> None:
         if not benchmarks:
             self.heading("Timing was not run.")
-        for benchmark in benchmarks:
-            self.heading(f"Timing: {benchmark.title}")
-            self.benchmark(benchmark)
+        for grid in grids.build(benchmarks):
+            self.heading(grid.title)
+            self.grid(grid)
+        if notes := grids.notes(benchmarks):
+            self.heading("How to read these times")
+        for note in notes:
+            self.line(_first(note), "dim")
+        if doubted := footnotes(benchmarks):
+            self.heading("What may be wrong with them")
+        for footnote in doubted:
+            self.line(_first(f"{footnote.code} {footnote.words}"), "dim")
 
-    def benchmark(self, benchmark: Benchmark) -> None:
-        names = ["Median", "Interval", "Spread", "First call", "Ratio", *(["D2L"] if benchmark.per_epoch else [])]
-        table = self.table("Implementation", *((name, "right") for name in names))
-        for timing in benchmark.timings:
-            self.add(table, self.timed(benchmark, timing))
+    def grid(self, grid: Grid) -> None:
+        table = self.table("Median", *((f"{title}\n{unit}", "right") for title, unit in grid.heads))
+        for framework, rows in grid.groups:
+            self.add(table, [_first(framework, 40)])
+            for name, cells in rows:
+                self.add(table, [f"  {_first(name, 40)}", *cells])
+        table.add_section()
+        for name, cells in grid.feet:
+            self.add(table, [name, *cells], "dim")
         self.print(table)
-        for timing in benchmark.timings:
-            if timing.row["reason"]:
-                self.line(f"{timing.label}: {_first(timing.row['reason'])}", indent=2)
-        self.line(f"Unit: {benchmark.unit or 'not recorded'}. ≈: its interval overlaps the fastest one's.", "dim")
-        if benchmark.per_epoch:
-            self.line("D2L: the book's seconds per epoch, on another machine.", "dim")
-
-    def timed(self, benchmark: Benchmark, timing: Timing) -> list[str | Text]:
-        row = timing.row
-        last = [fixed(timing.published.seconds, 3) if timing.published else ""] if benchmark.per_epoch else []
-        low_high = benchmark.between(timing).replace(" to ", "–")
-        first = benchmark.show(row["first_call"])
-        times = [benchmark.show(row["median"]), low_high, percent(timing.spread), first]
-        return [self.name(timing.label), *times, timing.against_fastest, *last]
 
 
 def _first(words: str, limit: int = 400) -> str:

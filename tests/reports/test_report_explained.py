@@ -142,7 +142,11 @@ def test_the_summary_has_outcomes_what_was_not_expected_versions_and_data(made):
         verdict("e/plain", implementation="other", expected=False, expectation="differs: no longer"),
     ]
     summary = build(reports.load(made(*rows)))
-    assert summary["outcomes"] == {"agreement": {"agrees": 2, "differs": 2, "unsupported": 1}, "training": {}}
+    assert summary["outcomes"] == {
+        "agreement": {"agrees": 2, "differs": 2, "unsupported": 1},
+        "training": {},
+        "timing": {},
+    }
     assert summary["implementations"]["torch/builtin"] == {
         "version": "2.13.0",
         "device": "cpu",

@@ -39,16 +39,16 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(folder, tmp_path):
 def test_csv_comes_back_as_the_rows_that_were_read(written, complete, name):
     frame = getattr(complete, name)
     lists = set(frame.select_dtypes("object").columns)
-    numbers = set(frame.select_dtypes("number").columns)
+    numbers = set(frame.select_dtypes(["number", "boolean"]).columns)
     with (written / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    back = [
-        {
-            key: None if cell == "" else json.loads(cell) if key in lists or key in numbers else cell
-            for key, cell in row.items()
-        }
-        for row in rows
-    ]
+
+    def read(key, cell):
+        if cell == "":
+            return None
+        return json.loads(cell) if key in lists else json.loads(cell.lower()) if key in numbers else cell
+
+    back = [{key: read(key, cell) for key, cell in row.items()} for row in rows]
     assert back == [dict(row) for row in records(frame)]
 
 

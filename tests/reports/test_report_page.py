@@ -121,6 +121,8 @@ def test_every_figure_has_a_specification_a_drawing_and_words(page):
         "figure-regression-loss",
         "figure-regression-distance",
         "figure-timing-0",
+        "figure-steps-0",
+        "figure-tensors-0-1000000",
     ]
     assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
     assert len(page.all("svg")) == len(specs)
