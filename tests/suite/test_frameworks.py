@@ -26,11 +26,14 @@ BUILT_IN = {
         "kernel": "tf-kernel",
         "v1": "tf1",
         "legacy": "keras-legacy",
+        "section": "d2l",
+        "section-concise": "keras3",
     },
     "mxnet": {"builtin": "mxnet1", "kernel": "mxnet1"},
 }
+SCRATCH = {"torch": ["scratch"], "tensorflow": ["scratch", "scratch-function", "scratch-xla"], "mxnet": ["scratch"]}
 UNDECIDABLE = {entry.cases for entry in Expectations.read().entries if "undecided" in entry.outcomes}
-EVERY = [(framework, name) for framework, names in BUILT_IN.items() for name in ("scratch", *names)]
+EVERY = [(framework, name) for framework, names in BUILT_IN.items() for name in (*SCRATCH[framework], *names)]
 
 
 def require(framework):
@@ -98,7 +101,7 @@ def test_scratch_runs_every_dialect_of_the_others_in_every_case_and_dtype(job, v
             assert asked == dict.fromkeys(SECTION_DIALECTS, len(cases)), dtype
 
 
-@pytest.mark.parametrize(("framework", "implementation"), [pair for pair in EVERY if pair[1] != "scratch"])
+@pytest.mark.parametrize(("framework", "implementation"), [pair for pair in EVERY if pair[1] not in SCRATCH[pair[0]]])
 def test_a_built_in_declares_its_dialect_and_the_catalogue_tells_it_from_the_other_epsilon(
     verdicts, framework, implementation
 ):
@@ -119,10 +122,10 @@ def test_a_built_in_declares_its_dialect_and_the_catalogue_tells_it_from_the_oth
 
 
 def test_the_two_dimensional_run_ends_at_the_published_digits_wherever_epsilon_is_inside(training):
-    of_that_dialect = [
-        r for r in training if r["task"] == "quadratic" and r["dialect"] in ("d2l", "keras3", "tf-kernel", "mxnet1")
-    ]
-    assert len({(row["framework"], row["implementation"]) for row in of_that_dialect}) == 9
+    inside = ("d2l", "keras3", "tf-kernel", "mxnet1")
+    of_that_dialect = [row for row in training if row["task"] == "quadratic" and row["dialect"] in inside]
+    asked = {pair for pair in EVERY if pair[1] in SCRATCH[pair[0]] or BUILT_IN[pair[0]][pair[1]] in inside}
+    assert {(row["framework"], row["implementation"]) for row in of_that_dialect} == asked
     for row in of_that_dialect:
         assert [f"{x:.6f}" for x in row["final"]] == ["-0.010599", "0.000000"], row["implementation"]
 
@@ -142,7 +145,8 @@ def test_the_regression_ends_where_the_section_does(training):
 
 
 def test_every_gradient_and_every_update_is_inside_its_bound(training):
-    assert len(training) == 3 * (3 * len(SECTION_DIALECTS) + len(EVERY) - 3)
+    scratch = sum(len(names) for names in SCRATCH.values())
+    assert len(training) == 3 * (scratch * len(SECTION_DIALECTS) + len(EVERY) - scratch)
     assert all(row["outcome"] == "agrees" and row["gradient_ratio"] <= 1 for row in training)
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Implementation, State, Tensor
+from suite.adapters.tensorflow.programs import Looped
 
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
 KERAS_2 = keras.__version__.startswith("2.")
@@ -73,11 +74,11 @@ class TensorFlowBuiltin(Implementation):
         self.optimizer.load_own_variables(saved)
 
 
-class TensorFlowFunction(TensorFlowBuiltin):
+class TensorFlowFunction(Looped, TensorFlowBuiltin):
     """The same under `tf.function`."""
 
     native = "tf.function of tf.keras.optimizers.RMSprop"
-    jit_compile: ClassVar[bool] = False
+    mode = "function"
 
     def prepare(self, dialect: Dialect) -> None:
         """Build the optimizer first: a function that is traced once makes no variables."""
@@ -88,10 +89,15 @@ class TensorFlowFunction(TensorFlowBuiltin):
         """One compiled `optimizer.apply_gradients`."""
         self.compiled(gradients)
 
+    def advance(self, gradients: list[Tensor], t: Tensor) -> None:  # noqa: ARG002  (Keras counts by itself)
+        """The same, inside another program."""
+        super().update(gradients)
+
 
 class TensorFlowXla(TensorFlowFunction):
     """The same, compiled by XLA."""
 
     native = "tf.function(jit_compile=True) of tf.keras.optimizers.RMSprop"
+    mode = "xla"
     sparse = "is slow to compile for sparse gradients: with momentum a step takes it ten seconds"
     jit_compile = True
