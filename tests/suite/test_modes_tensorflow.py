@@ -15,7 +15,7 @@ from tests.suite.test_adapters_real import Asked
 COMPILED = ("scratch-function", "scratch-xla")
 LOOPS = (*COMPILED, "function", "xla", "scratch", "section", "section-concise")
 EVERYTHING = Hyperparameters(
-    learning_rate=0.0625,
+    learning_rate=[0.0625, 0.125, 0.0625, 0.25, 0.125],
     decay=0.75,
     epsilon=1.0,  # the first v - m² is 0 but for rounding, which in bfloat16 is not small
     momentum=0.5,
@@ -43,7 +43,7 @@ def worker(tmp_path_factory):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("name", COMPILED)
-def test_a_compiled_mode_runs_in_every_format_with_all_there_is_to_an_algorithm(worker, name, dtype):
+def test_a_compiled_mode_runs_with_all_there_is_to_an_algorithm_and_a_rate_that_changes(worker, name, dtype):
     random = np.random.default_rng(0)
     initial, gradients = random.standard_normal(6).astype("f4"), random.standard_normal((5, 6)).astype("f4")
     trace = worker.replay(name, {"initial": initial, "gradients": gradients}, EVERYTHING, dtype)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
 from suite.adapters.tensorflow.keras import TensorFlowBuiltin, TensorFlowFunction, TensorFlowXla, keras
 from suite.adapters.tensorflow.kernels import TensorFlowKernel, TensorFlowLegacy, TensorFlowV1
-from suite.adapters.tensorflow.programs import direct
+from suite.adapters.tensorflow.program import direct
 from suite.adapters.tensorflow.scratch import TensorFlowScratch, TensorFlowScratchFunction, TensorFlowScratchXla
 from suite.adapters.tensorflow.section import TensorFlowSection, TensorFlowSectionConcise
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Implementation, State, Tensor
-from suite.adapters.tensorflow.programs import Looped
+from suite.adapters.tensorflow.program import Looped
 
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
 KERAS_2 = keras.__version__.startswith("2.")
@@ -45,7 +45,7 @@ class TensorFlowBuiltin(Implementation):
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the optimizer and its variables. With a name of its own, or Keras would count up a global one."""
         arguments = self.native_arguments(self.h.rate(0))
-        arguments["weight_decay"] = arguments["weight_decay"] or None  # 0.0 would subtract x·0, NaN where x is infinite
+        arguments["weight_decay"] = self.h.weight_decay or None  # 0.0 would subtract x·0, NaN where x is infinite
         off = {"global_clipnorm": None, "use_ema": False}
         late = {"jit_compile": False} if KERAS_2 else {"loss_scale_factor": None, "gradient_accumulation_steps": None}
         self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **off, **late, name="RMSprop")

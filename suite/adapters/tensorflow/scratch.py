@@ -13,7 +13,7 @@ from reference import Dialect
 from reference.algorithm import Algorithm
 from suite.adapters.contract import Tensor
 from suite.adapters.scratch import Scratch
-from suite.adapters.tensorflow.programs import Looped, direct
+from suite.adapters.tensorflow.program import Looped, direct
 
 
 class TensorFlowScratch(Scratch):
@@ -99,15 +99,14 @@ class TensorFlowScratchFunction(Looped, TensorFlowScratch):
     longest = None
 
     def prepare(self, dialect: Dialect) -> None:
-        """Find the program, which all share that have the same structure: numbers are its arguments."""
+        """Find the program, which all of the same structure share: numbers are among its arguments."""
         super().prepare(dialect)
         names = tuple(self.numbers)
-        self.vector, self.t = tf.stack([self.numbers[name] for name in names]), tf.constant(1.0, tf.float64)
-        self.rates = [self.rounded(0.0)] * len(self.parameters)
-        step = program(type(self), form(self.algorithm), names)
+        self.vector, self.any_step = tf.stack([self.numbers[name] for name in names]), tf.constant(1.0, tf.float64)
+        rates = tf.TensorSpec((len(self.parameters),), self.vector.dtype)
         gradients = [tf.TensorSpec(x.shape, x.dtype) for x in self.parameters]
-        given = self.parameters, self.memory, self.vector, tf.stack(self.rates), self.t, gradients
-        self.program = direct(step, *given, inline=self.inline)
+        given = self.parameters, self.memory, self.vector, rates, self.any_step, gradients
+        self.program = direct(step_of(type(self), form(self.algorithm), names), *given, inline=self.inline)
 
     def set_rate(self, learning_rate: float) -> None:
         """Into a tensor, beside all else that is the same in each step."""
@@ -117,7 +116,7 @@ class TensorFlowScratchFunction(Looped, TensorFlowScratch):
 
     def update(self, gradients: list[Tensor]) -> None:
         """One call of the program."""
-        t = tf.constant(self.steps + 1, tf.float64) if self.algorithm.bias_corrected else self.t
+        t = tf.constant(self.steps + 1, tf.float64) if self.algorithm.bias_corrected else self.any_step
         self.program(*self.given, t, *gradients)
 
     def advance(self, gradients: list[Tensor], t: Tensor) -> None:
@@ -139,7 +138,7 @@ def form(a: Algorithm) -> Algorithm:
 
 
 @cache
-def program(kind: type[TensorFlowScratchFunction], a: Algorithm, names: tuple[str, ...]) -> Any:
+def step_of(kind: type[TensorFlowScratchFunction], a: Algorithm, names: tuple[str, ...]) -> Any:
     """One step in place, as a function of variables, numbers, rates, the step, and gradients.
 
     Args:
