@@ -12,7 +12,9 @@ import tensorflow as tf
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
 from suite.adapters.tensorflow.keras import TensorFlowBuiltin, TensorFlowFunction, TensorFlowXla, keras
 from suite.adapters.tensorflow.kernels import TensorFlowKernel, TensorFlowLegacy, TensorFlowV1
-from suite.adapters.tensorflow.scratch import TensorFlowScratch
+from suite.adapters.tensorflow.program import direct
+from suite.adapters.tensorflow.scratch import TensorFlowScratch, TensorFlowScratchFunction, TensorFlowScratchXla
+from suite.adapters.tensorflow.section import TensorFlowSection, TensorFlowSectionConcise
 
 
 class Adapter(Framework):
@@ -21,12 +23,16 @@ class Adapter(Framework):
     name = "tensorflow"
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": TensorFlowScratch,
+        "scratch-function": TensorFlowScratchFunction,
+        "scratch-xla": TensorFlowScratchXla,
         "builtin": TensorFlowBuiltin,
         "function": TensorFlowFunction,
         "xla": TensorFlowXla,
         "kernel": TensorFlowKernel,
         "v1": TensorFlowV1,
         "legacy": TensorFlowLegacy,
+        "section": TensorFlowSection,
+        "section-concise": TensorFlowSectionConcise,
     }
 
     def placed(self) -> AbstractContextManager[Any]:
@@ -110,3 +116,18 @@ class Adapter(Framework):
         """See `Framework`."""
         logits = tf.nn.relu(features @ w1 + b1) @ w2 + b2
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+    def traffic(self, x: Tensor, v: Tensor, g: Tensor) -> Callable[[], None] | None:
+        """See `Framework`. XLA makes one pass of it."""
+
+        def added(x: Tensor, v: Tensor, g: Tensor) -> None:
+            x.assign_add(g)
+            v.assign_add(g)
+
+        program = direct(tf.function(added, jit_compile=True, autograph=False), x, v, g)
+        given = x.handle, v.handle, g
+
+        def move() -> None:
+            program(*given)
+
+        return move

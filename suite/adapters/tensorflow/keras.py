@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Implementation, State, Tensor
+from suite.adapters.tensorflow.program import Looped
 
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
 KERAS_2 = keras.__version__.startswith("2.")
@@ -44,7 +45,7 @@ class TensorFlowBuiltin(Implementation):
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the optimizer and its variables. With a name of its own, or Keras would count up a global one."""
         arguments = self.native_arguments(self.h.rate(0))
-        arguments["weight_decay"] = arguments["weight_decay"] or None  # 0.0 would subtract x·0, NaN where x is infinite
+        arguments["weight_decay"] = self.h.weight_decay or None  # 0.0 would subtract x·0, NaN where x is infinite
         off = {"global_clipnorm": None, "use_ema": False}
         late = {"jit_compile": False} if KERAS_2 else {"loss_scale_factor": None, "gradient_accumulation_steps": None}
         self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **off, **late, name="RMSprop")
@@ -73,11 +74,11 @@ class TensorFlowBuiltin(Implementation):
         self.optimizer.load_own_variables(saved)
 
 
-class TensorFlowFunction(TensorFlowBuiltin):
+class TensorFlowFunction(Looped, TensorFlowBuiltin):
     """The same under `tf.function`."""
 
     native = "tf.function of tf.keras.optimizers.RMSprop"
-    jit_compile: ClassVar[bool] = False
+    mode = "function"
 
     def prepare(self, dialect: Dialect) -> None:
         """Build the optimizer first: a function that is traced once makes no variables."""
@@ -88,10 +89,15 @@ class TensorFlowFunction(TensorFlowBuiltin):
         """One compiled `optimizer.apply_gradients`."""
         self.compiled(gradients)
 
+    def advance(self, gradients: list[Tensor], t: Tensor) -> None:  # noqa: ARG002  (Keras counts by itself)
+        """The same, inside another program."""
+        super().update(gradients)
+
 
 class TensorFlowXla(TensorFlowFunction):
     """The same, compiled by XLA."""
 
     native = "tf.function(jit_compile=True) of tf.keras.optimizers.RMSprop"
+    mode = "xla"
     sparse = "is slow to compile for sparse gradients: with momentum a step takes it ten seconds"
     jit_compile = True
