@@ -125,10 +125,10 @@ def questions(
 
 
 def asked_dialects(described: Mapping[str, Any], scratch_dialects: Sequence[str]) -> Sequence[str | None]:
-    """The dialects that an implementation is asked for: of one that compiles each anew, the first that there are."""
+    """The dialects that an implementation is asked for: of one that is lean, the first that there are."""
     if not described["any_dialect"]:
         return [None]
-    return scratch_dialects[:FEW_DIALECTS] if described["compiles"] else scratch_dialects
+    return scratch_dialects[:FEW_DIALECTS] if described["lean"] else scratch_dialects
 
 
 class Trainings:

@@ -75,8 +75,8 @@ class Implementation(ABC):
     Attributes:
         native: what a user of the framework would call it.
         mode: how it is run: `eager`, `foreach`, `compiled`, ….
-        compiles: whether each new structure or shape costs a compilation: then a scratch implementation is asked for
-            the first two dialects alone, and in one dtype.
+        lean: whether few questions are enough, in one dtype and the first two dialects: since each costs a compilation
+            of what others say already, or since it is a loop of which the update is no news.
         computes: the name of the dialect that it computes; None if it runs any.
         names: our name of a hyper-parameter -> the framework's, for those that it takes.
         refused: format of `DTYPES` -> why it does not run in it.
@@ -89,7 +89,7 @@ class Implementation(ABC):
 
     native: ClassVar[str]
     mode: ClassVar[str] = "eager"
-    compiles: ClassVar[bool] = False
+    lean: ClassVar[bool] = False
     computes: ClassVar[str | None] = None
     names: ClassVar[Mapping[str, str]]
     refused: ClassVar[Mapping[str, str]] = {}

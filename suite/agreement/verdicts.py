@@ -37,7 +37,7 @@ class Asked:
 
 
 FEW_DIALECTS = 2
-"""In which a scratch implementation is asked about a lean tape, or one that compiles about any: the first ones."""
+"""In which a scratch implementation is asked about a lean tape, or a lean one about any: the first ones."""
 
 
 def questions(

@@ -34,7 +34,7 @@ class Witness:
         claim: the dialect that the user holds it against, or None for its declared one.
         twin: the implementation that it must equal to the bit, if there is one.
         declared: the dialect that it says it computes, if it says so beforehand.
-        lean: whether few dialects in one dtype are enough, since each costs compilations.
+        lean: whether few questions are enough.
         conditions: under which it is asked.
     """
 
@@ -135,9 +135,8 @@ def witnesses(
     for framework, hello in hellos.items():
         for name in chosen[framework]:
             one = hello["implementations"][name]
-            lean = one["compiles"] and one["any_dialect"]
             witness = Witness(framework, name, hello["versions"][framework], hello["device"], "", None, claim,
-                              one["twin"], one.get("dialect"), lean, conditions)  # fmt: skip
+                              one["twin"], one.get("dialect"), one["lean"], conditions)  # fmt: skip
             for dialect in scratch_dialects if one["any_dialect"] else [None]:
                 for dtype in dtypes:
                     yield replace(witness, dtype=dtype, dialect=dialect)

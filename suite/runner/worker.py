@@ -74,7 +74,7 @@ class Worker:
                 name: {
                     "native": cls.native,
                     "mode": cls.mode,
-                    "compiles": cls.compiles,
+                    "lean": cls.lean,
                     "names": dict(cls.names),
                     "any_dialect": cls.declared(Hyperparameters()) is None,
                     "dialect": cls.declared(Hyperparameters()),

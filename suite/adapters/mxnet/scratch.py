@@ -125,7 +125,7 @@ class MxnetScratchHybrid(Hybridized, MxnetScratch):
     """The same as programs: one for all parameters that are small, and one for a block of those that are not."""
 
     native = "a CachedOp of mxnet.nd operations"
-    compiles = True
+    lean = True
 
     def prepare(self, dialect: Dialect) -> None:
         """Divide the parameters."""

@@ -45,6 +45,7 @@ class MxnetSection(Implementation):
 
     native = "the section's loop"
     mode = "section"
+    lean = True
     computes = "d2l"
     longest = 1000
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
@@ -105,6 +106,7 @@ class MxnetSectionConcise(MxnetBuiltin):
 
     native = "the section's concise loop"
     mode = "section"
+    lean = True
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "learning_rate", "decay": "gamma1", "epsilon": "epsilon"}
     bounds = ()
     own_rates = "has one learning rate for all parameters"

@@ -95,7 +95,7 @@ class TensorFlowScratchFunction(Looped, TensorFlowScratch):
 
     native = "tf.function of TensorFlow operations"
     mode = "function"
-    compiles = True
+    lean = True
     longest = None
 
     def prepare(self, dialect: Dialect) -> None:

@@ -45,6 +45,7 @@ class TensorFlowSection(Implementation):
 
     native = "the section's loop"
     mode = "section"
+    lean = True
     computes = "d2l"
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
     sparse = "takes dense gradients only"
@@ -97,6 +98,7 @@ class TensorFlowSectionConcise(TensorFlowBuiltin):
 
     native = "the section's concise loop"
     mode = "section"
+    lean = True
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "learning_rate", "decay": "rho", "epsilon": "epsilon"}
     net: Any = None
 

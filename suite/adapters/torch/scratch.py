@@ -171,7 +171,7 @@ class TorchScratchCompiled(TorchScratch):
 
     native = "torch operations, compiled by Inductor"
     mode = "compiled"
-    compiles = True
+    lean = True
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:

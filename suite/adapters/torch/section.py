@@ -44,6 +44,7 @@ class TorchSection(Implementation):
 
     native = "the section's loop"
     mode = "section"
+    lean = True
     computes = "d2l"
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
     sparse = "takes dense gradients only"
@@ -99,6 +100,7 @@ class TorchSectionConcise(TorchBuiltin):
 
     native = "the section's concise loop"
     mode = "section"
+    lean = True
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps"}
     foreach: ClassVar[bool | None] = None
     net: Any = None
