@@ -220,9 +220,11 @@ class Job:
         rounds = options.rounds or profile.rounds
         found = benchmarks(profile, tasks(self.data, options.seed), options.seed, options.sizes, options.tensors)
         races = [
-            (race.Race(self.coordinator, benchmark, self.store.folder, profile, rounds, options.seed), entered)
+            (race.Race(self.coordinator, benchmark, self.store.folder, profile, rounds, options.seed), heat)
             for benchmark in found
-            if (entered := [entry for entry in self._entries(benchmark) if self._key(entry, benchmark) not in done])
+            for heat in race.heats(
+                [entry for entry in self._entries(benchmark) if self._key(entry, benchmark) not in done], benchmark
+            )
         ]
         self.progress.say(f"order of the rounds: from seed {options.seed}")
         with self.progress.stage("timing", sum(one.turns(entered) for one, entered in races)) as advance:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from suite.cases.benchmarks import Benchmark, Profile
 from suite.cases.random import Bits
 from suite.runner import arrays
@@ -29,10 +31,14 @@ TRAFFIC = "traffic"
 """The contestant that does no more than move the memory of a step."""
 
 STEADY, WITHIN = 3, 0.05  # so many samples of the warm-up no further apart than this are steady
-WARM_UP = 12  # samples that may take at most
+WARM_UP, PATIENCE = 12, 3.0  # samples that it may take at most, and seconds
 SPARE = 1.2  # of what the shortest sample would need
 RESOLUTIONS = 1000  # of the clock, that a sample is at least
 
+
+ARRAYS = (
+    4  # as large as the parameters, that a contestant holds: parameters, gradient, average, and what it needs besides
+)
 
 UNKNOWN = ("bound_ratio", "first_call", "state_bytes", "held_bytes", "peak_bytes", "loops", "warm_up", "steady",
            "missing_steps")  # fmt: skip
@@ -86,6 +92,17 @@ def entries(
             yield Entry(framework, "builtin" if "builtin" in names else names[0], 2, hello)
         if names and benchmark.moves_memory:
             yield Entry(framework, TRAFFIC, 1, hello)
+
+
+def heats(entered: Sequence[Entry], benchmark: Benchmark) -> list[list[Entry]]:
+    """Who races together: all; or, where memory is too small to hold that, those of each framework."""
+    needed = ARRAYS * 4 * benchmark.size * len(entered)
+    if needed <= psutil.virtual_memory().available / 2:
+        return [list(entered)] if entered else []
+    return [
+        [entry for entry in entered if entry.framework == framework]
+        for framework in dict.fromkeys(entry.framework for entry in entered)
+    ]
 
 
 def key(row: Row) -> tuple[Any, ...]:
@@ -199,7 +216,7 @@ class Race:
                 lasted = max(one.samples[-1]["seconds"], one.row["resolution"])
                 one.loops = max(one.loops + 1, int(one.loops * min(100.0, SPARE * shortest / lasted)))
             self._take(one)
-        while one.running and not steady(per_call(one.samples)) and len(one.samples) < WARM_UP:
+        while one.running and not warm_enough(one.samples):
             self._take(one)
         if one.running:
             warm = per_call(one.samples)
@@ -275,6 +292,13 @@ class Race:
 def per_call(samples: Sequence[Message]) -> list[float]:
     """Seconds of one call, in each sample."""
     return [sample["seconds"] / sample["loops"] for sample in samples]
+
+
+def warm_enough(samples: Sequence[Message]) -> bool:
+    """Whether a warm-up has come to its end: it is steady, or patience is."""
+    spent = sum(sample["seconds"] for sample in samples)
+    patient = len(samples) < STEADY or (len(samples) < WARM_UP and spent < PATIENCE)
+    return steady(per_call(samples)) or not patient
 
 
 def steady(warm: Sequence[float]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from suite.cases.tasks import tasks
 from suite.job import Job
 from suite.runner import stopwatch
 from suite.timing.judged import steps_missing
+from suite.timing.race import Entry, heats
 from tests.suite.made_of_numpy.adapter import Numpy
 
 
@@ -135,6 +137,14 @@ def test_a_tape_is_repeated_to_its_size_and_divided_evenly():
     assert [len(part) for part in parts] == [1001] * 7 + [1000] * 3
     assert np.array_equal(np.concatenate(parts), np.resize(tape["gradient"], 10_007))
     assert len(tape["gradient"]) == PERIOD
+
+
+@pytest.mark.parametrize(("size", "together"), [(1000, True), (10**12, False)])
+def test_where_memory_is_too_small_each_framework_races_by_itself(size, together):
+    benchmark = replace(step(1000, 1, 0), size=size)
+    entered = [Entry(framework, name, 1, {}) for framework in ("torch", "mxnet") for name in ("builtin", "scratch")]
+    assert heats(entered, benchmark) == ([entered] if together else [entered[:2], entered[2:]])
+    assert heats([], benchmark) == []
 
 
 def test_more_tensors_than_parameters_are_refused():
