@@ -94,6 +94,7 @@ class Profile:
         many: parameters and tensors of a step over several.
         tasks: of which an epoch is timed.
         rounds: samples of each implementation.
+        beginnings: how often all are opened anew, in as many parts of the rounds.
         sample: seconds that one takes at least.
     """
 
@@ -102,6 +103,7 @@ class Profile:
     many: Sequence[tuple[int, int]]
     tasks: Sequence[str]
     rounds: int
+    beginnings: int
     sample: float
 
 
@@ -111,9 +113,9 @@ _DIVIDED = ((100_000, 10), (100_000, 100), (100_000, 1000))
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", (10, 1000, 100_000, 10_000_000), ((100_000, 100),), ("regression",), 5, 0.001),
-        Profile("default", _DECADES, _DIVIDED, ("regression", "digits"), 15, 0.005),
-        Profile("rigorous", _DECADES, _DIVIDED, ("regression", "digits"), 50, 0.02),
+        Profile("quick", (10, 1000, 100_000, 10_000_000), ((100_000, 100),), ("regression",), 6, 1, 0.001),
+        Profile("default", _DECADES, _DIVIDED, ("regression", "digits"), 15, 3, 0.005),
+        Profile("rigorous", _DECADES, _DIVIDED, ("regression", "digits"), 50, 10, 0.02),
     )
 }
 

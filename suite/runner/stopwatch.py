@@ -112,12 +112,14 @@ class Timed:
         self.memory = {"state_bytes": state, "held_bytes": grown, "peak_bytes": peak}
 
 
-def burdened(once: Callable[[], Any], share: float) -> Callable[[], Any]:
-    """The same, and then idling for a share of the time that it took: what is slower by so much, for certain."""
+def burdened(timed: Timed, share: float) -> Callable[[], Any]:
+    """The same to its end, and then idling for a share of the time that it took: slower by so much, for certain."""
+    once, wait, tensors = timed.once, timed.framework.synchronize, timed.tensors
 
     def slow() -> None:
         begin = time.perf_counter()
         once()
+        wait(tensors)
         end = time.perf_counter()
         until = end + share * (end - begin)
         while time.perf_counter() < until:

@@ -105,7 +105,7 @@ class Worker:
             arrays.write(Path(request["output"]), timed.trace)
         timed.trace = {}
         if request.get("burden"):
-            timed.once = stopwatch.burdened(timed.once, request["burden"])
+            timed.once = stopwatch.burdened(timed, request["burden"])
         self.opened[request["id"]] = timed
         return {
             **self._done(dialect, sha256, time.perf_counter() - begin),

@@ -14,18 +14,19 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from suite import adapters
-from suite.cases.benchmarks import PROFILES, Benchmark, step
+from suite.cases.benchmarks import PROFILES, step
 from suite.cases.random import Bits
 from suite.runner.coordinator import Coordinator
 from suite.runner.environments import Environment
 from suite.runner.protocol import Message
-from suite.runner.stopwatch import memory
+from suite.runner.stopwatch import LEAD, memory
 from suite.timing import figures, statistics
 from suite.timing.race import Entry, Race, per_call
 
@@ -33,7 +34,8 @@ SIZES = (10, 100_000, 1_000_000, 10_000_000)
 IMPLEMENTATION = "builtin"
 BEGINNINGS, ROUNDS = 5, 10  # how often both are begun anew, and the samples of each after that
 CALLED_AT, BURDEN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
-CALLS = 20
+WAIT = 1e-9  # a burden that is none, so that all wait for the end of each step alike
+CALLS, CAREFUL = 20, replace(PROFILES["rigorous"], sample=0.01)
 PATIENCE = 120.0  # seconds that a bare loop may take to begin
 
 
@@ -66,11 +68,17 @@ class Bare:
                 stream.close()
 
     def sample(self, loops: int) -> float:
-        """Seconds of one call, among so many."""
+        """Seconds of one call, among so many, after a few that are not counted."""
+        if loops >= LEAD:
+            self.ask(loops // LEAD)
+        return self.ask(loops) / loops
+
+    def ask(self, loops: int) -> float:
+        """Seconds of so many calls."""
         assert self.process.stdin is not None  # noqa: S101  (it was opened as a pipe)
         with suppress(BrokenPipeError):  # then there is no answer either
             print(loops, file=self.process.stdin, flush=True)
-        return float(self.answer()) / loops
+        return float(self.answer())
 
     def answer(self) -> str:
         """A line.
@@ -97,7 +105,7 @@ class Fidelity:
         seed: int,
     ) -> None:
         self.coordinator, self.environments, self.hellos = coordinator, environments, hellos
-        self.folder, self.seed, self.profile = folder, seed, PROFILES["default"]
+        self.folder, self.seed, self.careful = folder, seed, CAREFUL
 
     def turns(self) -> int:
         """How many steps there are to it."""
@@ -114,7 +122,8 @@ class Fidelity:
 
     def beside(self, framework: str, size: int, beginning: int) -> dict[str, Any]:
         """One beginning of a bare loop and of the suite's, and turns of both."""
-        race = self._race(step(size, 1, self.seed), ROUNDS)
+        benchmark = step(size, 1, self.seed)
+        race = Race(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
         ours, theirs = race.contestant(Entry(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
         with Bare(self.environments[framework], size, self.coordinator.clients[framework].threads) as bare:
             bare_peak = memory("VmHWM", bare.process.pid)
@@ -122,14 +131,14 @@ class Fidelity:
             race.enter(ours)
             worker = self.coordinator.worker(framework)
             peak = memory("VmHWM", worker.process.pid) if worker else None
-            if ours.running:
+            if ours.running():
                 bare.sample(ours.loops)
             bits = Bits(self.seed + beginning)
             for first in bits.integers((ROUNDS,)) % np.uint64(2):
                 for turn in (first, 1 - first):
                     if turn:
                         race.sample(ours)
-                    elif ours.running:
+                    elif ours.running():
                         theirs.append(bare.sample(ours.loops))
         race.leave(ours)
         return {
@@ -146,10 +155,10 @@ class Fidelity:
     def called(self, framework: str, number: int) -> dict[str, Any]:
         """One race of an implementation, its equals and one that is slower, and what is called of the last two."""
         hello = self.hellos[framework]
-        entered = [Entry(framework, IMPLEMENTATION, instance, hello) for instance in (1, 2, 3)]
-        entered.append(Entry(framework, IMPLEMENTATION, 4, hello, burden=BURDEN))
-        race = self._race(step(CALLED_AT, 1, self.seed + number), self.profile.rounds)
-        race.seed = self.seed + number
+        burdens = (WAIT, WAIT, WAIT, BURDEN)
+        entered = [Entry(framework, IMPLEMENTATION, i, hello, burden=burden) for i, burden in enumerate(burdens, 1)]
+        benchmark, seed = step(CALLED_AT, 1, self.seed + number), self.seed + number
+        race = Race(self.coordinator, benchmark, self.folder, self.careful, self.careful.rounds, seed)
         for _ in race.run(entered):
             pass
         equal, slower = list(figures.rows(race))[2:]
@@ -161,9 +170,6 @@ class Fidelity:
             "equal": {part: equal[part] for part in ("ratio", "ratio_interval", "p", "call")},
             "slower": {part: slower[part] for part in ("ratio", "ratio_interval", "p", "call")},
         }
-
-    def _race(self, benchmark: Benchmark, rounds: int) -> Race:
-        return Race(self.coordinator, benchmark, self.folder, self.profile, rounds, self.seed)
 
 
 def summary(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A race: all that are timed at one benchmark, side by side, a sample each in every round, in random order.
 
 One process works at a time. Each contestant is judged first, on the object that is then timed; what it does before it
-is steady stands apart. Of each framework one implementation runs twice: how far two that are the same come out apart
-is what the machine makes of nothing, in that very race.
+is steady stands apart. Where memory comes to lie is luck, and lasts: so all begin anew several times. Of each framework
+one implementation runs twice: how far two that are the same come out apart is what the machine makes of nothing, in
+that very race.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from suite.cases.benchmarks import Benchmark, Profile
@@ -132,7 +134,6 @@ class Contestant:
     samples: list[Message] = field(default_factory=list)
     start: Message | None = None
 
-    @property
     def running(self) -> bool:
         """Whether nothing has gone wrong."""
         return self.row["reason"] is None
@@ -163,23 +164,30 @@ class Race:
     def run(self, entered: Sequence[Entry]) -> Iterator[Contestant]:
         """Everyone through everything; yields a contestant at each step that it makes: so many as `turns` says."""
         self.contestants = contestants = [self.contestant(entry) for entry in entered]
-        for one in contestants:
-            self.enter(one)
-            yield one
-        self.surroundings.begin(self.coordinator.processes())
         bits = Bits(self.seed)
-        for _ in range(self.rounds):
-            self.surroundings.pace()
-            for index in bits.permutation(len(contestants)):
-                self.sample(contestants[index])
-                yield contestants[index]
-        self.surroundings.end(self.coordinator.processes())
-        for one in contestants:
-            self.leave(one)
+        for rounds in self.heats:
+            for one in contestants:
+                self.enter(one)
+                yield one
+            self.surroundings.begin(self.coordinator.processes())
+            for _ in range(rounds):
+                self.surroundings.pace()
+                for index in bits.permutation(len(contestants)):
+                    self.sample(contestants[index])
+                    yield contestants[index]
+            self.surroundings.end(self.coordinator.processes())
+            for one in contestants:
+                self.leave(one)
+
+    @property
+    def heats(self) -> list[int]:
+        """The rounds after each beginning."""
+        count = min(self.profile.beginnings, self.rounds)
+        return [len(part) for part in np.array_split(np.arange(self.rounds), count)]
 
     def turns(self, entered: Sequence[Entry]) -> int:
         """How many steps there are to a race."""
-        return len(entered) * (1 + self.rounds)
+        return len(entered) * (len(self.heats) + self.rounds)
 
     def contestant(self, entry: Entry) -> Contestant:
         """Someone who has not begun."""
@@ -197,6 +205,7 @@ class Race:
             "threads": hello["threads"],
             "seed": self.seed,
             "profile": self.profile.name,
+            "beginnings": len(self.heats),
             "sha256": self.sha256,
             "resolution": hello["resolution"],
             "reason": None,
@@ -207,37 +216,30 @@ class Race:
 
     def enter(self, one: Contestant) -> None:
         """Open it, have it judged, find out how often it fits into a sample, and warm it up."""
-        if not self._open(one):
+        if not one.running() or not self._open(one):
             return
         shortest = max(self.profile.sample, RESOLUTIONS * one.row["resolution"])
+        warm: list[Message] = []
         one.loops = 1
-        while one.running and (not one.samples or one.samples[-1]["seconds"] < shortest):
-            if one.samples:
-                lasted = max(one.samples[-1]["seconds"], one.row["resolution"])
+        while one.running() and (not warm or warm[-1]["seconds"] < shortest):
+            if warm:
+                lasted = max(warm[-1]["seconds"], one.row["resolution"])
                 one.loops = max(one.loops + 1, int(one.loops * min(100.0, SPARE * shortest / lasted)))
-            self._take(one)
-        while one.running and not warm_enough(one.samples):
-            self._take(one)
-        if one.running:
-            warm = per_call(one.samples)
-            one.loops = math.ceil(SPARE * shortest / min(warm))
-            one.row.update(loops=one.loops, warm_up=warm, steady=steady(warm))
-        one.samples.clear()
+            self._take(one, warm)
+        while one.running() and not warm_enough(warm):
+            self._take(one, warm)
+        if one.running():
+            took = per_call(warm)
+            one.loops = math.ceil(SPARE * shortest / min(took))
+            one.row.update(loops=one.loops, steady=steady(took) and one.row["steady"] is not False)
+            one.row["warm_up"] = one.row["warm_up"] or took
 
     def sample(self, one: Contestant) -> None:
-        """Take a sample, unless something went wrong before."""
-        if one.running and one.worker is not self.coordinator.worker(one.entry.framework):
-            self._return(one)
-        if one.running:
-            self._take(one)
-
-    def _return(self, one: Contestant) -> None:
-        """Enter anew, where another has lost it its worker, and go on with the samples that there are."""
-        kept = list(one.samples)
-        one.samples.clear()
-        self.enter(one)
-        if one.running:
-            one.samples.extend(kept)
+        """Take a sample, unless something went wrong before. Where another has lost it its worker, it enters anew."""
+        if one.running() and one.worker is not self.coordinator.worker(one.entry.framework):
+            self.enter(one)
+        if one.running():
+            self._take(one, one.samples)
 
     def _open(self, one: Contestant) -> bool:
         """Whether it can be timed: it is there, and computes what it says."""
@@ -263,24 +265,27 @@ class Race:
         reply = answer.reply
         one.opened, one.worker = reply["id"], self.coordinator.worker(entry.framework)
         one.start = reply["start"]
-        one.row.update(first_call=reply["first_call"], **reply["memory"])
+        if one.row["first_call"] is None:  # of those to come, what is compiled is there already
+            one.row.update(first_call=reply["first_call"], **reply["memory"])
         if timed:
             one.row["dialect"] = reply["dialect"]
             one.row.update(self.judge.verdict(reply, output, self.sha256))
-        return one.running
+        return one.running()
 
-    def _take(self, one: Contestant) -> None:
+    def _take(self, one: Contestant, into: list[Message]) -> None:
         answer = self._ask(one, {"ask": "sample", "opened": one.opened, "loops": one.loops})
         if answer.status == "ok":
-            one.samples.append(answer.reply)
+            into.append(answer.reply)
 
     def leave(self, one: Contestant) -> None:
         """Close it; its parameters must have moved as far as the steps that were timed move them."""
         if one.opened is None or one.worker is not self.coordinator.worker(one.entry.framework):
             return
         answer = self._ask(one, {"ask": "close", "opened": one.opened})
-        if answer.status == "ok" and one.running and one.start and one.entry.implementation != TRAFFIC:
-            one.row["missing_steps"] = steps_missing(self.benchmark, one.row["dialect"], one.start, answer.reply)
+        if answer.status == "ok" and one.running() and one.start and one.entry.implementation != TRAFFIC:
+            missing = steps_missing(self.benchmark, one.row["dialect"], one.start, answer.reply)
+            known = [share for share in (missing, one.row["missing_steps"]) if share is not None]
+            one.row["missing_steps"] = max(known, key=abs, default=None)
 
     def _ask(self, one: Contestant, request: Message) -> Answer:
         answer = self.coordinator.ask(Question(one.entry.framework, request))

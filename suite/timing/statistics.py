@@ -37,10 +37,10 @@ class Ratio:
     """One time over another.
 
     Attributes:
-        value: the ratio of the medians.
+        value: the ratio.
         low: of its interval.
         high: likewise.
-        p: that samples so far apart, or further, come from the same distribution (Mann-Whitney, two-sided).
+        p: that samples so far apart, or further, come of what is the same (two-sided).
     """
 
     value: float
@@ -64,40 +64,36 @@ class Ratio:
 
 def interval(samples: Sequence[float], seed: int) -> tuple[float, float]:
     """The bootstrap interval of the median (percentile method)."""
-    found = np.median(_resampled(np.asarray(samples), _indices(len(samples), seed)), axis=1)
-    return _percentiles(found)
+    return _percentiles(np.median(np.asarray(samples)[_indices(len(samples), seed)], axis=1))
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float], seed: int) -> Ratio:
-    """Two contestants of one run: whole rounds are drawn anew.
+    """Two contestants of one run, round by round: the median of the ratios, with rounds drawn anew for its interval.
+
+    The test is that of Wilcoxon, whether the logarithms of the ratios lie about zero.
 
     Raises:
         ValueError: if they have not run the same number of rounds.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} rounds can't be paired with {len(theirs)}")
-    indices = _indices(len(ours), seed)
-    return _ratio(np.asarray(ours), np.asarray(theirs), indices, indices)
+    logarithms = np.log(np.asarray(ours) / np.asarray(theirs))
+    found = np.median(logarithms[_indices(len(logarithms), seed)], axis=1)
+    p = float(stats.wilcoxon(logarithms, zero_method="zsplit").pvalue) if len(logarithms) > 1 else 1.0
+    return Ratio(float(np.exp(np.median(logarithms))), *_percentiles(np.exp(found)), p)
 
 
 def unpaired(ours: Sequence[float], theirs: Sequence[float], seed: int) -> Ratio:
-    """Two runs: the samples of each are drawn anew by themselves."""
-    indices = _indices(len(ours), seed), _indices(len(theirs), seed + 1)
-    return _ratio(np.asarray(ours), np.asarray(theirs), *indices)
-
-
-def _ratio(ours: Samples, theirs: Samples, at: NDArray[np.int64], there: NDArray[np.int64]) -> Ratio:
-    found = np.median(_resampled(ours, at), axis=1) / np.median(_resampled(theirs, there), axis=1)
-    p = float(stats.mannwhitneyu(ours, theirs).pvalue)
-    return Ratio(float(np.median(ours) / np.median(theirs)), *_percentiles(found), p)
+    """Two runs: the ratio of the medians, with the samples of each drawn anew; the test is that of Mann and Whitney."""
+    one, other = np.asarray(ours), np.asarray(theirs)
+    drawn = one[_indices(len(one), seed)], other[_indices(len(other), seed + 1)]
+    found = np.median(drawn[0], axis=1) / np.median(drawn[1], axis=1)
+    p = float(stats.mannwhitneyu(one, other).pvalue)
+    return Ratio(float(np.median(one) / np.median(other)), *_percentiles(found), p)
 
 
 def _indices(count: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
-
-
-def _resampled(samples: Samples, indices: NDArray[np.int64]) -> Samples:
-    return np.asarray(samples[indices])
 
 
 def _percentiles(found: Samples) -> tuple[float, float]:
@@ -138,6 +134,7 @@ def drift(samples: Sequence[float]) -> float:
 
 
 def noise(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float | None:
-    """The floor: by how much the medians of two that are the same part, at most, relatively; None if there are none."""
-    found = [abs(math.log(np.median(one) / np.median(other))) for one, other in pairs if len(one) and len(other)]
+    """The floor: by how much two that are the same part, round by round, at most; None if there are none."""
+    whole = [(np.asarray(one), np.asarray(other)) for one, other in pairs if len(one) == len(other) > 0]
+    found = [abs(float(np.median(np.log(one / other)))) for one, other in whole]
     return math.expm1(max(found)) if found else None

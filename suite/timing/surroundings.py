@@ -23,7 +23,7 @@ class Surroundings:
 
     def __init__(self) -> None:
         self.paces: list[float] = []
-        self.facts: dict[str, Any] = {}
+        self._available = self._others = self._stolen = 0.0
 
     def begin(self, processes: Sequence[int]) -> None:
         """From here on; `processes` are those that work for us, by their numbers."""
@@ -37,20 +37,25 @@ class Surroundings:
         self.paces.append(time.perf_counter() - begin)
 
     def end(self, processes: Sequence[int]) -> None:
-        """To here. `facts` then has the shares of the processors' time that `others` used and that was `stolen` by the
-        host; `pace`, by how much the slowest third of the paces lies above the fastest; and load and frequency.
-        """  # noqa: D205
+        """To here. It may begin again, and what is told is of all parts together."""
         available = (time.perf_counter() - self._clock) * (os.cpu_count() or 1)
         now, before = psutil.cpu_times(), self._times
         idle = sum(getattr(now, kind, 0.0) - getattr(before, kind, 0.0) for kind in ("idle", "iowait"))
         stolen = getattr(now, "steal", 0.0) - getattr(before, "steal", 0.0)
-        others = available - idle - stolen - (_spent(processes) - self._ours)
-        third = max(1, len(self.paces) // 3)
-        ordered = np.sort(self.paces)
-        self.facts = {
-            "others": max(0.0, others / available),
-            "stolen": max(0.0, stolen / available),
-            "pace": float(np.median(ordered[-third:]) / np.median(ordered[:third]) - 1) if len(self.paces) else 0.0,
+        self._available += available
+        self._stolen += stolen
+        self._others += available - idle - stolen - (_spent(processes) - self._ours)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The shares of the processors' time that `others` used, and that was `stolen` by the host; `pace`, by how much
+        the slowest third of the paces lies above the fastest; `load` and `frequency` (MHz), where the system tells.
+        """  # noqa: D205
+        third, ordered = max(1, len(self.paces) // 3), np.sort(self.paces)
+        return {
+            "others": max(0.0, self._others / self._available),
+            "stolen": max(0.0, self._stolen / self._available),
+            "pace": float(np.median(ordered[-third:]) / np.median(ordered[:third]) - 1),
             "load": _load(),
             "frequency": _frequency(),
         }

@@ -76,7 +76,7 @@ def test_a_race_of_equals_and_one_that_is_slower_is_told_by_its_ratios(tmp_path,
     known = {"torch": Environment("torch", numpy_python, named=True)}
     with Coordinator(known, "cpu", 1, 60.0) as coordinator:
         experiment = Fidelity(coordinator, known, coordinator.hello(), tmp_path, 0)
-        experiment.profile = PROFILES["quick"]
+        experiment.careful = PROFILES["quick"]
         row = experiment.called("torch", 0)
     assert row["reason"] is None
     assert row["slower"]["ratio"] > 0

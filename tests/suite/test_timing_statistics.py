@@ -56,7 +56,9 @@ def test_between_different_and_the_same_it_is_unclear():
 def test_what_slows_the_machine_for_a_while_does_not_hide_a_difference_within_rounds():
     drift = np.linspace(1, 3, 31)
     ours, theirs = (drift * 1.05).tolist(), drift.tolist()
-    assert statistics.paired(ours, theirs, 0).low == pytest.approx(1.05)
+    found = statistics.paired(ours, theirs, 0)
+    assert (found.low, found.value, found.high) == pytest.approx((1.05, 1.05, 1.05))
+    assert found.call(0.0) is Call.SLOWER
     alone = statistics.unpaired(ours, theirs, 0)
     assert alone.low < 1 < alone.high
 
@@ -82,7 +84,7 @@ def test_a_trend_is_drift_and_noise_is_none():
 
 
 def test_the_floor_is_the_widest_gap_between_equals():
-    pairs = [([1.0, 1.0], [1.0, 1.02]), ([2.0, 2.0], [1.9, 1.9]), ([], [1.0])]
+    pairs = [([1.0, 1.0], [1.0, 1.02]), ([2.0, 2.0], [1.9, 1.9]), ([], [1.0])]  # the last has lost its samples
     assert statistics.noise(pairs) == pytest.approx(2 / 1.9 - 1)
     assert statistics.noise([]) is None
 
