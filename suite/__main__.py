@@ -15,8 +15,10 @@ from suite.expectations import ExpectationError
 from suite.runner.errors import RunnerError
 from suite.runner.store import StoreError
 from suite.selection import SelectionError
+from suite.timing.comparison import Unlike
 
 USAGE, INTERRUPTED = 2, 130  # exit statuses
+MENDABLE = (DataError, StoreError, ReportError, ExpectationError, RunnerError, SelectionError, Unlike, OSError)
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except (DataError, StoreError, ReportError, ExpectationError, RunnerError, SelectionError, OSError) as error:
+    except MENDABLE as error:
         _say(f"rmsuite: {error}")
         sys.exit(USAGE)
     except LookupError as error:

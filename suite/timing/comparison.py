@@ -29,7 +29,7 @@ COMPARED = ("framework", "implementation", "instance", "version", "device", "dty
 """What a row must have."""
 
 
-class Unlike(LookupError):
+class Unlike(ValueError):
     """Two runs can't be compared; the message says what is unlike."""
 
 
@@ -113,7 +113,12 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     file = folder / "manifest.json"
     if not file.is_file():
         raise Unlike(f"{folder} is no results folder: it has no manifest.json")
-    found: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise Unlike(f"{file} can't be read: {error}") from error
+    if not isinstance(found, dict):
+        raise Unlike(f"{file} can't be read: there is no JSON object in it")
     return found
 
 

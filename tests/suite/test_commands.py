@@ -69,6 +69,8 @@ def test_help_teaches(command):
         (("train", "-t", "cubic"), "no task 'cubic'; there are quadratic, rotated, regression"),
         (("agree", "--data", "no-such-folder"), "no airfoil_self_noise.dat in no-such-folder"),
         (("report", "no-such-folder"), "no-such-folder"),
+        (("bench", "--quick", "--rigorous"), "--quick and --rigorous exclude each other"),
+        (("bench", "compare", "no-such-folder", "neither"), "no-such-folder is no results folder"),
         (("agree", "-k", "torch and"), "-k 'torch and' ends where a name, 'not' or '(' is expected"),
         (("train", "-k", "(quadratic"), "ends where 'and', 'or' or ')' is expected"),
         (("cases", "-k", "decadess"), "-k 'decadess' selects no case"),

@@ -190,3 +190,18 @@ def test_a_claim_of_the_other_epsilon_differs_and_names_the_dialect_that_fits(tm
     assert fitting in row["fits"]
     assert claim not in row["fits"]
     assert f"fits {', '.join(row['fits'])}" in row["reason"]
+
+
+def test_everyone_that_is_timed_was_judged_on_the_same_object_and_makes_every_step(tmp_path):
+    for framework in FRAMEWORKS:
+        require(framework)
+    chosen = options(tmp_path, sizes=[1000], tensors=[3], rounds=2, tables=["timing"])
+    with Job(chosen, Progress(Console(quiet=True))) as job:
+        job.bench()
+    found = [row for row in rows(job, "timings") if row["framework"] != "oracle"]
+    assert {(row["framework"], row["implementation"]) for row in found} == set(EVERY)
+    for row in found:
+        assert row["outcome"] == "agrees", (row["framework"], row["implementation"], row["reason"])
+        assert row["bound_ratio"] <= 1
+        assert len(row["samples"]) == 2
+        assert row["missing_steps"] == 0, (row["framework"], row["implementation"])

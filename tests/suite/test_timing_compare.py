@@ -114,6 +114,14 @@ def test_what_has_no_timings_or_nothing_in_common_is_said(folder, tmp_path):
         compare(some, tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("manifest", ["{", "[]"])
+def test_a_manifest_that_is_none_is_said(folder, manifest):
+    broken = folder("a", row("builtin", 1.0))
+    (broken / "manifest.json").write_text(manifest)
+    with pytest.raises(Unlike, match=r"manifest.json can't be read"):
+        compare(broken, broken)
+
+
 def test_what_failed_in_one_run_is_not_timed_and_says_why(folder):
     failed = {**row("builtin", 1.0), "samples": [], "median": None, "reason": "it died"}
     (found,) = compare(folder("a", row("builtin", 1.0)), folder("b", failed))
