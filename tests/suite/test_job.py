@@ -41,11 +41,9 @@ def test_right_implementations_agree_in_every_case_and_dialect(options, quiet):
     job = run(chosen, quiet, "agree")
     found = rows(chosen, "verdicts")
     ran = [row for row in found if row["outcome"] != "unsupported"]
-    assert {row["case"] for row in ran if row["outcome"] == "undecided"} == {
-        "edge/subnormal/no-epsilon",  # d2l says nothing of subnormals
-        "edge/tiny/plain",  # nor here
-        "edge/steady/centered-tiny-epsilon",
-    }
+    # what becomes of subnormals is not asked: d2l, which is declared here, says nothing of them
+    assert not {row["case"] for row in found} & {"edge/subnormal/no-epsilon", "edge/tiny/plain"}
+    assert {row["case"] for row in ran if row["outcome"] == "undecided"} == {"edge/steady/centered-tiny-epsilon"}
     assert {row["outcome"] for row in ran} == {"agrees", "undecided"}
     laws = 3 * (len(job.laws) - 1)  # neither has a twin
     assert len(found) == sum(asked(case.tape) for case in job.cases) + laws
