@@ -57,7 +57,7 @@ class Algorithm:
     epsilon: Any
     momentum: Any
     weight_decay: Any
-    gradient_scale: Any
+    gradient_scale: Any  # None, in place of 1, where no time is to be spent on it
     clip_norm: Any
     clip_gradient: Any
     clip_weights: Any
@@ -183,7 +183,7 @@ def update(
 
 def effective_gradient(g: Value, x: Value, a: Algorithm) -> Value:
     """The gradient after scaling, clipping and l2 weight decay, in the dialect's order."""
-    g = a.gradient_scale * g
+    g = g if a.gradient_scale is None else a.gradient_scale * g
     if not a.coupled:
         return limited(g, a)
     decay = a.weight_decay * x

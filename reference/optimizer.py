@@ -7,6 +7,7 @@ of them is as large as the parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,10 @@ class RMSProp:
         self.parameters, self.h, self.steps = list(parameters), h, 0
         self.number = parameters[0].dtype.type
         exact = Algorithm.of(dialect, h, self.number)
-        self.algorithm = a = exact.with_numbers({name: self.number(value) for name, value in exact.numbers().items()})
+        numbers: dict[str, Any] = {name: self.number(value) for name, value in exact.numbers().items()}
+        if numbers["gradient_scale"] == 1:
+            numbers["gradient_scale"] = None
+        self.algorithm = a = exact.with_numbers(numbers)
         kept = (True, a.centered, a.buffered)
         start = (a.initial_accumulator, 0, 0)
         self.states = [

@@ -166,7 +166,7 @@ def steps(
 def epochs(
     framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
 ) -> Timed:
-    """One epoch of training. The first is made step by step, and its trace is as `exercise.train` makes it."""
+    """One epoch of training. The task is done once step by step, and its trace is as `exercise.train` makes it."""
     resting, begin = memory("VmRSS"), time.perf_counter()
     problem = exercise.problem(framework, task, dtype)
     implementation = exercise.start(framework, name, dialect, problem.parameters, h)
@@ -174,7 +174,7 @@ def epochs(
         framework, lambda: implementation.descend(problem, implementation.steps, problem.length), problem.parameters
     )
     trace = exercise.Recorder()
-    for step in range(problem.length):
+    for step in range(int(task["steps"])):
         exercise.record(trace, implementation, problem, step)
         timed.first_call = timed.first_call or time.perf_counter() - begin
     timed.trace = trace.arrays()

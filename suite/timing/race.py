@@ -282,6 +282,7 @@ class Race:
         if one.opened is None or one.worker is not self.coordinator.worker(one.entry.framework):
             return
         answer = self._ask(one, {"ask": "close", "opened": one.opened})
+        one.opened = None
         if answer.status == "ok" and one.running() and one.start and one.entry.implementation != TRAFFIC:
             missing = steps_missing(self.benchmark, one.row["dialect"], one.start, answer.reply)
             known = [share for share in (missing, one.row["missing_steps"]) if share is not None]
