@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reference import Trace
 from reference.precision import wider
-from suite.agreement.judge import Comparison, TraceError
+from suite.agreement.judge import Comparison, Judgement, TraceError
 from suite.agreement.oracle import Oracle, closed_loop
 from suite.agreement.verdicts import FEW_DIALECTS
 from suite.cases.tasks import Task
@@ -166,19 +166,13 @@ class Trainings:
             return {**row, "outcome": "failed", "reason": str(error)}
 
     def _checked(self, observed: arrays.Arrays, asked: Asked, dialect: str) -> Row:
-        task = asked.task
-        visited, gradients, parameters = (observed.pop(name) for name in ("visited", "gradients", "parameters"))
-        gradient_ratio = worst_gradient(task, visited, gradients, asked.dtype)
-        oracle = Oracle(task.initial, gradients, task.hyperparameters, asked.dtype, [dialect])
-        updates = Comparison({"parameters": parameters, **observed}, oracle, dialect).judge(slice(0, task.initial.size))
-        before = np.concatenate([task.initial[None], parameters[:-1]])
-        strayed = not np.array_equal(visited, before, equal_nan=True)
-        wrong = gradient_ratio > 1 or strayed
+        task, found = asked.task, checked(asked.task, observed, dialect, asked.dtype)
+        parameters, updates = observed["parameters"], found.updates
         own = self.own_run(task, dialect, asked.dtype)
         losses, oracle_losses = curve(task, parameters), curve(task, own.parameters)
         return {
-            "outcome": "differs" if wrong else updates.outcome,
-            "gradient_ratio": gradient_ratio,
+            "outcome": found.outcome,
+            "gradient_ratio": found.gradient_ratio,
             "update_ratio": updates.bound_ratio,
             "loss": losses[-1],
             "oracle_loss": oracle_losses[-1],
@@ -190,7 +184,7 @@ class Trainings:
             "oracle_final": own.parameters[-1].tolist(),
             "path": _path(task, parameters),
             "oracle_path": _path(task, own.parameters),
-            "reason": _reason(gradient_ratio, updates.reason, updates.bound_ratio, strayed),
+            "reason": found.reason,
         }
 
     def own_run(self, task: Task, dialect: str, dtype: str) -> Trace:
@@ -206,6 +200,53 @@ class Trainings:
                 task.steps,
             )
         return self._own[name]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the oracle says of a recorded closed loop.
+
+    Attributes:
+        gradient_ratio: the largest error of a gradient at the point where it was taken, in multiples of its bound.
+        updates: each update on the gradient that was used.
+        strayed: whether a gradient was taken elsewhere than where the step before had ended.
+    """
+
+    gradient_ratio: float
+    updates: Judgement
+    strayed: bool
+
+    @property
+    def outcome(self) -> str:
+        """Of both halves."""
+        return "differs" if self.gradient_ratio > 1 or self.strayed else self.updates.outcome
+
+    @property
+    def reason(self) -> str | None:
+        """For people, unless it agrees."""
+        off, ratio = self.gradient_ratio, self.updates.bound_ratio
+        reasons = [
+            f"a gradient is off by {off:.3g} bounds" if off > 1 else None,
+            f"an update is off by {ratio:.3g} bounds" if ratio > 1 else self.updates.reason,
+            "gradients were not taken at the parameters that the step before left" if self.strayed else None,
+        ]
+        return "; ".join(reason for reason in reasons if reason) or None
+
+
+def checked(task: Task, observed: arrays.Arrays, dialect: str, dtype: str) -> Checked:
+    """Hold a recorded closed loop against the oracle.
+
+    Raises:
+        KeyError, TraceError, ValueError: if something is missing in the recording, or has the wrong shape.
+    """
+    visited, gradients, parameters = (observed[name] for name in ("visited", "gradients", "parameters"))
+    oracle = Oracle(task.initial, gradients, task.hyperparameters, dtype, [dialect])
+    before = np.concatenate([task.initial[None], parameters[:-1]])
+    return Checked(
+        gradient_ratio=worst_gradient(task, visited, gradients, dtype),
+        updates=Comparison(observed, oracle, dialect).judge(slice(0, task.initial.size)),
+        strayed=not np.array_equal(visited, before, equal_nan=True),
+    )
 
 
 def worst_gradient(task: Task, visited: Array, gradients: Array, dtype: str) -> float:
@@ -229,12 +270,3 @@ def _path(task: Task, parameters: Array) -> list[list[float]] | None:
     if task.initial.size != 2:
         return None
     return [task.initial.tolist(), *parameters.astype(np.float64).tolist()]
-
-
-def _reason(gradient_ratio: float, why: str | None, update_ratio: float, strayed: bool) -> str | None:
-    reasons = [
-        f"a gradient is off by {gradient_ratio:.3g} bounds" if gradient_ratio > 1 else None,
-        f"an update is off by {update_ratio:.3g} bounds" if update_ratio > 1 else why,
-        "gradients were not taken at the parameters that the step before left" if strayed else None,
-    ]
-    return "; ".join(reason for reason in reasons if reason) or None

@@ -38,7 +38,7 @@ def pairs(contestants: Sequence[Contestant]) -> Iterator[tuple[Contestant, Conte
 
 
 def is_yardstick(one: Contestant) -> bool:
-    """Whether the others of its framework are compared with it: the built-in one, or where there is none, the first."""
+    """Whether the others of its framework are compared with it: the built-in one, and the oracle's only one."""
     return one.entry.instance == 1 and one.entry.implementation in ("builtin", "numpy") and bool(one.samples)
 
 

@@ -18,7 +18,7 @@ from suite.runner import arrays
 from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
 from suite.runner.stopwatch import JUDGED
-from suite.training import worst_gradient
+from suite.training import checked
 
 Array = NDArray[Any]
 
@@ -63,18 +63,8 @@ class Judge:
         """Each gradient at the point where it was taken, and each update on the gradient that was used."""
         task = self.benchmark.task
         assert task is not None  # noqa: S101  (an epoch is of a task)
-        visited, gradients, parameters = (trace.pop(name) for name in ("visited", "gradients", "parameters"))
-        oracle = Oracle(task.initial, gradients, task.hyperparameters, self.dtype, [dialect])
-        found = _said(
-            Comparison({"parameters": parameters, **trace}, oracle, dialect).judge(slice(0, task.initial.size))
-        )
-        gradient = worst_gradient(task, visited, gradients, self.dtype)
-        before = np.concatenate([task.initial[None], parameters[:-1]])
-        if gradient > 1:
-            return {**found, "outcome": "differs", "reason": f"a gradient is off by {gradient:.3g} bounds"}
-        if not np.array_equal(visited, before, equal_nan=True):
-            return {**found, "outcome": "differs", "reason": "gradients were not taken where the step before ended"}
-        return found
+        found = checked(task, trace, dialect, self.dtype)
+        return {"outcome": found.outcome, "bound_ratio": found.updates.bound_ratio, "reason": found.reason}
 
 
 def _said(judgement: Judgement) -> dict[str, Any]:

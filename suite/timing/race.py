@@ -36,11 +36,7 @@ STEADY, WITHIN = 3, 0.05  # so many samples of the warm-up no further apart than
 WARM_UP, PATIENCE = 12, 3.0  # samples that it may take at most, and seconds
 SPARE = 1.2  # of what the shortest sample would need
 RESOLUTIONS = 1000  # of the clock, that a sample is at least
-
-
-ARRAYS = (
-    4  # as large as the parameters, that a contestant holds: parameters, gradient, average, and what it needs besides
-)
+ARRAYS = 4  # as large as the parameters, that a contestant holds: these, gradient, average, and what a step needs
 
 UNKNOWN = ("bound_ratio", "first_call", "state_bytes", "held_bytes", "peak_bytes", "loops", "warm_up", "steady",
            "missing_steps")  # fmt: skip
@@ -165,7 +161,7 @@ class Race:
         """Everyone through everything; yields a contestant at each step that it makes: so many as `turns` says."""
         self.contestants = contestants = [self.contestant(entry) for entry in entered]
         bits = Bits(self.seed)
-        for rounds in self.heats:
+        for rounds in self.divided_rounds:
             for one in contestants:
                 self.enter(one)
                 yield one
@@ -180,14 +176,14 @@ class Race:
                 self.leave(one)
 
     @property
-    def heats(self) -> list[int]:
-        """The rounds after each beginning."""
+    def divided_rounds(self) -> list[int]:
+        """How many there are after each beginning."""
         count = min(self.profile.beginnings, self.rounds)
         return [len(part) for part in np.array_split(np.arange(self.rounds), count)]
 
     def turns(self, entered: Sequence[Entry]) -> int:
         """How many steps there are to a race."""
-        return len(entered) * (len(self.heats) + self.rounds)
+        return len(entered) * (len(self.divided_rounds) + self.rounds)
 
     def contestant(self, entry: Entry) -> Contestant:
         """Someone who has not begun."""
@@ -205,7 +201,7 @@ class Race:
             "threads": hello["threads"],
             "seed": self.seed,
             "profile": self.profile.name,
-            "beginnings": len(self.heats),
+            "beginnings": len(self.divided_rounds),
             "sha256": self.sha256,
             "resolution": hello["resolution"],
             "reason": None,
@@ -270,6 +266,8 @@ class Race:
         if timed:
             one.row["dialect"] = reply["dialect"]
             one.row.update(self.judge.verdict(reply, output, self.sha256))
+        if not one.running():
+            one.samples.clear()  # it agreed when it began before, but not each time
         return one.running()
 
     def _take(self, one: Contestant, into: list[Message]) -> None:
