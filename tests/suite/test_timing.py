@@ -79,6 +79,14 @@ def test_what_computes_something_else_than_it_says_is_not_timed(options, quiet, 
     assert job.status == 1
 
 
+@pytest.mark.parametrize("implementation", ["wrong-at-the-end", "wrong-at-the-end-below"])
+def test_one_number_of_many_that_is_wrong_is_enough(options, quiet, implementation):
+    _, rows = bench(options, quiet, sizes=[2 * PERIOD + 7], implementations=[implementation])
+    found = named(rows)
+    assert found["torch", implementation, 1]["outcome"] == "differs"
+    assert found["torch", implementation, 1]["samples"] == []
+
+
 def test_a_crash_costs_its_own_row_and_who_shared_the_worker_enters_anew(options, quiet):
     _, rows = bench(options, quiet, implementations=["builtin", "dies-of-age"])
     found = named(rows)

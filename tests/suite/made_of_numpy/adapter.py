@@ -55,6 +55,8 @@ class Numpy(Framework):
         "hidden-epsilon": wrong.HiddenEpsilon,
         "sloppy": wrong.Sloppy,
         "packed": wrong.Packed,
+        "wrong-at-the-end": wrong.WrongAtTheEnd,
+        "wrong-at-the-end-below": wrong.WrongAtTheEndBelow,
         "lazy": wrong.Lazy,
         "postponed": wrong.Postponed,
         "raises": ill_behaved.Raises,

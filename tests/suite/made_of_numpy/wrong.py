@@ -200,3 +200,17 @@ class Postponed(Claims):
             super().update(gradients)
         else:
             self.framework.postponed.append(lambda: super(Postponed, self).update(gradients))
+
+
+class WrongAtTheEnd(Claims):
+    """Its last number goes too far, up or down."""
+
+    sign = 1
+
+    def update(self, gradients):
+        super().update(gradients)
+        self.parameters[-1][-1] += self.sign * self.parameters[-1].dtype.type(1e-3)
+
+
+class WrongAtTheEndBelow(WrongAtTheEnd):
+    sign = -1
