@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,45 +10,9 @@ import pytest
 from reference import Hyperparameters
 from reference.precision import format_of
 from suite.adapters import FRAMEWORKS
-from suite.runner import arrays
-from suite.runner.environments import environments
-from suite.runner.process import Worker, command
+from tests.suite.asking import Asked, H
 
 KERAS = ("builtin", "function")
-H = Hyperparameters(learning_rate=2.0**-4, decay=0.5, epsilon=2.0**-6)
-
-
-class Asked:
-    """A framework's worker."""
-
-    def __init__(self, framework: str, folder: Path) -> None:
-        environment = environments({})[framework]
-        if not environment.exists:
-            refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-            refuse(f"there is no environment for {framework}: `rmsuite envs --build`")
-        self.python, self.folder = environment.python, folder
-        self.worker = Worker(command(environment.python, framework, "cpu", 1), 1)
-        self.implementations = self.worker.hello(180.0)["implementations"]
-
-    def replay(self, implementation, tape, h=H, dtype="float32"):
-        """The trace; a reply that is none fails the test."""
-        reply = self.ask(implementation, tape, h, dtype)
-        assert reply["status"] == "ok", reply
-        return arrays.read(self.folder / "trace.safetensors")[0]
-
-    def ask(self, implementation, tape, h=H, dtype="float32"):
-        """The reply."""
-        arrays.write(self.folder / "tape.safetensors", tape)
-        request = {
-            "ask": "replay",
-            "implementation": implementation,
-            "dialect": "d2l",
-            "hyperparameters": h.to_json(),
-            "dtype": dtype,
-            "input": str(self.folder / "tape.safetensors"),
-            "output": str(self.folder / "trace.safetensors"),
-        }
-        return self.worker.ask(request, 120.0)
 
 
 @pytest.fixture(scope="module")

@@ -8,28 +8,10 @@ import pytest
 from reference import Hyperparameters
 from suite.agreement.judge import Comparison
 from suite.agreement.oracle import Oracle
-from suite.cases import datasets, tasks
-from suite.runner import arrays
-from tests.suite.test_adapters_real import Asked
+from tests.suite.asking import EVERYTHING, Asked
 
 COMPILED = ("scratch-function", "scratch-xla")
 LOOPS = (*COMPILED, "function", "xla", "scratch", "section", "section-concise")
-EVERYTHING = Hyperparameters(
-    learning_rate=[0.0625, 0.125, 0.0625, 0.25, 0.125],
-    decay=0.75,
-    epsilon=1.0,  # the first v - m² is 0 but for rounding, which in bfloat16 is not small
-    momentum=0.5,
-    centered=True,
-    nesterov=True,
-    bias_correction=True,
-    weight_decay=0.125,
-    clip_norm=3.0,
-    clip_gradient=1.5,
-    clip_weights=2.0,
-    rescale_gradient=0.5,
-    maximize=True,
-)
-
 pytestmark = pytest.mark.framework("tensorflow")
 
 
@@ -71,24 +53,4 @@ def test_programs_that_are_shared_still_have_each_their_own_numbers(worker, name
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_an_epoch_in_one_call_leaves_the_bits_of_its_steps_one_by_one(worker, name):
-    task = tasks.regression(datasets.generated(), 0)
-    given, made = worker.folder / "task.safetensors", worker.folder / "made.safetensors"
-    arrays.write(given, task.file())
-    asked = {
-        "implementation": name,
-        "dialect": "d2l",
-        "hyperparameters": task.hyperparameters.to_json(),
-        "dtype": "float32",
-        "input": str(given),
-        "output": str(made),
-    }
-    assert worker.worker.ask({"ask": "train", **asked}, 120.0)["status"] == "ok"
-    trace = arrays.read(made)[0]["parameters"]
-    opened = worker.worker.ask({"ask": "open", "benchmark": "epoch", **asked}, 120.0)  # an epoch step by step, and one
-    assert opened["status"] == "ok", opened
-    assert np.array_equal(arrays.read(made)[0]["parameters"], trace[: task.steps_per_epoch])
-    closed = worker.worker.ask({"ask": "close", "opened": opened["id"]}, 120.0)
-    assert closed["calls"] == 1
-    weights = len(closed["parameters"])
-    assert closed["parameters"] == trace[2 * task.steps_per_epoch - 1, :weights].tolist()
-    assert not np.array_equal(trace[-1], trace[task.steps_per_epoch - 1])
+    worker.epoch_at_once(name)
