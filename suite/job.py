@@ -28,7 +28,7 @@ from suite.runner.coordinator import Answer, Coordinator, Question
 from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
 from suite.runner.protocol import Message
-from suite.runner.store import Row, Store
+from suite.runner.store import Row, Store, require_room
 from suite.selection import Selection
 from suite.timing import figures, race
 
@@ -79,13 +79,17 @@ class Job:
         """
         self.options, self.progress = options, progress
         self.begin = time.perf_counter()
+        require_room(options.output, resume=options.resume)
         self.unexpected = 0
         self.expectations = Expectations.read()
         self.selection = Selection.of(options.select)
         self.data = datasets.resolve(options.data, options.cache, download=options.download)
         progress.say(f"data: {self.data.detail}")
-        self.tasks = choice.tasks(tasks(self.data, options.seed), options.tasks)
-        self.catalogue = catalogue.catalogue(tasks(self.data, options.seed), options.seed)
+        known_tasks = tasks(self.data, options.seed)
+        self.tasks = choice.tasks(known_tasks, options.tasks)
+        self.profile = PROFILES[options.profile]
+        self.benchmarks = list(benchmarks(self.profile, known_tasks, options.seed, options.sizes, options.tensors))
+        self.catalogue = catalogue.catalogue(known_tasks, options.seed)
         everything: list[Case | Law] = [*self.catalogue, *LAWS]
         chosen = catalogue.select(everything, options.cases)
         self.cases = [one for one in chosen if isinstance(one, Case)]
@@ -167,8 +171,7 @@ class Job:
             yield from (witness.words(law.id) for law in self.laws if witness.dtype in WIDE)
 
     def _timing_words(self) -> Iterator[str]:
-        options, known = self.options, tasks(self.data, self.options.seed)
-        for benchmark in benchmarks(PROFILES[options.profile], known, options.seed, options.sizes, options.tensors):
+        for benchmark in self.benchmarks:
             entered = race.entries(self.hellos, self.chosen, benchmark)
             yield from (entry.words(benchmark) for entry in entered)
 
@@ -216,12 +219,10 @@ class Job:
     def bench(self) -> None:
         """Time every implementation at every benchmark of the profile, one benchmark after the other."""
         options, done = self.options, self._done("timings", race.key)
-        profile = PROFILES[options.profile]
-        rounds = options.rounds or profile.rounds
-        found = benchmarks(profile, tasks(self.data, options.seed), options.seed, options.sizes, options.tensors)
+        rounds = options.rounds or self.profile.rounds
         races = [
-            (race.Race(self.coordinator, benchmark, self.store.folder, profile, rounds, options.seed), heat)
-            for benchmark in found
+            (race.Race(self.coordinator, benchmark, self.store.folder, self.profile, rounds, options.seed), heat)
+            for benchmark in self.benchmarks
             for heat in race.heats(
                 [entry for entry in self._entries(benchmark) if self._key(entry, benchmark) not in done], benchmark
             )

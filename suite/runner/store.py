@@ -39,14 +39,10 @@ class Store:
         Raises:
             StoreError: if there are other results in the folder, or none to go on with, or they are of another kind.
         """
+        require_room(folder, resume=resume)
         self.folder = folder
         existing = folder / "manifest.json"
-        if resume:
-            self.manifest = _continued(existing, manifest)
-        elif existing.exists():
-            raise StoreError(f"{folder} holds results already; go on with --resume, or name another folder")
-        else:
-            self.manifest = dict(manifest)
+        self.manifest = _continued(existing, manifest) if resume else dict(manifest)
         for name in ("tapes", "traces"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "footer.json").unlink(missing_ok=True)
@@ -72,6 +68,19 @@ class Store:
         return self.folder / f"{table}.jsonl"
 
 
+def require_room(folder: Path, *, resume: bool) -> None:
+    """See to it that a folder can be used, as far as can be told before there is a manifest.
+
+    Raises:
+        StoreError: if there are other results in it, or none to go on with.
+    """
+    manifest = folder / "manifest.json"
+    if resume and not manifest.is_file():
+        raise StoreError(f"nothing to resume: there is no {manifest}")
+    if not resume and manifest.exists():
+        raise StoreError(f"{folder} holds results already; go on with --resume, or name another folder")
+
+
 def read_rows(file: Path) -> Iterator[Row]:
     """The rows of a table's file; none if there is no file."""
     if file.exists():
@@ -80,8 +89,6 @@ def read_rows(file: Path) -> Iterator[Row]:
 
 
 def _continued(existing: Path, manifest: Mapping[str, Any]) -> Row:
-    if not existing.is_file():
-        raise StoreError(f"nothing to resume: there is no {existing}")
     try:
         before = json.loads(existing.read_text("utf-8"))
     except ValueError as error:

@@ -44,7 +44,7 @@ def fidelity(
     threads: Threads = 1,
     seed: Seed = 0,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A folder for the same in fidelity.json and fidelity.md.")
+        Path | None, typer.Option("-o", "--output", help="A folder for fidelity.json: the same, and each race.")
     ] = None,
 ) -> None:
     """Does the stopwatch add to what it times, and does it see what is there? Against bare loops, and in calls."""

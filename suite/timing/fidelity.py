@@ -30,9 +30,10 @@ from suite.runner.stopwatch import LEAD, memory
 from suite.timing import figures, statistics
 from suite.timing.race import Entry, Race, per_call
 
-SIZES = (10, 100_000, 1_000_000, 10_000_000)
 IMPLEMENTATION = "builtin"
-BEGINNINGS, ROUNDS = 5, 10  # how often both are begun anew, and the samples of each after that
+SIZES = {10: 5, 100_000: 7, 1_000_000: 21, 10_000_000: 7}
+"""Parameters, and how often both are begun anew: most often where what is at work just fills the cache."""
+ROUNDS = 50  # samples of each after that
 CALLED_AT, BURDEN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
 WAIT = 1e-9  # a burden that is none, so that all wait for the end of each step alike
 CALLS, CAREFUL = 20, replace(PROFILES["rigorous"], sample=0.01)
@@ -109,13 +110,13 @@ class Fidelity:
 
     def turns(self) -> int:
         """How many steps there are to it."""
-        return len(self.hellos) * (len(SIZES) * BEGINNINGS + CALLS)
+        return len(self.hellos) * (sum(SIZES.values()) + CALLS)
 
     def run(self) -> Iterator[dict[str, Any]]:
         """A row for each step; `summary` makes tables of them."""
         for framework in self.hellos:
-            for size in SIZES:
-                for beginning in range(BEGINNINGS):
+            for size, beginnings in SIZES.items():
+                for beginning in range(beginnings):
                     yield self.beside(framework, size, beginning)
             for number in range(CALLS):
                 yield self.called(framework, number)
@@ -175,6 +176,8 @@ class Fidelity:
 def summary(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
     """What the rows come to: by framework and size the ratio to the bare loop; by framework how often was called what.
 
+    `races` has what was called in each.
+
     The ratio is the median over all beginnings of the ratio of medians; `low` and `high` are the least and the greatest
     of these. `copies` is by how many copies of the parameters the worker's peak memory lies above the bare loop's.
     """
@@ -208,4 +211,4 @@ def summary(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
                 "floor": float(np.median([row["floor"] for row in races])) if races else math.nan,
             }
         )
-    return {"beside": beside, "calls": calls}
+    return {"beside": beside, "calls": calls, "races": [row for row in rows if row["experiment"] == "calls"]}

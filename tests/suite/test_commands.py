@@ -56,6 +56,18 @@ def test_help_teaches(command):
     assert "Usage" in out
 
 
+def test_what_can_not_be_done_is_said_before_a_framework_is_started(tmp_path, numpy_python):
+    status, out, err = rmsuite(*job("bench", tmp_path / "new", numpy_python, "--size", 3, "--tensors", 4))
+    assert (status, out) == (2, "")
+    assert "3 parameters can't be divided among 4 tensors" in err
+    assert "starting" not in err
+    (tmp_path / "manifest.json").write_text("{}")
+    status, out, err = rmsuite(*job("bench", tmp_path, numpy_python))
+    assert (status, out) == (2, "")
+    assert "holds results already" in err
+    assert "starting" not in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
