@@ -74,7 +74,7 @@ def fidelity(
         "threads": threads,
         "seed": seed,
         "versions": {name: hello["versions"][name] for name, hello in hellos.items()},
-        **summary(rows, seed),
+        **summary(rows),
         "failed": [f"{row['framework']}: {row['reason']}" for row in rows if row["reason"]],
     }
     console = Console(width=max(WIDE, Console().width))

@@ -14,7 +14,6 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,7 +35,7 @@ SIZES = {10: 5, 100_000: 7, 1_000_000: 21, 10_000_000: 7}
 ROUNDS = 50  # samples of each after that
 CALLED_AT, BURDEN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
 WAIT = 1e-9  # a burden that is none, so that all wait for the end of each step alike
-CALLS, CAREFUL = 20, replace(PROFILES["rigorous"], sample=0.01)
+CALLS, CAREFUL = 20, PROFILES["rigorous"]
 PATIENCE = 120.0  # seconds that a bare loop may take to begin
 
 
@@ -173,7 +172,7 @@ class Fidelity:
         }
 
 
-def summary(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What the rows come to: by framework and size the ratio to the bare loop; by framework how often was called what.
 
     `races` has what was called in each.
@@ -187,7 +186,7 @@ def summary(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
         mine = [row for row in rows if row["framework"] == framework and not row["reason"]]
         for size in SIZES:
             found = [row for row in mine if row["experiment"] == "bare" and row["size"] == size]
-            ratios = [statistics.paired(row["ours"], row["theirs"], seed).value for row in found]
+            ratios = [statistics.paired(row["ours"], row["theirs"]).value for row in found]
             if ratios:
                 copies = [(r["peak"] - r["bare_peak"]) / (4 * size) for r in found if r["peak"] and r["bare_peak"]]
                 beside.append(

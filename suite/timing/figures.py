@@ -21,7 +21,7 @@ def rows(race: Race) -> Iterator[Row]:
     yardsticks = {one.entry.framework: one for one in reversed(contestants) if is_yardstick(one)}
     for one in contestants:
         row = {**one.row, **figure(one, race.seed), "floor": floor, "surroundings": race.surroundings.facts}
-        row.update(against(one, yardsticks.get(one.entry.framework), floor, race.seed))
+        row.update(against(one, yardsticks.get(one.entry.framework), floor))
         row["limit"] = limit
         row["fraction"] = limit / row["median"] if limit and row["median"] else None
         row["doubts"] = [doubt.code for doubt in doubts(row)]
@@ -76,11 +76,11 @@ def figure(one: Contestant, seed: int) -> dict[str, Any]:
     }
 
 
-def against(one: Contestant, yardstick: Contestant | None, floor: float | None, seed: int) -> dict[str, Any]:
+def against(one: Contestant, yardstick: Contestant | None, floor: float | None) -> dict[str, Any]:
     """How it compares with the yardstick of its framework."""
     if yardstick is None or one is yardstick or not one.samples:
         return dict.fromkeys(("against", "ratio", "ratio_interval", "p", "call"))
-    found = statistics.paired(per_call(one.samples), per_call(yardstick.samples), seed)
+    found = statistics.paired(per_call(one.samples), per_call(yardstick.samples))
     return {
         "against": f"{yardstick.entry.framework}/{yardstick.entry.implementation}",
         "ratio": found.value,

@@ -35,13 +35,13 @@ def called(framework, equal, slower, floor=0.02, reason=None):
 
 def test_the_ratio_is_the_median_over_beginnings_and_its_range_stands_beside():
     rows = [beside("torch", 10, [r, r, r], [1.0, 1.0, 1.0]) for r in (1.1, 0.9, 1.02)]
-    (found,) = summary(rows, 0)["beside"]
+    (found,) = summary(rows)["beside"]
     assert (found["ratio"], found["low"], found["high"]) == pytest.approx((1.02, 0.9, 1.1))
 
 
 def test_memory_is_counted_in_copies_of_the_parameters():
     rows = [beside("torch", 1_000_000, [1.0], [1.0], peak=50_000_000, bare_peak=48_000_000)]
-    assert summary(rows, 0)["beside"][0]["copies"] == 0.5
+    assert summary(rows)["beside"][0]["copies"] == 0.5
 
 
 def test_calls_are_counted_and_what_failed_is_not():
@@ -51,7 +51,7 @@ def test_calls_are_counted_and_what_failed_is_not():
         called("mxnet", "slower", "slower"),
         called("mxnet", None, None, reason="it died"),
     ]
-    (found,) = summary(rows, 0)["calls"]
+    (found,) = summary(rows)["calls"]
     assert (found["races"], found["slower"], found["different"]) == (3, 2, 2)
 
 

@@ -13,6 +13,7 @@ from suite.cases.datasets import generated
 from suite.cases.tasks import tasks
 from suite.job import Job
 from suite.runner import stopwatch
+from suite.timing import statistics
 from suite.timing.judged import steps_missing
 from suite.timing.race import Entry, heats
 from tests.suite.made_of_numpy.adapter import Numpy
@@ -52,7 +53,7 @@ def test_the_noise_floor_is_how_far_equals_come_out_apart(options, quiet):
     _, rows = bench(options, quiet)
     found = named(rows)
     pairs = [[found[(*who, k)]["samples"] for k in (1, 2)] for who in (("torch", "builtin"), ("oracle", "numpy"))]
-    floor = max(np.exp(abs(np.median(np.log(np.divide(*pair))))) - 1 for pair in pairs)
+    floor = max(np.exp(abs(np.log(statistics.paired(*pair).value))) - 1 for pair in pairs)
     assert all(row["floor"] == pytest.approx(floor, rel=1e-12) for row in rows)
 
 
@@ -62,7 +63,7 @@ def test_others_are_compared_with_the_built_in_one_of_their_framework(options, q
     scratch, builtin = found["torch", "scratch", 1], found["torch", "builtin", 1]
     assert builtin["against"] is None
     assert scratch["against"] == "torch/builtin"
-    assert scratch["ratio"] == pytest.approx(np.median(np.divide(scratch["samples"], builtin["samples"])))
+    assert scratch["ratio"] == statistics.paired(scratch["samples"], builtin["samples"]).value
     assert found["oracle", "numpy", 2]["against"] == "oracle/numpy"
 
 

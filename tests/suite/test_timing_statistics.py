@@ -41,7 +41,7 @@ def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says():
     ],
 )
 def test_what_is_called_follows_from_the_interval_and_the_floor(ours, theirs, floor, call):
-    found = statistics.paired(samples(ours, seed=1), samples(theirs, seed=2), 0)
+    found = statistics.paired(samples(ours, seed=1), samples(theirs, seed=2))
     assert found.call(floor) is call
 
 
@@ -56,16 +56,44 @@ def test_between_different_and_the_same_it_is_unclear():
 def test_what_slows_the_machine_for_a_while_does_not_hide_a_difference_within_rounds():
     drift = np.linspace(1, 3, 31)
     ours, theirs = (drift * 1.05).tolist(), drift.tolist()
-    found = statistics.paired(ours, theirs, 0)
+    found = statistics.paired(ours, theirs)
     assert (found.low, found.value, found.high) == pytest.approx((1.05, 1.05, 1.05))
     assert found.call(0.0) is Call.SLOWER
     alone = statistics.unpaired(ours, theirs, 0)
     assert alone.low < 1 < alone.high
 
 
+def test_the_interval_of_a_ratio_holds_just_what_its_test_does_not_refuse():
+    random = np.random.default_rng(0)
+    for count in (6, 15, 50):
+        for shift in (0.0, 0.02, 0.05):
+            ours = np.exp(shift + 0.05 * random.standard_normal(count)).tolist()
+            found = statistics.paired(ours, [1.0] * count)
+            assert (found.p >= 0.05) == (found.low <= 1 <= found.high)
+            assert found.low <= found.value <= found.high
+            lower, upper = (
+                statistics.paired(ours, [edge] * count).p for edge in (found.low / 1.001, found.high * 1.001)
+            )
+            assert max(lower, upper) < 0.05
+
+
+def test_the_interval_of_a_ratio_holds_the_truth_as_often_as_it_says():
+    random, hits = np.random.default_rng(1), 0
+    for _ in range(400):
+        found = statistics.paired(np.exp(0.1 * random.standard_t(2, 15)).tolist(), [1.0] * 15)
+        hits += found.low <= 1 <= found.high
+    assert hits >= 365  # of 400 at 95 % or more; the 0.1 % quantile of that binomial
+
+
+def test_of_few_rounds_a_ratio_is_known_as_far_as_it_was_seen():
+    found = statistics.paired([1.0, 1.1, 1.2], [1.0, 1.0, 1.0])
+    assert (found.low, found.high) == pytest.approx((1.0, 1.2))
+    assert found.call(0.0) is Call.UNCLEAR
+
+
 def test_rounds_that_do_not_match_can_not_be_paired():
     with pytest.raises(ValueError, match="3 rounds can't be paired with 2"):
-        statistics.paired([1.0, 2.0, 3.0], [1.0, 2.0], 0)
+        statistics.paired([1.0, 2.0, 3.0], [1.0, 2.0])
 
 
 def test_outliers_are_labelled_where_there_are_samples_enough():
