@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +17,18 @@ from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
 from suite.cases.tapes import REDUCED, WIDE
 from suite.job import SECTION_DIALECTS, Options
+from suite.runner.releases import Release
 
 RESULTS = Path("results")
 DTYPES = (*WIDE, *REDUCED)
 
 Frameworks = Annotated[
-    list[str], typer.Option("-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}; repeatable.")
+    list[str],
+    typer.Option(
+        "-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}, or a release, as mxnet==2.0.0b1; repeatable."
+    ),
 ]
+Releases = Annotated[list[str], typer.Argument(metavar="[FRAMEWORK[==VERSION]]...", help="As -f.", show_default=False)]
 Implementations = Annotated[
     list[str],
     typer.Option("-i", "--implementation", help="As torch/builtin, torch, builtin or 'torch/*'; repeatable."),
@@ -90,9 +96,11 @@ def options_from(
     **plain: Any,
 ) -> Options:
     """A command's parameters, each checked; those in `plain` need no more than typer has done."""
+    releases = one_each(framework)
     return Options(
         output=folder(output, resume),
-        frameworks=[one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS,
+        frameworks=[release.framework for release in releases] or FRAMEWORKS,
+        releases=[release for release in releases if release.version is not None],
         implementations=implementation,
         cases=case,
         sizes=size,
@@ -105,6 +113,19 @@ def options_from(
         resume=resume,
         **plain,
     )
+
+
+def one_each(names: Sequence[str]) -> list[Release]:
+    """The frameworks, or releases of them, of a run; it asks one release of each.
+
+    Raises:
+        LookupError: if there is no such framework, or there are two releases of one.
+    """
+    releases = list(dict.fromkeys(Release.parse(name) for name in names))
+    for name, count in Counter(release.framework for release in releases).items():
+        if count > 1:
+            raise LookupError(f"a run asks one release of {name}; `rmsuite regress` compares several")
+    return releases
 
 
 def profile(quick: bool, rigorous: bool) -> str:

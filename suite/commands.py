@@ -32,6 +32,7 @@ from suite.arguments import (
     Output,
     Pythons,
     Quick,
+    Releases,
     Resume,
     Rigorous,
     Rounds,
@@ -45,7 +46,6 @@ from suite.arguments import (
     cache,
     interpreters,
     newest,
-    one_of,
     options_from,
     profile,
 )
@@ -58,8 +58,9 @@ from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.progress import Progress
-from suite.runner.environments import PROJECT, build, environments
+from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
+from suite.runner.releases import PROJECT, Release
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
@@ -203,24 +204,26 @@ def report(
 
 @app.command()
 def envs(
+    release: Releases = [],  # noqa: B006
     framework: Frameworks = [],  # noqa: B006
     python: Pythons = [],  # noqa: B006
     make: Annotated[bool, typer.Option("--build", help="Build what is missing or out of date.")] = False,
 ) -> None:
-    """Where is each framework's interpreter? Exit status 1 if one is missing."""
-    known = environments(interpreters(python))
+    """Where is the interpreter of each framework, or of these releases? Exit status 1 if one is missing."""
+    named = interpreters(python)
     progress = Progress(Console(stderr=True))
     failed = 0
     table = Table("framework", "state", "interpreter", box=None, pad_edge=False)
-    for name in [one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS:
+    for one in dict.fromkeys(Release.parse(text) for text in ([*release, *framework] or FRAMEWORKS)):
+        known = environments(named, releases=[one])[one.framework]
         try:
             if make:
-                build(known[name], progress.say)
+                build(known, progress.say)
         except EnvironmentMissing as error:
             progress.say(str(error))
-        state = known[name].state
+        state = known.state
         failed += state == "missing" or (make and state != "ready")
-        table.add_row(name, state, str(known[name].python))
+        table.add_row(one.name, state, str(known.python))
     Console(soft_wrap=True).print(table)
     raise typer.Exit(1 if failed else 0)
 
@@ -248,7 +251,7 @@ def cases(
 @app.command()
 def explain(
     case: Annotated[str, typer.Argument(help="One case, as decades/large-epsilon.")],
-    implementation: Annotated[str, typer.Argument(help="One implementation, as torch/builtin.")],
+    implementation: Annotated[str, typer.Argument(help="One, as torch/builtin or mxnet==2.0.0b1/builtin.")],
     dtype: Annotated[str, typer.Option(help="As of agree.")] = "float32",
     dialect: Annotated[str, typer.Option(help="What a scratch implementation runs.")] = "d2l",
     claim: Claim = None,
@@ -260,11 +263,11 @@ def explain(
     download: Download = True,
 ) -> None:
     """Take the first step that differs apart (or the worst): oracle and implementation side by side."""
-    framework = one_of(implementation.partition("/")[0], FRAMEWORKS, "framework")
+    release, slash, name = implementation.partition("/")
     with tempfile.TemporaryDirectory() as folder:
         options = options_from(
-            framework=[framework],
-            implementation=[implementation],
+            framework=[release],
+            implementation=[Release.parse(release).framework + slash + name],
             case=[case],
             dtype=[dtype],
             dialect=[dialect],

@@ -28,6 +28,7 @@ from suite.runner.coordinator import Answer, Coordinator, Question
 from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
 from suite.runner.protocol import Message
+from suite.runner.releases import Release
 from suite.runner.store import Row, Store, require_room
 from suite.selection import Selection
 from suite.timing import figures, race
@@ -59,6 +60,7 @@ class Options:
     tensors: Sequence[int] = ()
     timeout: float = 180.0
     pythons: Mapping[str, Path] = field(default_factory=dict)
+    releases: Sequence[Release] = ()
     data: Path | None = None
     cache: Path = Path()
     download: bool = True
@@ -94,7 +96,7 @@ class Job:
         chosen = catalogue.select(everything, options.cases)
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.laws = [one for one in chosen if isinstance(one, Law)]
-        known = environments(options.pythons)
+        known = environments(options.pythons, releases=options.releases)
         wanted = {name: known[name] for name in choice.frameworks(options.frameworks, options.implementations)}
         if "timing" in options.tables:
             wanted[ORACLE] = known[ORACLE]
@@ -187,6 +189,7 @@ class Job:
             download=options.download and self.data.source != "embedded",  # what was generated must not be replaced
             timeout=options.timeout,
             pythons=options.pythons,
+            releases=options.releases,
         )
 
     def _judge(self, stage: str, questions: Sequence[Question], rows: Callable[[Answer], Iterable[Row]]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from suite.runner.releases import Release
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Conditions:
         download: whether the publisher may be asked.
         timeout: seconds to an answer.
         pythons: framework -> interpreter, of those that a user named.
+        releases: of frameworks, where they are not those that are pinned.
     """
 
     device: str = "cpu"
@@ -29,6 +32,7 @@ class Conditions:
     download: bool = True
     timeout: float = 180.0
     pythons: Mapping[str, Path] = field(default_factory=dict)
+    releases: Sequence[Release] = ()
 
     def command(self, verb: str, framework: str, implementation: str, *arguments: str) -> str:
         """`rmsuite VERB` for one implementation with these arguments, under the same conditions."""
@@ -45,5 +49,8 @@ class Conditions:
             yield from ("--data", str(self.data.absolute()))
         if not self.download:
             yield "--no-download"
+        for release in self.releases:
+            if release.framework == framework:
+                yield from ("--framework", release.name)
         if framework in self.pythons:
             yield from ("--python", f"{framework}={self.pythons[framework].absolute()}")

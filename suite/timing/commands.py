@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 from suite import provenance
 from suite.adapters import FRAMEWORKS
-from suite.arguments import Frameworks, Json, Pythons, Seed, Threads, interpreters, one_of
+from suite.arguments import Frameworks, Json, Pythons, Seed, Threads, interpreters, one_each
 from suite.progress import Progress
 from suite.runner.coordinator import Coordinator
 from suite.runner.environments import environments
@@ -48,8 +48,9 @@ def fidelity(
     ] = None,
 ) -> None:
     """Does the stopwatch add to what it times, and does it see what is there? Against bare loops, and in calls."""
-    known = environments(interpreters(python))
-    wanted = [one_of(name, FRAMEWORKS, "framework") for name in framework] or list(FRAMEWORKS)
+    releases = one_each(framework)
+    known = environments(interpreters(python), releases=releases)
+    wanted = [release.framework for release in releases] or list(FRAMEWORKS)
     progress = Progress(Console(stderr=True))
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
