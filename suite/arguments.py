@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,8 @@ Tensors = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that a worker may take for one answer.")]
 Pythons = Annotated[
-    list[str], typer.Option("--python", metavar="FRAMEWORK=PATH", help="A framework's interpreter; repeatable.")
+    list[str],
+    typer.Option("--python", metavar="FRAMEWORK=PATH", help="A framework's interpreter, or a release's; repeatable."),
 ]
 Data = Annotated[
     Path | None,
@@ -96,11 +97,9 @@ def options_from(
     **plain: Any,
 ) -> Options:
     """A command's parameters, each checked; those in `plain` need no more than typer has done."""
-    releases = one_each(framework)
     return Options(
         output=folder(output, resume),
-        frameworks=[release.framework for release in releases] or FRAMEWORKS,
-        releases=[release for release in releases if release.version is not None],
+        frameworks=names(framework),
         implementations=implementation,
         cases=case,
         sizes=size,
@@ -115,17 +114,13 @@ def options_from(
     )
 
 
-def one_each(names: Sequence[str]) -> list[Release]:
-    """The frameworks, or releases of them, of a run; it asks one release of each.
+def names(releases: Sequence[str]) -> Sequence[str]:
+    """The frameworks, or releases of them, that a run asks, each once, as they are called in it; if none is named, all.
 
     Raises:
-        LookupError: if there is no such framework, or there are two releases of one.
+        LookupError: if there is no such framework, or one is no release.
     """
-    releases = list(dict.fromkeys(Release.parse(name) for name in names))
-    for name, count in Counter(release.framework for release in releases).items():
-        if count > 1:
-            raise LookupError(f"a run asks one release of {name}; `rmsuite regress` compares several")
-    return releases
+    return list(dict.fromkeys(Release.parse(text).name for text in releases)) or FRAMEWORKS
 
 
 def profile(quick: bool, rigorous: bool) -> str:
@@ -177,15 +172,15 @@ def one_of(name: str, known: Sequence[str], kind: str) -> str:
 
 
 def interpreters(pairs: Sequence[str]) -> dict[str, Path]:
-    """Framework -> interpreter, from `FRAMEWORK=PATH`.
+    """Framework, or release, -> interpreter, from `FRAMEWORK=PATH` or `FRAMEWORK==VERSION=PATH`.
 
     Raises:
         LookupError: if something else is there.
     """
     found = {}
     for pair in pairs:
-        name, equals, path = pair.partition("=")
-        if not equals or not path:
+        parts = re.fullmatch("([^=]*(?:==[^=]*)?)=([^=].*)", pair)
+        if parts is None:
             raise LookupError(f"--python takes FRAMEWORK=PATH, as torch=/usr/bin/python3, not {pair!r}")
-        found[one_of(name, FRAMEWORKS, "framework")] = Path(path)
+        found[Release.parse(parts[1]).name] = Path(parts[2])
     return found

@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.table import Table
 
 import reports
-from suite.adapters import FRAMEWORKS
 from suite.arguments import (
     DTYPES,
     Cases,
@@ -45,6 +44,7 @@ from suite.arguments import (
     Timeout,
     cache,
     interpreters,
+    names,
     newest,
     options_from,
     profile,
@@ -60,7 +60,7 @@ from suite.job import SECTION_DIALECTS, Job, Options
 from suite.progress import Progress
 from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
-from suite.runner.releases import PROJECT, Release
+from suite.runner.releases import PROJECT, Release, framework_of
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
@@ -210,20 +210,20 @@ def envs(
     make: Annotated[bool, typer.Option("--build", help="Build what is missing or out of date.")] = False,
 ) -> None:
     """Where is the interpreter of each framework, or of these releases? Exit status 1 if one is missing."""
-    named = interpreters(python)
     progress = Progress(Console(stderr=True))
     failed = 0
     table = Table("framework", "state", "interpreter", box=None, pad_edge=False)
-    for one in dict.fromkeys(Release.parse(text) for text in ([*release, *framework] or FRAMEWORKS)):
-        known = environments(named, releases=[one])[one.framework]
+    wanted = names([*release, *framework])
+    known = environments(interpreters(python), releases=map(Release.parse, wanted))
+    for name in wanted:
         try:
             if make:
-                build(known, progress.say)
+                build(known[name], progress.say)
         except EnvironmentMissing as error:
             progress.say(str(error))
-        state = known.state
+        state = known[name].state
         failed += state == "missing" or (make and state != "ready")
-        table.add_row(one.name, state, str(known.python))
+        table.add_row(name, state, str(known[name].python))
     Console(soft_wrap=True).print(table)
     raise typer.Exit(1 if failed else 0)
 
@@ -263,11 +263,11 @@ def explain(
     download: Download = True,
 ) -> None:
     """Take the first step that differs apart (or the worst): oracle and implementation side by side."""
-    release, slash, name = implementation.partition("/")
+    framework, slash, name = implementation.partition("/")
     with tempfile.TemporaryDirectory() as folder:
         options = options_from(
-            framework=[release],
-            implementation=[Release.parse(release).framework + slash + name],
+            framework=[framework],
+            implementation=[framework_of(framework) + slash + name],
             case=[case],
             dtype=[dtype],
             dialect=[dialect],

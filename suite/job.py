@@ -60,7 +60,6 @@ class Options:
     tensors: Sequence[int] = ()
     timeout: float = 180.0
     pythons: Mapping[str, Path] = field(default_factory=dict)
-    releases: Sequence[Release] = ()
     data: Path | None = None
     cache: Path = Path()
     download: bool = True
@@ -96,7 +95,7 @@ class Job:
         chosen = catalogue.select(everything, options.cases)
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.laws = [one for one in chosen if isinstance(one, Law)]
-        known = environments(options.pythons, releases=options.releases)
+        known = environments(options.pythons, releases=map(Release.parse, options.frameworks))
         wanted = {name: known[name] for name in choice.frameworks(options.frameworks, options.implementations)}
         if "timing" in options.tables:
             wanted[ORACLE] = known[ORACLE]
@@ -189,7 +188,6 @@ class Job:
             download=options.download and self.data.source != "embedded",  # what was generated must not be replaced
             timeout=options.timeout,
             pythons=options.pythons,
-            releases=options.releases,
         )
 
     def _judge(self, stage: str, questions: Sequence[Question], rows: Callable[[Answer], Iterable[Row]]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite.runner.releases import Release
+from suite.runner.releases import framework_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,6 @@ class Conditions:
         download: whether the publisher may be asked.
         timeout: seconds to an answer.
         pythons: framework -> interpreter, of those that a user named.
-        releases: of frameworks, where they are not those that are pinned.
     """
 
     device: str = "cpu"
@@ -32,11 +31,18 @@ class Conditions:
     download: bool = True
     timeout: float = 180.0
     pythons: Mapping[str, Path] = field(default_factory=dict)
-    releases: Sequence[Release] = ()
 
     def command(self, verb: str, framework: str, implementation: str, *arguments: str) -> str:
-        """`rmsuite VERB` for one implementation with these arguments, under the same conditions."""
-        who = ["-i", f"{framework}/{implementation}"]
+        """`rmsuite VERB` for one implementation with these arguments, under the same conditions.
+
+        Args:
+            verb: the command.
+            framework: its name, or that of a release.
+            implementation: its name there.
+            arguments: as they are.
+        """
+        bare = framework_of(framework)
+        who = [*(["-f", framework] if bare != framework else []), "-i", f"{bare}/{implementation}"]
         return shlex.join(["rmsuite", verb, *who, *arguments, *self._arguments(framework)])
 
     def _arguments(self, framework: str) -> Iterator[str]:
@@ -49,8 +55,5 @@ class Conditions:
             yield from ("--data", str(self.data.absolute()))
         if not self.download:
             yield "--no-download"
-        for release in self.releases:
-            if release.framework == framework:
-                yield from ("--framework", release.name)
         if framework in self.pythons:
             yield from ("--python", f"{framework}={self.pythons[framework].absolute()}")

@@ -67,17 +67,20 @@ class Environment:
 def environments(
     named: Mapping[str, Path], folder: Path | None = None, releases: Iterable[Release] = ()
 ) -> dict[str, Environment]:
-    """The environment of every framework: that the user named, else that in nox's folder; of the oracle: ours.
+    """The environments of every framework and of other releases, by name: those that the user named, else those in
+    nox's folder; of the oracle: ours.
 
     Args:
-        named: framework -> interpreter.
+        named: name -> interpreter.
         folder: in place of nox's.
-        releases: of frameworks, in place of those that pyproject.toml pins.
-    """
-    found = {name: environment(Release(name), folder) for name in FRAMEWORKS}
-    found.update({release.framework: environment(release, folder) for release in releases})
+        releases: of which there is to be one, besides those that pyproject.toml pins.
+    """  # noqa: D205
+    every = dict.fromkeys([*(Release(name) for name in FRAMEWORKS), *releases])
+    found = {release.name: environment(release, folder) for release in every}
     found[ORACLE] = Environment(ORACLE, Path(sys.executable), named=True)
-    found.update({name: Environment(name, path, named=True) for name, path in named.items()})
+    for name, path in named.items():
+        release = Release.parse(name)
+        found[name] = Environment(release.framework, path, named=True, version=release.version)
     return found
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from suite.arguments import one_each
+from suite import choice
+from suite.arguments import interpreters, names
 from suite.repeat import Conditions
 from suite.runner import releases
 from suite.runner.environments import build, environment, environments
 from suite.runner.errors import NotInstalled
 from suite.runner.releases import Release, compared, pinned, requirements
+from suite.selection import Selection, words
 
 
 def test_a_release_is_named_by_framework_and_version():
@@ -24,7 +26,6 @@ def test_the_release_that_is_pinned_shares_its_frameworks_environment(tmp_path):
     assert same == Release("tensorflow")
     assert environment(same, tmp_path).folder == tmp_path / "tensorflow"
     assert environment(other, tmp_path).folder == tmp_path / "tensorflow-2.15.1"
-    assert environments({}, tmp_path, [other])["tensorflow"].folder == tmp_path / "tensorflow-2.15.1"
 
 
 @pytest.mark.parametrize(
@@ -41,10 +42,23 @@ def test_what_is_no_release_is_refused_in_one_line(text, said):
     assert str(error.value).startswith(said)
 
 
-def test_a_run_asks_one_release_of_a_framework():
-    assert one_each(["mxnet==2.0.0b1", "torch"]) == [Release("mxnet", "2.0.0b1"), Release("torch")]
-    with pytest.raises(LookupError, match="one release of mxnet; `rmsuite regress` compares several"):
-        one_each(["mxnet", "mxnet==2.0.0b1"])
+def test_a_run_asks_several_releases_of_a_framework_each_by_its_name(tmp_path):
+    assert names(["mxnet==2.0.0b1", "torch", "mxnet", "mxnet==2.0.0.beta1"]) == ["mxnet==2.0.0b1", "torch", "mxnet"]
+    python = tmp_path / "python"
+    known = environments(interpreters([f"mxnet==3.0={python}"]), tmp_path, [Release("mxnet", "2.0.0b1")])
+    assert known["mxnet==2.0.0b1"].folder == tmp_path / "mxnet-2.0.0b1"
+    assert known["mxnet"].folder == tmp_path / "mxnet"
+    assert (known["mxnet==3.0"].python, known["mxnet==3.0"].framework) == (python, "mxnet")
+
+
+def test_implementations_of_a_release_are_chosen_by_its_framework_or_by_itself():
+    hellos = {name: {"implementations": {"builtin": {}}} for name in ("mxnet", "mxnet==2.0.0b1")}
+    assert choice.named(hellos, ["mxnet/builtin"]) == {"mxnet": ["builtin"], "mxnet==2.0.0b1": ["builtin"]}
+    assert choice.named(hellos, ["mxnet==2.0.0b1/*"]) == {"mxnet": [], "mxnet==2.0.0b1": ["builtin"]}
+    assert choice.frameworks(list(hellos), ["mxnet/builtin"]) == list(hellos)
+    text = words("mxnet==2.0.0b1", "builtin", "decades/plain", "float32", "mxnet1")
+    for expression in ("mxnet/builtin", "mxnet==2.0.0b1", "2.0.0b1 and plain"):
+        assert Selection.of(expression).matches(text)
 
 
 def test_another_release_has_its_groups_requirements_and_what_old_ones_need_in_place_of_them():
@@ -76,9 +90,9 @@ def test_a_release_that_the_index_does_not_have_is_said_in_one_line_and_leaves_n
 
 
 def test_a_command_that_repeats_names_the_release():
-    conditions = Conditions(releases=[Release("mxnet", "2.0.0b1")])
-    assert conditions.command("agree", "mxnet", "builtin").endswith(" --framework mxnet==2.0.0b1")
-    assert "--framework" not in conditions.command("agree", "torch", "builtin")
+    command = Conditions().command("agree", "mxnet==2.0.0b1", "builtin")
+    assert command == "rmsuite agree -f mxnet==2.0.0b1 -i mxnet/builtin"
+    assert Conditions().command("agree", "torch", "builtin") == "rmsuite agree -i torch/builtin"
 
 
 def test_where_there_is_no_checkout_only_a_version_needs_one(tmp_path, monkeypatch):
