@@ -43,7 +43,7 @@ class Conditions:
         """
         bare = framework_of(framework)
         who = [*(["-f", framework] if bare != framework else []), "-i", f"{bare}/{implementation}"]
-        return shlex.join(["rmsuite", verb, *who, *arguments, *self._arguments(framework)])
+        return shlex.join(["rmsuite", *verb.split(), *who, *arguments, *self._arguments(framework)])
 
     def _arguments(self, framework: str) -> Iterator[str]:
         usual = Conditions()

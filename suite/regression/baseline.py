@@ -79,7 +79,7 @@ class Record:
         first_step: the first that leaves the bound of `dialect`, counted from 1.
         bound_ratio: the largest error over that bound.
         nearest: where no named dialect fits, what comes nearest, as in a verdict.
-        reason: for people, unless it agrees.
+        reason: for people, unless it agrees, or what fits instead says enough.
         compact: of its trace.
     """
 
@@ -105,7 +105,7 @@ class Record:
             first_step=row["first_step"],
             bound_ratio=None if ratio is None or not math.isfinite(ratio) else float(f"{ratio:.3g}"),
             nearest=row.get("nearest"),
-            reason=row["reason"],
+            reason=row["reason"] if not row["fits"] or row["dialect"] in row["fits"] else None,
             compact=compact,
         )
 
@@ -161,11 +161,10 @@ class Baseline:
             BaselineError: if something else is there.
             OSError: if it can't be written.
         """
+        require_room(folder, replace=True)
         if (folder / MANIFEST).exists():
             for name in _manifest(folder)["files"]:
                 (folder / name).unlink(missing_ok=True)
-        elif folder.exists() and any(folder.iterdir()):
-            raise BaselineError(f"{folder} is not empty, and there is no baseline in it; name another folder")
         written = []
         for name, records in self.implementations().items():
             file = folder / f"{name}.jsonl"
@@ -192,6 +191,19 @@ class Baseline:
             raise BaselineError(f"{folder / MANIFEST} is of another format than {FORMAT}; record it anew")
         lines = [folder / name for name in manifest["files"] if name.endswith(".jsonl")]
         return cls(manifest, {key: record for file in lines for key, record in _read(file)})
+
+
+def require_room(folder: Path, *, replace: bool) -> None:
+    """See to it that a baseline can be written to a folder.
+
+    Raises:
+        BaselineError: if there is something else in it, or a baseline that is not to be replaced.
+    """
+    if (folder / MANIFEST).exists():
+        if not replace:
+            raise BaselineError(f"{folder} holds a baseline already; put another in its place with --replace")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BaselineError(f"{folder} is not empty, and there is no baseline in it; name another folder")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from suite.agreement.change import OF_HYPERPARAMETERS, Candidate, restored, tell
 from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
 from suite.cases.tasks import tasks
-from suite.regression.baseline import Baseline, Key, Record
+from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.traces import Parting, parting
 
 DOUBT = 2.0
 """Bounds by which the errors of two evaluations of one function may differ: each is within one, on either side."""
 
 
-class Unlike(ValueError):
+class Unlike(BaselineError):
     """Two baselines can't be compared; the message says what is unlike."""
 
 
@@ -71,7 +71,7 @@ class Change:
     axes: Mapping[str, tuple[Any, Any]] | None = None
 
 
-ALIKE = {"catalogue": "version of the catalogue", "seed": "seed", "device": "device", "data": "data"}
+ALIKE = {"seed": "seed", "device": "device", "data": "data"}
 """What two baselines must have in common: where their manifests have it, and what it is called."""
 
 
@@ -81,6 +81,7 @@ def require_alike(old: Baseline, new: Baseline) -> None:
     Raises:
         Unlike: if they can't.
     """
+    require_catalogue(old, str(new.manifest["catalogue"]))
     for part, name in ALIKE.items():
         before, after = (_said(one.manifest.get(part)) for one in (old, new))
         if before != after:
@@ -88,6 +89,20 @@ def require_alike(old: Baseline, new: Baseline) -> None:
     if old.records and new.records and not {key.dtype for key in old.records} & {key.dtype for key in new.records}:
         dtypes = [", ".join(sorted({key.dtype for key in one.records})) for one in (old, new)]
         raise Unlike(f"these can't be compared: one has {dtypes[0]}, the other {dtypes[1]}")
+
+
+def require_catalogue(old: Baseline, version: str) -> None:
+    """See to it that a baseline was recorded with a version of the catalogue.
+
+    Raises:
+        Unlike: if it was not.
+    """
+    was = old.manifest["catalogue"]
+    if was != version:
+        raise Unlike(
+            f"the catalogue has changed since: the baseline has version {was} of it, this is version {version}, and what "
+            "is asked is no longer the same; record the baseline anew, or check it with the rmsuite that recorded it"
+        )
 
 
 def _said(part: Any) -> Any:
