@@ -28,7 +28,7 @@ Frameworks = Annotated[
         "-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}, or a release, as mxnet==2.0.0b1; repeatable."
     ),
 ]
-Releases = Annotated[list[str], typer.Argument(metavar="[FRAMEWORK[==VERSION]]...", help="As -f.", show_default=False)]
+Releases = Annotated[list[str], typer.Argument(metavar="[FRAMEWORK]...", help="As -f.", show_default=False)]
 Implementations = Annotated[
     list[str],
     typer.Option("-i", "--implementation", help="As torch/builtin, torch, builtin or 'torch/*'; repeatable."),

@@ -59,6 +59,7 @@ from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.progress import Progress
 from suite.regression.commands import baseline
+from suite.regression.regress import regress
 from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
 from suite.runner.releases import PROJECT, Release, framework_of
@@ -293,6 +294,7 @@ def explain(
 app.command()(sharpness)
 app.command()(soundness)
 app.command()(fidelity)
+app.command()(regress)
 app.add_typer(baseline, name="baseline")
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)

@@ -234,6 +234,12 @@ class Job:
                 self._keep("training", trainings.row(answer))
                 advance(answer.question.framework)
 
+    def believe(self, framework: str, name: str, fitting: Sequence[str]) -> None:
+        """Take it from now on that an implementation computes one of the dialects that fit, if it declares another."""
+        described = self.hellos[framework]["implementations"][name]
+        if described["dialect"] not in fitting:
+            described["dialect"] = fitting[0]
+
     def bench(self) -> None:
         """Time every implementation at every benchmark of the profile, one benchmark after the other."""
         options, done = self.options, self._done("timings", race.key)

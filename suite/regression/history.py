@@ -46,8 +46,8 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """As `mxnet/builtin` or `mxnet/scratch, d2l`."""
-        return f"{self.implementation}, {self.asked}" if self.asked else self.implementation
+        """As `mxnet/builtin` or `mxnet/scratch as d2l`."""
+        return f"{self.implementation} as {self.asked}" if self.asked else self.implementation
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,7 @@ def _words(turn: Turn, changes: Sequence[Change], axes: Axes | None) -> str:
         since = f", from step {min(steps)} on" if steps else ""
         return f"{moved(axes)}; in {len(beyond)} of {total} cases{since}"
     if turn is Turn.CASES:
-        shown = [
-            f"{change.key.case} {change.key.dtype} {change.kind.value}: {change.words}" for change in further[:NAMED]
-        ]
+        shown = [f"{one.key.case} {one.key.dtype} {one.kind.value}: {one.words}" for one in further[:NAMED]]
         more = [f"and {len(further) - NAMED} more"] if len(further) > NAMED else []
         return "; ".join([f"in {len(further)} of {total} cases", *shown, *more])
     if turn is Turn.ROUNDING:
@@ -208,7 +206,7 @@ def timed(entries: Sequence[Entry], rows: Iterable[Row]) -> list[Entry]:
         implementation = entry.unit.implementation.partition("/")[2]
         row = known.get((entry.release, implementation))
         if row is None or not row["samples"]:
-            found.append(replace(entry, untimed=row and row["reason"]))
+            found.append(replace(entry, untimed=row["reason"] if row else None))
             continue
         before, ratio, call = last.get(entry.unit), None, None
         if before is not None and len(before["samples"]) == len(row["samples"]):

@@ -47,15 +47,18 @@ def record(options: Options, progress: Progress, known: Baseline | None = None, 
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results"
-        with _Recording(replace(options, output=output, whole=True), progress, known, among) as job:
+        with Recording(replace(options, output=output, whole=True), progress, known, among) as job:
             job.agree()
             return job.baseline()
 
 
-class _Recording(Job):
+class Recording(Job):
     """A job that keeps the digests of traces."""
 
-    def __init__(self, options: Options, progress: Progress, known: Baseline | None, among: Sequence[str]) -> None:
+    def __init__(
+        self, options: Options, progress: Progress, known: Baseline | None = None, among: Sequence[str] = ()
+    ) -> None:
+        """As `record`, and a `Job`."""
         self.known = known.records if known else {}
         self.among = among
         self.traces: dict[Key, tuple[str, Compact]] = {}
@@ -112,7 +115,7 @@ class _Recording(Job):
 class _Digesting(Verdicts):
     """Verdicts that keep digests and compact traces on the way, and leave the oracle alone where bits are known."""
 
-    def __init__(self, job: _Recording) -> None:
+    def __init__(self, job: Recording) -> None:
         super().__init__(job.catalogue)
         self.job = job
 

@@ -264,8 +264,8 @@ class Race:
         one.start = reply["start"]
         if one.row["first_call"] is None:  # of those to come, what is compiled is there already
             one.row.update(first_call=reply["first_call"], **reply["memory"])
-        if timed:
-            one.row["dialect"] = reply["dialect"]
+        if timed:  # it is judged by what is known of it; that may be more than what it declares
+            one.row["dialect"] = entry.described.get("dialect") or reply["dialect"]
             one.row.update(self.judge.verdict(reply, output, self.sha256))
         if not one.running():
             one.samples.clear()  # it agreed when it began before, but not each time
