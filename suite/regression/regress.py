@@ -48,7 +48,7 @@ def regress(
         list[str],
         typer.Argument(
             metavar="[RELEASE]...",
-            help="As mxnet==2.0.0b1; of one framework or several, the older first. Else those that pyproject.toml lists.",
+            help="As mxnet==2.0.0b1; of one framework or several, the older first. Else those in pyproject.toml.",
             show_default=False,
         ),
     ] = [],  # noqa: B006  (typer reads the default, nobody changes it)
@@ -79,7 +79,7 @@ def regress(
     """Which release changed the numbers? Builds an environment for each, and compares them, the older first."""
     progress = Progress(Console(stderr=True))
     wanted = names(release or [one.full_name for one in compared()])
-    missing = _unbuilt(wanted, python, progress)
+    missing = unbuilt(wanted, python, progress)
     options = options_from(
         framework=[name for name in wanted if name not in missing],
         implementation=implementation,
@@ -115,7 +115,7 @@ def regress(
     raise typer.Exit(1 if missing or (fail_on and failing(changes, fail_on)) else 0)
 
 
-def _unbuilt(wanted: Sequence[str], python: Sequence[str], progress: Progress) -> dict[str, str]:
+def unbuilt(wanted: Sequence[str], python: Sequence[str], progress: Progress) -> dict[str, str]:
     """Build the environments; why some are missing, by the release's name.
 
     Raises:

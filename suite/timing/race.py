@@ -266,7 +266,7 @@ class Race:
             one.row.update(first_call=reply["first_call"], **reply["memory"])
         if timed:  # it is judged by what is known of it; that may be more than what it declares
             one.row["dialect"] = entry.described.get("dialect") or reply["dialect"]
-            one.row.update(self.judge.verdict(reply, output, self.sha256))
+            one.row.update(self.judge.verdict({**reply, "dialect": one.row["dialect"]}, output, self.sha256))
         if not one.running():
             one.samples.clear()  # it agreed when it began before, but not each time
         return one.running()
