@@ -61,13 +61,26 @@ class Narrowing:
         return {
             "framework": self.frameworks or recorded["frameworks"],
             "implementation": self.implementations,
-            "case": self.cases or recorded["cases"],
+            "case": self._cases(),
             "dtype": self.dtypes or recorded["dtypes"],
             "dialect": recorded["dialects"],
             "claim": recorded["claim"],
             "seed": self.old.manifest["seed"],
             "select": " and ".join(both),
         }
+
+    def _cases(self) -> Sequence[str]:
+        """Patterns as they were recorded, or the ids of those that are named.
+
+        Raises:
+            Unlike: if what is named was not recorded.
+        """
+        patterns: Sequence[str] = self.recorded["cases"]
+        ids = sorted({key.case for key in self.old.records})
+        for pattern in self.cases:
+            if not any(catalogue.matches(name, pattern) for name in ids):
+                raise Unlike(f"no case of this baseline matches {pattern!r}")
+        return [name for name in ids if _any(catalogue.matches, name, self.cases)] if self.cases else patterns
 
     @property
     def among(self) -> Sequence[str]:
