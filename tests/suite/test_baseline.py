@@ -11,6 +11,7 @@ import pytest
 from reference import dialects
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.comparison import FAILING, Kind, Unlike, compare, failing
+from suite.regression.narrowing import Narrowing
 from suite.regression.presentation import details, summary, to_json
 from suite.regression.traces import Compact, Shape, digest, parting
 
@@ -372,6 +373,39 @@ def test_unlike_baselines_are_refused(other, what):
 def test_baselines_without_a_dtype_in_common_are_refused():
     with pytest.raises(Unlike, match="one has float32, the other float64"):
         compare(baseline({KEY: record()}), baseline({KEY._replace(dtype="float64"): record()}))
+
+
+def narrowing(frameworks=(), implementations=(), cases=(), dtypes=(), select=""):
+    selection = {"implementations": [], "cases": ["decades"], "dtypes": ["float32"], "dialects": ["d2l"]}
+    keys = [KEY, KEY._replace(case="decades/momentum"), KEY._replace(implementation="foreach")]
+    of = baseline({key: record() for key in keys}, selection={**selection, "claim": None, "select": "decades"})
+    return Narrowing(of, frameworks, implementations, cases, dtypes, select)
+
+
+@pytest.mark.parametrize(
+    ("named", "what"),
+    [
+        ({"dtypes": ["float64"]}, "float64 is not in this baseline; there are float32"),
+        ({"frameworks": ["mxnet"]}, "mxnet is not in this baseline; there are torch"),
+        ({"cases": ["spike"]}, "no case of this baseline matches 'spike'"),
+    ],
+)
+def test_what_was_not_recorded_can_not_be_checked(named, what):
+    with pytest.raises(Unlike, match=what):
+        narrowing(**named).require("cpu")
+    with pytest.raises(Unlike, match="recorded on cpu, not on cuda:0"):
+        narrowing().require("cuda:0")
+
+
+def test_a_part_of_a_baseline_is_what_is_named_of_it_and_that_alone_is_asked():
+    assert len(narrowing().narrowed().records) == 3
+    assert list(narrowing(cases=["momentum"]).narrowed().records) == [KEY._replace(case="decades/momentum")]
+    assert len(narrowing(implementations=["torch/builtin"]).narrowed().records) == 2
+    part = narrowing(select="foreach", cases=["*/plain"])
+    assert list(part.narrowed().records) == [KEY._replace(implementation="foreach")]
+    assert part.selection()["select"] == "(decades) and (foreach)"
+    assert part.selection()["case"] == ["decades/plain"]
+    assert part.selection()["framework"] == ["torch"]
 
 
 def test_each_threshold_fails_what_a_stricter_one_fails_or_less():
