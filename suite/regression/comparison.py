@@ -19,8 +19,15 @@ DOUBT = 2.0
 """Bounds by which the errors of two evaluations of one function may differ: each is within one, on either side."""
 
 
+Axes = Mapping[str, tuple[Any, Any]]
+
+
 class Unlike(BaselineError):
     """Two baselines can't be compared; the message says what is unlike."""
+
+
+SHOWN = 4
+"""Of the dialects that fit a case, how many words name."""
 
 
 class Kind(Enum):
@@ -58,7 +65,8 @@ class Change:
         after: what it is now; None if it is gone.
         versions: of the framework, in each.
         parting: where the traces part; None where they don't, or can't be held side by side.
-        axes: on which what fits now differs from what fitted: name -> (value before, value now).
+        axes: on which what fits now differs from what fitted, each name -> (value before, value now): alternatives,
+            where this case can't tell which of them it is.
     """
 
     key: Key
@@ -68,7 +76,7 @@ class Change:
     after: Record | None
     versions: tuple[str, str]
     parting: Parting | None = None
-    axes: Mapping[str, tuple[Any, Any]] | None = None
+    axes: tuple[Axes, ...] = ()
 
 
 ALIKE = {"seed": "seed", "device": "device", "data": "data"}
@@ -100,8 +108,8 @@ def require_catalogue(old: Baseline, version: str) -> None:
     was = old.manifest["catalogue"]
     if was != version:
         raise Unlike(
-            f"the catalogue has changed since: the baseline has version {was} of it, this is version {version}, and what "
-            "is asked is no longer the same; record the baseline anew, or check it with the rmsuite that recorded it"
+            f"the catalogue has changed: the baseline is of version {was}, this is version {version}, which asks "
+            "something else; record the baseline anew, or check it with the rmsuite that recorded it"
         )
 
 
@@ -129,7 +137,8 @@ class _Comparison:
 
     def __init__(self, old: Baseline, new: Baseline) -> None:
         self.old, self.new = old, new
-        self.known = set(old.manifest["dialects"]) & set(new.manifest["dialects"])
+        self.known = frozenset(old.manifest["dialects"]) & frozenset(new.manifest["dialects"])
+        self._found: dict[int, dict[tuple[str, str], frozenset[str]]] = {}
 
     @cached_property
     def cases(self) -> dict[str, Case]:
@@ -165,10 +174,13 @@ class _Comparison:
         parted = None
         if before.compact and after.compact:
             parted = parting(before.compact, after.compact, key.dtype)
-        kind, axes = self._kind(key.framework, before, after), None
+        kind = self._kind(key.framework, before, after)
+        axes: tuple[Axes, ...] = ()
         if kind is Kind.BEYOND:
             axes = self._axes(key, before, after)
             said = _beyond(before, after, parted, axes)
+        elif kind in (Kind.BROKEN, Kind.MENDED):
+            said = _said_of(key, before, after, worse=kind is Kind.BROKEN)
         elif kind is Kind.UNDECIDED:
             why = "no bound says whether that is rounding" if before.outcome == "undecided" else "nothing fits either"
             said = f"{_parting(parted)}; {why}"
@@ -179,7 +191,7 @@ class _Comparison:
     def _kind(self, framework: str, before: Record, after: Record) -> Kind:
         """How far bits moved."""
         if before.outcome != after.outcome:
-            return Kind.BEYOND
+            return Kind.BROKEN if _spoils(after) else Kind.MENDED if _spoils(before) else Kind.BEYOND
         if self.known.intersection(before.fits, after.fits) or _alike(before, after):
             return Kind.INSTRUCTIONS if self._elsewhere(framework) else Kind.ROUNDING
         if self._told(before) or self._told(after) or not _near(before, after):
@@ -197,23 +209,39 @@ class _Comparison:
         same = here.versions(framework) == there.versions(framework)
         return same and here.instructions(framework) != there.instructions(framework)
 
-    def _axes(self, key: Key, before: Record, after: Record) -> dict[str, tuple[Any, Any]]:
-        """What tells what fits now from what fitted before, in the fewest axes; empty if one of them is not known."""
+    def _axes(self, key: Key, before: Record, after: Record) -> tuple[Axes, ...]:
+        """What tells what fits now from what fitted, in the fewest axes; none if one of the two is not known.
+
+        Of the dialects that fit, those that fit the other cases of the implementation too are the likely ones.
+        """
         case = self.cases.get(key.case)
         if case is None:
-            return {}
-        old, new = (_candidates(record, case) for record in (before, after))
+            return ()
+        old = _candidates(before, case, self._common(self.old)[key.name, key.asked])
+        new = _candidates(after, case, self._common(self.new)[key.name, key.asked])
         found = [_differences(one, other, case, key.dtype) for one in old for other in new]
-        return min(found, key=len, default={})
+        fewest = min(map(len, found), default=0)
+        return tuple(one for place, one in enumerate(found) if len(one) == fewest and one and one not in found[:place])
+
+    def _common(self, one: Baseline) -> dict[tuple[str, str], frozenset[str]]:
+        """The dialects that fit in each case of an implementation in which any fits; known ones only."""
+        if id(one) not in self._found:
+            found: dict[tuple[str, str], frozenset[str]] = {}
+            for key, record in one.records.items():
+                who = key.name, key.asked
+                fits = self.known.intersection(record.fits)
+                found[who] = found.get(who, frozenset(self.known)) & (fits or self.known)
+            self._found[id(one)] = found
+        return self._found[id(one)]
 
 
-def _candidates(record: Record, case: Case) -> list[Candidate]:
-    """What a trace is an evaluation of: the dialect that was claimed if it fits, else those that fit."""
+def _candidates(record: Record, case: Case, likely: frozenset[str]) -> list[Candidate]:
+    """What a trace is an evaluation of: the dialect that was claimed if it fits, else the likely of those that fit."""
     h = case.setting.hyperparameters
     if record.dialect in record.fits:
         return [Candidate.named(record.dialect, h)]
     if record.fits:
-        return [Candidate.named(name, h) for name in record.fits]
+        return [Candidate.named(name, h) for name in sorted(likely.intersection(record.fits)) or record.fits]
     nearest = record.nearest
     if nearest and nearest["fits"]:
         return [restored(nearest["dialect"], {axis: tuple(pair) for axis, pair in nearest["changes"].items()}, h)]
@@ -231,6 +259,11 @@ def _differences(one: Candidate, other: Candidate, case: Case, dtype: str) -> di
 def _value(candidate: Candidate, axis: str) -> Any:
     name = axis.removeprefix(OF_HYPERPARAMETERS)
     return getattr(candidate.dialect if name == axis else candidate.hyperparameters, name)
+
+
+def _spoils(record: Record) -> bool:
+    """Whether it is not for the numbers that it differs: it changes what is the caller's."""
+    return record.outcome == "differs" and record.dialect in record.fits
 
 
 def _alike(before: Record, after: Record) -> bool:
@@ -256,11 +289,25 @@ def _answered(key: Key, before: Record, after: Record) -> tuple[Kind, str]:
     was, now = (rank.get(record.outcome, len(ranks)) for record in (before, after))
     if was == now:
         return Kind.SAME, ""
-    said = {"agrees": "held", "differs": "did not hold"} if key.law else {}
-    holds = {"agrees": "holds", "differs": "does not hold"} if key.law else {}
-    words = f"{said.get(before.outcome, f'was {before.outcome}')}, {holds.get(after.outcome, f'is {after.outcome}')}"
-    reason = after.reason if now < was else before.reason
-    return (Kind.MENDED if now > was else Kind.BROKEN), f"{words}{f': {reason}' if reason else ''}"
+    return (Kind.MENDED if now > was else Kind.BROKEN), _said_of(key, before, after, worse=now < was)
+
+
+def _said_of(key: Key, before: Record, after: Record, *, worse: bool) -> str:
+    """One outcome and then another, with the reason of the worse."""
+    of_laws = {"agrees": ("held", "holds"), "differs": ("did not hold", "does not hold")} if key.law else {}
+    said = f"{({**_SAID, **of_laws})[before.outcome][0]}, now {({**_SAID, **of_laws})[after.outcome][1]}"
+    reason = " ".join(((after if worse else before).reason or "").split())
+    return f"{said}{f': {reason}' if reason else ''}"
+
+
+_SAID = {
+    "agrees": ("agreed", "agrees"),
+    "differs": ("differed", "differs"),
+    "undecided": ("was undecided", "is undecided"),
+    "unsupported": ("was unsupported", "is unsupported"),
+    "failed": ("failed", "fails"),
+}
+"""Outcome -> what is said of it before, and now."""
 
 
 def _parting(parted: Parting | None) -> str:
@@ -273,16 +320,24 @@ def _bounds(before: Record, after: Record) -> str:
     return f"at {after.bound_ratio:.2g} of the bound of {after.dialect}, was at {before.bound_ratio:.2g}"
 
 
-def _beyond(before: Record, after: Record, parted: Parting | None, axes: Mapping[str, tuple[Any, Any]]) -> str:
-    clauses = []
-    if axes:
-        clauses.append(" and ".join(words(axis, *pair) for axis, pair in axes.items()))
-    if parted is not None:
-        clauses.append(_parting(parted))
-    if after.first_step is not None and before.first_step != after.first_step:
+def _beyond(before: Record, after: Record, parted: Parting | None, axes: Sequence[Axes]) -> str:
+    clauses = [named(axes)] if axes else []
+    clauses.append(_parting(parted))
+    reason = " ".join((after.reason or "").split())
+    if not axes and reason:
+        clauses.append(reason)
+    elif after.first_step is not None and before.first_step != after.first_step:
         clauses.append(f"leaves the bound of {after.dialect} at step {after.first_step}")
-    fitted, fits = (", ".join(record.fits) or "no named dialect" for record in (before, after))
-    clauses.append(f"fits {fits}; fitted {fitted}")
-    if not axes and after.reason and not after.fits:
-        clauses.append(after.reason)
-    return "; ".join(clauses)
+    return "; ".join([*clauses, f"fits {_few(after)}", f"fitted {_few(before)}"])
+
+
+def named(axes: Sequence[Axes]) -> str:
+    """Alternatives in words, as `epsilon outside in place of inside`."""
+    return ", or ".join(" and ".join(words(axis, *pair) for axis, pair in one.items()) for one in axes)
+
+
+def _few(record: Record) -> str:
+    """What fits, the claimed dialect first; where it is many, only some."""
+    names = sorted(record.fits, key=lambda name: name != record.dialect)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more if names else "no named dialect"

@@ -35,7 +35,7 @@ class Narrowing:
     select: str
 
     def require(self, device: str) -> None:
-        """See to it that what is named was recorded, on this device, with the catalogue that there is now.
+        """See to it that all that is named was recorded, on this device, with the catalogue that there is now.
 
         Raises:
             Unlike: if it was not.
@@ -48,6 +48,9 @@ class Narrowing:
             lacking = [one for one in named if one not in recorded[kind]]
             if lacking:
                 raise Unlike(f"{lacking[0]} is not in this baseline; there are {', '.join(recorded[kind])}")
+        for pattern in self.cases:
+            if not any(catalogue.matches(name, pattern) for name in self._ids):
+                raise Unlike(f"no case of this baseline matches {pattern!r}")
 
     @cached_property
     def recorded(self) -> dict[str, Any]:
@@ -61,13 +64,22 @@ class Narrowing:
         return {
             "framework": self.frameworks or recorded["frameworks"],
             "implementation": self.implementations,
-            "case": self.cases or recorded["cases"],
+            "case": self._cases(),
             "dtype": self.dtypes or recorded["dtypes"],
             "dialect": recorded["dialects"],
             "claim": recorded["claim"],
             "seed": self.old.manifest["seed"],
             "select": " and ".join(both),
         }
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return sorted({key.case for key in self.old.records})
+
+    def _cases(self) -> Sequence[str]:
+        """The ids of the cases that are named; if none is, the patterns as they were recorded."""
+        patterns: Sequence[str] = self.recorded["cases"]
+        return [name for name in self._ids if _any(catalogue.matches, name, self.cases)] if self.cases else patterns
 
     @property
     def among(self) -> Sequence[str]:

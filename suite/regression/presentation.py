@@ -12,15 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from suite.agreement.change import words
 from suite.regression.baseline import Baseline
-from suite.regression.comparison import Change, Kind
+from suite.regression.comparison import Change, Kind, named
 
 SHOWN = 24
 """Lines on what moved, at most; JSON and JUnit have all."""
 
 QUIET = (Kind.SAME, Kind.NEW)
-MOVED = (Kind.INSTRUCTIONS, Kind.ROUNDING, Kind.UNDECIDED, Kind.BEYOND)
+WITHIN = (Kind.INSTRUCTIONS, Kind.ROUNDING)
 
 
 def summary(changes: Sequence[Change]) -> str:
@@ -47,13 +46,18 @@ def counted(changes: Sequence[Change]) -> str:
 
 def _extent(kind: Kind, changes: Sequence[Change]) -> str:
     own = [change for change in changes if change.kind is kind]
-    if kind in (Kind.INSTRUCTIONS, Kind.ROUNDING):
-        far = max((change.parting.ulps for change in own if change.parting), default=0.0)
+    if kind in WITHIN:
+        far = max(map(_far, own))
         return f" (up to {far:.3g} ulps)" if far else ""
     if kind is Kind.BEYOND:
-        axes = dict.fromkeys(axis for change in own for axis in change.axes or ())
+        axes = dict.fromkeys(" or ".join(" and ".join(one) for one in change.axes) for change in own if change.axes)
         return f" ({', '.join(axes)})" if axes else ""
     return ""
+
+
+def _far(change: Change) -> float:
+    """The largest distance in ulps that is known of; 0 if none is."""
+    return change.parting.ulps if change.parting else 0.0
 
 
 def show(changes: Sequence[Change], old: Baseline, new: Baseline, console: Console) -> None:
@@ -72,23 +76,21 @@ def show(changes: Sequence[Change], old: Baseline, new: Baseline, console: Conso
 
 
 def _made(framework: str, old: Baseline, new: Baseline) -> str:
-    """Of what, and on what, as far as it is not the same in both."""
+    """Of which release, and on what, as far as it is not the same in both."""
+    before, after = (list(_conditions(one, framework)) for one in (old, new))
+    moved = [f"{was or 'none'}, now {now or 'none'}" for was, now in zip(before, after, strict=True) if was != now]
+    flags = [set(one.manifest["machine"].get("instructions", ())) for one in (old, new)]
+    for word, more in (("without", flags[0] - flags[1]), ("with", flags[1] - flags[0])):
+        moved += [f"now {word} {' '.join(sorted(more))}"] if more else []
+    return f"{framework}: {'; '.join(moved) or f'{before[0]}, as it was recorded'}"
 
-    def what(one: Baseline) -> dict[str, str]:
-        frame = one.frameworks.get(framework, {})
-        flags, said = set(one.manifest["machine"].get("instructions", ())), frame.get("instructions", {})
-        other = old if one is new else new
-        more = sorted(flags - set(other.manifest["machine"].get("instructions", ())))
-        return {
-            "versions": ", ".join(f"{name} {version}" for name, version in one.versions(framework).items()),
-            "threads": f"{frame.get('threads', 'no')} threads",
-            "processor": one.manifest["machine"]["cpu"],
-            "instruction set": ", ".join([*(f"{name} {value}" for name, value in said.items()), *more]) or "less",
-        }
 
-    before, after = what(old), what(new)
-    moved = [f"{before[part]}, now {after[part]}" for part in before if before[part] != after[part]]
-    return f"{framework}: {'; '.join(moved) or before['versions'] + ', on the same instruction set'}"
+def _conditions(one: Baseline, framework: str) -> Iterator[str]:
+    frame = one.frameworks.get(framework, {})
+    yield ", ".join(f"{name} {version}" for name, version in one.versions(framework).items())
+    yield f"{frame.get('threads', 'no')} threads"
+    yield one.manifest["machine"]["cpu"]
+    yield ", ".join(f"{name} {value}" for name, value in sorted(frame.get("instructions", {}).items()))
 
 
 def _table(changes: Sequence[Change]) -> Table:
@@ -108,11 +110,7 @@ def details(changes: Sequence[Change]) -> Iterator[str]:
         if change.kind not in QUIET:
             groups.setdefault((change.key.name, change.kind, _way(change)), []).append(change)
     for (name, kind, _), group in sorted(groups.items(), key=lambda item: -grave[item[0][1]]):
-        first = (
-            max(group, key=lambda change: change.parting.ulps if change.parting else 0.0)
-            if kind in MOVED[:2]
-            else group[0]
-        )
+        first = max(group, key=_far) if kind in WITHIN else group[0]
         asked = f" {first.key.asked}" if first.key.asked else ""
         where = f"{first.key.case} {first.key.dtype}{asked}"
         many = "" if len(group) == 1 else f" in {len(group)} cases, as in {where}"
@@ -122,8 +120,8 @@ def details(changes: Sequence[Change]) -> Iterator[str]:
 def _way(change: Change) -> str:
     """What the cases that share a line have in common."""
     if change.kind is Kind.BEYOND:
-        return " and ".join(words(axis, *pair) for axis, pair in (change.axes or {}).items())
-    return change.key.case if change.key.law else ""
+        return named(change.axes)
+    return change.words if change.kind in (Kind.BROKEN, Kind.MENDED) else ""
 
 
 def to_json(changes: Sequence[Change], old: Baseline, new: Baseline, failing: Sequence[Change]) -> str:
@@ -152,7 +150,7 @@ def _entry(change: Change) -> Mapping[str, Any]:
         "ulps": parted and parted.ulps,
         "quantity": parted and parted.quantity,
         "first_step": parted and parted.step,
-        "axes": {axis: list(pair) for axis, pair in (change.axes or {}).items()},
+        "axes": [{axis: list(pair) for axis, pair in one.items()} for one in change.axes],
         "fits": {"before": before and list(before.fits), "after": after and list(after.fits)},
         "outcome": {"before": before and before.outcome, "after": after and after.outcome},
         "sha256": {"before": before and before.digest, "after": after and after.digest},

@@ -154,12 +154,17 @@ def parting(one: Compact, other: Compact, dtype: str) -> Parting | None:
 
 
 def digest(trace: Mapping[str, Array]) -> str:
-    """SHA-256 of a trace: of name, type, shape and bits of each quantity. All NaN are one; zeros have their sign."""
+    """SHA-256 of a trace: of name, type, shape and bits of each quantity, and of the number of spoiled gradients.
+
+    All NaN are one; zeros have their sign.
+    """
     found = hashlib.sha256()
     for name in Shape.of(trace).quantities:
         values = _canonical(trace[name])
         found.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
         found.update(values.tobytes())
+    if spoiled := int(trace.get("spoiled", 0)):
+        found.update(f"spoiled {spoiled}\n".encode())
     return found.hexdigest()
 
 
