@@ -34,6 +34,11 @@ class Page:
     headings: tuple[tuple[str, bool], ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def to_json(self) -> list[dict[str, str]]:
+        """An object a row."""
+        names = [name for name, _ in self.headings]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
 
 def pages(entries: Sequence[Entry], cases: Mapping[str, Case], benchmark: str | None) -> list[Page]:
     """The tables of a history.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import pairwise
 
+from packaging.version import InvalidVersion, Version
+
 from suite.cases.catalogue import Case
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Change, Kind, compare
@@ -128,6 +130,15 @@ def of_release(whole: Baseline, name: str) -> Baseline:
     return Baseline({**whole.manifest, "frameworks": {framework: whole.frameworks[name]}}, own)
 
 
+def version(baseline: Baseline, name: str) -> str:
+    """That of the framework, in its normal form: 2.0.0b1 where it calls itself 2.0.0beta1."""
+    said = baseline.version(framework_of(name))
+    try:
+        return str(Version(said))
+    except InvalidVersion:
+        return said
+
+
 def units(baseline: Baseline) -> dict[Unit, dict[Key, Record]]:
     """The records of each."""
     found: dict[Unit, dict[Key, Record]] = {}
@@ -137,9 +148,8 @@ def units(baseline: Baseline) -> dict[Unit, dict[Key, Record]]:
 
 
 def _first(name: str, baseline: Baseline) -> Iterator[Entry]:
-    version = baseline.version(framework_of(name))
     for unit, records in units(baseline).items():
-        yield Entry(unit, name, version, Identity.of(records), Turn.FIRST)
+        yield Entry(unit, name, version(baseline, name), Identity.of(records), Turn.FIRST)
 
 
 def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case]) -> Iterator[Entry]:
@@ -147,14 +157,13 @@ def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case
     changes: dict[Unit, list[Change]] = {}
     for change in compare(old, new):
         changes.setdefault(Unit(change.key.name, change.key.asked), []).append(change)
-    version = new.version(framework_of(name))
     for unit in dict.fromkeys([*before, *after]):
         was, now = (Identity.of(one.get(unit, {})) for one in (before, after))
         own = tuple(changes.get(unit, ()))
         axes = differences(was, now, cases)
         turn = _turn(was, now, own, axes)
         if turn is not Turn.GONE or was.answered:  # what is gone is not gone again
-            yield Entry(unit, name, version, now, turn, _words(turn, own, axes), axes or {}, own)
+            yield Entry(unit, name, version(new, name), now, turn, _words(turn, own, axes), axes or {}, own)
 
 
 def _turn(was: Identity, now: Identity, changes: Sequence[Change], axes: Axes | None) -> Turn:

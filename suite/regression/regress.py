@@ -169,6 +169,7 @@ def _write(
         "missing": dict(missing),
         "benchmark": benchmark,
         "summary": lines,
+        "computed": pages[0].to_json(),
         "history": annals.to_json(entries),
     }
     text = json_format.dumps(said, indent=1, ensure_ascii=False) + "\n"

@@ -11,10 +11,18 @@ from typing import Any
 
 import mxnet as mx
 
-_TAKEN = inspect.signature(mx.optimizer.RMSProp).parameters
+RENAMED = "rho" in inspect.signature(mx.optimizer.RMSProp).parameters
 
-DECAY, MOMENTUM = ("rho", "momentum") if "rho" in _TAKEN else ("gamma1", "gamma2")
+DECAY, MOMENTUM = ("rho", "momentum") if RENAMED else ("gamma1", "gamma2")
 """What γ and μ are called, by the optimizer and by the operations below it."""
+
+_V, _M, _B = "square_average", "mean_gradient", "momentum_buffer"
+CENTERED = (_M, _V, _B) if RENAMED else (_V, _M, _B)
+"""The state of the centered variant, in order. The operation still calls it n, g and delta, but it is g that is first
+now: a state that was saved before is misread.
+"""
+
+symbol_from_json = mx.sym.fromjson if hasattr(mx.sym, "fromjson") else mx.sym.load_json
 
 
 def kept(updater: Any) -> list[Sequence[Any]]:

@@ -13,7 +13,7 @@ import mxnet as mx
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, State, Tensor, Unsupported
 from suite.adapters.mxnet import TRUNCATED
-from suite.adapters.mxnet.api import DECAY, MOMENTUM, kept
+from suite.adapters.mxnet.api import CENTERED, DECAY, MOMENTUM, kept
 from suite.adapters.mxnet.program import Hybridized, Program
 
 
@@ -197,8 +197,8 @@ class MxnetHybrid(Hybridized, MxnetKernel):
 
 
 def oracle_state(framework: Framework, h: Hyperparameters, *slots: Any) -> State:
-    """From n, g and delta, a sequence of tensors each. `delta` is -b; without momentum it is no more than a step."""
-    parts = ("square_average", "mean_gradient", "momentum_buffer")[: 3 if h.momentum else 2]
+    """From n, or n, g and delta, a sequence of tensors each. `delta` is -b; without momentum it is but a step."""
+    parts = CENTERED[: 3 if h.momentum else 2] if h.centered else ("square_average",)
     state = {name: [framework.numpy(t) for t in tensors] for name, tensors in zip(parts, slots)}
     if "momentum_buffer" in state:
         state["momentum_buffer"] = [-delta for delta in state["momentum_buffer"]]
