@@ -154,6 +154,17 @@ class Baseline:
             found.setdefault(key.name, {})[key] = self.records[key]
         return found
 
+    def fitting(self, known: frozenset[str]) -> dict[tuple[str, str], frozenset[str]]:
+        """Which of some dialects fit in every case in which any of them does: by implementation, and what it was asked.
+
+        Where one case can't tell two dialects apart, another may.
+        """
+        found: dict[tuple[str, str], frozenset[str]] = {}
+        for key, record in self.records.items():
+            fits = known.intersection(record.fits)
+            found[key.name, key.asked] = found.get((key.name, key.asked), known) & (fits or known)
+        return found
+
     def write(self, folder: Path) -> list[Path]:
         """Write to a folder, in place of the baseline that is there; returns the files.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reference import dialects
+from suite.cases import catalogue
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.comparison import FAILING, Kind, Unlike, compare, failing
 from suite.regression.narrowing import Narrowing
@@ -283,6 +284,14 @@ def test_what_can_not_be_told_apart_is_told_by_the_other_cases():
     more = replace(record(moved(trace(), 50, 63), fits=("tf-kernel",)), outcome="differs")
     both = compare(baseline({long: record(), wide: record()}), baseline({long: after, wide: more}))
     assert [list(one) for one in both[0].axes] == [["complement"]]
+
+
+def test_a_case_that_is_held_against_one_dialect_alone_does_not_tell_of_another():
+    large = next(case.id for case in catalogue.catalogue({}, 0) if case.tape.large)
+    after = replace(NEAR, fits=("torch",), dialect="torch")
+    change = only(record(fits=("d2l",)), after, KEY._replace(case=large))
+    assert change.kind is Kind.UNDECIDED
+    assert "held against d2l then, torch now" in change.words
 
 
 def nearest(value, fits=True):
