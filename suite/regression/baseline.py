@@ -2,7 +2,7 @@
 
     baseline.json                       conditions: catalogue, seed, device, data, machine, versions, …
     FRAMEWORK/IMPLEMENTATION.jsonl      a line a case, sorted: its verdict, and the digest of its trace
-    FRAMEWORK/IMPLEMENTATION.safetensors    compact traces, one for each digest, in the order of the digests
+    FRAMEWORK/traces.safetensors        compact traces, one for each digest, in the order of the digests
 
 So a diff of two baselines shows the lines of those cases that changed, and no others.
 """
@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -22,7 +23,7 @@ from suite.runner import arrays
 from suite.runner.store import Row
 
 FORMAT = 1
-MANIFEST = "baseline.json"
+MANIFEST, TRACES = "baseline.json", "traces.safetensors"
 _FILE = re.compile(r"[a-z0-9_]+/[\w-][\w.-]*\.(jsonl|safetensors)")
 
 
@@ -154,6 +155,17 @@ class Baseline:
             found.setdefault(key.name, {})[key] = self.records[key]
         return found
 
+    def fitting(self, known: frozenset[str]) -> dict[tuple[str, str], frozenset[str]]:
+        """Which of some dialects fit in every case in which any of them does: by implementation, and what it was asked.
+
+        Where one case can't tell two dialects apart, another may.
+        """
+        found: dict[tuple[str, str], frozenset[str]] = {}
+        for key, record in self.records.items():
+            fits = known.intersection(record.fits)
+            found[key.name, key.asked] = found.get((key.name, key.asked), known) & (fits or known)
+        return found
+
     def write(self, folder: Path) -> list[Path]:
         """Write to a folder, in place of the baseline that is there; returns the files.
 
@@ -165,14 +177,18 @@ class Baseline:
         if (folder / MANIFEST).exists():
             for name in _manifest(folder)["files"]:
                 (folder / name).unlink(missing_ok=True)
-        written = []
+        written, compacts = [], dict[Path, dict[str, Compact]]()
         for name, records in self.implementations().items():
             file = folder / f"{name}.jsonl"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("".join(f"{_line(key, record)}\n" for key, record in records.items()), "utf-8")
-            compacts = {record.digest: record.compact for record in records.values() if record.compact}
-            arrays.write(file.with_suffix(".safetensors"), packed([compacts[one] for one in sorted(compacts)]))  # type: ignore[type-var]
-            written += [file, file.with_suffix(".safetensors")]
+            kept = ((one.digest, one.compact) for one in records.values())
+            found = {digest: compact for digest, compact in kept if digest is not None and compact is not None}
+            compacts.setdefault(file.with_name(TRACES), {}).update(found)
+            written.append(file)
+        for file, found in compacts.items():
+            arrays.write(file, packed([found[digest] for digest in sorted(found)]))
+            written.append(file)
         folder.mkdir(parents=True, exist_ok=True)
         self.manifest["files"] = [path.relative_to(folder).as_posix() for path in written]
         text = json.dumps({"format": FORMAT, **self.manifest}, indent=1, ensure_ascii=False) + "\n"
@@ -189,8 +205,8 @@ class Baseline:
         manifest = _manifest(folder)
         if manifest.pop("format", None) != FORMAT:
             raise BaselineError(f"{folder / MANIFEST} is of another format than {FORMAT}; record it anew")
-        lines = [folder / name for name in manifest["files"] if name.endswith(".jsonl")]
-        return cls(manifest, {key: record for file in lines for key, record in _read(file)})
+        files = [folder / name for name in manifest["files"] if name.endswith(".jsonl")]
+        return cls(manifest, {key: one for _, own in groupby(files, _folder) for key, one in _read(list(own))})
 
 
 def require_room(folder: Path, *, replace: bool) -> None:
@@ -244,13 +260,19 @@ def _line(key: Key, record: Record) -> str:
     return json.dumps({name: value for name, value in found.items() if value not in (None, "")}, ensure_ascii=False)
 
 
-def _read(file: Path) -> list[tuple[Key, Record]]:
+def _read(files: Sequence[Path]) -> list[tuple[Key, Record]]:
+    """The records of the implementations of one framework."""
+    parent = files[0].parent
     try:
-        lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-        compacts = _compacts(lines, file.with_suffix(".safetensors"))
-        return [_record(line, file, compacts) for line in lines]
+        lines = [(file, json.loads(line)) for file in files for line in file.read_text("utf-8").splitlines()]
+        compacts = _compacts([line for _, line in lines], parent / TRACES)
+        return [_record(line, file, compacts) for file, line in lines]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BaselineError(f"{file} can't be read: {type(error).__name__}: {error}") from error
+        raise BaselineError(f"{parent} can't be read: {type(error).__name__}: {error}") from error
+
+
+def _folder(file: Path) -> Path:
+    return file.parent
 
 
 def _record(line: Row, file: Path, compacts: Mapping[str, Compact]) -> tuple[Key, Record]:
@@ -271,9 +293,10 @@ def _record(line: Row, file: Path, compacts: Mapping[str, Compact]) -> tuple[Key
 def _compacts(lines: Iterable[Row], file: Path) -> dict[str, Compact]:
     """Digest -> compact trace."""
     shapes = {
-        line["sha256"]: (Shape(*line["shape"], tuple(line["shows"].split())), line["kind"])
+        line["sha256"]: (Shape(steps, size, tuple(line["shows"].split())), line["kind"])
         for line in lines
         if "sha256" in line
+        for steps, size in [line["shape"]]
     }
     digests = sorted(shapes)
     found = unpacked(arrays.read(file)[0], [shapes[one] for one in digests])

@@ -8,10 +8,11 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from suite.agreement.change import OF_HYPERPARAMETERS, Candidate, restored, telling, words
 from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
 from suite.cases.tasks import tasks
+from suite.regression import wording
+from suite.regression.axes import Axes, alternatives
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.traces import Parting, parting
 
@@ -19,15 +20,8 @@ DOUBT = 2.0
 """Bounds by which the errors of two evaluations of one function may differ: each is within one, on either side."""
 
 
-Axes = Mapping[str, tuple[Any, Any]]
-
-
 class Unlike(BaselineError):
     """Two baselines can't be compared; the message says what is unlike."""
-
-
-SHOWN = 4
-"""Of the dialects that fit a case, how many words name."""
 
 
 class Kind(Enum):
@@ -138,7 +132,7 @@ class _Comparison:
     def __init__(self, old: Baseline, new: Baseline) -> None:
         self.old, self.new = old, new
         self.known = frozenset(old.manifest["dialects"]) & frozenset(new.manifest["dialects"])
-        self._found: dict[int, dict[tuple[str, str], frozenset[str]]] = {}
+        self._fitted = [one.fitting(self.known) for one in (old, new)]
 
     @cached_property
     def cases(self) -> dict[str, Case]:
@@ -174,29 +168,33 @@ class _Comparison:
         parted = None
         if before.compact and after.compact:
             parted = parting(before.compact, after.compact, key.dtype)
-        kind = self._kind(key.framework, before, after)
+        kind = self._kind(key, before, after)
         axes: tuple[Axes, ...] = ()
         if kind is Kind.BEYOND:
-            axes = self._axes(key, before, after)
-            said = _beyond(before, after, parted, axes)
+            axes = self._alternatives(key, before, after)
+            said = wording.beyond(before, after, parted, axes)
         elif kind in (Kind.BROKEN, Kind.MENDED):
-            said = _said_of(key, before, after, worse=kind is Kind.BROKEN)
+            said = wording.became(key, before, after, worse=kind is Kind.BROKEN)
         elif kind is Kind.UNDECIDED:
-            why = "no bound says whether that is rounding" if before.outcome == "undecided" else "nothing fits either"
-            said = f"{_parting(parted)}; {why}"
+            said = wording.undecided(before, after, parted)
         else:
-            said = "; ".join(filter(None, (_parting(parted), _bounds(before, after))))
+            said = "; ".join(filter(None, (wording.parting(parted), wording.bounds(before, after))))
         return Change(key, kind, said, before, after, versions, parted, axes)
 
-    def _kind(self, framework: str, before: Record, after: Record) -> Kind:
+    def _kind(self, key: Key, before: Record, after: Record) -> Kind:
         """How far bits moved."""
         if before.outcome != after.outcome:
             return Kind.BROKEN if _spoils(after) else Kind.MENDED if _spoils(before) else Kind.BEYOND
         if self.known.intersection(before.fits, after.fits) or _alike(before, after):
-            return Kind.INSTRUCTIONS if self._elsewhere(framework) else Kind.ROUNDING
-        if self._told(before) or self._told(after) or not _near(before, after):
-            return Kind.BEYOND
-        return Kind.UNDECIDED
+            return Kind.INSTRUCTIONS if self._elsewhere(key.framework) else Kind.ROUNDING
+        if before.dialect != after.dialect and self._alone(key):
+            return Kind.UNDECIDED
+        told = self._told(before) or self._told(after)
+        return Kind.BEYOND if told or not _near(before, after) else Kind.UNDECIDED
+
+    def _alone(self, key: Key) -> bool:
+        """Whether traces are held against the claimed dialect alone, since it is too much to try others."""
+        return key.case in self.cases and self.cases[key.case].tape.large
 
     def _told(self, record: Record) -> bool:
         """Whether anything fits that both could have named."""
@@ -209,56 +207,10 @@ class _Comparison:
         same = here.versions(framework) == there.versions(framework)
         return same and here.instructions(framework) != there.instructions(framework)
 
-    def _axes(self, key: Key, before: Record, after: Record) -> tuple[Axes, ...]:
-        """What tells what fits now from what fitted, in the fewest axes; none if one of the two is not known.
-
-        Of the dialects that fit, those that fit the other cases of the implementation too are the likely ones.
-        """
+    def _alternatives(self, key: Key, before: Record, after: Record) -> tuple[Axes, ...]:
         case = self.cases.get(key.case)
-        if case is None:
-            return ()
-        old = _candidates(before, case, self._common(self.old)[key.name, key.asked])
-        new = _candidates(after, case, self._common(self.new)[key.name, key.asked])
-        found = [_differences(one, other, case, key.dtype) for one in old for other in new]
-        fewest = min(map(len, found), default=0)
-        return tuple(one for place, one in enumerate(found) if len(one) == fewest and one and one not in found[:place])
-
-    def _common(self, one: Baseline) -> dict[tuple[str, str], frozenset[str]]:
-        """The dialects that fit in each case of an implementation in which any fits; known ones only."""
-        if id(one) not in self._found:
-            found: dict[tuple[str, str], frozenset[str]] = {}
-            for key, record in one.records.items():
-                who = key.name, key.asked
-                fits = self.known.intersection(record.fits)
-                found[who] = found.get(who, frozenset(self.known)) & (fits or self.known)
-            self._found[id(one)] = found
-        return self._found[id(one)]
-
-
-def _candidates(record: Record, case: Case, likely: frozenset[str]) -> list[Candidate]:
-    """What a trace is an evaluation of: the dialect that was claimed if it fits, else the likely of those that fit."""
-    h = case.setting.hyperparameters
-    if record.dialect in record.fits:
-        return [Candidate.named(record.dialect, h)]
-    if record.fits:
-        return [Candidate.named(name, h) for name in sorted(likely.intersection(record.fits)) or record.fits]
-    nearest = record.nearest
-    if nearest and nearest["fits"]:
-        return [restored(nearest["dialect"], {axis: tuple(pair) for axis, pair in nearest["changes"].items()}, h)]
-    return []
-
-
-def _differences(one: Candidate, other: Candidate, case: Case, dtype: str) -> dict[str, tuple[Any, Any]]:
-    """The axes, and the hyper-parameters, on which two candidates differ in a case."""
-    apart = telling(one.base, other.base, case.tape, case.setting.hyperparameters, dtype)
-    axes = dict.fromkeys([*apart, *one.differences(), *other.differences()])
-    pairs = {axis: (_value(one, axis), _value(other, axis)) for axis in axes}
-    return {axis: pair for axis, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def _value(candidate: Candidate, axis: str) -> Any:
-    name = axis.removeprefix(OF_HYPERPARAMETERS)
-    return getattr(candidate.dialect if name == axis else candidate.hyperparameters, name)
+        likely = (fitted[key.name, key.asked] for fitted in self._fitted)
+        return alternatives(case, key.dtype, (before, after), *likely) if case else ()
 
 
 def _spoils(record: Record) -> bool:
@@ -289,55 +241,4 @@ def _answered(key: Key, before: Record, after: Record) -> tuple[Kind, str]:
     was, now = (rank.get(record.outcome, len(ranks)) for record in (before, after))
     if was == now:
         return Kind.SAME, ""
-    return (Kind.MENDED if now > was else Kind.BROKEN), _said_of(key, before, after, worse=now < was)
-
-
-def _said_of(key: Key, before: Record, after: Record, *, worse: bool) -> str:
-    """One outcome and then another, with the reason of the worse."""
-    of_laws = {"agrees": ("held", "holds"), "differs": ("did not hold", "does not hold")} if key.law else {}
-    said = f"{({**_SAID, **of_laws})[before.outcome][0]}, now {({**_SAID, **of_laws})[after.outcome][1]}"
-    reason = " ".join(((after if worse else before).reason or "").split())
-    return f"{said}{f': {reason}' if reason else ''}"
-
-
-_SAID = {
-    "agrees": ("agreed", "agrees"),
-    "differs": ("differed", "differs"),
-    "undecided": ("was undecided", "is undecided"),
-    "unsupported": ("was unsupported", "is unsupported"),
-    "failed": ("failed", "fails"),
-}
-"""Outcome -> what is said of it before, and now."""
-
-
-def _parting(parted: Parting | None) -> str:
-    return parted.words if parted else "it shows another state than it did, or traces of another length"
-
-
-def _bounds(before: Record, after: Record) -> str:
-    if before.bound_ratio is None or after.bound_ratio is None:
-        return ""
-    return f"at {after.bound_ratio:.2g} of the bound of {after.dialect}, was at {before.bound_ratio:.2g}"
-
-
-def _beyond(before: Record, after: Record, parted: Parting | None, axes: Sequence[Axes]) -> str:
-    clauses = [named(axes)] if axes else []
-    clauses.append(_parting(parted))
-    reason = " ".join((after.reason or "").split())
-    if not axes and reason:
-        clauses.append(reason)
-    elif after.first_step is not None and before.first_step != after.first_step:
-        clauses.append(f"leaves the bound of {after.dialect} at step {after.first_step}")
-    return "; ".join([*clauses, f"fits {_few(after)}", f"fitted {_few(before)}"])
-
-
-def named(axes: Sequence[Axes]) -> str:
-    """Alternatives in words, as `epsilon outside in place of inside`."""
-    return ", or ".join(" and ".join(words(axis, *pair) for axis, pair in one.items()) for one in axes)
-
-
-def _few(record: Record) -> str:
-    """What fits, the claimed dialect first; where it is many, only some."""
-    names = sorted(record.fits, key=lambda name: name != record.dialect)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more if names else "no named dialect"
+    return (Kind.MENDED if now > was else Kind.BROKEN), wording.became(key, before, after, worse=now < was)

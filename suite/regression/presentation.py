@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from suite.regression.baseline import Baseline
-from suite.regression.comparison import Change, Kind, named
+from suite.regression.comparison import Change, Kind
+from suite.regression.wording import named
 
 SHOWN = 24
 """Lines on what moved, at most; JSON and JUnit have all."""
