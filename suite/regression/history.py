@@ -14,9 +14,10 @@ from itertools import pairwise
 from packaging.version import InvalidVersion, Version
 
 from suite.cases.catalogue import Case
+from suite.regression.axes import Axes
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Change, Kind, compare
-from suite.regression.identity import Axes, Identity, differences, moved
+from suite.regression.identity import Identity, differences, moved
 from suite.runner.releases import framework_of
 from suite.runner.store import Row
 from suite.timing.statistics import Call, Ratio, paired
@@ -125,9 +126,7 @@ def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> 
 
 def of_release(whole: Baseline, name: str) -> Baseline:
     """What one release gave, under the name of its framework."""
-    framework = framework_of(name)
-    own = {key._replace(framework=framework): one for key, one in whole.records.items() if key.framework == name}
-    return Baseline({**whole.manifest, "frameworks": {framework: whole.frameworks[name]}}, own)
+    return whole.under({name: framework_of(name)})
 
 
 def version(baseline: Baseline, name: str) -> str:

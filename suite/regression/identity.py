@@ -13,10 +13,8 @@ from typing import Any, Self
 from reference import dialects
 from suite.agreement.change import telling
 from suite.cases.catalogue import Case
+from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
-
-Axes = Mapping[str, tuple[Any, Any]]
-"""Axis -> (its value in the one, its value in the other)."""
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ from suite.cases import datasets
 from suite.cases.catalogue import Case
 from suite.job import Job, Options
 from suite.progress import Progress
-from suite.regression.baseline import Baseline, Key, Record
+from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.traces import Compact, digest
 from suite.runner.coordinator import Answer
+from suite.runner.releases import framework_of
 from suite.runner.store import Row
 
 Array = NDArray[Any]
@@ -42,14 +43,22 @@ def record(options: Options, progress: Progress, known: Baseline | None = None, 
         known: an earlier baseline. What gives the same bits is not judged again.
         among: patterns of implementations; others are not asked. Unlike those of the options they need not match any.
 
+    Returns:
+        A baseline in which a release goes by its framework's name, so that it can be held against another.
+
     Raises:
         DataError, StoreError, LookupError: as `Job`.
+        BaselineError: if two releases of a framework are asked.
     """
+    names = {name: framework_of(name) for name in options.frameworks}
+    if len(set(names.values())) < len(names):
+        raise BaselineError("a baseline is of one release of a framework; `rmsuite regress` compares several")
+    known = known and known.under({framework: name for name, framework in names.items()})
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results"
         with Recording(replace(options, output=output, whole=True), progress, known, among) as job:
             job.agree()
-            return job.baseline()
+            return job.baseline().under(names)
 
 
 class Recording(Job):

@@ -13,8 +13,10 @@ from reference import Dialect, dialects
 from suite.cases import catalogue, datasets
 from suite.cases.tasks import tasks
 from suite.regression import regress
-from suite.regression.baseline import Key, Record
+from suite.regression.baseline import BaselineError, Key, Record
+from suite.regression.comparison import Kind, compare
 from suite.regression.identity import WORDS, Identity, apart, differences, moved
+from suite.regression.recording import record
 from suite.runner.errors import NotInstalled
 from tests.suite.conftest import script
 from tests.suite.test_commands import rmsuite
@@ -146,6 +148,16 @@ def test_steps_are_timed_as_what_they_are_and_another_dialect_fails_if_that_is_a
         assert (row["time"]["ratio"] is None) == (row["version"] == "1.0")
     page = (tmp_path / "out" / "history.md").read_text()
     assert "| step/10, µs | times that before | so it is |" in page
+
+
+def test_a_baseline_holds_a_release_under_its_frameworks_name(options, quiet, numpy_python):
+    case, python = {"cases": ["decades/plain"]}, {"torch": numpy_python, "torch==2.0": numpy_python}
+    old = record(options(frameworks=["torch"], pythons=python, **case), quiet)
+    new = record(options(frameworks=["torch==2.0"], pythons=python, **case), quiet, old)
+    assert list(new.frameworks) == ["torch"]
+    assert {change.kind for change in compare(old, new)} == {Kind.SAME}
+    with pytest.raises(BaselineError, match="one release of a framework"):
+        record(options(frameworks=["torch", "torch==2.0"], pythons=python, **case), quiet)
 
 
 @pytest.mark.parametrize(
