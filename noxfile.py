@@ -28,6 +28,11 @@ def requirements(*groups: str) -> list[str]:
     return list(nox.project.dependency_groups(nox.project.load_toml(PROJECT), *groups)) if groups else []
 
 
+def compared() -> list[str]:
+    """The releases of frameworks that pyproject.toml lists; those of the dependency groups are among them."""
+    return list(nox.project.load_toml(PROJECT)["tool"]["rmsuite"]["compared"])
+
+
 def once(folder: Path, groups: Sequence[str], install: Callable[[], None]) -> None:
     """Install into a folder, unless that was done with these groups since pyproject.toml last changed."""
     wanted = hashlib.sha256(PROJECT.read_bytes() + " ".join(groups).encode()).hexdigest()
@@ -104,9 +109,9 @@ def envs(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, those of the adapters in the frameworks' environments."""
+    """Run the tests, those of the adapters in the frameworks' environments, and those of releases in theirs."""
     install(session, "tests")
-    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "envs", "--build", *compared(), codes=TOLERANT)
     session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
@@ -123,10 +128,23 @@ def soundness(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def regress(session: nox.Session) -> None:
+    """Which release changed the numbers? Each has an environment of its own, which is built if need be."""
+    command(session, "regress", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def fidelity(session: nox.Session) -> None:
     """Does the stopwatch add to what it times, and does it see what is there?"""
     command(session, "envs", "--build", codes=TOLERANT)
     command(session, "fidelity", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def baseline(session: nox.Session) -> None:
+    """Has a release changed the numbers? After `--`: record FOLDER, or check FOLDER."""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "baseline", *session.posargs)
 
 
 @nox.session

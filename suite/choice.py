@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from suite.cases.tasks import Task
 from suite.runner.protocol import Message
+from suite.runner.releases import framework_of
 from suite.selection import Selection
 
 
@@ -15,7 +16,7 @@ def frameworks(every: Sequence[str], patterns: Sequence[str]) -> Sequence[str]:
     if not patterns or not all("/" in pattern for pattern in patterns):
         return every
     named = [pattern.partition("/")[0] for pattern in patterns]
-    return [name for name in every if any(fnmatchcase(name, pattern) for pattern in named)] or every
+    return [n for n in every if any(fnmatchcase(one, p) for one in (n, framework_of(n)) for p in named)] or every
 
 
 def named(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, list[str]]:
@@ -26,11 +27,11 @@ def named(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, l
     """
     every = [f"{framework}/{name}" for framework, hello in hellos.items() for name in hello["implementations"]]
     for pattern in patterns:
-        if not any(_matches(name, pattern) for name in every):
+        if not any(matches(name, pattern) for name in every):
             raise LookupError(f"no implementation matches {pattern!r}; there are {', '.join(every)}")
     chosen: dict[str, list[str]] = {framework: [] for framework in hellos}
     for name in every:
-        if not patterns or any(_matches(name, pattern) for pattern in patterns):
+        if not patterns or any(matches(name, pattern) for pattern in patterns):
             framework, _, implementation = name.partition("/")
             chosen[framework].append(implementation)
     return chosen
@@ -72,5 +73,8 @@ def check(selection: Selection, texts: Iterable[str]) -> None:
     raise LookupError(f"-k {selection.expression!r} selects nothing; what it could select reads as {shown!r} does")
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or pattern in name.split("/")
+def matches(name: str, pattern: str) -> bool:
+    """Whether an implementation, as `mxnet/builtin` or `mxnet==2.0.0b1/builtin`, is meant."""
+    framework, slash, rest = name.partition("/")
+    bare = framework_of(framework) + slash + rest
+    return any(fnmatchcase(one, pattern) or pattern in one.split("/") for one in (name, bare))

@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.table import Table
 
 import reports
-from suite.adapters import FRAMEWORKS
 from suite.arguments import (
     DTYPES,
     Cases,
@@ -32,6 +31,7 @@ from suite.arguments import (
     Output,
     Pythons,
     Quick,
+    Releases,
     Resume,
     Rigorous,
     Rounds,
@@ -44,8 +44,8 @@ from suite.arguments import (
     Timeout,
     cache,
     interpreters,
+    names,
     newest,
-    one_of,
     options_from,
     profile,
 )
@@ -58,8 +58,11 @@ from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.progress import Progress
-from suite.runner.environments import PROJECT, build, environments
+from suite.regression.commands import baseline
+from suite.regression.regress import regress
+from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
+from suite.runner.releases import PROJECT, Release, framework_of
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
@@ -203,16 +206,18 @@ def report(
 
 @app.command()
 def envs(
+    release: Releases = [],  # noqa: B006
     framework: Frameworks = [],  # noqa: B006
     python: Pythons = [],  # noqa: B006
     make: Annotated[bool, typer.Option("--build", help="Build what is missing or out of date.")] = False,
 ) -> None:
-    """Where is each framework's interpreter? Exit status 1 if one is missing."""
-    known = environments(interpreters(python))
+    """Where is the interpreter of each framework, or of these releases? Exit status 1 if one is missing."""
     progress = Progress(Console(stderr=True))
     failed = 0
     table = Table("framework", "state", "interpreter", box=None, pad_edge=False)
-    for name in [one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS:
+    wanted = names([*release, *framework])
+    known = environments(interpreters(python), releases=map(Release.parse, wanted))
+    for name in wanted:
         try:
             if make:
                 build(known[name], progress.say)
@@ -248,7 +253,7 @@ def cases(
 @app.command()
 def explain(
     case: Annotated[str, typer.Argument(help="One case, as decades/large-epsilon.")],
-    implementation: Annotated[str, typer.Argument(help="One implementation, as torch/builtin.")],
+    implementation: Annotated[str, typer.Argument(help="One, as torch/builtin or mxnet==2.0.0b1/builtin.")],
     dtype: Annotated[str, typer.Option(help="As of agree.")] = "float32",
     dialect: Annotated[str, typer.Option(help="What a scratch implementation runs.")] = "d2l",
     claim: Claim = None,
@@ -260,11 +265,11 @@ def explain(
     download: Download = True,
 ) -> None:
     """Take the first step that differs apart (or the worst): oracle and implementation side by side."""
-    framework = one_of(implementation.partition("/")[0], FRAMEWORKS, "framework")
+    framework, slash, name = implementation.partition("/")
     with tempfile.TemporaryDirectory() as folder:
         options = options_from(
             framework=[framework],
-            implementation=[implementation],
+            implementation=[framework_of(framework) + slash + name],
             case=[case],
             dtype=[dtype],
             dialect=[dialect],
@@ -289,6 +294,8 @@ def explain(
 app.command()(sharpness)
 app.command()(soundness)
 app.command()(fidelity)
+app.command()(regress)
+app.add_typer(baseline, name="baseline")
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")

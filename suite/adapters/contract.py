@@ -8,8 +8,9 @@ An adapter is a folder of the framework's name, with one `Adapter(Framework)` an
 - `Implementation` is one way to run RMSProp, bound to the parameters that it changes. It is told hyper-parameters by
   the field's names and always passes every one of them on explicitly, under the framework's own (`names`). What it
   cannot express, it says (`unsupported`); what it computes, it declares (`declared`), and the suite finds out whether
-  that is so. It steps on gradients that it is given (`step`), and runs a training loop (`descend`): step by step, or,
-  where its mode compiles, as one program. A mode that users choose between is an implementation of its own.
+  that is so: of each release it declares the same, so that one that computes something else is found, not told. It
+  steps on gradients that it is given (`step`), and runs a training loop (`descend`): step by step, or, where its mode
+  compiles, as one program. A mode that users choose between is an implementation of its own.
 - `scratch` runs any dialect with the framework's own operations, in place; `scratch-…` does in another mode.
 - `section` is the section's own loop, written out, against which training loops are timed.
 
@@ -225,9 +226,11 @@ class Framework(ABC):
     Attributes:
         name: the framework's.
         implementations: name -> class; `scratch` and `builtin` are always among them.
+        switches: the environment variables that choose among its kernels, and so may change last bits.
     """
 
     name: ClassVar[str]
+    switches: ClassVar[Sequence[str]] = ()
     implementations: ClassVar[Mapping[str, type[Implementation]]]
 
     def __init__(self, device: str) -> None:
@@ -244,6 +247,11 @@ class Framework(ABC):
     @abstractmethod
     def versions() -> dict[str, str]:
         """Distribution -> version, of the framework and what of it computes; `numpy` too."""
+
+    @staticmethod
+    def instructions() -> dict[str, str]:
+        """What it says of the instruction set that its kernels are chosen for: name -> value; empty if nothing."""
+        return {}
 
     @staticmethod
     @abstractmethod

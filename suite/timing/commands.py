@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from suite import provenance
-from suite.adapters import FRAMEWORKS
-from suite.arguments import Frameworks, Json, Pythons, Seed, Threads, interpreters, one_of
+from suite.arguments import Frameworks, Json, Pythons, Seed, Threads, interpreters, names
 from suite.progress import Progress
 from suite.runner.coordinator import Coordinator
 from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
+from suite.runner.releases import Release
 from suite.timing import comparison
 from suite.timing.fidelity import BURDEN, CALLED_AT, Fidelity, summary
 
@@ -48,8 +48,8 @@ def fidelity(
     ] = None,
 ) -> None:
     """Does the stopwatch add to what it times, and does it see what is there? Against bare loops, and in calls."""
-    known = environments(interpreters(python))
-    wanted = [one_of(name, FRAMEWORKS, "framework") for name in framework] or list(FRAMEWORKS)
+    wanted = names(framework)
+    known = environments(interpreters(python), releases=map(Release.parse, wanted))
     progress = Progress(Console(stderr=True))
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def fidelity(
         "commit": provenance.commit(),
         "threads": threads,
         "seed": seed,
-        "versions": {name: hello["versions"][name] for name, hello in hellos.items()},
+        "versions": {name: hello["versions"][hello["framework"]] for name, hello in hellos.items()},
         **summary(rows),
         "failed": [f"{row['framework']}: {row['reason']}" for row in rows if row["reason"]],
     }

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
-from suite.adapters.tensorflow.keras import TensorFlowBuiltin, TensorFlowFunction, TensorFlowXla, keras
+from suite.adapters.tensorflow.api import keras
+from suite.adapters.tensorflow.keras import TensorFlowBuiltin, TensorFlowFunction, TensorFlowXla
 from suite.adapters.tensorflow.kernels import TensorFlowKernel, TensorFlowLegacy, TensorFlowV1
 from suite.adapters.tensorflow.program import direct
 from suite.adapters.tensorflow.scratch import TensorFlowScratch, TensorFlowScratchFunction, TensorFlowScratchXla
@@ -21,6 +22,7 @@ class Adapter(Framework):
     """TensorFlow on one device."""
 
     name = "tensorflow"
+    switches = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": TensorFlowScratch,
         "scratch-function": TensorFlowScratchFunction,
