@@ -6,10 +6,10 @@ values is as possible as the others, whatever the values elsewhere. Only what ha
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -87,6 +87,7 @@ class Space:
     def __init__(self, accepts: Iterable[str]) -> None:
         self.accepts = frozenset(accepts)
         self.axes = {axis.name: axis for axis in (*_of_dialects(), *_of_hyperparameters(self.accepts))}
+        self._foreseen = {v for axis in self.axes.values() for v in axis.values if isinstance(v, Change)}
         self._bearing: dict[Hashable, tuple[str, ...]] = {}
 
     @property
@@ -94,15 +95,19 @@ class Space:
         """How many there are."""
         return math.prod(len(axis.values) for axis in self.axes.values())
 
-    def bearing(self, probe: Probe) -> tuple[str, ...]:
+    def bearing(self, probe: Probe, found: frozenset[Change] = frozenset()) -> tuple[str, ...]:
         """The axes of which the value can matter there.
 
         The usual hypothesis keeps everything that an axis can act on: a momentum buffer, and a weight decay that enters
         the gradient. So an axis on which it may be changed without a change of function bears on no other.
+
+        Args:
+            probe: the question.
+            found: what becomes of hyper-parameters beyond the axes: a momentum that nobody asked for has its own axes.
         """
-        key = probe.hyperparameters, probe.dtype, probe.tape.sparse is None, probe.tape.subnormals
+        key = probe.hyperparameters, probe.dtype, probe.tape.sparse is None, probe.tape.subnormals, found
         if key not in self._bearing:
-            usual = Hypothesis()
+            usual = Hypothesis(changes=tuple(found))
             own = usual.function(probe)
             self._bearing[key] = tuple(
                 axis.name
@@ -110,6 +115,10 @@ class Space:
                 if any(usual.having(axis.name, value).function(probe) != own for value in axis.values[1:])
             )
         return self._bearing[key]
+
+    def beyond(self, hypotheses: Iterable[Hypothesis]) -> frozenset[Change]:
+        """What becomes of hyper-parameters there, and is no value of an axis."""
+        return frozenset(change for one in hypotheses for change in one.changes) - self._foreseen
 
     def everything(self) -> Survivors:
         """No question was asked yet."""
@@ -135,13 +144,18 @@ class Survivors:
         """How many there are."""
         return len(self.listed) * math.prod(len(axis.values) for axis in self.open())
 
+    @cached_property
+    def beyond(self) -> frozenset[Change]:
+        """What was found to become of hyper-parameters that no axis foresees."""
+        return self.space.beyond(self.listed)
+
     def open(self) -> Iterator[Axis]:
         """The axes that no question has touched."""
         return (axis for axis in self.space.axes.values() if axis.name not in self.asked)
 
     def touched(self, probe: Probe) -> list[Axis]:
         """The open axes that a probe asks about."""
-        return [self.space.axes[name] for name in self.space.bearing(probe) if name not in self.asked]
+        return [self.space.axes[name] for name in self.space.bearing(probe, self.beyond) if name not in self.asked]
 
     def width(self, probe: Probe) -> int:
         """How many there are to list for a probe."""
@@ -166,15 +180,6 @@ class Survivors:
         left = dict.fromkeys(one.value(axis) for one in self.listed)
         order = [_how(value) for value in self.space.axes[axis].values]
         return [value for value in order if value in left] + [value for value in left if value not in order]
-
-    def admits(self, dialect: Dialect) -> bool:
-        """Whether a dialect is among them, with hyper-parameters that act as asked; one that leaves an axis open is."""
-        asked = [name for name in self.asked if not name.startswith(OF_HYPERPARAMETERS)]
-        wanted = {name: getattr(dialect, name) for name in asked}
-        return any(
-            not one.changes and all(value in (OPEN, getattr(one.dialect, name)) for name, value in wanted.items())
-            for one in self.listed
-        )
 
 
 def _how(value: Any) -> Any:
@@ -206,9 +211,8 @@ def _treatment(name: str, hows: Iterable[str]) -> Axis:
     return Axis(axis, (AS_ASKED, *(_CHANGES[axis, how] for how in hows)))
 
 
-def further(hypotheses: Sequence[Hypothesis]) -> Iterator[Hypothesis]:
-    """Each with one more thing that becomes of a hyper-parameter, and happens: it is squared, or has the other sign."""
-    treatments = [change for change in CHANGES if change.axis.startswith(OF_HYPERPARAMETERS)]
-    for one, change in itertools.product(hypotheses, treatments):
-        if one.value(change.axis) == AS_ASKED:
-            yield one.having(change.axis, change)
+def further(one: Hypothesis) -> Iterator[Change]:
+    """What else becomes of a hyper-parameter, and happens: it is squared, or has the other sign."""
+    for change in CHANGES:
+        if change.axis.startswith(OF_HYPERPARAMETERS) and one.value(change.axis) == AS_ASKED:
+            yield change

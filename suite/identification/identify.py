@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from reference import dialects
-from suite.agreement.change import OF_HYPERPARAMETERS
 from suite.agreement.judge import Judgement
 from suite.identification.design import Design, Outlook
 from suite.identification.hypotheses import Hypothesis, Space, Survivors
-from suite.identification.probes import Probe, family
+from suite.identification.naming import Name, names
+from suite.identification.probes import Probe, covering, family
 from suite.identification.subject import Array, Refused, Subject
+from suite.identification.undecided import Reasons
+from suite.identification.widening import History, widened
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,17 @@ class Identification:
     refused: dict[str, str] = field(default_factory=dict)
     miss: Miss | None = None
 
-    @property
-    def names(self) -> list[str]:
-        """The named dialects that are among what is left."""
-        return [] if self.miss else [name for name, dialect in dialects.items() if self.survivors.admits(dialect)]
+    @cached_property
+    def names(self) -> list[Name]:
+        """The named dialects that it is, or from which it departs least; none, if nothing is left."""
+        return [] if self.miss else names(self.survivors)
+
+    def undecided(self) -> dict[str, str]:
+        """The axes that may have more than one value still -> why."""
+        takes = _takes(self.subject) | set(self.subject.dtypes)
+        reasons = Reasons(list(family()), takes, self.refused)
+        axes = [axis for axis in self.space.axes if len(self.survivors.values(axis)) > 1]
+        return {axis: reasons.why(self.survivors, axis) for axis in axes}
 
     def settled_by(self, axis: str) -> str | None:
         """The last question that left an axis fewer values."""
@@ -86,7 +95,7 @@ def identify(subject: Subject, say: Callable[[str], None] = lambda _: None) -> I
     design = Design(probe for probe in family(subject.dtypes) if probe.needs <= _takes(subject))
     while found.miss is None and (choice := design.next(found.survivors)) is not None:
         _ask(found, design, choice.outlook, choice.survivors, say, chosen=True)
-    for probe in list(design.probes):
+    for probe in list(covering(design.probes, (one.probe for one in found.asked))):
         if found.miss is None:
             facing = found.survivors.facing(probe)
             _ask(found, design, design.outlook(probe, facing.listed), facing, say, chosen=False)
@@ -120,6 +129,9 @@ def _ask(
         return
     left = facing.only(outlook.surviving(answer))
     if not left.listed:
+        history = [*((one.probe, one.answer) for one in found.asked), (probe, answer)]
+        left = _through(facing.only(widened(outlook, history)), history)
+    if not left.listed:
         found.miss = _miss(outlook, answer)
         return
     told = tuple(axis for axis in left.asked if len(left.values(axis)) < len(found.survivors.values(axis)))
@@ -127,18 +139,17 @@ def _ask(
     found.survivors = left
 
 
+def _through(survivors: Survivors, history: History) -> Survivors:
+    """What is left of them after questions that were asked before, of all axes that matter now."""
+    for probe, answer in history:
+        if survivors.listed:
+            facing = survivors.facing(probe)
+            survivors = facing.only(Outlook(probe, facing.listed).surviving(answer))
+    return survivors
+
+
 def _miss(outlook: Outlook, answer: Array) -> Miss:
     """The function whose bound it leaves last, and then by least."""
     judged = {key: outlook.compare(key, answer) for key in outlook.members}
     nearest = min(judged, key=lambda key: (-(judged[key].first_step or 0), judged[key].bound_ratio))
     return Miss(outlook.probe, outlook.members[nearest][0], judged[nearest])
-
-
-def shown(axis: str) -> str:
-    """An axis for people."""
-    return axis.removeprefix(OF_HYPERPARAMETERS) if axis.startswith(OF_HYPERPARAMETERS) else axis
-
-
-def summary(found: Identification) -> Sequence[str]:
-    """A few lines."""
-    return [f"{name}: {found.survivors.values(name)} by {found.settled_by(name)}" for name in found.space.axes]

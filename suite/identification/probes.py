@@ -81,6 +81,16 @@ class Probe:
         """The format."""
         return self.part.dtype
 
+    @property
+    def requires(self) -> frozenset[str]:
+        """All that must be taken: what it needs, and the format."""
+        return self.needs | {self.dtype}
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What is not plain about it."""
+        return frozenset(self.id.replace("/", "+").split("+"))
+
     def given(self, accepts: Iterable[str]) -> dict[str, Any]:
         """The hyper-parameters, under the field's names, of which all that is accepted is said explicitly."""
         return {name: value for name, value in self.hyperparameters.to_json().items() if name in accepts}
@@ -144,3 +154,25 @@ def _tape(name: str, scales: tuple[float, ...], beat: tuple[float, ...]) -> Tape
 
 _WIDE = _tape("decades-around-epsilon", DECADES, (1.0,))
 _NARROW = _tape("norms", NARROW, (1.0, 10.0, 0.1))
+
+
+def covering(probes: Iterable[Probe], asked: Iterable[Probe] = ()) -> Iterator[Probe]:
+    """As few as it takes, about, for every two features to occur together, that do in any of them.
+
+    Args:
+        probes: to choose from.
+        asked: of which the pairs have occurred.
+    """
+    left = {probe.id: (probe, _pairs(probe)) for probe in probes}
+    covered: set[frozenset[str]] = set().union(*map(_pairs, asked))
+    while left:
+        best, (probe, pairs) = max(left.items(), key=lambda item: len(item[1][1] - covered))
+        if not pairs - covered:
+            return
+        yield probe
+        covered |= pairs
+        del left[best]
+
+
+def _pairs(probe: Probe) -> set[frozenset[str]]:
+    return {frozenset(pair) for pair in itertools.combinations_with_replacement(sorted(probe.features), 2)}
