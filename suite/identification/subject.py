@@ -23,6 +23,7 @@ class Subject(Protocol):
     Attributes:
         name: for people.
         accepts: the hyper-parameters that it takes, by the field's names (those of `Hyperparameters`).
+        defaults: those of them that need not be given -> what is declared for them.
         scheduled: whether its learning rate can change on the way.
         dtypes: the formats that it may be asked in, the usual one first.
         sparse: whether it takes gradients of few rows.
@@ -33,6 +34,9 @@ class Subject(Protocol):
 
     @property
     def accepts(self) -> frozenset[str]: ...  # noqa: D102
+
+    @property
+    def defaults(self) -> Mapping[str, Any]: ...  # noqa: D102
 
     @property
     def scheduled(self) -> bool: ...  # noqa: D102
@@ -55,8 +59,8 @@ class Subject(Protocol):
         Args:
             initial: before the first, shape (n,).
             gradients: shape (steps, n), or of few rows.
-            given: hyper-parameters, all of them accepted ones; what is left out has its default. A learning rate may
-                be a sequence, one a step, if it can be scheduled.
+            given: hyper-parameters, all of them accepted ones; what is left out has its default, if it has one. A
+                learning rate may be a sequence, one a step, if it can be scheduled.
             dtype: in which it computes.
 
         Raises:

@@ -11,6 +11,7 @@ from suite.sharpness.evaluation import Input, evaluate
 from suite.sharpness.orders import PLAIN
 
 ALL = frozenset(field.name for field in fields(Hyperparameters))
+DTYPES = ("float32", "float64")
 
 
 class Evaluated:
@@ -21,13 +22,15 @@ class Evaluated:
 
     scheduled = True
 
-    def __init__(self, dialect, accepts=ALL, dtypes=("float32", "float64"), order=PLAIN, sparse=True, **fixed):
+    def __init__(
+        self, dialect, accepts=ALL, dtypes=("float32", "float64"), order=PLAIN, sparse=True, defaults=None, **fixed
+    ):
         self.name, self.dialect, self.accepts, self.dtypes = "evaluated", dialect, frozenset(accepts), dtypes
-        self.order, self.sparse, self.fixed = order, sparse, fixed
+        self.order, self.sparse, self.fixed, self.defaults = order, sparse, fixed, dict(defaults or {})
 
     def answer(self, initial, gradients, given, dtype):
         assert set(given) <= self.accepts
         order = replace(self.order, flushed=self.dialect.subnormals == "flushed")
-        h = Hyperparameters(**{**given, **self.fixed})
+        h = Hyperparameters(**{**self.defaults, **given, **self.fixed})
         given = Input(initial, gradients, np.array(1.0))
         return evaluate(self.dialect, h, given, order, dtype)["parameters"]
