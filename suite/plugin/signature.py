@@ -1,0 +1,149 @@
+"""How a factory takes hyper-parameters: by the names of its arguments, ours or others that are in use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from . import house
+
+if TYPE_CHECKING:
+    from reference import Hyperparameters
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "learning_rate": ("learning_rate", "lr", "eta", "step_size"),
+    "decay": ("alpha", "rho", "gamma1", "gamma", "beta", "decay_rate", "decay"),  # beside `rho`, `decay` is another one
+    "epsilon": ("epsilon", "eps"),
+    "momentum": ("momentum", "gamma2", "mu"),
+    "centered": ("centered", "centred"),
+    "weight_decay": ("weight_decay", "wd"),
+    "nesterov": ("nesterov",),
+    "clip_norm": ("clip_norm", "clipnorm"),
+    "clip_gradient": ("clip_gradient", "clipvalue"),
+    "clip_weights": ("clip_weights",),
+    "rescale_gradient": ("rescale_gradient", "rescale_grad"),
+    "maximize": ("maximize",),
+    "bias_correction": ("bias_correction",),
+}
+"""Our name of a hyper-parameter -> what an argument for it may be called; of two that are there the first counts."""
+
+BASIC = ("learning_rate", "decay", "epsilon")
+PARAMETERS = ("params", "parameters", "variables", "weights")
+_NONE = (None, 0, -1, float("inf"))  # what a bound may have for none
+
+
+class FactoryError(ValueError):
+    """A factory can't be used; the message says why, and what to do."""
+
+
+class Signature:
+    """What a factory takes.
+
+    Attributes:
+        names: our name of a hyper-parameter -> the factory's.
+        defaults: our name -> the factory's default, of those that have one.
+        parameters: the name of the argument that takes parameters; None if there is none.
+        open: whether it takes any hyper-parameter (`**hyper`), under our names.
+    """
+
+    def __init__(self, factory: Callable[..., Any]) -> None:
+        """Read it.
+
+        Raises:
+            FactoryError: if it can't be called with what there is to give.
+        """
+        arguments = _arguments(factory)
+        self.open = any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values())
+        found = {ours: [name for name in names if name in arguments] for ours, names in SYNONYMS.items()}
+        self.names = {ours: names[0] for ours, names in found.items() if names}
+        self.defaults = {
+            ours: arguments[theirs].default
+            for ours, theirs in self.names.items()
+            if arguments[theirs].default is not inspect.Parameter.empty
+        }
+        plain = [a for a in arguments.values() if a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL)]
+        left = [a.name for a in plain if a.name not in self.names.values() and a.default is inspect.Parameter.empty]
+        self.parameters = next((name for name in left if name in PARAMETERS), left[0] if left else None)
+        unknown = [name for name in left if name != self.parameters]
+        if unknown:
+            raise FactoryError(
+                f"there is nothing to give for its argument {unknown[0]!r}: hyper-parameters are "
+                f"{', '.join(SYNONYMS)}, and parameters are `params`"
+            )
+        self._positional = self.parameters is not None and plain[0].name == self.parameters
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """The hyper-parameters that it takes, by our names."""
+        return frozenset(SYNONYMS) if self.open else frozenset(self.names)
+
+    def missing(self, h: Hyperparameters) -> list[str]:
+        """What of these is set and has no argument; a factory's own γ or ε is its affair only if it is named so."""
+        return [name for name in SYNONYMS if name not in self.accepts and (name in BASIC or is_set(h, name))]
+
+    def arguments(self, h: Hyperparameters, learning_rate: float) -> dict[str, Any]:
+        """What it is called with, besides parameters.
+
+        All that it takes is given, so that a default that changes changes no verdict; but what is off, and off by
+        default, is left out, since 0 and None may be two ways to be off.
+        """
+        given = {}
+        for ours in SYNONYMS if self.open else self.names:
+            value = learning_rate if ours == "learning_rate" else getattr(h, ours)
+            theirs = self.names.get(ours, ours)
+            if ours in BASIC or is_set(h, ours) or (ours in self.names and not self._off(ours)):
+                given[theirs] = value
+        return given
+
+    def call(
+        self, factory: Callable[..., Any], parameters: list[Any], h: Hyperparameters, learning_rate: float | None = None
+    ) -> Any:
+        """What the factory makes of parameters, if it takes any, and hyper-parameters.
+
+        Args:
+            factory: whose signature this is.
+            parameters: of its kind.
+            h: hyper-parameters.
+            learning_rate: None: that of the first step.
+        """
+        given = self.arguments(h, h.rate(0) if learning_rate is None else learning_rate)
+        if self._positional:
+            return factory(parameters, **given)
+        return factory(**given, **({self.parameters: parameters} if self.parameters else {}))
+
+    def _off(self, ours: str) -> bool:
+        if ours not in self.defaults:
+            return False
+        usual = getattr(house.hyperparameters.Hyperparameters(), ours)
+        return self.defaults[ours] in (_NONE if usual is None else (None, usual))
+
+
+def is_set(h: Hyperparameters, name: str) -> bool:
+    """Whether a hyper-parameter has another value than the one that means none."""
+    return bool(getattr(h, name) != getattr(house.hyperparameters.Hyperparameters(), name))
+
+
+def used(h: Hyperparameters) -> list[str]:
+    """The hyper-parameters without which these can't be had."""
+    return [field.name for field in fields(h) if field.name in BASIC or is_set(h, field.name)]
+
+
+def _arguments(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """By name. What a class takes as `**kwargs` it hands to its base class, whose arguments are then its own."""
+    if not inspect.isclass(factory):
+        return dict(inspect.signature(factory).parameters)
+    found: dict[str, inspect.Parameter] = {}
+    for arguments in _constructors(factory):
+        rest = {name: a for name, a in arguments.items() if a.kind is a.VAR_KEYWORD}
+        found.update({name: a for name, a in arguments.items() if name not in found and name not in rest})
+        if not rest:
+            break
+    return found
+
+
+def _constructors(cls: type) -> Iterator[dict[str, inspect.Parameter]]:
+    for base in cls.__mro__:
+        if "__init__" in vars(base) and base is not object:
+            yield dict(list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:])
