@@ -83,35 +83,31 @@ class Signature:
         """What of these is set and has no argument; a factory's own γ or ε is its affair only if it is named so."""
         return [name for name in SYNONYMS if name not in self.accepts and (name in BASIC or is_set(h, name))]
 
-    def arguments(self, h: Hyperparameters, learning_rate: float) -> dict[str, Any]:
-        """What it is called with, besides parameters.
+    def chosen(self, h: Hyperparameters) -> dict[str, Any]:
+        """What it is given of these, by our names.
 
         All that it takes is given, so that a default that changes changes no verdict; but what is off, and off by
-        default, is left out, since 0 and None may be two ways to be off.
+        default, is left out, since 0 and None may be two ways to be off. What takes anything is given what is set.
         """
-        given = {}
-        for ours in SYNONYMS if self.open else self.names:
-            value = learning_rate if ours == "learning_rate" else getattr(h, ours)
-            theirs = self.names.get(ours, ours)
-            if ours in BASIC or is_set(h, ours) or (ours in self.names and not self._off(ours)):
-                given[theirs] = value
-        return given
+        return {
+            ours: getattr(h, ours)
+            for ours in SYNONYMS
+            if ours in self.accepts
+            and (ours in BASIC or is_set(h, ours) or (ours in self.names and not self._off(ours)))
+        }
 
-    def call(
-        self, factory: Callable[..., Any], parameters: list[Any], h: Hyperparameters, learning_rate: float | None = None
-    ) -> Any:
+    def call(self, factory: Callable[..., Any], parameters: list[Any], given: Mapping[str, Any]) -> Any:
         """What the factory makes of parameters, if it takes any, and hyper-parameters.
 
         Args:
             factory: whose signature this is.
             parameters: of its kind.
-            h: hyper-parameters.
-            learning_rate: None: that of the first step.
+            given: our name of a hyper-parameter -> a value; the others have the factory's defaults.
         """
-        given = self.arguments(h, h.rate(0) if learning_rate is None else learning_rate)
+        named = {self.names.get(ours, ours): value for ours, value in given.items()}
         if self._positional:
-            return factory(parameters, **given)
-        return factory(**given, **({self.parameters: parameters} if self.parameters else {}))
+            return factory(parameters, **named)
+        return factory(**named, **({self.parameters: parameters} if self.parameters else {}))
 
     def _off(self, ours: str) -> bool:
         if ours not in self.defaults:

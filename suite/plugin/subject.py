@@ -7,7 +7,7 @@ import importlib.metadata
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,7 @@ class Subject:
         for parameters_of in candidates(self.signature.parameters is not None):
             shown = [bound_of(parameters_of).parameter(np.zeros(1, np.float32), "float32")]
             try:
-                made = self.signature.call(self.factory, shown, h)
+                made = self.signature.call(self.factory, shown, self.signature.chosen(h))
             except Exception as error:  # whatever it is, it is the factory's
                 failures.append(error)
                 continue
@@ -132,24 +132,44 @@ class Subject:
         except importlib.metadata.PackageNotFoundError:
             return np.__version__
 
-    def unsupported(self, h: Hyperparameters, tape: Mapping[str, Any] | Sequence[str] = ()) -> str | None:
+    def unsupported(
+        self, h: Hyperparameters | Mapping[str, Any], tape: Mapping[str, Any] | Sequence[str] = ()
+    ) -> str | None:
         """Why it can't be asked for this; None if it can.
 
         Args:
-            h: hyper-parameters.
+            h: hyper-parameters, or those that are given.
             tape: the arrays of a tape, or their names.
         """
         lacking = next((why for name, why in _LACKING.items() if name in tape), None)
-        missing = self.signature.missing(h)
+        missing = sorted(set(h) - self.accepts) if isinstance(h, Mapping) else self.signature.missing(h)
         return lacking or (f"{self.name} takes no {', '.join(missing)}" if missing else None)
 
-    def answer(self, tape: Mapping[str, Array], h: Hyperparameters, dtype: str) -> Arrays:
+    @cached_property
+    def scheduled(self) -> bool:
+        """Whether its learning rate can change on the way."""
+        if "learning_rate" not in self.accepts:
+            return False
+        given = self.signature.chosen(house.hyperparameters.Hyperparameters())
+        try:
+            self._bound([np.zeros(1, np.float32)], "float32", given).set_rate(0.25)
+        except Unsupported:
+            return False
+        return True
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """The formats that there are of its kind, the usual one first."""
+        return sorted(self.bound.dtypes, key=lambda dtype: dtype != "float32")
+
+    def answer(self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str) -> Arrays:
         """Put it through a tape.
 
         Args:
             tape: `initial`, shape (n,), and `gradients`, shape (steps, n). With `shapes`, a row each that is filled up
                 with -1, the coordinates are divided into parameters of these shapes; else they are one vector.
-            h: hyper-parameters, under our names.
+            h: hyper-parameters, of which every one counts; or some, by our names, where the others are to have the
+                factory's defaults.
             dtype: `float16`, `bfloat16`, `float32` or `float64`; the tape is rounded to it.
 
         Returns:
@@ -160,26 +180,41 @@ class Subject:
             Unsupported: if it can't be asked for this.
             Exception: whatever the factory and what it makes raise.
         """
+        __tracebackhide__ = True
         reason = self.unsupported(h, tape)
         if reason:
             raise Unsupported(reason)
+        given = dict(h) if isinstance(h, Mapping) else self.signature.chosen(h)
+        rates = given.get("learning_rate")
+        changing = rates if isinstance(rates, (tuple, list, np.ndarray)) else None
+        if changing is not None:
+            given["learning_rate"] = float(changing[0])
         shapes = [tuple(int(d) for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
-        tensors = [self.bound.parameter(part, dtype) for part in divided(tape["initial"], shapes)]
-        make = partial(self.signature.call, self.factory, tensors, h)
-        bound = self.bound(make(h.rate(0)), tensors, dtype, make)
+        bound = self._bound(divided(tape["initial"], shapes), dtype, given)
         trace: dict[str, list[Array]] = {}
         spoiled = 0
         for step, whole in enumerate(tape["gradients"]):
-            if h.scheduled and step:
-                bound.set_rate(h.rate(step))
             gradients = [bound.gradient(part, dtype) for part in divided(whole, shapes)]
             before = _flat(bound, gradients)
-            bound.step(gradients)
+            with np.errstate(all="ignore"):  # it is asked for what overflows, too
+                if changing is not None and step:
+                    bound.set_rate(float(changing[step]))
+                bound.step(gradients)
             spoiled += not np.array_equal(before, _flat(bound, gradients), equal_nan=True)
             shown = {"parameters": [bound.numpy(tensor) for tensor in bound.parameters], **bound.state()}
             for part, values in shown.items():
                 trace.setdefault(part, []).append(flat(values))
         return {"spoiled": np.array(spoiled), **{part: np.stack(rows) for part, rows in trace.items()}}
+
+    def _bound(self, arrays: Sequence[Array], dtype: str, given: Mapping[str, Any]) -> Bound:
+        """What the factory makes, bound to parameters that hold these arrays."""
+        __tracebackhide__ = True
+        tensors = [self.bound.parameter(array, dtype) for array in arrays]
+
+        def make(learning_rate: float) -> Any:
+            return self.signature.call(self.factory, tensors, {**given, "learning_rate": learning_rate})
+
+        return self.bound(self.signature.call(self.factory, tensors, given), tensors, dtype, make)
 
     @property
     def _told(self) -> str:

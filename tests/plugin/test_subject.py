@@ -92,6 +92,19 @@ def test_where_there_is_none_it_says_so():
         Subject(in_place).answer(TAPE, Hyperparameters(learning_rate=[0.1, 0.2, 0.05]), "float64")
 
 
+@pytest.mark.parametrize(("factory", "can"), [(in_place, False), (anew, True), (transformation, True)])
+def test_whether_there_is_one_is_known_beforehand(factory, can):
+    assert Subject(factory).scheduled is can
+
+
+def test_what_is_not_given_has_the_factorys_default():
+    def make(params, learning_rate=0.1, decay=0.9, epsilon=1e-6):
+        return in_place(params, learning_rate, decay, epsilon)
+
+    trace = Subject(make).answer(TAPE, {"learning_rate": 0.2}, "float64")
+    np.testing.assert_allclose(trace["parameters"], expected(learning_rate=0.2), rtol=1e-14)
+
+
 def test_a_changed_gradient_is_noticed():
     def make(params, learning_rate, decay, epsilon):
         def step(gradients):
@@ -103,7 +116,10 @@ def test_a_changed_gradient_is_noticed():
 
 
 def given(factory, **h):
-    return Subject(factory, kind="numpy").signature.arguments(h := Hyperparameters(**h), h.rate(0))
+    seen = []
+    signature = Subject(factory, kind="numpy").signature
+    signature.call(lambda *_, **named: seen.append(named), [], signature.chosen(Hyperparameters(**h)))
+    return seen[0]
 
 
 def test_hyperparameters_are_given_by_the_names_that_a_factory_has_for_them():
