@@ -9,8 +9,31 @@ imported here. All imports in here are relative: the folder has another name in 
 
 from __future__ import annotations
 
-from .kinds.contract import Unsupported
-from .signature import FactoryError
-from .subject import Subject
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FactoryError", "Subject", "Unsupported"]
+if TYPE_CHECKING:
+    from .judge import JudgeError, Mistake
+    from .kinds.contract import Unsupported
+    from .signature import FactoryError
+    from .subject import Subject
+    from .testing import conformance
+
+_WHERE = {
+    "conformance": "testing",
+    "JudgeError": "judge",
+    "Mistake": "judge",
+    "Unsupported": "kinds.contract",
+    "FactoryError": "signature",
+    "Subject": "subject",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first asked for: pytest imports this package wherever it is installed."""
+    if name in _WHERE:
+        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["FactoryError", "JudgeError", "Mistake", "Subject", "Unsupported", "conformance"]

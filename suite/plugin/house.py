@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reference import hyperparameters
+    from suite import selection
     from suite.runner import arrays, protocol
 
 _INSTALLED = Path(__file__).with_name("house")
@@ -23,6 +24,7 @@ HOUSE = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[
 _SHARED = {
     "arrays": "suite/runner/arrays.py",
     "protocol": "suite/runner/protocol.py",
+    "selection": "suite/selection.py",
     "hyperparameters": "reference/hyperparameters.py",
 }
 
@@ -44,4 +46,4 @@ def __getattr__(name: str) -> ModuleType:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["HOUSE", "arrays", "hyperparameters", "protocol"]
+__all__ = ["HOUSE", "arrays", "hyperparameters", "protocol", "selection"]

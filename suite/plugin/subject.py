@@ -65,7 +65,7 @@ class Subject:
 
     @classmethod
     def named(cls, name: str, kind: str | None = None) -> Subject:
-        """The factory of a name, as `module:factory`; the module is looked for here too, as `python -m` does.
+        """The factory of a name, as `module:factory` or `folder/file.py:factory`; modules are looked for here, too.
 
         Raises:
             FactoryError: if there is none.
@@ -73,17 +73,19 @@ class Subject:
         module, colon, attribute = name.partition(":")
         if not colon or not module or not attribute:
             raise FactoryError(f"a factory is named as MODULE:FACTORY, as torch.optim:RMSprop, not {name!r}")
-        if str(Path.cwd()) not in sys.path and "" not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
+        file = Path(module) if module.endswith(".py") else None
+        if file is not None and not file.is_file():
+            raise FactoryError(f"{name}: there is no file {file}")
+        sys.path.insert(0, str(file.absolute().parent if file else Path.cwd()))
         try:
-            found: Any = importlib.import_module(module)
+            found: Any = importlib.import_module(file.stem if file else module)
         except ModuleNotFoundError as error:
             raise FactoryError(f"{name}: {error}") from error
         for part in attribute.split("."):
             if not hasattr(found, part):
                 raise FactoryError(f"{name}: there is no {part!r} in it")
             found = getattr(found, part)
-        return cls(found, name, kind)
+        return cls(getattr(found, "rmsuite_factory", found), name, kind)
 
     @property
     def accepts(self) -> frozenset[str]:

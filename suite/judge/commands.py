@@ -1,0 +1,23 @@
+"""The commands of the user's side, which the harness offers too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from suite.plugin.__main__ import HERE, command
+
+
+def offer(app: typer.Typer) -> None:
+    """Add them; their arguments are read on the user's side, where there is no typer."""
+    passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    for name, answers in HERE.items():
+        app.command(name, help=f"{answers[0].upper()}{answers[1:]}", context_settings=passed_on)(_passed_on(name))
+
+
+def _passed_on(name: str) -> Callable[[typer.Context], None]:
+    def run(context: typer.Context) -> None:
+        raise typer.Exit(command([name, *context.args]))
+
+    return run
