@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import house
@@ -54,17 +53,18 @@ class Signature:
         Raises:
             FactoryError: if it can't be called with what there is to give.
         """
-        arguments = _arguments(factory)
-        self.open = any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values())
-        found = {ours: [name for name in names if name in arguments] for ours, names in SYNONYMS.items()}
-        self.names = {ours: names[0] for ours, names in found.items() if names}
+        levels = _levels(factory)
+        own = levels[0]
+        self.open = not inspect.isclass(factory) and any(a.kind is a.VAR_KEYWORD for a in own.values())
+        found = {ours: _first(names, levels) for ours, names in SYNONYMS.items()}
+        self.names = {ours: argument.name for ours, argument in found.items() if argument is not None}
         self.defaults = {
-            ours: arguments[theirs].default
-            for ours, theirs in self.names.items()
-            if arguments[theirs].default is not inspect.Parameter.empty
+            ours: argument.default
+            for ours, argument in found.items()
+            if argument is not None and argument.default is not argument.empty
         }
-        plain = [a for a in arguments.values() if a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL)]
-        left = [a.name for a in plain if a.name not in self.names.values() and a.default is inspect.Parameter.empty]
+        plain = [a for a in own.values() if a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL)]
+        left = [a.name for a in plain if a.name not in self.names.values() and a.default is a.empty]
         self.parameters = next((name for name in left if name in PARAMETERS), left[0] if left else None)
         unknown = [name for name in left if name != self.parameters]
         if unknown:
@@ -121,25 +121,25 @@ def is_set(h: Hyperparameters, name: str) -> bool:
     return bool(getattr(h, name) != getattr(house.hyperparameters.Hyperparameters(), name))
 
 
-def used(h: Hyperparameters) -> list[str]:
-    """The hyper-parameters without which these can't be had."""
-    return [field.name for field in fields(h) if field.name in BASIC or is_set(h, field.name)]
+Arguments = Mapping[str, inspect.Parameter]
 
 
-def _arguments(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """By name. What a class takes as `**kwargs` it hands to its base class, whose arguments are then its own."""
+def _levels(factory: Callable[..., Any]) -> list[Arguments]:
+    """The arguments of a function; of a class those of its constructor, and then those of the base classes' to which it
+    hands on what it does not name itself.
+    """  # noqa: D205
     if not inspect.isclass(factory):
-        return dict(inspect.signature(factory).parameters)
-    found: dict[str, inspect.Parameter] = {}
-    for arguments in _constructors(factory):
-        rest = {name: a for name, a in arguments.items() if a.kind is a.VAR_KEYWORD}
-        found.update({name: a for name, a in arguments.items() if name not in found and name not in rest})
-        if not rest:
-            break
-    return found
-
-
-def _constructors(cls: type) -> Iterator[dict[str, inspect.Parameter]]:
-    for base in cls.__mro__:
+        return [inspect.signature(factory).parameters]
+    levels: list[Arguments] = []
+    for base in factory.__mro__:
         if "__init__" in vars(base) and base is not object:
-            yield dict(list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:])
+            arguments = dict(list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:])  # but for `self`
+            levels.append(arguments)
+            if not any(a.kind is a.VAR_KEYWORD for a in arguments.values()):
+                break
+    return levels or [{}]
+
+
+def _first(names: Sequence[str], levels: Sequence[Arguments]) -> inspect.Parameter | None:
+    """The argument that has the first of these names, at the first level that has any of them."""
+    return next((level[name] for level in levels for name in names if name in level), None)
