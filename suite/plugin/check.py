@@ -96,7 +96,7 @@ def _show(claim: Claim, found: Found) -> None:
         _say(f"it takes no {', '.join(dict.fromkeys(lacking))}: cases of these are unsupported")
     silent = [v for case, _, v in found if v.outcome == "unsupported" and not case.needs(signature)]
     for reason, count in Counter(verdict.reason for verdict in silent).items():
-        _say(f"{count:,} are unsupported: {reason}")
+        _say(f"{count:,} unsupported: {reason}")
     _say(_last(claim, found))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,8 +42,7 @@ class Judge:
         Raises:
             JudgeError: if it can't be started, or does not answer.
         """
-        self._made = tempfile.TemporaryDirectory(prefix="rmsuite-")
-        self.folder, self._sent = Path(self._made.name), 0
+        self.folder, self._sent = Path(tempfile.mkdtemp(prefix="rmsuite-")), 0
         self._errors = self.folder / "judge.log"
         python = os.environ.get(VARIABLE)
         command = [python or sys.executable, "-I", str(PROGRAM), *([] if python else _paths())]
@@ -57,8 +57,14 @@ class Judge:
                     start_new_session=True,  # Ctrl-C is for this process, whose end is that one's
                 )
             except OSError as error:
+                shutil.rmtree(self.folder, ignore_errors=True)
                 raise JudgeError(f"can't start the judge, {command[0]}: {error.strerror}") from error
-        self.dialects: list[str] = self.ask("hello", protocol=protocol.VERSION, folder=str(self.folder))["dialects"]
+        try:
+            hello = self.ask("hello", protocol=protocol.VERSION, folder=str(self.folder))
+        except BaseException:
+            self.close()
+            raise
+        self.dialects: list[str] = hello["dialects"]
 
     def ask(self, what: str, **more: Any) -> dict[str, Any]:
         """The answer to a request.
@@ -94,7 +100,7 @@ class Judge:
             self._process.wait(timeout=2)
         self._process.kill()
         self._process.wait()
-        self._made.cleanup()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _obituary(self) -> str:
         code = self._process.wait()
@@ -104,6 +110,7 @@ class Judge:
 
 
 _judges: dict[int, Judge] = {}
+"""By the process that has started it: a parent's is the parent's to close."""
 
 
 def judge() -> Judge:
@@ -114,7 +121,6 @@ def judge() -> Judge:
     """
     own = os.getpid()
     if own not in _judges:
-        _judges.clear()  # a parent's is the parent's to close
         _judges[own] = Judge()
         atexit.register(_close, own)
     return _judges[own]
