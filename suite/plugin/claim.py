@@ -14,6 +14,8 @@ from .judge import judge
 from .kinds.contract import Unsupported
 from .subject import Subject
 
+_OURS = Path(__file__).parent
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -80,7 +82,10 @@ class Claim:
         except Unsupported as reason:
             reply = {"status": "unsupported", "reason": str(reason)}
         except Exception as raised:  # whatever it is, it is the optimizer's
-            error, reply = raised, {"status": "error", "reason": f"{type(raised).__name__}: {raised}"[:2000]}
+            error, reply = (
+                _from_its_own_code(raised),
+                {"status": "error", "reason": f"{type(raised).__name__}: {raised}"[:2000]},
+            )
         answered = court.ask(
             "verdict",
             case=case.id,
@@ -129,3 +134,11 @@ class Claim:
         yield from (f"  {part}" for part in verdict.reason.split("; ") if part)
         if verdict.expectation:
             yield f"  expected: {verdict.expectation}"
+
+
+def _from_its_own_code(raised: Exception) -> Exception:
+    """An exception with the traceback that begins where ours ends, if it was not raised by us."""
+    frames = raised.__traceback__
+    while frames is not None and Path(frames.tb_frame.f_code.co_filename).is_relative_to(_OURS):
+        frames = frames.tb_next
+    return raised.with_traceback(frames or raised.__traceback__)

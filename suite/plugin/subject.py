@@ -182,7 +182,6 @@ class Subject:
             Unsupported: if it can't be asked for this.
             Exception: whatever the factory and what it makes raise.
         """
-        __tracebackhide__ = True
         reason = self.unsupported(h, tape)
         if reason:
             raise Unsupported(reason)
@@ -210,7 +209,6 @@ class Subject:
 
     def _bound(self, arrays: Sequence[Array], dtype: str, given: Mapping[str, Any]) -> Bound:
         """What the factory makes, bound to parameters that hold these arrays."""
-        __tracebackhide__ = True
         tensors = [self.bound.parameter(array, dtype) for array in arrays]
 
         def make(learning_rate: float) -> Any:

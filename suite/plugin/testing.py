@@ -53,12 +53,14 @@ def conformance(
         Mistake: if a case or a format is none.
         FactoryError: if the factory can't be called with what there is to give.
     """
-    place = _place(sys._getframe(1))
+    caller = sys._getframe(1)
+    place, in_a_class = _place(caller), "__qualname__" in caller.f_locals
 
     def tests(factory: Callable[..., Any]) -> Callable[..., Any]:
         file = Path(place.__code__.co_filename).parent / expectations if expectations is not None else None
         subject = Subject(factory, _name(factory, place), kind)
-        return _tests(Claim(subject, dialect, file), cases, dtypes, place)
+        made = _tests(Claim(subject, dialect, file), cases, dtypes, place)
+        return staticmethod(made) if in_a_class else made  # type: ignore[return-value]
 
     return tests if factory is None else tests(factory)
 
@@ -80,7 +82,7 @@ def _tests(claim: Claim, patterns: Sequence[str], dtypes: Sequence[str], place: 
             for case, dtype in listed.questions(listed.select(patterns), dtypes)
         ],
     )
-    def test(*_: object, rmsuite_case: listed.Case, rmsuite_dtype: str, request: pytest.FixtureRequest) -> None:
+    def test(rmsuite_case: listed.Case, rmsuite_dtype: str, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = _of_the_users_own
         again = f"pytest {shlex.quote(request.node.nodeid)}" if "<" in claim.subject.name else None
         _try(claim, rmsuite_case, rmsuite_dtype, again)

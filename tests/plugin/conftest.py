@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("reference", "suite", "reports", "setup.py", "pyproject.toml", "README.md", "LICENSE")
-PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")  # of nothing but Python
+PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")  # of nothing but Python
 BARE = ("numpy", "numpy.libs", "safetensors", "packaging")
 
 

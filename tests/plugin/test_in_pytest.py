@@ -136,7 +136,7 @@ def test_it_runs_in_several_processes(tests):
     path = [Path(place) for place in sys.path if place.endswith("site-packages")]
     done = tests(TEST.format(dialect="d2l"), "-q", "-p", "xdist", "-n", "2", RMSUITE_TEST=str(path))
     assert done.status == 0
-    assert done.counts["passed"] > 5
+    assert done.counts == {"passed": 4, "skipped": 15}
 
 
 def test_a_marker_selects_these_tests(tests):
