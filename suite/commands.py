@@ -57,6 +57,7 @@ from suite.description import IN_FULL, choose, describe, in_full, listed, to_jso
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
+from suite.judge.commands import offer
 from suite.progress import Progress
 from suite.runner.environments import PROJECT, build, environments
 from suite.runner.errors import EnvironmentMissing
@@ -289,6 +290,7 @@ def explain(
 app.command()(sharpness)
 app.command()(soundness)
 app.command()(fidelity)
+offer(app)
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")
