@@ -44,7 +44,7 @@ def once(folder: Path, groups: Sequence[str], install: Callable[[], None]) -> No
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install the project and dependency groups into the session's environment."""
-    packages = ["--editable", ".", *requirements(*groups)]
+    packages = ["--editable", ".[harness]", *requirements(*groups)]
     once(Path(session.env_dir), groups, lambda: session.install("--quiet", *packages))
 
 
@@ -54,7 +54,9 @@ def command(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,)) 
 
     def make() -> None:
         session.run(sys.executable, "-m", "venv", str(HARNESS), external=True)
-        session.run(str(programs / "python"), "-m", "pip", "install", "--quiet", "--editable", ".", external=True)
+        session.run(
+            str(programs / "python"), "-m", "pip", "install", "--quiet", "--editable", ".[harness]", external=True
+        )
 
     once(HARNESS, (), make)
     session.run(

@@ -57,6 +57,7 @@ from suite.description import IN_FULL, choose, describe, in_full, listed, to_jso
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
+from suite.judge.commands import offer
 from suite.progress import Progress
 from suite.regression.commands import baseline
 from suite.regression.regress import regress
@@ -296,6 +297,7 @@ app.command()(soundness)
 app.command()(fidelity)
 app.command()(regress)
 app.add_typer(baseline, name="baseline")
+offer(app)
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")

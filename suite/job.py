@@ -24,10 +24,11 @@ from suite.cases.tasks import tasks
 from suite.expectations import Expectations
 from suite.progress import Progress
 from suite.repeat import Conditions
-from suite.runner.coordinator import Answer, Coordinator, Question
+from suite.runner.coordinator import Coordinator
 from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
 from suite.runner.protocol import Message
+from suite.runner.question import Answer, Question
 from suite.runner.releases import Release
 from suite.runner.store import Row, Store, require_room
 from suite.selection import Selection

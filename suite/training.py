@@ -20,9 +20,9 @@ from suite.agreement.verdicts import FEW_DIALECTS
 from suite.cases.tasks import Task
 from suite.repeat import Conditions
 from suite.runner import arrays
-from suite.runner.coordinator import Answer, Question
 from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
+from suite.runner.question import Answer, Question
 from suite.runner.store import Row
 from suite.selection import Selection, words
 

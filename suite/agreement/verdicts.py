@@ -16,8 +16,8 @@ from suite.agreement.oracle import Oracle
 from suite.agreement.rides import Ride
 from suite.agreement.witness import Witness, evidence
 from suite.cases.catalogue import Case
-from suite.runner.coordinator import Answer, Question
 from suite.runner.errors import OtherData
+from suite.runner.question import Answer, Question
 from suite.runner.store import Row
 
 

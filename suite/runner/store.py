@@ -53,7 +53,7 @@ class Store:
     def append(self, table: str, row: Row) -> None:
         """Add a row; numbers that JSON has not (NaN, infinity) become null."""
         with self._table(table).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+            file.write(json.dumps(plain(row), ensure_ascii=False, allow_nan=False) + "\n")
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows so far."""
@@ -126,11 +126,12 @@ def _mend(file: Path) -> None:
                 stream.truncate(whole)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON can hold of a value: NumPy's numbers as Python's, and null for what is no finite one."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -138,5 +139,5 @@ def _plain(value: Any) -> Any:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(_plain(dict(value)), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    unfinished.write_text(json.dumps(plain(dict(value)), indent=2, ensure_ascii=False) + "\n", "utf-8")
     unfinished.replace(path)
