@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from reference import dialects
 from suite import choice, provenance, training
 from suite.adapters import ORACLE
 from suite.agreement import verdicts
@@ -160,7 +161,7 @@ class Job:
 
     def verdicts(self) -> verdicts.Verdicts:
         """Where answers become verdicts."""
-        return verdicts.Verdicts(self.catalogue, keep_traces=self.options.keep_traces)
+        return verdicts.Verdicts(self.catalogue, rivals=self._dialects(), keep_traces=self.options.keep_traces)
 
     def witnesses(self) -> Iterator[Witness]:
         """Who is asked about cases and laws."""
@@ -303,6 +304,11 @@ class Job:
             raise LookupError("no framework can be asked; see `rmsuite envs`")
         return hellos, missing
 
+    def _dialects(self) -> list[str]:
+        """Those that are claimed by an implementation, or run by one that can run any."""
+        declared = [one["dialect"] for hello in self.hellos.values() for one in hello["implementations"].values()]
+        return sorted({*self.options.dialects, *filter(None, [*declared, self.options.claim])})
+
     def _manifest(self) -> Row:
         options = self.options
         described = {
@@ -331,4 +337,5 @@ class Job:
                 for framework, hello in self.hellos.items()
                 for name in self.chosen[framework]
             },
+            "dialects": {name: dialect.axes() for name, dialect in dialects.items()},
         }
