@@ -185,3 +185,28 @@ def heat_map(
     chart = alt.layer(*layers).resolve_scale(color="independent").properties(width=WIDTH, height=34 * len(lines))
     data = {"cells": cells, **({"marks": marks} if marks else {})}
     return figure(words.id, words.title, words.caption, words.alternative, chart, data)
+
+
+def strips(words: Words, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> Figure:
+    """A row of dots for each value of `y`, with ticks of what was published across all of them.
+
+    Args:
+        words: what is told of the figure.
+        dots: points with the columns of `x` and `y`, `who`, and `kind`, by which they are told apart.
+        x: along the bottom.
+        y: of which each value is a row, in the order in which they come.
+        rules: values of `x`, with `who`.
+    """
+    names = Names(Axis("kind", "Who"), dots)
+    lines = list(dict.fromkeys(row[y.column] for row in dots))
+    across = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=x.axis)
+    down = alt.Y(f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True))
+    hints = [alt.Tooltip("who:N", title="Run"), x.hint()]
+    shape = alt.Shape("kind:N", scale=shapes(names.names), title="Who", sort=names.names)
+    marks = on("dots").mark_point(size=46, strokeWidth=1.3, filled=False, clip=True)
+    layers = [marks.encode(x=across, y=down, color=names.colour, shape=shape, opacity=names.strength, tooltip=hints)]
+    if rules:
+        rule = on("rules").mark_rule(stroke="var(--soft)", strokeDash=[3, 3], strokeWidth=1.3)
+        layers.insert(0, rule.encode(x=across, tooltip=hints))
+    layers[-1] = layers[-1].add_params(names.chosen)
+    return words.drawn(layers, 44 * len(lines) + 20, {"dots": dots, "rules": rules})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from reports.chapter import averages, sensitivity, trajectory
+from reports.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
 from reports.chapter.reading import Read
 from reports.chapter.section import Section
 from reports.schema import Row
@@ -12,6 +12,10 @@ from reports.schema import Row
 BUILDERS: Mapping[str, Callable[[Sequence[Row]], Section]] = {
     "averages": averages.build,
     "trajectory": trajectory.build,
+    "regression": regression.build,
+    "gamma-one": gamma_one.build,
+    "rotation": rotation.build,
+    "network": network.build,
     "sensitivity": sensitivity.build,
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from suite import provenance
-from suite.cases import datasets
+from suite.cases import datasets, images
 from suite.chapter.asking import Asking
 from suite.chapter.part import Means, Part
 from suite.progress import Progress
@@ -53,7 +53,9 @@ class Chapter:
         """
         self.options, self.progress, self.begin = options, progress, time.perf_counter()
         require_room(options.output, resume=options.resume)
-        self.data = datasets.resolve(options.data, options.cache, download=options.download)
+        where = datasets.named(options.data)
+        other = where is not None and images.holds(where)
+        self.data = datasets.resolve(options.data, options.cache, download=options.download, required=not other)
         progress.say(f"data: {self.data.detail}")
         known = environments(options.pythons)
         asked = {name: known[name] for name in options.frameworks}

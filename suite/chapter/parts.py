@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from suite.chapter import averages, sensitivity, trajectory
+from suite.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
 from suite.chapter.part import Part
 
-PARTS = (averages.PART, trajectory.PART, sensitivity.PART)
+PARTS = tuple(module.PART for module in (averages, trajectory, regression, gamma_one, rotation, network, sensitivity))
 
 
 def chosen(wanted: Sequence[str]) -> list[Part]:

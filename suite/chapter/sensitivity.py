@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from reference.objectives import LinearRegression
 from suite.cases import tasks
 from suite.cases.tasks import Task
 from suite.chapter import trajectory
 from suite.chapter.descent import Method, Schedule, always, descend, rmsprop
+from suite.chapter.least import Least
 from suite.chapter.part import Means, Part, path_with_start, row, series
 from suite.runner.store import Row
 
@@ -48,7 +48,7 @@ def rows(means: Means) -> Iterator[Row]:
     """The oracle's grids, its curves for each course of γ, and the frameworks at the corners of the regression's."""
     task = tasks.regression(means.data, means.seed)
     least = Least.of(task)
-    for subject, losses in (("regression", least.grid(task)), ("quadratic", plane_grid())):
+    for subject, losses in (("regression", regression_grid(least, task)), ("quadratic", plane_grid())):
         lowest = least.loss if subject == "regression" else 0.0
         for decay, line in zip(DECAYS, losses, strict=True):
             given, ends = {"decay": decay, "lowest": lowest}, series(rate=RATES[subject], loss=line)
@@ -80,47 +80,10 @@ def corner(task: Task, decay: float, rate: float) -> Task:
     return replace(task, id=f"{task.id}-{decay}-{rate}", hyperparameters=h)
 
 
-class Least:
-    """The regression for many parameter vectors side by side, and the least loss that there is.
-
-    Attributes:
-        loss: the least, ½ mean (Xw + b - y)² at the solution of the normal equations.
-    """
-
-    def __init__(self, objective: LinearRegression) -> None:
-        rows = np.asarray(objective.features, np.float64)
-        self.design = np.column_stack([rows, np.ones(len(rows))])
-        self.labels = np.asarray(objective.labels, np.float64)
-        self.batches = objective.batches
-        best = np.linalg.lstsq(self.design, self.labels, rcond=None)[0]
-        self.loss = float(self.losses(best[None])[0])
-
-    @classmethod
-    def of(cls, task: Task) -> Least:
-        """Of the regression's task.
-
-        Raises:
-            TypeError: of another.
-        """
-        if not isinstance(task.objective, LinearRegression):
-            raise TypeError(f"{task.id} is no regression")
-        return cls(task.objective)
-
-    def gradient(self, step: int, x: Array) -> Array:
-        """That of the batch of a step; x has shape (n, …), and each vector along the first axis is one."""
-        chosen = self.batches[step % len(self.batches)]
-        design = self.design[chosen]
-        labels = self.labels[chosen].reshape(-1, *[1] * (x.ndim - 1))
-        return np.asarray(np.tensordot(design.T, np.tensordot(design, x, 1) - labels, 1) / len(chosen))
-
-    def losses(self, x: NDArray[Any]) -> Array:
-        """Over all rows, of parameter vectors along the last axis: shape (…, n) gives (…)."""
-        return np.asarray(np.mean((x @ self.design.T - self.labels) ** 2, axis=-1) / 2)
-
-    def grid(self, task: Task) -> Array:
-        """The loss after the task's steps; shape (decays, rates)."""
-        end = _ends(self.gradient, task.initial, task.steps, RATES["regression"])
-        return self.losses(np.moveaxis(end, 0, -1))
+def regression_grid(least: Least, task: Task) -> Array:
+    """The loss after the task's steps; shape (decays, rates)."""
+    end = _ends(least.gradient, task.initial, task.steps, RATES["regression"])
+    return least.losses(np.moveaxis(end, 0, -1))
 
 
 def plane_grid() -> Array:
