@@ -102,7 +102,7 @@ def alike(runs: Sequence[Row]) -> Iterator[str]:
     if shares:
         least = min(shares)
         words = "every one of the images" if least == 1 else f"at least {percent(least, 4)} of the images"
-        yield f"At the end, networks trained from scratch in frameworks take {words} for the same class as the oracle's."
+        yield f"At the end, networks from scratch in frameworks take {words} for the same class as the oracle's."
 
 
 def shapes(ours: Sequence[Row]) -> Iterator[str]:

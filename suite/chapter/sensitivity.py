@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 EPSILON = 1e-6
 DECAYS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 RATES = {
-    "regression": tuple(float(f"{10 ** (k / 4):.3g}") for k in range(-14, 1)),
-    "quadratic": tuple(float(f"{10 ** (k / 4):.3g}") for k in range(-10, 5)),
+    "regression": tuple(float(f"{0.01 * 10 ** (k / 4):.2g}") for k in range(-6, 9)),
+    "quadratic": tuple(float(f"{0.4 * 10 ** (k / 4):.2g}") for k in range(-9, 6)),
 }
 CORNERS = tuple((decay, rate) for decay in (0.5, 0.99) for rate in (0.001, 0.1))
 RATE = 0.01  # of the section's regression, with which γ changes
