@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reports.chapter.charts import Axis, Words, curves
 from reports.chapter.section import JUDGED, Exhibit, Section, Sheet, found, frameworks, judged, oracle, points, who
-from reports.chapter.words import counted, listing, number
+from reports.chapter.words import counted, given, listing, number
 from reports.drawing import Figure
 from reports.schema import Row
 
@@ -45,7 +45,7 @@ def why(way: Sequence[Row]) -> Iterator[str]:
     end = f"f is {number(loss)} after 20 steps" if loss is not None else "f is no longer a number after 20 steps"
     yield (
         f"With γ = 1 RMSProp {what}: {end}. Nothing new enters the average, so s stays at its start, 0, and a step is "
-        f"η g/√ε: gradient descent with the rate {number(rate)}/√{number(epsilon)} = {number(descent)}, where this "
+        f"η g/√ε: gradient descent with the rate {given(rate)}/√{given(epsilon)} = {number(descent)}, where this "
         f"objective allows less than {DIVERGES}."
     )
 
@@ -61,7 +61,7 @@ def refusals(runs: Sequence[Row]) -> Iterator[str]:
     }
     asked = len({who(row) for row in runs})
     if not refused:
-        yield f"No framework refuses γ = 1 or warns of it: {counted(asked, 'implementation')} of {_names(runs)} run."
+        yield f"No framework refuses γ = 1: {counted(asked, 'implementation')} of {_names(runs)} run."
     else:
         each = listing([f"{name} ({reason})" for name, reason in refused.items()])
         yield f"Of {counted(asked, 'implementation')} of {_names(runs)}, these refuse γ = 1: {each}."
@@ -120,21 +120,28 @@ def rates(runs: Sequence[Row]) -> Iterator[str]:
 def endings(runs: Sequence[Row]) -> Iterator[str]:
     """Where a run that diverges ends, and why there."""
     ended = [row for row in runs if found(row, "ended") is not None]
-    if not ended:
-        return
-    due = [row for row in ended if found(row, "due") == found(row, "ended")]
-    steps = sorted({int(found(row, "ended") or 0) for row in ended})
-    span = str(steps[0]) if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
-    words = f"{len(ended)} runs are no numbers any more after {span} steps"
-    if len(due) == len(ended):
+    early = [row for row in ended if found(row, "due") == found(row, "ended")]
+    late = [row for row in ended if row not in early and found(row, "due_late") == found(row, "ended")]
+    other = [row for row in ended if row not in early and row not in late]
+    if early:
         yield (
-            f"{words}: each in the step in which g² overflows float32. That square is multiplied by 1 - γ = 0, and 0 · "
-            "∞ is "
-            "no number, long before x itself would overflow."
+            f"{counted(len(early), 'run that diverges', 'runs that diverge')}, after {_steps(early)} steps, "
+            f"{'ends' if len(early) == 1 else 'end'} in the very step in which g² overflows float32: it is multiplied "
+            "by 1 - γ = 0, and 0 · ∞ is no number, long before x itself would overflow."
         )
-    else:
-        others = listing([f"{who(row)} ({found(row, 'ended'):.0f})" for row in ended if row not in due])
-        yield f"{words}; not in the step in which g² overflows float32: {others}."
+    if late:
+        yield (
+            f"{listing(list(dict.fromkeys(map(who, late))))} {'lasts' if len(late) == 1 else 'last'} until x itself "
+            f"overflows, after {_steps(late)} steps: (1 - γ) g is formed first there, which is 0: no square overflows."
+        )
+    if other:
+        each = listing([f"{who(row)} after {found(row, 'ended'):.0f}" for row in other])
+        yield f"Neither overflow explains where these end: {each} steps."
+
+
+def _steps(rows: Sequence[Row]) -> str:
+    steps = sorted({int(found(row, "ended") or 0) for row in rows})
+    return " or ".join(filter(None, (", ".join(map(str, steps[:-1])), *map(str, steps[-1:]))))
 
 
 def _names(runs: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reports.chapter.charts import Axis, Words, curves
 from reports.chapter.section import JUDGED, Exhibit, Section, Sheet, found, frameworks, judged, oracle, points, who
-from reports.chapter.words import agreeing, counted, listing, number, percent
+from reports.chapter.words import agreeing, counted, given, listing, number, percent
 from reports.drawing import Figure
 from reports.schema import Row
 
@@ -21,42 +21,69 @@ ASKS = (
 def build(rows: Sequence[Row]) -> Section:
     """Curves of loss and accuracy for each schedule, with the frameworks on them."""
     ours, runs = oracle(rows, method="schedule"), frameworks(rows, method="schedule")
+    peaks = oracle(rows, method="peaks")
     if not ours:
         return Section(6, "network", TITLE, ASKS)
     exhibits = (
-        Exhibit(_curves(ours, runs, "loss"), (*best(ours), *against_constant(ours), *on_what(ours))),
+        Exhibit(_curves(ours, runs, "loss"), (*best(ours), *jumps(ours), *on_what(ours))),
         Exhibit(_curves(ours, runs, "accuracy"), (*accuracies(ours), *alike(runs))),
+        *([Exhibit(_peaks(peaks), tuple(by_peak(peaks)))] if peaks else []),
         Exhibit(_rates(ours), (*shapes(ours),)),
     )
     return Section(6, "network", TITLE, ASKS, exhibits, tuple(_sheets(ours, runs)))
 
 
 def best(ours: Sequence[Row]) -> Iterator[str]:
-    """Which schedule ends lowest."""
-    losses = {str(row["setting"]): loss for row in ours if (loss := found(row, "loss")) is not None}
-    low, high = min(losses, key=losses.__getitem__), max(losses, key=losses.__getitem__)
+    """Which schedule ends lowest, and what a constant η does."""
+    means = {str(row["setting"]): mean for row in ours if (mean := found(row, "mean")) is not None}
+    if not means:
+        return
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    peak = given(ours[0]["given"].get("learning_rate"))
     yield (
-        f"Of {counted(len(losses), 'schedule')} “{low}” ends with the lowest loss on what it was trained on, "
-        f"{number(losses[low])}, and “{high}” with the highest, {number(losses[high])}, "
-        f"{number(losses[high] / losses[low], 2)} "
-        "times as much."
+        f"Of {counted(len(means), 'schedule')} with η = {peak} at the most, “{low}” ends with the lowest loss, "
+        f"{number(means[low])} in the mean of the last epoch, and “{high}” with the highest, {number(means[high])}."
     )
 
 
-def against_constant(ours: Sequence[Row]) -> Iterator[str]:
-    """What a schedule is worth beside a constant η."""
-    losses = {str(row["setting"]): loss for row in ours if (loss := found(row, "loss")) is not None}
-    spreads = {str(row["setting"]): found(row, "spread") or 0.0 for row in ours}
-    if "constant" not in losses:
+def jumps(ours: Sequence[Row]) -> Iterator[str]:
+    """Whether a constant η comes to rest."""
+    spreads = {str(row["setting"]): spread for row in ours if (spread := found(row, "spread")) is not None}
+    if "constant" not in spreads or len(spreads) < 2:
         return
-    better = [name for name in losses if losses[name] < losses["constant"]]
-    worse = [name for name in losses if losses[name] > losses["constant"]]
-    parts = [f"lower with {listing(better)}" if better else "", f"higher with {listing(worse)}" if worse else ""]
     calm = min(spreads, key=spreads.__getitem__)
+    rests = spreads["constant"] <= 2 * spreads[calm]
+    verb = "comes to rest as well as any" if rests else "does not come to rest"
     yield (
-        f"Beside a constant η the loss ends {listing([part for part in parts if part])}. Over the last epoch the loss "
-        "of the "
-        f"constant one still moves by {percent(spreads['constant'])}, that of “{calm}” by {percent(spreads[calm])}."
+        f"With a constant η it {verb}: over the last epoch the loss still moves within "
+        f"{number(spreads['constant'], 2)}, "
+        f"with “{calm}” within {number(spreads[calm], 2)}."
+    )
+
+
+def by_peak(peaks: Sequence[Row]) -> Iterator[str]:
+    """Whether the schedule that is best depends on where it starts."""
+    losses = {str(row["setting"]): dict(points(row, "peak", "mean")) for row in peaks}
+    every = sorted({peak for found_there in losses.values() for peak in found_there})
+    winners = {}
+    for peak in every:
+        there = {name: known[peak] for name, known in losses.items() if peak in known}
+        winners[peak] = min(there, key=there.__getitem__)
+    if len(every) < 2:
+        return
+    each = listing(
+        [f"“{winners[peak]}” from η = {given(peak)} ({number(losses[winners[peak]][peak])})" for peak in every]
+    )
+    if len(set(winners.values())) > 1:
+        yield f"Which schedule is best depends on where it starts: {each}."
+    else:
+        yield f"The same schedule is best wherever it starts: {each}."
+    ranges = {name: max(known.values()) / min(known.values()) for name, known in losses.items() if known}
+    robust, frail = min(ranges, key=ranges.__getitem__), max(ranges, key=ranges.__getitem__)
+    yield (
+        f"“{robust}” minds least where it starts: from η = {given(every[0])} to {given(every[-1])} its loss moves by a "
+        "factor "
+        f"of {number(ranges[robust], 2)}, that of “{frail}” by {number(ranges[frail], 2)}."
     )
 
 
@@ -98,7 +125,7 @@ def alike(runs: Sequence[Row]) -> Iterator[str]:
     shares = [share for row in scratch if (share := found(row, "alike")) is not None]
     updates = max((row["update_ratio"] or 0 for row in runs), default=0)
     worst = f"the worst update is {number(updates, 2)} of its bound off"
-    yield f"On the same images, start and order, {agreeing(runs)}; {worst}."
+    yield f"On the same images, start and order, in frameworks, {agreeing(runs)}; {worst}."
     if shares:
         least = min(shares)
         words = "every one of the images" if least == 1 else f"at least {percent(least, 4)} of the images"
@@ -147,6 +174,20 @@ def _curves(ours: Sequence[Row], runs: Sequence[Row], what: str) -> Figure:
     return curves(words, lines, Axis("step", "Step", zero=True), height, Axis("schedule", "Schedule"), marks)
 
 
+def _peaks(peaks: Sequence[Row]) -> Figure:
+    lines = [
+        {"schedule": row["setting"], "peak": x, "loss": y} for row in peaks for x, y in points(row, "peak", "mean")
+    ]
+    words = Words(
+        "figure-network-peaks",
+        "The loss at the end, by the largest η",
+        "The mean over the last epoch, in the oracle. A name chosen in the legend stands alone.",
+        "Loss at the end against the largest learning rate, for five schedules.",
+    )
+    peak, loss = Axis("peak", "Largest η", log=True, format="~g"), Axis("loss", "Loss", log=True, format="~g")
+    return curves(words, lines, peak, loss, Axis("schedule", "Schedule"), height=240)
+
+
 def _rates(ours: Sequence[Row]) -> Figure:
     lines = [{"schedule": row["setting"], "step": s, "rate": y} for row in ours for s, y in points(row, "step", "rate")]
     words = Words(
@@ -160,13 +201,14 @@ def _rates(ours: Sequence[Row]) -> Figure:
 
 
 def _sheets(ours: Sequence[Row], runs: Sequence[Row]) -> Iterator[Sheet]:
-    header = ("Schedule", "Implementation", "Dialect", ">Loss", ">Accuracy", *JUDGED)
+    header = ("Schedule", "Implementation", "Dialect", ">Loss", ">Mean of the last epoch", ">Accuracy", *JUDGED)
     cells = [
         (
             str(row["setting"]),
             who(row) if row["implementation"] else "oracle, float64",
             row["dialect"] or "d2l",
             number(found(row, "loss"), 7),
+            number(found(row, "mean"), 4),
             percent(found(row, "accuracy") or 0.0, 4),
             *judged(row),
         )

@@ -36,9 +36,9 @@ MOVES = {
     "order": "the order of the batches",
     "start": "the initial weights",
     "both": "order and weights",
-    "epochs": "the epochs, 1 to 4",
+    "epochs": "the number of epochs, 1 to 4",
     "doubled": "the missing ½",
-    "epsilon": "ε, size and place",
+    "epsilon": "ε, its size and place",
 }
 SINGLE = {"order": "1", "start": "1", "epochs": "4", "doubled": "gradients doubled", "epsilon": "1e-8 inside"}
 """Of each kind of move the one that frameworks make too."""
@@ -106,7 +106,7 @@ def each(moved: dict[str, list[Row]], base: Row) -> Iterator[str]:
         if farthest < SLIGHT:
             still.append(f"{words} ({number(farthest, 1)})")
         else:
-            yield f"Alone, {words} takes the loss from {fixed(begin, 4)} to anywhere in {_ends(span)}."
+            yield f"Moved alone, from a loss of {fixed(begin, 4)}: {words} gives {_ends(span)}."
     if still:
         verb = "does" if len(still) == 1 else "do"
         yield (

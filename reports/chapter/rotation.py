@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reports.chapter.charts import Axis, Words, curves
 from reports.chapter.section import JUDGED, Exhibit, Section, Sheet, found, frameworks, judged, oracle, points, who
-from reports.chapter.words import agreeing, listing, number
+from reports.chapter.words import agreeing, given, listing, number
 from reports.drawing import Figure
 from reports.numbers import coordinate
 from reports.schema import Row
@@ -78,7 +78,7 @@ def why(over: dict[str, Row]) -> Iterator[str]:
 def arrivals(row: Row) -> Iterator[str]:
     """How long it takes to come near."""
     pairs = points(row, "angle", "arrived")
-    near, angles = number(row["given"].get("near")), len(row["series"].get("angle", ()))
+    near, angles = given(row["given"].get("near")), len(row["series"].get("angle", ()))
     if not pairs:
         return
     best, worst = min(pairs, key=lambda p: p[1]), max(pairs, key=lambda p: p[1])
@@ -100,7 +100,7 @@ def as_printed(rows: Sequence[Row], runs: Sequence[Row]) -> Iterator[str]:
             f"{number(losses['rotated'])} after 20 steps, where the section's has f = {number(losses['quadratic'])}."
         )
     if runs:
-        yield f"In frameworks, on both objectives, {agreeing(runs)}."
+        yield f"In frameworks, on both objectives as they are printed, {agreeing(runs)}."
 
 
 def _over_angles(over: dict[str, Row]) -> Figure:

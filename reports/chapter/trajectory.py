@@ -20,7 +20,7 @@ from reports.chapter.section import (
     points,
     who,
 )
-from reports.chapter.words import agreeing, counted, listing, number
+from reports.chapter.words import agreeing, counted, given, listing, number
 from reports.numbers import coordinate
 from reports.schema import Row
 
@@ -103,7 +103,7 @@ def slowing(methods: dict[str, Row]) -> Iterator[str]:
         f"Adagrad with the same η {verb}: its steps in x₁ go from {number(first)} to {number(last)}, and after {STEPS} "
         f"of them it is at x₁ = {_end(adagrad)[0]}"
     )
-    near = number(adagrad["given"].get("near"))
+    near = given(adagrad["given"].get("near"))
     when = {name: found(methods[name], "arrived") for name in methods}
     if when["adagrad"] and when["rmsprop"]:
         words += f". It comes to f ≤ {near} after {when['adagrad']:.0f} steps, RMSProp after {when['rmsprop']:.0f}"

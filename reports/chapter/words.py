@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.numbers import significant
+from reports.numbers import MISSING, significant
 from reports.schema import Row
 
 _NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -29,19 +29,30 @@ def number(value: float | None, digits: int = 3) -> str:
     return significant(value, digits)
 
 
+def given(value: float | None) -> str:
+    """A number that someone chose, in the digits that it has."""
+    if value is None:
+        return MISSING
+    if value != 0 and not 1e-4 <= abs(value) < 1e6:
+        mantissa, _, exponent = f"{value:e}".partition("e")
+        digits = mantissa.rstrip("0").rstrip(".")
+        return f"{'' if digits == '1' else f'{digits}·'}10{_raised(int(exponent))}"
+    return f"{value:g}"
+
+
 def percent(share: float, digits: int = 2) -> str:
     """A share in percent."""
     return f"{number(100 * share, digits)} %"
 
 
 def agreeing(rows: Sequence[Row]) -> str:
-    """How many of some runs agree with the oracle, and what becomes of the others; a clause."""
+    """How many of some runs in frameworks agree with the oracle, and what becomes of the others; a clause."""
     agree = [row for row in rows if row["outcome"] == "agrees"]
     if len(agree) == len(rows):
-        return f"all {len(rows)} runs in frameworks agree with the oracle in every gradient and every update"
+        return f"all {len(rows)} runs agree with the oracle in every gradient and every update"
     others = {str(row["outcome"]) for row in rows if row["outcome"] != "agrees"}
     counts = [f"{sum(row['outcome'] == name for row in rows)} {name}" for name in sorted(others)]
-    return f"{len(agree)} of {len(rows)} runs in frameworks agree with the oracle ({listing(counts)})"
+    return f"{len(agree)} of {len(rows)} runs agree with the oracle ({listing(counts)})"
 
 
 def _raised(exponent: int) -> str:

@@ -61,25 +61,33 @@ def _task(name: str, rate: float) -> Task:
 def compared(path: NDArray[np.float64], h: Hyperparameters, dialect: Dialect) -> dict[str, Any]:
     """A path beside the closed form: how far from it, as a share of it; and after which step it is no number.
 
-    It ends before x does: the square of a gradient overflows, and 0 · ∞, which 1 - γ makes of it, is no number.
+    It may end in the step in which the square of a gradient overflows, since 0 · ∞, which 1 - γ makes of it, is no
+    number (`due`), or where (1 - γ) g is formed first, not until x overflows (`due_late`).
     """
     rate = descent_rate(h, dialect)
     closed = closed_form(rate, path[0], len(path) - 1)
     with np.errstate(all="ignore"):
         squares = (closed * SLOPES) ** 2
-        ended, due = (np.flatnonzero(~np.all(ok, axis=1)) for ok in (np.isfinite(path), squares <= LARGEST))
-        known = ended[0] if ended.size else len(path)
+        held = (np.isfinite(path), squares <= LARGEST, np.abs(closed) <= LARGEST)
+        ended, due, late = (_first(~np.all(ok, axis=1)) for ok in held)
+        known = len(path) if ended is None else ended
         off = np.abs(path[:known] - closed[:known]) / np.abs(closed[:known])
     return {
         "found": {
             "rate": rate,
             "distance": float(np.max(off)),
-            "ended": int(ended[0]) if ended.size else None,
-            "due": int(due[0]) + 1 if due.size and due[0] + 1 < len(path) else None,
+            "ended": ended,
+            "due": None if due is None else due + 1,
+            "due_late": late,
             "loss": float(loss(path[-1:])[0]),
         },
         "series": series(step=np.arange(len(path)), loss=loss(path), closed=loss(closed)),
     }
+
+
+def _first(where: NDArray[np.bool_]) -> int | None:
+    """The first place at which something is so."""
+    return int(np.argmax(where)) if where.any() else None
 
 
 def descent_rate(h: Hyperparameters, dialect: Dialect) -> float:

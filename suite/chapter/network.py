@@ -19,7 +19,10 @@ from suite.chapter.descent import Method, always, descend
 from suite.chapter.part import Means, Part, path_with_start, row, series
 from suite.runner.store import Row
 
-RATE, DECAY, EPSILON = 0.01, 0.9, 1e-6
+RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # a rate at which it matters how it is adjusted
+PEAKS = (0.01, 0.03, 0.1)
+"""Rates from which the schedules go down, or up to which they warm, in the oracle."""
+
 HIDDEN, CLASSES = 32, 10
 SIZES = {"digits": (64, 8), "Fashion-MNIST": (128, 4)}
 """Images to a batch, and epochs: about 180 steps of either."""
@@ -31,7 +34,7 @@ Schedule = Callable[[int, int, int], float]
 """What η is multiplied by, of the step (counted from 0), the steps to an epoch, and all steps."""
 
 
-def step(t: int, epoch: int, steps: int) -> float:  # noqa: ARG001  (schedules share a signature)
+def falling(t: int, epoch: int, steps: int) -> float:  # noqa: ARG001  (schedules share a signature)
     """A tenth after half of the way, and a tenth of that after three quarters."""
     return float(0.1 ** ((2 * t >= steps) + (4 * t >= 3 * steps)))
 
@@ -48,7 +51,7 @@ def warm_up(t: int, epoch: int, steps: int) -> float:
 
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": lambda t, epoch, steps: 1.0,  # noqa: ARG005
-    "step": step,
+    "step": falling,
     "cosine": cosine,
     "inverse square root": lambda t, epoch, steps: 1 / math.sqrt(1 + t / epoch),  # noqa: ARG005
     "warm-up, then cosine": warm_up,
@@ -56,19 +59,17 @@ SCHEDULES: Mapping[str, Schedule] = {
 
 
 def rows(means: Means) -> Iterator[Row]:
-    """Each schedule in the oracle, and in each framework from scratch and built in."""
+    """Each schedule in the oracle, from several rates; and in each framework from scratch and built in, from one."""
     pictures = images.resolve(means.folder, means.cache, download=means.download)
     means.progress.say(f"images: {pictures.detail}")
     tasks = {task.id: task for task in scheduled(pictures, means.seed)}
     ends: dict[str, NDArray[np.int64]] = {}
     for name, task in tasks.items():
-        rates = task.hyperparameters.learning_rate
-        assert isinstance(rates, tuple)  # noqa: S101  (one a step)
-        method = Method(lambda t, rates=rates: rates[t - 1], always(DECAY), always(EPSILON))  # type: ignore[misc]
-        objective = task.objective
-        path = descend(lambda at, x, objective=objective: objective.gradient(x, at), task.initial, task.steps, method)  # type: ignore[misc]
+        path = own_path(task)
         ends[name] = predicted(task, path[-1], pictures)
+        rates = task.hyperparameters.learning_rate
         yield row(pictures.name, "schedule", name, detail=pictures.detail, **_described(task, path, pictures, rates))
+    yield from over_peaks(pictures, means.seed)
     for one in means.asking.train(tasks, IMPLEMENTATIONS):
         told: dict[str, Any] = {}
         if one.observed:
@@ -78,7 +79,27 @@ def rows(means: Means) -> Iterator[Row]:
         yield {**one.row, "subject": pictures.name, "method": "schedule", "setting": one.task.id, **told}
 
 
-def scheduled(pictures: Images, seed: int) -> Iterator[Task]:
+def own_path(task: Task) -> NDArray[np.float64]:
+    """The oracle's run of a task, the start included; shape (steps + 1, n)."""
+    h, objective = task.hyperparameters, task.objective
+    method = Method(lambda t: h.rate(t - 1), always(DECAY), always(EPSILON))
+    return descend(lambda step, x: objective.gradient(x, step), task.initial, task.steps, method)
+
+
+def over_peaks(pictures: Images, seed: int) -> Iterator[Row]:
+    """Each schedule from several rates: the mean loss of the last epoch, since batches make it jump."""
+    ends: dict[str, list[float]] = {name: [] for name in SCHEDULES}
+    for peak in PEAKS:
+        for task in scheduled(pictures, seed, peak):
+            path = own_path(task)
+            ends[task.id].append(
+                float(np.mean([task.objective.loss(path[at]) for at in task.evaluate[-POINTS_TO_AN_EPOCH:]]))
+            )
+    for name, means in ends.items():
+        yield row(pictures.name, "peaks", name, series=series(peak=PEAKS, mean=means))
+
+
+def scheduled(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]:
     """A task for each schedule: the same images, start and order of batches.
 
     Weights start as N(0, 1/n) where n numbers come in, and are rounded to float32.
@@ -93,7 +114,7 @@ def scheduled(pictures: Images, seed: int) -> Iterator[Task]:
     ]
     steps, epoch = len(batches), len(batches) // epochs
     for name, schedule in SCHEDULES.items():
-        rates = tuple(RATE * schedule(t, epoch, steps) for t in range(steps))
+        rates = tuple(peak * schedule(t, epoch, steps) for t in range(steps))
         yield Task(
             id=name,
             reason="a way to adjust the learning rate",
@@ -128,7 +149,6 @@ def _described(task: Task, path: NDArray[np.float64], pictures: Images, rates: A
     columns: dict[str, Any] = {"step": task.evaluate, "loss": losses, "accuracy": right}
     if rates is not None:
         columns["rate"] = [rates[min(at, task.steps - 1)] for at in task.evaluate]
-    last = max(1, POINTS_TO_AN_EPOCH)
     return {
         "given": {
             "learning_rate": RATE,
@@ -141,7 +161,8 @@ def _described(task: Task, path: NDArray[np.float64], pictures: Images, rates: A
         "found": {
             "loss": losses[-1],
             "accuracy": right[-1],
-            "spread": float(np.ptp(losses[-last:]) / losses[-1]),
+            "mean": float(np.mean(losses[-POINTS_TO_AN_EPOCH:])),
+            "spread": float(np.ptp(losses[-POINTS_TO_AN_EPOCH:])),
         },
         "series": series(**columns),
     }

@@ -143,9 +143,11 @@ def network():
         given = {"learning_rate": 0.01, "decay": 0.9, "epsilon": 1e-6, "steps": 20, "epochs": 2, "tested": 400}
         rates = [0.01, 0.01, 0.01] if setting == "constant" else [0.01, 0.005, 0.0]
         series = {"step": steps, "loss": [2.3, 0.5, end], "accuracy": [0.1, 0.8, accuracy]}
-        found = {"loss": end, "accuracy": accuracy, "spread": 0.1 * end}
+        found = {"loss": end, "accuracy": accuracy, "mean": end, "spread": end**2}
         more = {"given": given, "detail": "made-up images"}
         yield oracle("network", "digits", "schedule", setting, found=found, series={**series, "rate": rates}, **more)
+        peaks = {"peak": [0.01, 0.1], "mean": [end, 0.15]}
+        yield oracle("network", "digits", "peaks", setting, series=peaks)
         yield torch("network", "digits", "schedule", setting, found={**found, "alike": 1.0}, series=series, given=given)
 
 
