@@ -11,7 +11,7 @@ from reports.schema import Row
 
 TITLE = "Leaky averages"
 ASKS = (
-    "Equation 11.8.2 unrolls s_t = γ s_{t-1} + (1 - γ) g_t²: an observation of τ steps ago weighs (1 - γ) γ^τ. The "
+    "Equation 11.8.2 unrolls sₜ = γ sₜ₋₁ + (1 - γ) gₜ²: an observation of k steps ago weighs (1 - γ) γᵏ. The "
     "section plots these weights over 40 steps, and says that they sum to 1 “with a half-life time of an observation "
     "of γ⁻¹”."
 )

@@ -74,12 +74,19 @@ class Names:
     @property
     def colour(self) -> alt.Color:
         """Of a line and of the marks on it."""
-        return alt.Color(f"{self.by.column}:N", scale=self.colours, title=self.by.title, sort=self.names)
+        kind = {"scale": self.colours, "title": self.by.title, "sort": self.names, "legend": self.legend}
+        return alt.Color(f"{self.by.column}:N", **kind)
+
+    @property
+    def legend(self) -> alt.Legend:
+        """Below the drawing, with room between long names."""
+        return alt.Legend(columns=3, columnPadding=28, orient="bottom")
 
     @property
     def dash(self) -> alt.StrokeDash:
         """Of a line."""
-        return alt.StrokeDash(f"{self.by.column}:N", scale=self.dashes, title=self.by.title, sort=self.names)
+        kind = {"scale": self.dashes, "title": self.by.title, "sort": self.names, "legend": self.legend}
+        return alt.StrokeDash(f"{self.by.column}:N", **kind)
 
     @property
     def strength(self) -> Any:
@@ -143,7 +150,9 @@ def _marks(marks: Points, same: dict[str, Any], hints: Sequence[alt.Tooltip]) ->
     """What frameworks did, a shape a framework; nothing without them."""
     if not marks:
         return []
-    shape = alt.Shape("framework:N", scale=shapes(sorted({row["framework"] for row in marks})), title="Framework")
+    here = sorted({row["framework"] for row in marks})
+    legend = alt.Legend(orient="top", direction="horizontal", columnPadding=28)
+    shape = alt.Shape("framework:N", scale=shapes(here), title="Framework", legend=legend)
     dots = on("marks").mark_point(size=48, strokeWidth=1.4, filled=False, clip=True)
     return [dots.encode(**same, shape=shape, tooltip=[alt.Tooltip("who:N", title="Run"), *hints])]
 
@@ -202,7 +211,7 @@ def strips(words: Words, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> 
     across = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=x.axis)
     down = alt.Y(f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True))
     hints = [alt.Tooltip("who:N", title="Run"), x.hint()]
-    shape = alt.Shape("kind:N", scale=shapes(names.names), title="Who", sort=names.names)
+    shape = alt.Shape("kind:N", scale=shapes(names.names), title="Who", sort=names.names, legend=names.legend)
     marks = on("dots").mark_point(size=46, strokeWidth=1.3, filled=False, clip=True)
     layers = [marks.encode(x=across, y=down, color=names.colour, shape=shape, opacity=names.strength, tooltip=hints)]
     if rules:

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reports.chapter.charts import Axis, Words, curves
-from reports.chapter.section import JUDGED, Exhibit, Section, Sheet, found, frameworks, judged, oracle, points, who
-from reports.chapter.words import counted, given, listing, number
+from reports.chapter.section import (
+    JUDGED,
+    Exhibit,
+    Section,
+    Sheet,
+    found,
+    frameworks,
+    in_turn,
+    judged,
+    oracle,
+    points,
+    who,
+)
+from reports.chapter.words import capital, counted, given, listing, number
 from reports.drawing import Figure
 from reports.schema import Row
 
@@ -17,6 +29,9 @@ FLOOR, CEILING = 1e-12, 1e40
 
 DIVERGES = 0.5
 """The rate from which on gradient descent on this objective diverges: 2 over the largest curvature, 4."""
+
+TAMED = 0.4
+"""The rate of the descents that converge."""
 
 SETTINGS = {"section": "η = 0.4", "inside": "η = 0.4 √ε", "outside": "η = 0.4 ε"}
 
@@ -124,10 +139,10 @@ def endings(runs: Sequence[Row]) -> Iterator[str]:
     late = [row for row in ended if row not in early and found(row, "due_late") == found(row, "ended")]
     other = [row for row in ended if row not in early and row not in late]
     if early:
-        yield (
-            f"{counted(len(early), 'run that diverges', 'runs that diverge')}, after {_steps(early)} steps, "
-            f"{'ends' if len(early) == 1 else 'end'} in the very step in which g² overflows float32: it is multiplied "
-            "by 1 - γ = 0, and 0 · ∞ is no number, long before x itself would overflow."
+        runs_ = counted(len(early), "run that diverges ends", "runs that diverge end")
+        yield capital(
+            f"{runs_} after {_steps(early)} steps, in the very step in which g² overflows float32: it is multiplied by "
+            "1 - γ = 0, and 0 · ∞ is no number, long before x itself would overflow."
         )
     if late:
         yield (
@@ -169,19 +184,21 @@ def _descents(runs: Sequence[Row]) -> Figure:
     def name(row: Row) -> str:
         return f"rate {number(found(row, 'rate'))}"
 
-    shown = [row for row in runs if row["series"]]
-    shown.sort(key=lambda row: found(row, "rate") or 0)
-    lines, marks, seen = [], [], set()
-    for row in shown:
-        if name(row) not in seen:
-            lines += [{"rate": name(row), "step": s, "loss": y} for s, y in points(row, "step", "closed") if _drawn(y)]
-            seen.add(name(row))
-        about = {
-            "rate": name(row),
-            "framework": row["framework"],
-            "who": f"{who(row)}, {SETTINGS.get(row['setting'], '')}",
-        }
-        marks += [{**about, "step": s, "loss": y} for s, y in points(row, "step", "loss") if _drawn(y) and s % 2 == 0]
+    plain = [row for row in runs if row["setting"] == "section" or abs((found(row, "rate") or 0) / TAMED - 1) < 1e-3]
+    shown = sorted((row for row in plain if row["series"]), key=lambda row: found(row, "rate") or 0)
+    first = {name(row): row for row in reversed(shown)}
+    lines = [
+        {"rate": label, "step": step, "loss": loss}
+        for label, row in sorted(first.items(), key=lambda item: found(item[1], "rate") or 0)
+        for step, loss in points(row, "step", "closed")
+        if FLOOR <= loss <= CEILING
+    ]
+    marks = [
+        {"rate": name(row), "framework": row["framework"], "who": f"{who(row)}, {SETTINGS.get(row['setting'], '')}",
+         "step": step, "loss": loss}
+        for row, step, loss in in_turn(shown, "step", "loss")
+        if FLOOR <= loss <= CEILING
+    ]  # fmt: skip
     words = Words(
         "figure-gamma-one-descent",
         "γ = 1 in frameworks: gradient descent, at rates of its own",
@@ -192,10 +209,6 @@ def _descents(runs: Sequence[Row]) -> Figure:
     )
     height = Axis("loss", "f(x)", log=True, format="~e", domain=(FLOOR, CEILING))
     return curves(words, lines, Axis("step", "Step", zero=True), height, Axis("rate", "Descent"), marks)
-
-
-def _drawn(loss: float) -> bool:
-    return FLOOR <= loss <= CEILING
 
 
 def _sheets(runs: Sequence[Row]) -> Iterator[Sheet]:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reports.chapter.charts import Axis, Words, curves
-from reports.chapter.section import JUDGED, Exhibit, Section, Sheet, found, frameworks, judged, oracle, points, who
+from reports.chapter.section import (
+    JUDGED,
+    Exhibit,
+    Section,
+    Sheet,
+    found,
+    frameworks,
+    in_turn,
+    judged,
+    oracle,
+    points,
+    who,
+)
 from reports.chapter.words import agreeing, counted, given, listing, number, percent
 from reports.drawing import Figure
 from reports.schema import Row
@@ -72,7 +84,10 @@ def by_peak(peaks: Sequence[Row]) -> Iterator[str]:
     if len(every) < 2:
         return
     each = listing(
-        [f"“{winners[peak]}” from η = {given(peak)} ({number(losses[winners[peak]][peak])})" for peak in every]
+        [
+            f"“{name}” from η = {listing([given(peak) for peak in every if winners[peak] == name])}"
+            for name in dict.fromkeys(winners.values())
+        ]
     )
     if len(set(winners.values())) > 1:
         yield f"Which schedule is best depends on where it starts: {each}."
@@ -98,8 +113,8 @@ def on_what(ours: Sequence[Row]) -> Iterator[str]:
 def accuracies(ours: Sequence[Row]) -> Iterator[str]:
     """Whether the loss that was trained is the accuracy that was wanted."""
     right = {str(row["setting"]): share for row in ours if (share := found(row, "accuracy")) is not None}
-    losses = {str(row["setting"]): loss for row in ours if (loss := found(row, "loss")) is not None}
-    if not right:
+    losses = {str(row["setting"]): loss for row in ours if (loss := found(row, "mean")) is not None}
+    if not right or not losses:
         return
     high, low = max(right, key=right.__getitem__), min(right, key=right.__getitem__)
     tested = ours[0]["given"].get("tested") or 0
@@ -149,12 +164,10 @@ def shapes(ours: Sequence[Row]) -> Iterator[str]:
 
 def _curves(ours: Sequence[Row], runs: Sequence[Row], what: str) -> Figure:
     lines = [{"schedule": row["setting"], "step": s, what: y} for row in ours for s, y in points(row, "step", what)]
+    scratch = [row for row in runs if row["dialect"] == "d2l"]
     marks = [
         {"schedule": row["setting"], "step": s, what: y, "framework": row["framework"], "who": who(row)}
-        for row in runs
-        if row["dialect"] == "d2l"
-        for place, (s, y) in enumerate(points(row, "step", what))
-        if place % 4 == 0
+        for row, s, y in in_turn(scratch, "step", what, stride=2)
     ]
     titles = {
         "loss": ("Loss", "The loss on what is trained on"),

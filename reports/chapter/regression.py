@@ -36,9 +36,9 @@ MOVES = {
     "order": "the order of the batches",
     "start": "the initial weights",
     "both": "order and weights",
-    "epochs": "the number of epochs, 1 to 4",
+    "epochs": "1 to 4 epochs",
     "doubled": "the missing ½",
-    "epsilon": "ε, its size and place",
+    "epsilon": "size and place of ε",
 }
 SINGLE = {"order": "1", "start": "1", "epochs": "4", "doubled": "gradients doubled", "epsilon": "1e-8 inside"}
 """Of each kind of move the one that frameworks make too."""
@@ -59,8 +59,9 @@ def build(rows: Sequence[Row]) -> Section:
         said = [*verdict(moved, programs), *each(moved, base), *in_frameworks(rows)]
         exhibits.append(Exhibit(_strips(moved, base, rows), tuple(said)))
     if any(row["series"] for row in programs):
-        said = [*alike(programs), *speeds(seconds)]
-        exhibits.append(Exhibit(_curves(programs), tuple(said)))
+        exhibits.append(Exhibit(_curves(programs), tuple(alike(programs))))
+    if said := tuple(speeds(seconds)):
+        exhibits.append(Exhibit(_times(seconds), said))
     span = reach(moved.get("both", []))
     numbers = tuple(_numbers(programs, seconds, span))
     return Section(3, "regression", TITLE, ASKS, tuple(exhibits), tuple(_sheets(programs, seconds, rows)), numbers)
@@ -210,6 +211,23 @@ def _curves(programs: Sequence[Row]) -> Figure:
     )
     step, loss = Axis("step", "Step", zero=True), Axis("loss", "Loss")
     return curves(words, lines, step, loss, Axis("program", "Program"))
+
+
+def _times(seconds: dict[str, Row]) -> Figure:
+    dots: list[dict[str, Any]] = []
+    for name, row in seconds.items():
+        printed, median = _beside(row), found(row, "median")
+        if median:
+            dots.append({"program": name, "seconds": median, "kind": "here", "who": f"{name}, here"})
+        if printed:
+            dots.append({"program": name, "seconds": printed.seconds, "kind": "published", "who": f"{name}, published"})
+    words = Words(
+        "figure-regression-seconds",
+        "Seconds of an epoch, here and published",
+        "Medians of samples that were taken in rounds, everyone once a round in random order, on one thread.",
+        "Seconds of an epoch for each program, ours beside the published ones.",
+    )
+    return strips(words, dots, Axis("seconds", "Seconds an epoch", log=True, format="~g"), Axis("program", "Program"))
 
 
 def _sheets(programs: Sequence[Row], seconds: dict[str, Row], rows: Sequence[Row]) -> Iterator[Sheet]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -114,6 +114,21 @@ def found(row: Row, name: str) -> float | None:
     """A number that came out, if it did."""
     value: float | None = row["found"].get(name)
     return value
+
+
+def in_turn(rows: Sequence[Row], x: str, y: str, stride: int = 1) -> Iterator[tuple[Row, float, float]]:
+    """Points of runs that lie on one another: of each framework others, so that all can be seen.
+
+    Args:
+        rows: runs.
+        x: a series.
+        y: another one.
+        stride: one point in so many is shown at all.
+    """
+    names = sorted({row["framework"] for row in rows})
+    for row in rows:
+        shown = points(row, x, y)[names.index(row["framework"]) * stride :: len(names) * stride]
+        yield from ((row, a, b) for a, b in shown)
 
 
 def points(row: Row, x: str, y: str) -> list[tuple[float, float]]:

@@ -81,7 +81,7 @@ def best(cells: Sequence[Cell], subject: str) -> Iterator[str]:
     own = [cell for cell in cells if cell.decay == decay and abs(cell.rate / rates[subject] - 1) < 0.02]
     words = f"Of {len(cells)} pairs, γ = {lowest.decay:g} with η = {lowest.rate:g} is best, {_excess(lowest, subject)}"
     yield (
-        f"{words}; the section's, γ = {decay} with η = {rates[subject]}, is {_excess(own[0], subject)}."
+        f"{words}; the section's, γ = {decay} with η = {rates[subject]}, ends {_excess(own[0], subject)}."
         if own
         else f"{words}."
     )

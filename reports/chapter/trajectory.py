@@ -28,9 +28,9 @@ TITLE = "The path in the plane"
 ASKS = (
     "On f(x) = 0.1 x₁² + 2 x₂² from (-5, -2) with η = 0.4, Adagrad “moved only very slowly in the later stages”. Since "
     "η is controlled separately, “this does not happen with RMSProp”: the section prints where it is after 20 steps. "
-    "It also mentions dividing by √(s_t / t), the mean of all squares, which “might take a very long time”."
+    "It also mentions dividing by √(sₜ/t), the mean of all squares, which “might take a very long time”."
 )
-METHODS = {"rmsprop": "RMSProp", "mean of squares": "s_t / t", "adagrad": "Adagrad"}
+METHODS = {"rmsprop": "RMSProp", "mean of squares": "sₜ/t", "adagrad": "Adagrad"}
 STEPS = 20
 SHOWN = 120  # steps of the curves
 
@@ -43,12 +43,17 @@ def build(rows: Sequence[Row]) -> Section:
         return Section(2, "trajectory", TITLE, ASKS)
     section = [row for row in ours if row["dialect"] == "d2l"]
     lines = [point for name, row in methods.items() for point in _path(row, METHODS[name])]
-    marks = [{**point, "framework": row["framework"], "who": who(row)} for row in _one_each(section)
-             for point in _path(row, METHODS["rmsprop"])]  # fmt: skip
+    firsts = _one_each(section)
+    names = sorted({row["framework"] for row in firsts})
+    marks = [
+        {**point, "framework": row["framework"], "who": who(row)}
+        for row in firsts
+        for point in _path(row, METHODS["rmsprop"])[names.index(row["framework"]) :: len(names)]
+    ]
     plane = Words(
         "figure-trajectory",
         "Three ways to divide by the size of past gradients",
-        "Lines and dots: the oracle, a dot a step. Open marks: the frameworks' own runs. Grey: contours of f.",
+        "Lines and dots: the oracle, a dot a step. Open marks: the frameworks' own runs, in turn. Grey: contours of f.",
         "Paths from (-5, -2) towards the origin over the contours of f.",
     )
     by = Axis("method", "Method")
@@ -108,7 +113,7 @@ def slowing(methods: dict[str, Row]) -> Iterator[str]:
     if when["adagrad"] and when["rmsprop"]:
         words += f". It comes to f ≤ {near} after {when['adagrad']:.0f} steps, RMSProp after {when['rmsprop']:.0f}"
     if when.get("mean of squares"):
-        words += f", and s_t / t after {when['mean of squares']:.0f}"
+        words += f", and sₜ/t after {when['mean of squares']:.0f}"
     yield f"{words}."
 
 

@@ -26,7 +26,7 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is not None and value != 0 and not 1e-4 <= abs(value) < 1e6:
         mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
         return f"{mantissa}·10{_raised(int(exponent))}"
-    return significant(value, digits)
+    return significant(value if value is None else float(f"{value:.{digits - 1}e}"), digits)
 
 
 def given(value: float | None) -> str:
@@ -38,6 +38,11 @@ def given(value: float | None) -> str:
         digits = mantissa.rstrip("0").rstrip(".")
         return f"{'' if digits == '1' else f'{digits}·'}10{_raised(int(exponent))}"
     return f"{value:g}"
+
+
+def capital(sentence: str) -> str:
+    """With a capital letter."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def percent(share: float, digits: int = 2) -> str:
