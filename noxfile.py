@@ -113,6 +113,13 @@ def pictures(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def chapter(session: nox.Session) -> None:
+    """The section of the book from top to bottom, on a page of its own."""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "chapter", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def envs(session: nox.Session) -> None:
     """Build the frameworks' environments."""
     command(session, "envs", "--build", *session.posargs)

@@ -53,6 +53,7 @@ from suite.cases import datasets
 from suite.cases.catalogue import catalogue
 from suite.cases.laws import LAWS
 from suite.cases.tasks import tasks
+from suite.chapter.commands import chapter
 from suite.description import IN_FULL, choose, describe, in_full, listed, to_json
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
@@ -301,6 +302,7 @@ def explain(
     raise typer.Exit(job.status)
 
 
+app.command()(chapter)
 app.command()(sharpness)
 app.command()(soundness)
 app.command()(fidelity)
