@@ -22,8 +22,11 @@ from reports.drawing import Figure
 _TEXT_LIMIT = 2000
 
 
-def render(template: str, drawn: Sequence[Figure], /, **context: object) -> str:
-    """A page from a template, with its figures' specifications; the bundle that draws them only if there are any."""
+def render(template: str, drawn: Sequence[Figure], /, *, styles: Sequence[str] = (), **context: object) -> str:
+    """A page from a template, with its figures' specifications; the bundle that draws them only if there are any.
+
+    Its style is that of all pages, and what `styles` names besides.
+    """
     specs = {figure.id: figure.spec for figure in drawn}
     scripts = [*([_bundle()] if specs else []), source("page.js.jinja")]
     return (
@@ -31,7 +34,7 @@ def render(template: str, drawn: Sequence[Figure], /, **context: object) -> str:
         .get_template(template)
         .render(
             specs=script_json(specs),
-            style=Markup(source("page.css.jinja")),  # noqa: S704  # the project's own file
+            style=Markup("".join(map(source, ("page.css.jinja", *styles)))),  # noqa: S704  # the project's own files
             scripts=[Markup(script) for script in scripts],  # noqa: S704  # likewise
             policy=_policy(scripts),
             **context,

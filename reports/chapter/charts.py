@@ -74,8 +74,8 @@ class Names:
     @property
     def colour(self) -> alt.Color:
         """Of a line and of the marks on it."""
-        kind = {"scale": self.colours, "title": self.by.title, "sort": self.names, "legend": self.legend}
-        return alt.Color(f"{self.by.column}:N", **kind)
+        name, title = f"{self.by.column}:N", self.by.title
+        return alt.Color(name, scale=self.colours, title=title, sort=self.names, legend=self.legend)
 
     @property
     def legend(self) -> alt.Legend:
@@ -85,8 +85,8 @@ class Names:
     @property
     def dash(self) -> alt.StrokeDash:
         """Of a line."""
-        kind = {"scale": self.dashes, "title": self.by.title, "sort": self.names, "legend": self.legend}
-        return alt.StrokeDash(f"{self.by.column}:N", **kind)
+        name, title = f"{self.by.column}:N", self.by.title
+        return alt.StrokeDash(name, scale=self.dashes, title=title, sort=self.names, legend=self.legend)
 
     @property
     def strength(self) -> Any:

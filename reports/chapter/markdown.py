@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from reports import published
 from reports.chapter.reading import Read
 from reports.chapter.section import Section
-from reports.markdown import _table as table
-from reports.markdown import escape
+from reports.markdown import escape, table
 
 
 def render(read: Read, sections: Sequence[Section]) -> str:

@@ -94,7 +94,7 @@ def descent_rate(h: Hyperparameters, dialect: Dialect) -> float:
     """The rate of the gradient descent that RMSProp with γ = 1 is."""
     start = h.epsilon if dialect.initial_accumulator == "epsilon" else float(dialect.initial_accumulator)
     outside = dialect.epsilon == "outside" or (dialect.epsilon != "inside" and h.momentum == 0 and not h.centered)
-    return h.rate(0) / (start**0.5 + h.epsilon if outside else (start + h.epsilon) ** 0.5)
+    return float(h.rate(0)) / (start**0.5 + h.epsilon if outside else (start + h.epsilon) ** 0.5)
 
 
 def closed_form(rate: float, start: NDArray[np.float64], steps: int) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ def conformance(
         file = Path(place.__code__.co_filename).parent / expectations if expectations is not None else None
         subject = Subject(factory, _name(factory, place), kind)
         made = _tests(Claim(subject, dialect, file), cases, dtypes, place)
-        return staticmethod(made) if in_a_class else made  # type: ignore[return-value]
+        return staticmethod(made) if in_a_class else made
 
     return tests if factory is None else tests(factory)
 

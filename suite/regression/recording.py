@@ -133,13 +133,13 @@ class _Digesting(Verdicts):
         trace = evidence(answer, asked.ride)
         if not _regular(trace, asked.ride.tape.initial.size):
             return super().findings(answer, asked, wanted)  # which says what is wrong with it
-        before = [self._kept(asked.witness, case.id, _part(trace, columns)) for case, columns in wanted]
+        before = [self._known(asked.witness, case.id, _part(trace, columns)) for case, columns in wanted]
         if any(one is None for one in before):
             return super().findings(answer, asked, wanted)
         Path(answer.question.request["output"]).unlink()
         return [_as_before(one) for one in before if one is not None]
 
-    def _kept(self, witness: Witness, case: str, part: Mapping[str, Array]) -> Record | None:
+    def _known(self, witness: Witness, case: str, part: Mapping[str, Array]) -> Record | None:
         """Keep what there is of a trace; returns the earlier record if that is of the same bits."""
         key = Key(witness.framework, witness.implementation, case, witness.dtype, witness.asked or "")
         self.job.traces[key] = digest(part), Compact.of(part)
