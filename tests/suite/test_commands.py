@@ -48,6 +48,7 @@ def job(command, folder, python, *more):
         "sharpness",
         "soundness",
         "fidelity",
+        "baseline",
     ],
 )
 def test_help_teaches(command):
