@@ -49,6 +49,7 @@ def job(command, folder, python, *more):
         "soundness",
         "fidelity",
         "regress",
+        "baseline",
     ],
 )
 def test_help_teaches(command):
