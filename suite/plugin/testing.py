@@ -104,10 +104,10 @@ def _try(claim: Claim, case: listed.Case, dtype: str, again: str | None) -> None
 
     __tracebackhide__ = _of_the_users_own
     verdict = claim.verdict(case, dtype)
-    if verdict.expected and verdict.outcome == "unsupported":
-        pytest.skip(verdict.reason)
-    if verdict.expected and verdict.expectation and verdict.outcome != "agrees":
-        pytest.xfail(verdict.expectation)
+    if verdict.expected and verdict.outcome != "agrees":
+        if verdict.expectation:
+            pytest.xfail(verdict.expectation)
+        pytest.skip(f"{verdict.outcome}: {verdict.reason}")
     if verdict.expected:
         return
     if verdict.error is not None:
