@@ -130,6 +130,13 @@ def fidelity(session: nox.Session) -> None:
     command(session, "fidelity", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def baseline(session: nox.Session) -> None:
+    """Has a release changed the numbers? After `--`: record FOLDER, or check FOLDER."""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "baseline", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
