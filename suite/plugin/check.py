@@ -26,6 +26,7 @@ OUTCOMES = {
     "failed": "failed",
     "unsupported": "unsupported",
 }
+EXPLAINED = 6  # in full
 COLUMNS = ("case", "dtype", "outcome", "step", "coordinate", "ulps", "bounds")
 
 
@@ -99,9 +100,11 @@ def _show(claim: Claim, found: Found) -> None:
         for row in rows:
             _say("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
         _say("")
-    for case, dtype, verdict in found:
-        if not verdict.expected:
-            _say(claim.message(case, dtype, verdict) + "\n")
+    unexpected = [one for one in found if not one[2].expected]
+    for case, dtype, verdict in unexpected[:EXPLAINED]:
+        _say(claim.message(case, dtype, verdict) + "\n")
+    if unexpected[EXPLAINED:]:
+        _say(f"{len(unexpected) - EXPLAINED:,} more are not as expected: -c takes one, --json tells all\n")
     signature = claim.subject.signature
     lacking = [name for case, _, _ in found for name in case.needs(signature)]
     if lacking:
