@@ -77,6 +77,12 @@ def test_the_new_the_legacy_and_the_v1_optimizer_of_tensorflow_are_told_apart_in
     assert "rows without a gradient resting" in apart["v1"]
 
 
+def test_a_step_of_several_operations_is_new_in_mxnet_2(told):
+    row = became(told, "mxnet/unfused", "2.0.0b1")
+    assert row["turn"] == "new"
+    assert "mxnet/unfused" not in {one["implementation"] for one in told["history"] if one["version"] == "1.9.1"}
+
+
 def test_every_release_answers(told):
     assert told["missing"] == {}
     found = {
