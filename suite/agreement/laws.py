@@ -168,7 +168,7 @@ def partings(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype
 
 
 def _parting(name: str, expected: Array, observed: Array, dtype: str) -> Parting:
-    ulps = distance_in_ulps(expected, observed, dtype)
+    ulps = _ulps(expected, observed, dtype)
     apart = ulps > 0
     if not np.any(apart):
         return Parting(name, 0, 0, 0.0, 0.0, 0.0, (0.0, 0, 0), 0, ulps.size)
@@ -193,7 +193,7 @@ def judged(found: Sequence[Parting]) -> Judgement:
     return Judgement("differs", first.quantity, worst, [index], first.step, ulps, np.inf, 1.0, reason)
 
 
-def distance_in_ulps(expected: Array, observed: Array, dtype: str) -> Array:
+def _ulps(expected: Array, observed: Array, dtype: str) -> Array:
     """The distance in ulps, elementwise; infinite where one of the two is not finite, and the other is not the same."""
     same = (expected == observed) | (np.isnan(expected) & np.isnan(observed))
     with np.errstate(invalid="ignore", over="ignore"):

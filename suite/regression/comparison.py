@@ -30,6 +30,7 @@ class Kind(Enum):
     SAME = "same bits"
     NEW = "new"
     INSTRUCTIONS = "moved within rounding (other instruction set)"
+    ELSEWHERE = "moved, undecided (other instruction set)"
     ROUNDING = "moved within rounding"
     MENDED = "mended"
     UNDECIDED = "moved, undecided"
@@ -41,7 +42,7 @@ class Kind(Enum):
 HARM = frozenset({Kind.BEYOND, Kind.BROKEN, Kind.GONE})
 FAILING = {
     "bits": frozenset(Kind) - {Kind.SAME, Kind.NEW},
-    "rounding": frozenset(Kind) - {Kind.SAME, Kind.NEW, Kind.INSTRUCTIONS},
+    "rounding": frozenset(Kind) - {Kind.SAME, Kind.NEW, Kind.INSTRUCTIONS, Kind.ELSEWHERE},
     "dialect": HARM,
 }
 """Threshold -> what fails a check at it."""
@@ -175,7 +176,7 @@ class _Comparison:
             said = wording.beyond(before, after, parted, axes)
         elif kind in (Kind.BROKEN, Kind.MENDED):
             said = wording.became(key, before, after, worse=kind is Kind.BROKEN)
-        elif kind is Kind.UNDECIDED:
+        elif kind in (Kind.UNDECIDED, Kind.ELSEWHERE):
             said = wording.undecided(before, after, parted)
         else:
             said = "; ".join(filter(None, (wording.parting(parted), wording.bounds(before, after))))
@@ -185,12 +186,14 @@ class _Comparison:
         """How far bits moved."""
         if before.outcome != after.outcome:
             return Kind.BROKEN if _spoils(after) else Kind.MENDED if _spoils(before) else Kind.BEYOND
+        elsewhere = self._elsewhere(key.framework)
         if self.known.intersection(before.fits, after.fits) or _alike(before, after):
-            return Kind.INSTRUCTIONS if self._elsewhere(key.framework) else Kind.ROUNDING
+            return Kind.INSTRUCTIONS if elsewhere else Kind.ROUNDING
+        undecided = Kind.ELSEWHERE if elsewhere else Kind.UNDECIDED
         if before.dialect != after.dialect and self._alone(key):
-            return Kind.UNDECIDED
+            return undecided
         told = self._told(before) or self._told(after)
-        return Kind.BEYOND if told or not _near(before, after) else Kind.UNDECIDED
+        return Kind.BEYOND if told or not _near(before, after) else undecided
 
     def _alone(self, key: Key) -> bool:
         """Whether traces are held against the claimed dialect alone, since it is too much to try others."""

@@ -16,8 +16,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from reference.precision import format_of
 from suite.agreement.judge import QUANTITIES
-from suite.agreement.laws import distance_in_ulps
 
 Array = NDArray[Any]
 
@@ -113,7 +113,8 @@ class Parting:
         after: the last marked step at which the parameters are the same; 0 if there is none.
         step: the next marked step, at which they are not; None if they are the same at each, and so the state alone
             moved.
-        ulps: the largest distance among the values that are kept, in ulps; 0 where none of these moved.
+        ulps: the largest distance among the values that are kept, in ulps of the largest of its coordinate; 0 where
+            none of these moved.
         quantity: of which that is; None where none moved.
         at: the step of it.
     """
@@ -146,11 +147,23 @@ def parting(one: Compact, other: Compact, dtype: str) -> Parting | None:
     apart = np.flatnonzero(one.marks != other.marks)
     step = shape.marked[int(apart[0])] if apart.size else None
     after = 0 if not apart.size or apart[0] == 0 else shape.marked[int(apart[0]) - 1]
-    ulps = distance_in_ulps(one.values, other.values, dtype)
+    ulps = _ulps(one.values, other.values, dtype)
     if not ulps.size or not ulps.max() > 0:
         return Parting(after, step, 0.0, None, None)
     quantity, at, _ = (int(place) for place in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
     return Parting(after, step, float(ulps.max()), shape.quantities[quantity], shape.kept[at])
+
+
+def _ulps(one: Array, other: Array, dtype: str) -> Array:
+    """The distance in ulps of the largest value that the coordinate has at any step, elementwise; infinite where one is
+    not finite, and the other is not the same. An ulp of what has cancelled to nearly nothing would say nothing.
+    """  # noqa: D205
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    finite = (np.where(np.isfinite(values), np.abs(values), 0) for values in (one, other))
+    largest = np.maximum(*finite).max(axis=1, keepdims=True, initial=0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.abs(other - one.astype(np.longdouble)) / format_of(dtype).ulp(largest)
+    return np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
 
 
 def digest(trace: Mapping[str, Array]) -> str:
