@@ -157,6 +157,7 @@ def to_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "version": entry.version,
             "dialects": list(entry.identity.dialects),
             "fitted": entry.identity.fitted,
+            "judged": entry.identity.judged,
             "answered": entry.identity.answered,
             "turn": entry.turn.value,
             "words": entry.words,
