@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +108,10 @@ def summary(entries: Sequence[Entry]) -> list[str]:
         versions[framework] = version
         if before is not None:
             lines.append(f"{framework} {before} → {version}: {'; '.join(_clauses(own))}")
-    return lines
+    alone = Counter(framework_of(release) for release in dict.fromkeys(entry.release for entry in entries))
+    return lines + [
+        f"{one} {versions[one]}: no other release to compare it with" for one, count in alone.items() if count == 1
+    ]
 
 
 def _clauses(entries: Sequence[Entry]) -> Iterator[str]:
@@ -153,6 +157,7 @@ def to_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "version": entry.version,
             "dialects": list(entry.identity.dialects),
             "fitted": entry.identity.fitted,
+            "judged": entry.identity.judged,
             "answered": entry.identity.answered,
             "turn": entry.turn.value,
             "words": entry.words,

@@ -117,7 +117,7 @@ def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> 
     entries = []
     for framework in dict.fromkeys(map(framework_of, asked)):
         of = [(name, of_release(whole, name)) for name in asked if framework_of(name) == framework]
-        entries += list(_first(*of[0]))
+        entries += list(_first(*of[0], known))
         for (_, old), (name, new) in pairwise(of):
             entries += list(_following(old, name, new, known))
     order = {unit: place for place, unit in enumerate(dict.fromkeys(entry.unit for entry in entries))}
@@ -146,9 +146,9 @@ def units(baseline: Baseline) -> dict[Unit, dict[Key, Record]]:
     return found
 
 
-def _first(name: str, baseline: Baseline) -> Iterator[Entry]:
+def _first(name: str, baseline: Baseline, cases: Mapping[str, Case]) -> Iterator[Entry]:
     for unit, records in units(baseline).items():
-        yield Entry(unit, name, version(baseline, name), Identity.of(records), Turn.FIRST)
+        yield Entry(unit, name, version(baseline, name), Identity.of(records, cases), Turn.FIRST)
 
 
 def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case]) -> Iterator[Entry]:
@@ -157,7 +157,7 @@ def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case
     for change in compare(old, new):
         changes.setdefault(Unit(change.key.name, change.key.asked), []).append(change)
     for unit in dict.fromkeys([*before, *after]):
-        was, now = (Identity.of(one.get(unit, {})) for one in (before, after))
+        was, now = (Identity.of(one.get(unit, {}), cases) for one in (before, after))
         own = tuple(changes.get(unit, ()))
         axes = differences(was, now, cases)
         turn = _turn(was, now, own, axes)

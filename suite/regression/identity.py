@@ -24,23 +24,40 @@ class Identity:
     Attributes:
         dialects: the named ones that fit in the most cases; none if there is no case in which one does.
         fitted: in how many they do.
-        answered: how many cases there are.
-        seen: the cases and dtypes.
+        judged: how many cases there are that may tell them apart.
+        seen: the cases and dtypes that it answered.
     """
 
     dialects: tuple[str, ...]
     fitted: int
-    answered: int
+    judged: int
     seen: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, records: Mapping[Key, Record]) -> Self:
-        """From the records of an implementation, those of laws aside."""
+    def of(cls, records: Mapping[Key, Record], cases: Mapping[str, Case]) -> Self:
+        """From the records of an implementation.
+
+        Left aside are laws, what is undecided, and large cases, in which the declared dialect is tried before others.
+
+        Args:
+            records: its own.
+            cases: the catalogue, by id.
+        """
         answers = {key: record for key, record in records.items() if record.answers and not key.law}
-        counts = Counter(name for record in answers.values() for name in record.fits)
+        judged = [
+            record
+            for key, record in answers.items()
+            if record.outcome != "undecided" and not (key.case in cases and cases[key.case].tape.large)
+        ]
+        counts = Counter(name for record in judged for name in record.fits)
         most = max(counts.values(), default=0)
         fitting = tuple(name for name in dialects if most and counts[name] == most)
-        return cls(fitting, most, len(answers), frozenset((key.case, key.dtype) for key in answers))
+        return cls(fitting, most, len(judged), frozenset((key.case, key.dtype) for key in answers))
+
+    @property
+    def answered(self) -> int:
+        """In how many cases there is an answer."""
+        return len(self.seen)
 
     @property
     def name(self) -> str:
@@ -49,8 +66,8 @@ class Identity:
             return "none with a name" if self.answered else "no answer"
         first, *others = self.dialects
         also = f" or {len(others)} more" if len(others) > 1 else f" or {others[0]}" if others else ""
-        besides = self.answered - self.fitted
-        return f"{first}{also}" + (f", but for {besides} of {self.answered} cases" if besides else "")
+        besides = self.judged - self.fitted
+        return f"{first}{also}" + (f", but for {besides} of {self.judged} cases" if besides else "")
 
 
 def differences(old: Identity, new: Identity, cases: Mapping[str, Case]) -> Axes | None:

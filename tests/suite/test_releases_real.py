@@ -39,7 +39,7 @@ def test_mxnet_2_moved_epsilon_and_the_order_of_clipping_and_weight_decay(told, 
     row = became(told, f"mxnet/{name}", "2.0.0b1")
     assert row["turn"] == "dialect"
     assert row["axes"] == {"epsilon": ["inside", "inside when centered"], "clipping": ["after decay", "before decay"]}
-    assert row["fitted"] == row["answered"]
+    assert row["fitted"] == row["judged"]
     assert row["words"].startswith(
         "ε inside the root → inside the root when centered, outside otherwise; "
         "clipping after weight decay → before weight decay; in "
@@ -75,6 +75,12 @@ def test_the_new_the_legacy_and_the_v1_optimizer_of_tensorflow_are_told_apart_in
     assert "average of squares from 1" in apart["v1"]
     assert "ε" not in apart["v1"].replace("but ε", "")
     assert "rows without a gradient resting" in apart["v1"]
+
+
+def test_a_step_of_several_operations_is_new_in_mxnet_2(told):
+    row = became(told, "mxnet/unfused", "2.0.0b1")
+    assert row["turn"] == "new"
+    assert "mxnet/unfused" not in {one["implementation"] for one in told["history"] if one["version"] == "1.9.1"}
 
 
 def test_every_release_answers(told):

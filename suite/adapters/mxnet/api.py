@@ -11,16 +11,21 @@ from typing import Any
 
 import mxnet as mx
 
-RENAMED = "rho" in inspect.signature(mx.optimizer.RMSProp).parameters
+_TAKEN = inspect.signature(mx.optimizer.RMSProp).parameters
+
+RENAMED = "rho" in _TAKEN
 
 DECAY, MOMENTUM = ("rho", "momentum") if RENAMED else ("gamma1", "gamma2")
 """What γ and μ are called, by the optimizer and by the operations below it."""
 
 _V, _M, _B = "square_average", "mean_gradient", "momentum_buffer"
 CENTERED = (_M, _V, _B) if RENAMED else (_V, _M, _B)
-"""The state of the centered variant, in order. The operation still calls it n, g and delta, but it is g that is first
-now: a state that was saved before is misread.
+"""The state of the centered variant, in order. The operation calls it n, g and delta in each; but where the others have
+new names it is g that comes first.
 """
+
+UNFUSED = "use_fused_step" in _TAKEN
+"""Whether there is a step made of several operations beside the one that is one operation."""
 
 symbol_from_json = mx.sym.fromjson if hasattr(mx.sym, "fromjson") else mx.sym.load_json
 

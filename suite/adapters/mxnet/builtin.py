@@ -88,6 +88,17 @@ class MxnetBuiltin(Implementation):
             self.trainer.load_states(str(file))
 
 
+class MxnetUnfused(MxnetBuiltin):
+    """The same, of which a step is several operations."""
+
+    native = 'mxnet.gluon.Trainer(…, "rmsprop", {"use_fused_step": False})'
+    mode = "unfused"
+
+    def native_arguments(self, learning_rate: float) -> dict[str, Any]:
+        """With the switch."""
+        return {**super().native_arguments(learning_rate), "use_fused_step": False}
+
+
 class MxnetOptimizer(MxnetBuiltin):
     """`mx.optimizer.RMSProp` by itself."""
 
