@@ -20,6 +20,7 @@ PROJECT = Path("pyproject.toml")
 HARNESS = Path(".nox/harness")  # one environment for every session that runs the command
 PATIENCE = 20.0  # seconds
 TOLERANT = (0, 1)  # a framework whose environment can't be built costs its own rows, not the run
+SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")  # a file's tests share their workers
 
 
 def requirements(*groups: str) -> list[str]:
@@ -108,7 +109,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, those of the adapters in the frameworks' environments."""
     install(session, "tests")
     command(session, "envs", "--build", codes=TOLERANT)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -128,6 +129,13 @@ def fidelity(session: nox.Session) -> None:
     """Does the stopwatch add to what it times, and does it see what is there?"""
     command(session, "envs", "--build", codes=TOLERANT)
     command(session, "fidelity", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def baseline(session: nox.Session) -> None:
+    """Has a release changed the numbers? After `--`: record FOLDER, or check FOLDER."""
+    command(session, "envs", "--build", codes=TOLERANT)
+    command(session, "baseline", *session.posargs)
 
 
 @nox.session

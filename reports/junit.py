@@ -59,24 +59,24 @@ def _case(row: Row, column: str) -> ET.Element:
     where = [row["framework"], row["implementation"], row["dialect"], row["dtype"]]
     case = ET.Element(
         "testcase",
-        classname=_text(".".join(str(part) for part in where if part)),
-        name=_text(row[column]),
+        classname=text(".".join(str(part) for part in where if part)),
+        name=text(row[column]),
         time=f"{row['seconds'] or 0:.6f}",
     )
-    outcome, reason = str(row["outcome"]), _text(row["reason"] or row["expectation"] or "")
+    outcome, reason = str(row["outcome"]), text(row["reason"] or row["expectation"] or "")
     if row["expected"] is False and outcome == "agrees":
-        message = f"not as expected: {_text(row['expectation'])}"
-        ET.SubElement(case, "failure", type="agrees", message=message).text = _text(row["repeat"])
+        message = f"not as expected: {text(row['expectation'])}"
+        ET.SubElement(case, "failure", type="agrees", message=message).text = text(row["repeat"])
     elif outcome == "unsupported" or (outcome != "agrees" and row["expected"] is True):
         ET.SubElement(case, "skipped", message=reason)
     elif outcome == "failed":
-        ET.SubElement(case, "error", type=outcome, message=reason).text = _text(row["repeat"])
+        ET.SubElement(case, "error", type=outcome, message=reason).text = text(row["repeat"])
     elif outcome != "agrees":
-        ET.SubElement(case, "failure", type=outcome, message=reason).text = _text(row["repeat"])
+        ET.SubElement(case, "failure", type=outcome, message=reason).text = text(row["repeat"])
     return case
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
     """Text without the characters that XML 1.0 has no place for."""
     words = "" if value is None else str(value)
     return "".join(c if c.isprintable() or c in _ALLOWED else "\N{REPLACEMENT CHARACTER}" for c in words)

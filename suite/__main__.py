@@ -12,13 +12,24 @@ from reports import ReportError
 from suite.cases.datasets import DataError
 from suite.commands import Interrupted, app
 from suite.expectations import ExpectationError
+from suite.regression.baseline import BaselineError
 from suite.runner.errors import RunnerError
 from suite.runner.store import StoreError
 from suite.selection import SelectionError
 from suite.timing.comparison import Unlike
 
 USAGE, INTERRUPTED = 2, 130  # exit statuses
-MENDABLE = (DataError, StoreError, ReportError, ExpectationError, RunnerError, SelectionError, Unlike, OSError)
+MENDABLE = (
+    DataError,
+    StoreError,
+    ReportError,
+    ExpectationError,
+    RunnerError,
+    SelectionError,
+    Unlike,
+    BaselineError,
+    OSError,
+)
 
 
 def main() -> None:

@@ -26,11 +26,11 @@ def named(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, l
     """
     every = [f"{framework}/{name}" for framework, hello in hellos.items() for name in hello["implementations"]]
     for pattern in patterns:
-        if not any(_matches(name, pattern) for name in every):
+        if not any(matches(name, pattern) for name in every):
             raise LookupError(f"no implementation matches {pattern!r}; there are {', '.join(every)}")
     chosen: dict[str, list[str]] = {framework: [] for framework in hellos}
     for name in every:
-        if not patterns or any(_matches(name, pattern) for pattern in patterns):
+        if not patterns or any(matches(name, pattern) for pattern in patterns):
             framework, _, implementation = name.partition("/")
             chosen[framework].append(implementation)
     return chosen
@@ -72,5 +72,6 @@ def check(selection: Selection, texts: Iterable[str]) -> None:
     raise LookupError(f"-k {selection.expression!r} selects nothing; what it could select reads as {shown!r} does")
 
 
-def _matches(name: str, pattern: str) -> bool:
+def matches(name: str, pattern: str) -> bool:
+    """Whether a pattern is for an implementation, as `torch/builtin`."""
     return fnmatchcase(name, pattern) or pattern in name.split("/")

@@ -59,6 +59,7 @@ from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.judge.commands import offer
 from suite.progress import Progress
+from suite.regression.commands import baseline
 from suite.runner.environments import PROJECT, build, environments
 from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
@@ -291,6 +292,7 @@ app.command()(sharpness)
 app.command()(soundness)
 app.command()(fidelity)
 offer(app)
+app.add_typer(baseline, name="baseline")
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")

@@ -41,7 +41,11 @@ SECTION_DIALECTS = ("d2l", "torch", "keras3", "tf-kernel", "tf1", "mxnet1")
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may choose; see the command line's help."""
+    """What a user may choose; see the command line's help.
+
+    With `whole`, cases ride beside all of the catalogue, also beside those that are not selected: where a coordinate
+    lies may decide its last bits.
+    """
 
     output: Path
     frameworks: Sequence[str]
@@ -65,6 +69,7 @@ class Options:
     download: bool = True
     resume: bool = False
     keep_traces: bool = False
+    whole: bool = False
     select: str = ""
     tables: Sequence[str] = TABLES
 
@@ -84,7 +89,7 @@ class Job:
         self.unexpected = 0
         self.expectations = Expectations.read()
         self.selection = Selection.of(options.select)
-        self.data = datasets.resolve(options.data, options.cache, download=options.download)
+        self.data = self.dataset()
         progress.say(f"data: {self.data.detail}")
         known_tasks = tasks(self.data, options.seed)
         self.tasks = choice.tasks(known_tasks, options.tasks)
@@ -110,6 +115,11 @@ class Job:
             self.coordinator.__exit__(*sys.exc_info())
             raise
 
+    def dataset(self) -> datasets.Dataset:
+        """The data of the tasks that have some."""
+        options = self.options
+        return datasets.resolve(options.data, options.cache, download=options.download)
+
     def __enter__(self) -> Self:
         return self
 
@@ -128,24 +138,31 @@ class Job:
     def agree(self) -> None:
         """Replay every case in every implementation, a verdict each; then try the laws."""
         options, folder, done = self.options, self.store.folder, self._done("verdicts", key)
-        every = list(self._witnesses())
+        every = list(self.witnesses())
 
         def selected(witness: Witness, case: str) -> bool:
             return self.selection.matches(witness.words(case))
 
+        chosen = {case.id for case in self.cases}
+        riding = [case for case in self.cases if any(selected(one, case.id) for one in every)]
         questions = verdicts.questions(
             every,
-            rides([case for case in self.cases if any(selected(one, case.id) for one in every)], folder / "tapes"),
+            rides(self.catalogue if options.whole else riding, folder / "tapes"),
             traces=folder / "traces",
-            selected=selected,
+            selected=lambda witness, case: case in chosen and selected(witness, case),
             done=done,
         )
-        self._judge("agreement", questions, verdicts.Verdicts(self.catalogue, keep_traces=options.keep_traces).rows)
+        self._judge("agreement", questions, self.verdicts().rows)
         laws = LawVerdicts(self.laws, options.seed, folder)
         self._judge("laws, first", list(laws.questions(every, selected=selected, done=done)), laws.first_rows)
         self._judge("laws", laws.following, laws.rows)
 
-    def _witnesses(self) -> Iterator[Witness]:
+    def verdicts(self) -> verdicts.Verdicts:
+        """Where answers become verdicts."""
+        return verdicts.Verdicts(self.catalogue, keep_traces=self.options.keep_traces)
+
+    def witnesses(self) -> Iterator[Witness]:
+        """Who is asked about cases and laws."""
         options = self.options
         return witnesses(
             self.hellos,
@@ -167,7 +184,7 @@ class Job:
         choice.check(self.selection, (text for table in options.tables for text in words[table]))
 
     def _verdict_words(self) -> Iterator[str]:
-        for witness in self._witnesses():
+        for witness in self.witnesses():
             yield from (witness.words(case.id) for case in self.cases if witness.dtype in case.tape.dtypes)
             yield from (witness.words(law.id) for law in self.laws if witness.dtype in WIDE)
 

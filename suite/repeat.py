@@ -33,7 +33,7 @@ class Conditions:
     def command(self, verb: str, framework: str, implementation: str, *arguments: str) -> str:
         """`rmsuite VERB` for one implementation with these arguments, under the same conditions."""
         who = ["-i", f"{framework}/{implementation}"]
-        return shlex.join(["rmsuite", verb, *who, *arguments, *self._arguments(framework)])
+        return shlex.join(["rmsuite", *verb.split(), *who, *arguments, *self._arguments(framework)])
 
     def _arguments(self, framework: str) -> Iterator[str]:
         usual = Conditions()

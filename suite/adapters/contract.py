@@ -225,9 +225,11 @@ class Framework(ABC):
     Attributes:
         name: the framework's.
         implementations: name -> class; `scratch` and `builtin` are always among them.
+        switches: the environment variables that choose among its kernels, and so may change last bits.
     """
 
     name: ClassVar[str]
+    switches: ClassVar[Sequence[str]] = ()
     implementations: ClassVar[Mapping[str, type[Implementation]]]
 
     def __init__(self, device: str) -> None:
@@ -244,6 +246,11 @@ class Framework(ABC):
     @abstractmethod
     def versions() -> dict[str, str]:
         """Distribution -> version, of the framework and what of it computes; `numpy` too."""
+
+    @staticmethod
+    def instructions() -> dict[str, str]:
+        """What it says of the instruction set that its kernels are chosen for: name -> value; empty if nothing."""
+        return {}
 
     @staticmethod
     @abstractmethod

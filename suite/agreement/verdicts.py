@@ -103,7 +103,7 @@ class Verdicts:
         findings: list[Finding]
         if answer.status == "ok":
             try:
-                findings = self._findings(answer, asked, wanted)
+                findings = self.findings(answer, asked, wanted)
             except (TraceError, OtherData, OSError, ValueError) as error:
                 findings = [Finding(reason=str(error))] * len(wanted)
         else:
@@ -111,7 +111,12 @@ class Verdicts:
         for (case, _), finding in zip(wanted, findings, strict=True):
             yield asked.witness.row(answer, asked.ride, case.id, finding.judgement, **finding.columns())
 
-    def _findings(self, answer: Answer, asked: Asked, wanted: Sequence[tuple[Case, slice]]) -> list[Finding]:
+    def findings(self, answer: Answer, asked: Asked, wanted: Sequence[tuple[Case, slice]]) -> list[Finding]:
+        """What is found of each wanted case of an answer.
+
+        Raises:
+            TraceError, OtherData, OSError, ValueError: if there is nothing to judge.
+        """
         observed = evidence(answer, asked.ride)
         dialect = asked.witness.asked or answer.reply.get("dialect")
         if dialect is None:

@@ -113,7 +113,7 @@ _DIVIDED = ((100_000, 10), (100_000, 100), (100_000, 1000))
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", (10, 1000, 100_000, 10_000_000), ((100_000, 100),), ("regression",), 6, 1, 0.001),
+        Profile("quick", (10, 1000, 100_000, 10_000_000), ((100_000, 100),), ("regression",), 8, 1, 0.001),
         Profile("default", _DECADES, _DIVIDED, ("regression", "digits"), 15, 3, 0.005),
         Profile("rigorous", _DECADES, _DIVIDED, ("regression", "digits"), 50, 10, 0.02),
     )

@@ -133,13 +133,14 @@ def select(items: Iterable[Item], patterns: Iterable[str]) -> list[Item]:
     """
     items, patterns = list(items), list(patterns)
     for pattern in patterns:
-        if not any(_matches(item.id, pattern) for item in items):
+        if not any(matches(item.id, pattern) for item in items):
             parts = {name for item in items for name in (item.id, *item.id.split("/"))}
             close = " or ".join(map(repr, get_close_matches(pattern, sorted(parts))))
             meant = f" did you mean {close}?" if close else ""
             raise LookupError(f"no case matches {pattern!r};{meant} `rmsuite cases` lists them")
-    return [item for item in items if not patterns or any(_matches(item.id, pattern) for pattern in patterns)]
+    return [item for item in items if not patterns or any(matches(item.id, pattern) for pattern in patterns)]
 
 
-def _matches(name: str, pattern: str) -> bool:
+def matches(name: str, pattern: str) -> bool:
+    """Whether a pattern is for a case or a law of this id."""
     return fnmatchcase(name, pattern) or f"/{pattern}/" in f"/{name}/"

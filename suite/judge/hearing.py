@@ -104,7 +104,12 @@ class Hearing:
         row = self._agreeing(answer, asked, claimant.dialect) or next(self.verdicts.rows(answer))
         output.unlink(missing_ok=True)
         why = self.case(name).setting.reason
-        return expectations.judged({**row, "repeat": None, "trace": None, "about": why})
+        judged = expectations.judged({**row, "repeat": None, "trace": None, "about": why})
+        if judged["outcome"] == "undecided" and judged["expectation"] is None:
+            judged["expected"] = (
+                True  # no pass, but no fault of the optimizer's: the input doesn't tell, or no bound does
+            )
+        return judged
 
     def _agreeing(self, answer: Answer, asked: Asked, dialect: str) -> Row | None:
         """The verdict on what is as claimed; None if it is not. Most is, and then no other dialect need be tried."""

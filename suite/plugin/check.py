@@ -22,9 +22,9 @@ SHORT = 20  # verdicts that are all shown; of more, those that need an explanati
 OUTCOMES = {
     "agrees": "agree",
     "differs": "differ",
-    "undecided": "are undecided",
+    "undecided": "undecided",
     "failed": "failed",
-    "unsupported": "are unsupported",
+    "unsupported": "unsupported",
 }
 COLUMNS = ("case", "dtype", "outcome", "step", "coordinate", "ulps", "bounds")
 
@@ -106,7 +106,8 @@ def _last(claim: Claim, found: Found) -> str:
     told = [f"{counts[outcome]:,} {words}" for outcome, words in OUTCOMES.items() if counts[outcome]]
     unexpected = sum(not verdict.expected for _, _, verdict in found)
     told.append(f"{unexpected:,} unexpected" if unexpected else "none is unexpected")
-    return f"{claim.subject.name} as {claim.dialect}, {len(found):,} verdicts: {', '.join(told)}"
+    verdicts = "1 verdict" if len(found) == 1 else f"{len(found):,} verdicts"
+    return f"{claim.subject.name} as {claim.dialect}, {verdicts}: {', '.join(told)}"
 
 
 def _columns(case: Case, dtype: str, verdict: Verdict) -> tuple[str, ...]:

@@ -214,7 +214,8 @@ class Subject:
         def make(learning_rate: float) -> Any:
             return self.signature.call(self.factory, tensors, {**given, "learning_rate": learning_rate})
 
-        return self.bound(self.signature.call(self.factory, tensors, given), tensors, dtype, make)
+        made = self.signature.call(self.factory, tensors, given)
+        return self.bound(made, tensors, dtype, make, given.get("learning_rate"))
 
     @property
     def _told(self) -> str:

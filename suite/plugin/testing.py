@@ -60,7 +60,7 @@ def conformance(
         file = Path(place.__code__.co_filename).parent / expectations if expectations is not None else None
         subject = Subject(factory, _name(factory, place), kind)
         made = _tests(Claim(subject, dialect, file), cases, dtypes, place)
-        return staticmethod(made) if in_a_class else made  # type: ignore[return-value]
+        return staticmethod(made) if in_a_class else made
 
     return tests if factory is None else tests(factory)
 
@@ -74,14 +74,13 @@ def _tests(claim: Claim, patterns: Sequence[str], dtypes: Sequence[str], place: 
         lacking = case.needs(signature)
         return [pytest.mark.skip(reason=f"{claim.subject.name} takes no {', '.join(lacking)}")] if lacking else []
 
+    every = [
+        pytest.param(case, dtype, id=f"{case.id}-{dtype}", marks=marks(case))
+        for case, dtype in listed.questions(listed.select(patterns), dtypes)
+    ]
+
     @pytest.mark.rmsuite
-    @pytest.mark.parametrize(
-        ("rmsuite_case", "rmsuite_dtype"),
-        [
-            pytest.param(case, dtype, id=f"{case.id}-{dtype}", marks=marks(case))
-            for case, dtype in listed.questions(listed.select(patterns), dtypes)
-        ],
-    )
+    @pytest.mark.parametrize(("rmsuite_case", "rmsuite_dtype"), every)
     def test(rmsuite_case: listed.Case, rmsuite_dtype: str, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = _of_the_users_own
         again = f"pytest {shlex.quote(request.node.nodeid)}" if "<" in claim.subject.name else None
@@ -105,10 +104,10 @@ def _try(claim: Claim, case: listed.Case, dtype: str, again: str | None) -> None
 
     __tracebackhide__ = _of_the_users_own
     verdict = claim.verdict(case, dtype)
-    if verdict.expected and verdict.outcome == "unsupported":
-        pytest.skip(verdict.reason)
-    if verdict.expected and verdict.expectation and verdict.outcome != "agrees":
-        pytest.xfail(verdict.expectation)
+    if verdict.expected and verdict.outcome != "agrees":
+        if verdict.expectation:
+            pytest.xfail(verdict.expectation)
+        pytest.skip(f"{verdict.outcome}: {verdict.reason}")
     if verdict.expected:
         return
     if verdict.error is not None:

@@ -9,11 +9,12 @@ standard error instead. It ends when its input does.
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Worker:
             "framework": framework.name,
             "python": platform.python_version(),
             "versions": framework.versions(),
+            "instructions": {**framework.instructions(), **_switched(framework.switches)},
             "devices": framework.devices(),
             "device": framework.device,
             "threads": self.threads,
@@ -151,6 +153,11 @@ class Worker:
     @staticmethod
     def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:
         return {"status": "ok", "dialect": dialect, "sha256": sha256, "seconds": seconds}
+
+
+def _switched(names: Sequence[str]) -> dict[str, str]:
+    """Those of these environment variables that are set."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def main() -> None:

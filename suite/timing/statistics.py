@@ -18,6 +18,7 @@ from scipy import stats
 Samples = NDArray[np.float64]
 
 LEVEL = 0.95  # of every interval
+CLAIM = 0.01  # the p below which two are called different: a table makes many claims, and luck of placement helps chance
 RESAMPLES = 2000
 FEW = 10  # samples, of which too little can be said
 ALIKE = 0.03  # what is closer than this is the same to whoever has to choose
@@ -55,9 +56,9 @@ class Ratio:
         closer than the floor, or than what is the same to anyone.
         """
         margin = 1 + max(floor, ALIKE)
-        if self.low > 1 + floor and self.p < 1 - LEVEL:
+        if self.low > 1 + floor and self.p < CLAIM:
             return Call.SLOWER
-        if self.high < 1 / (1 + floor) and self.p < 1 - LEVEL:
+        if self.high < 1 / (1 + floor) and self.p < CLAIM:
             return Call.FASTER
         return Call.SAME if 1 / margin <= self.low and self.high <= margin else Call.UNCLEAR
 

@@ -22,14 +22,19 @@ BARE = ("numpy", "numpy.libs", "safetensors", "packaging")
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    """The wheel's file, built from a copy: what an earlier build left behind can't get into it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
+def source(tmp_path_factory):
+    """A copy of what a wheel is built from: what an earlier build left behind can't get into it."""
+    folder = tmp_path_factory.mktemp("source")
     for name in SOURCES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, source / name)
+        copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(source, tmp_path_factory):
+    """The wheel's file."""
+    folder = tmp_path_factory.mktemp("wheel")
     version = int(importlib.metadata.version("setuptools").partition(".")[0])
     here = ["--no-build-isolation"] if version >= 77 else []  # else pip fetches it
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *here, "--wheel-dir", folder, source]

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -36,23 +37,36 @@ def test_every_example_is_tried_here():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["test_numpy.py", "test_pair.py"])
-def test_numpys_example_conforms_wherever_it_is_asked(tmp_path, users_pytest, name):
-    write(tmp_path, name)
-    done = users_pytest(name, "-q", cwd=tmp_path)
+def test_numpys_example_conforms_wherever_it_is_asked(tmp_path, users_pytest):
+    write(tmp_path, "test_numpy.py")
+    done = users_pytest("test_numpy.py", "-q", cwd=tmp_path)
     assert done.status == 0, done.output
     assert done.counts["passed"] > 50
     assert set(done.counts) == {"passed", "skipped"}
 
 
+def test_the_failure_that_the_page_shows_is_what_is_seen(tmp_path, users_pytest):
+    example = BLOCKS["test_numpy.py"].replace('dialect="d2l"', 'dialect="torch"')
+    (tmp_path / "test_numpy.py").write_text(example, "utf-8")
+    done = users_pytest("test_numpy.py", "-q", "-k", "decades/large-epsilon and float32", cwd=tmp_path)
+    shown = re.search(r"^    test_numpy.py:make is not torch.*?^    repeat: [^\n]*", PAGE, re.DOTALL | re.MULTILINE)
+    assert textwrap.dedent(shown.group()) in done.output
+
+
 @pytest.mark.parametrize(
     ("name", "framework", "least"),
-    [("test_torch.py", "torch", 20), ("test_keras.py", "tensorflow", 10), ("test_mxnet.py", "mxnet", 10)],
+    [
+        ("test_pair.py", None, 10),
+        ("test_torch.py", "torch", 10),
+        ("test_keras.py", "tensorflow", 10),
+        ("test_mxnet.py", "mxnet", 10),
+    ],
 )
-def test_a_frameworks_example_conforms(tmp_path, users_pytest, name, framework, least):
+def test_the_example_of_a_kind_conforms(tmp_path, users_pytest, name, framework, least):
     write(tmp_path, name)
-    few = "decades or shape or edge"
-    done = users_pytest(name, "-q", "-k", few, cwd=tmp_path, python=python_of(framework), TF_CPP_MIN_LOG_LEVEL="3")
+    python = python_of(framework) if framework else sys.executable
+    few = "decades or shape or steps/1 or edge/nan or edge/infinity"
+    done = users_pytest(name, "-q", "-k", few, cwd=tmp_path, python=python, TF_CPP_MIN_LOG_LEVEL="3")
     assert done.status == 0, done.output
     assert done.counts["passed"] >= least
     assert set(done.counts) <= {"passed", "skipped", "deselected", "warnings"}

@@ -33,7 +33,7 @@ def in_place(params, learning_rate, decay, epsilon):
 def anew(params, lr, alpha, eps):
     held = {"x": params, "v": [np.zeros_like(p) for p in params]}
 
-    def step(gradients, learning_rate=lr):
+    def step(gradients, learning_rate):
         held["v"] = [alpha * v + (1 - alpha) * g * g for v, g in zip(held["v"], gradients, strict=True)]
         parts = zip(held["x"], gradients, held["v"], strict=True)
         held["x"] = [x - learning_rate * g / np.sqrt(v + eps) for x, g, v in parts]

@@ -109,17 +109,13 @@ def test_where_the_harness_is_they_are_carried_out(tmp_path, user):
     assert [one["id"] for one in json.loads(done.output)] == ["decades/plain"]
 
 
-def test_an_editable_install_has_the_house_too(tmp_path):
-    code = f"""
-import sys
-sys.argv = ["setup.py", "--quiet", "editable_wheel", "--dist-dir", {str(tmp_path)!r}]
-exec(compile(open("setup.py").read(), "setup.py", "exec"))
-"""
+def test_an_editable_install_has_the_house_too(source, tmp_path):
     pytest.importorskip("setuptools", "77")
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "setup.py", "--quiet", "editable_wheel", "--dist-dir", tmp_path]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     finder = next(name for name in names(wheel) if name.endswith("finder.py"))
     with zipfile.ZipFile(wheel) as archive:
-        source = archive.read(finder).decode()
+        text = archive.read(finder).decode()
     for name, place in {"rmsuite": "suite/plugin", "reference": "reference", "suite": "suite"}.items():
-        assert f"{name!r}: {str(ROOT / place)!r}" in source
+        assert f"{name!r}: {str(source / place)!r}" in text

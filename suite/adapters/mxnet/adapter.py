@@ -18,6 +18,7 @@ class Adapter(Framework):
     """MXNet on one device."""
 
     name = "mxnet"
+    switches = ("MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": MxnetScratch,
         "scratch-hybrid": MxnetScratchHybrid,
@@ -39,6 +40,12 @@ class Adapter(Framework):
     def versions() -> dict[str, str]:
         """See `Framework`."""
         return {"mxnet": mx.__version__, "numpy": np.__version__}
+
+    @staticmethod
+    def instructions() -> dict[str, str]:
+        """See `Framework`. Chosen when it was built."""
+        features = mx.runtime.feature_list()
+        return {"kernels": " ".join(one.name for one in features if one.enabled and one.name.startswith("CPU_"))}
 
     @staticmethod
     def devices() -> list[str]:

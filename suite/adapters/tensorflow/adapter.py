@@ -21,6 +21,7 @@ class Adapter(Framework):
     """TensorFlow on one device."""
 
     name = "tensorflow"
+    switches = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": TensorFlowScratch,
         "scratch-function": TensorFlowScratchFunction,

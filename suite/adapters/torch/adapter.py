@@ -20,6 +20,7 @@ class Adapter(Framework):
     """PyTorch on one device."""
 
     name = "torch"
+    switches = ("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": TorchScratch,
         "scratch-foreach": TorchScratchForeach,
@@ -35,6 +36,11 @@ class Adapter(Framework):
     def versions() -> dict[str, str]:
         """See `Framework`."""
         return {"torch": torch.__version__, "numpy": np.__version__}
+
+    @staticmethod
+    def instructions() -> dict[str, str]:
+        """See `Framework`."""
+        return {"kernels": torch.backends.cpu.get_cpu_capability()}
 
     @staticmethod
     def devices() -> list[str]:

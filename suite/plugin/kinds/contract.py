@@ -29,7 +29,9 @@ class Bound(ABC):
     dtypes: ClassVar[Sequence[str]] = ("float16", "bfloat16", "float32", "float64")
     distribution: ClassVar[str | None] = None
 
-    def __init__(self, made: Any, parameters: list[Tensor], dtype: str, make: Make) -> None:
+    def __init__(
+        self, made: Any, parameters: list[Tensor], dtype: str, make: Make, learning_rate: float | None = None
+    ) -> None:
         """Bind.
 
         Args:
@@ -37,8 +39,10 @@ class Bound(ABC):
             parameters: that the factory has seen, if it asked for them.
             dtype: theirs.
             make: of a learning rate what the factory makes with it, for a kind that takes no new one.
+            learning_rate: with which it was made; None if it has the factory's default.
         """
         self.made, self.parameters, self.dtype, self.make = made, parameters, dtype, make
+        self.learning_rate = learning_rate
         self.prepare()
 
     def prepare(self) -> None:  # noqa: B027  (most kinds are ready)

@@ -28,7 +28,6 @@ class Bound(contract.Bound):
     def prepare(self) -> None:
         """See whether it takes a learning rate with each step."""
         self.advance = self.made.step if hasattr(self.made, "step") else self.made
-        self.rate: dict[str, float] = {}
         self.takes = next((n for n in ("learning_rate", "lr") if n in inspect.signature(self.advance).parameters), None)
 
     def numpy(self, tensor: Tensor) -> Array:
@@ -39,10 +38,11 @@ class Bound(contract.Bound):
         """With the next step."""
         if self.takes is None:
             raise Unsupported("its `step` takes no `learning_rate`, so that it can't change")
-        self.rate = {self.takes: learning_rate}
+        self.learning_rate = learning_rate
 
     def step(self, gradients: list[Tensor]) -> None:
-        """One call."""
-        after = self.advance(gradients, **self.rate)
+        """One call, with the learning rate if it takes one."""
+        rate = {} if self.takes is None or self.learning_rate is None else {self.takes: self.learning_rate}
+        after = self.advance(gradients, **rate)
         if isinstance(after, (list, tuple)):
             self.parameters = list(after)

@@ -19,7 +19,7 @@ import suite.adapters
 from suite.adapters.contract import Framework
 from suite.adapters.oracle.adapter import Adapter as Oracle
 from suite.runner import worker
-from tests.suite.made_of_numpy import ill_behaved, right, wrong
+from tests.suite.made_of_numpy import ill_behaved, patched, right, wrong
 
 
 class Value:
@@ -35,7 +35,7 @@ class Numpy(Framework):
     mistake = os.environ.get("MISTAKE", "")  # of its differentiation
     implementations = {
         "scratch": right.Right,
-        "builtin": right.Claims,
+        "builtin": patched.NAMED[os.environ.get("PATCHED", "")],
         "wrong-epsilon": wrong.WrongEpsilon,
         "accumulator-from-one": wrong.AccumulatorFromOne,
         "two-mistakes": wrong.TwoMistakes,
@@ -71,7 +71,11 @@ class Numpy(Framework):
 
     @staticmethod
     def versions():
-        return {Numpy.name: "0.0", "numpy": np.__version__}
+        return {Numpy.name: os.environ.get("RELEASE", "0.0"), "numpy": np.__version__}
+
+    @staticmethod
+    def instructions():
+        return {"kernels": os.environ.get("KERNELS", "plain")}
 
     @staticmethod
     def devices():

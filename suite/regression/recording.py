@@ -1,0 +1,151 @@
+"""Recording: the catalogue is put to implementations, and what they give becomes a baseline.
+
+Cases ride beside all of the catalogue, whatever is selected: a kernel may compute the end of an array in another way
+than the rest of it, so that last bits depend on where a coordinate lies.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import dialects
+from suite import choice
+from suite.agreement.findings import Finding
+from suite.agreement.judge import QUANTITIES, Judgement
+from suite.agreement.verdicts import Asked, Verdicts
+from suite.agreement.witness import Witness, evidence
+from suite.cases import datasets
+from suite.cases.catalogue import Case
+from suite.job import Job, Options
+from suite.progress import Progress
+from suite.regression.baseline import Baseline, Key, Record
+from suite.regression.traces import Compact, digest
+from suite.runner.coordinator import Answer
+from suite.runner.store import Row
+
+Array = NDArray[Any]
+
+
+def record(options: Options, progress: Progress, known: Baseline | None = None, among: Sequence[str] = ()) -> Baseline:
+    """Ask, and keep what is answered.
+
+    Args:
+        options: who is asked, about what; `output` and `data` are not used.
+        progress: to report to.
+        known: an earlier baseline. What gives the same bits is not judged again.
+        among: patterns of implementations; others are not asked. Unlike those of the options they need not match any.
+
+    Raises:
+        DataError, StoreError, LookupError: as `Job`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "results"
+        with _Recording(replace(options, output=output, whole=True), progress, known, among) as job:
+            job.agree()
+            return job.baseline()
+
+
+class _Recording(Job):
+    """A job that keeps the digests of traces."""
+
+    def __init__(self, options: Options, progress: Progress, known: Baseline | None, among: Sequence[str]) -> None:
+        self.known = known.records if known else {}
+        self.among = among
+        self.traces: dict[Key, tuple[str, Compact]] = {}
+        super().__init__(options, progress)
+
+    def dataset(self) -> datasets.Dataset:
+        """What is generated, everywhere the same: a baseline does not depend on a download."""
+        return datasets.generated()
+
+    def witnesses(self) -> Iterator[Witness]:
+        """Those among whom one is to be."""
+        for witness in super().witnesses():
+            name = f"{witness.framework}/{witness.implementation}"
+            if not self.among or any(choice.matches(name, pattern) for pattern in self.among):
+                yield witness
+
+    def verdicts(self) -> Verdicts:
+        """Those that keep digests."""
+        return _Digesting(self)
+
+    def baseline(self) -> Baseline:
+        """What there is to keep."""
+        return Baseline(self._conditions(), dict(map(self._record, self.store.rows("verdicts"))))
+
+    def _record(self, row: Row) -> tuple[Key, Record]:
+        key = Key.of(row)
+        given, compact = self.traces.get(key, (None, None))
+        before = self.known.get(key)
+        same = before is not None and given is not None and before.digest == given
+        return key, before if before is not None and same else Record.of(row, given, compact)
+
+    def _conditions(self) -> dict[str, Any]:
+        options, manifest = self.options, self.store.manifest
+        parts = ("created", "commit", "catalogue", "seed", "device", "threads", "data", "machine")
+        asked = {name: frame for name, frame in manifest["frameworks"].items() if "missing" not in frame}
+        said = {name: {"instructions": self.hellos[name].get("instructions", {})} for name in asked}
+        return {
+            **{part: manifest[part] for part in parts},
+            "frameworks": {name: {**frame, **said[name]} for name, frame in asked.items()},
+            "missing": self.missing,
+            "selection": {
+                "frameworks": list(options.frameworks),
+                "implementations": list(options.implementations) or list(self.among),
+                "cases": list(options.cases),
+                "dtypes": list(options.dtypes),
+                "dialects": list(options.dialects),
+                "claim": options.claim,
+                "select": options.select,
+            },
+            "dialects": sorted(dialects),
+        }
+
+
+class _Digesting(Verdicts):
+    """Verdicts that keep digests and compact traces on the way, and leave the oracle alone where bits are known."""
+
+    def __init__(self, job: _Recording) -> None:
+        super().__init__(job.catalogue)
+        self.job = job
+
+    def findings(self, answer: Answer, asked: Asked, wanted: Sequence[tuple[Case, slice]]) -> list[Finding]:
+        """See `Verdicts`."""
+        trace = evidence(answer, asked.ride)
+        if not _regular(trace, asked.ride.tape.initial.size):
+            return super().findings(answer, asked, wanted)  # which says what is wrong with it
+        before = [self._kept(asked.witness, case.id, _part(trace, columns)) for case, columns in wanted]
+        if any(one is None for one in before):
+            return super().findings(answer, asked, wanted)
+        Path(answer.question.request["output"]).unlink()
+        return [_as_before(one) for one in before if one is not None]
+
+    def _kept(self, witness: Witness, case: str, part: Mapping[str, Array]) -> Record | None:
+        """Keep what there is of a trace; returns the earlier record if that is of the same bits."""
+        key = Key(witness.framework, witness.implementation, case, witness.dtype, witness.asked or "")
+        self.job.traces[key] = digest(part), Compact.of(part)
+        before = self.job.known.get(key)
+        return before if before is not None and before.digest == self.job.traces[key][0] else None
+
+
+def _regular(trace: Mapping[str, Array], size: int) -> bool:
+    """Whether every quantity of a trace has as many steps and coordinates as the others."""
+    shapes = {values.shape for name, values in trace.items() if name in QUANTITIES}
+    return "parameters" in trace and len(shapes) == 1 and len(min(shapes)) == 2 and min(shapes)[1] == size
+
+
+def _part(trace: Mapping[str, Array], columns: slice) -> dict[str, Array]:
+    return {name: values if values.ndim == 0 else values[:, columns] for name, values in trace.items()}
+
+
+def _as_before(record: Record) -> Finding:
+    """What was found of the same bits; the numbers of the judgement that a record leaves out are no numbers."""
+    judgement = Judgement(record.outcome, "parameters", 0, [], record.first_step, np.nan, np.nan, np.nan, record.reason)
+    return Finding(judgement, record.reason, record.fits)
