@@ -11,6 +11,7 @@ from typing import Any
 from reference import dialects
 from suite.agreement.change import OF_HYPERPARAMETERS, words
 from suite.identification.defaults import UNSAID, Default
+from suite.identification.hypotheses import AS_ASKED
 from suite.identification.identify import Identification, Miss
 from suite.identification.naming import Name, treated
 
@@ -83,14 +84,11 @@ def _acts(name: str, how: Any, found: Identification) -> str:
 
 def _axes(found: Identification) -> Iterator[tuple[str, str, str]]:
     for axis in found.space.axes:
-        one = _axis(found, axis)
-        name = axis.removeprefix(OF_HYPERPARAMETERS)
-        label = f"{name}, when asked for" if name in found.about.accepts and name != axis else name
-        yield (
-            label if name == axis else f"· {name}",
-            " or ".join(_shown(value) for value in one["values"]),
-            one["decided_by"] or one["why"],
-        )
+        one, name = _axis(found, axis), axis.removeprefix(OF_HYPERPARAMETERS)
+        taken = name in found.about.accepts
+        label = axis if name == axis else f"{name}, {'given' if taken else 'not taken'}"
+        values = ["off" if value == AS_ASKED and not taken else _shown(value) for value in one["values"]]
+        yield label, " or ".join(values), one["decided_by"] or one["why"] or "asked about by nothing"
 
 
 def _axis(found: Identification, axis: str) -> dict[str, Any]:
@@ -174,7 +172,8 @@ def _departures(name: Name) -> str:
 
 def _counts(found: Identification) -> str:
     chosen = sum(one.chosen for one in found.asked)
-    told = f"{found.space.size:,} hypotheses, {chosen} questions to tell them apart, {len(found.asked) - chosen} to confirm"
+    confirming = len(found.asked) - chosen
+    told = f"{found.space.size:,} hypotheses, {chosen} questions to tell them apart, {confirming} to confirm"
     return f"{told}, {len(found.refused)} refused" if found.refused else told
 
 
@@ -189,7 +188,7 @@ def _shown(value: Any) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return "none, or not seen"
-    return f"{value:.12g}" if isinstance(value, float) else ("on" if value else "off")
+    return ("on" if value else "off") if isinstance(value, bool) else f"{value:.12g}"
 
 
 def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

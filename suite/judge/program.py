@@ -10,6 +10,8 @@ case       `case` (an id)                              -> `input` (a tape), `sha
 verdict    `case`, `claimant` (see `Claimant`),
            `reply` (`status`; `sha256` or `reason`),
            `output` (a trace), `expectations` (a file) -> `row`
+identify   `about` (see `suite.identification`)        -> `query`: `id`, `input` (a tape), `given`, `dtype`
+answered   `reply`, `output` (a trace)                 -> the next `query`; or the `card`, and its `lines`
 
 Each answer has `status`: `ok`; `mistake`, of the asker's, with a `reason` to be shown; or `error`, of ours.
 
@@ -39,6 +41,7 @@ import numpy as np
 from reference import dialects
 from suite.expectations import ExpectationError, Expectations
 from suite.judge.hearing import Claimant, Hearing
+from suite.judge.inquest import Inquest
 from suite.runner import protocol
 from suite.runner.protocol import Message
 from suite.runner.store import plain
@@ -49,6 +52,7 @@ class Judge:
 
     def __init__(self) -> None:
         self.hearing: Hearing | None = None
+        self.inquest: Inquest | None = None
 
     def answer(self, request: Message) -> Message:
         """The reply; whatever goes wrong is one too."""
@@ -56,6 +60,8 @@ class Judge:
             "hello": self.hello,
             "case": self.case,
             "verdict": self.verdict,
+            "identify": self.identify,
+            "answered": self.answered,
         }
         try:
             reply = {"status": "ok", **plain(asks[request["ask"]](request))}
@@ -90,6 +96,17 @@ class Judge:
         claimant = Claimant(**request["claimant"])
         known, output = _expectations(request["expectations"]), Path(request["output"])
         return {"row": self._open().verdict(request["case"], claimant, request["reply"], output, known)}
+
+    def identify(self, request: Message) -> Message:
+        """The first question to an optimizer that claims nothing."""
+        self.inquest = Inquest(request["about"], self._open().folder)
+        return self.inquest.begin()
+
+    def answered(self, request: Message) -> Message:
+        """The next question, or what it is."""
+        if self.inquest is None:
+            raise LookupError("`answered` comes after `identify`")
+        return self.inquest.go_on(request["reply"], Path(request["output"]))
 
     def _open(self) -> Hearing:
         if self.hearing is None:
