@@ -53,8 +53,9 @@ class Defaults:
 
 def defaults(about: About, survivors: Survivors) -> Inquiry[Defaults]:
     """Ask with as few hyper-parameters as it lets, and read the others."""
-    required = tuple(name for name in PLAIN if name in about.accepts and name not in about.defaults)
-    given = {name: PLAIN[name] for name in required}
+    usual = {**Hyperparameters().to_json(), **PLAIN}
+    required = tuple(name for name in usual if name in about.accepts and name not in about.defaults)
+    given = {name: usual[name] for name in required}
     dtype = "float64" if "float64" in about.dtypes else about.dtypes[0]
     if not about.accepts - set(required):
         return Defaults((), required)

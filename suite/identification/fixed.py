@@ -16,6 +16,7 @@ from suite.identification.reading import promise, read, tape
 from suite.identification.subject import About, Inquiry, Query, Refused
 
 STRUCTURES = 6  # the most promising, of which numbers are read
+NEAR = 2.0  # orders of magnitude, to base e, by which others may be further off on average
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ def fixed(about: About, space: Space) -> Inquiry[Fixed]:
     free = [*(name for name in PLAIN if name in missing), *(["momentum"] if "momentum" not in about.accepts else [])]
     base = Hyperparameters(**PLAIN)
     found: dict[tuple[Any, ...], Hypothesis] = {}
-    every = list(_structures(space, Probe("", Part(asked, base, dtype), frozenset())))
-    every.sort(key=lambda one: promise(one, answer, dtype, base, free))
-    for one in itertools.chain.from_iterable(map(_roundings, every[:STRUCTURES])):
+    structures = _structures(space, Probe("", Part(asked, base, dtype), frozenset()))
+    scores = {one: promise(one, answer, dtype, base, free) for one in structures}
+    near = [one for one in scores if scores[one] <= min(scores.values()) + NEAR]
+    for one in itertools.chain.from_iterable(map(_roundings, sorted(near, key=scores.__getitem__)[:STRUCTURES])):
         reading = read(one, answer, dtype, base, free, {})
         if reading.fits:
             numbers = {name: getattr(reading.hyperparameters, name) for name in free}
@@ -59,6 +61,8 @@ def fixed(about: About, space: Space) -> Inquiry[Fixed]:
             found.setdefault(tuple(own.items()), Hypothesis(changes=tuple(_own(*pair) for pair in own.items())))
     if not found:
         return Fixed(nothing.survivors, PLAIN, missing, f"no {', '.join(sorted(missing))} explains what it does")
+    least = min(map(_digits, found))
+    found = {numbers: one for numbers, one in found.items() if _digits(numbers) == least}  # nobody writes 0.95000009
     survivors = space.everything().only(list(found.values()))
     return Fixed(survivors, {**PLAIN, **{k: v for k, v in next(iter(found)) if k in PLAIN}}, missing)
 
@@ -76,6 +80,11 @@ def _roundings(one: Hypothesis) -> list[Hypothesis]:
     """The same with 1-γ formed in either way, and nothing else rounded, which a few digits don't show."""
     exact = one.having("hyperparameters", "exact")
     return [exact.having("complement", how) for how in ("exact", "working")]
+
+
+def _digits(numbers: tuple[tuple[str, float], ...]) -> int:
+    """How many it takes to write them."""
+    return sum(len(f"{value:.12e}".partition("e")[0].replace(".", "").strip("-0")) for _, value in numbers)
 
 
 def _own(name: str, value: float) -> Change:

@@ -44,13 +44,13 @@ DOUBT = 4.0  # spreads by which a number may be off
 SINGLE, DOUBLE = 2.0**-21, 2.0**-48  # relative, about: what is left of a number that passes through a format
 DIFFERENCE = 1e-7  # relative, for a difference quotient
 ITERATIONS = 30
-PATIENCE, HOPE = 4, 0.5  # after so many, with more than this left, there is no use in more
+PATIENCE, HOPE = 6, 0.9  # after so many, with more than this left, there is no use in more
 GAIN = 1e-12  # relative: with less it is done
 WIDER = (1.0, 1e2, 1e4)  # than the doubt: what is short is tried, and held against the bound
 NOTHING = 1e-7  # a momentum or a weight decay that is none
 LEAST = 1e-4  # of momentum and weight decay: what is less is nothing
 LARGEST = 700.0  # logarithm of a number that there is
-DECIDED = 0.9  # of the coordinates
+DECIDED = 0.5  # of the coordinates: where weight decay and gradient cancel, there is no bound
 STUCK = 1e4  # a damping with which no step leads on
 HUGE = 1e12  # an error that is not told from others
 NUMBERS = ("learning_rate", "decay", "epsilon", "momentum", "weight_decay")
@@ -134,6 +134,8 @@ class _Reader:
     def read(self, base: Hyperparameters, hint: Mapping[str, Any]) -> Reading:
         """What is said, if it fits; or else the best of several starts, in as few digits as will do."""
         said = _changed(base, {name: value for name, value in hint.items() if name in self.free})
+        if not self.free:
+            return Reading(base, frozenset(), self.fits(base))
         if hint and self.fits(said):
             return Reading(said, self.unseen(said), fits=True)
         for start in sorted(self.grid(base), key=self.score)[:STARTS]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import numpy as np
+
 from reference import Hyperparameters
-from suite.identification.subject import About
+from suite.identification.subject import About, Refused
 from suite.sharpness.evaluation import Input, evaluate
 from suite.sharpness.orders import PLAIN
 
@@ -29,3 +31,24 @@ class Evaluated:
         h = Hyperparameters(**{**self.defaults, **query.given, **self.fixed})
         given = Input(query.tape.initial, query.tape.sparse or query.tape.gradients)
         return evaluate(self.dialect, h, given, order, query.dtype)["parameters"]
+
+
+class Stepped:
+    """Written by hand: v ← γv + (1-γ)g², and then whatever makes the new parameters of it."""
+
+    def __init__(self, update):
+        names = frozenset({"learning_rate", "decay", "epsilon"})
+        self.about = About("stepped", names, {}, DTYPES, scheduled=False)
+        self.update = update
+
+    def answer(self, query):
+        x, h, trace = query.tape.initial.astype(query.dtype), query.given, []
+        v = np.zeros_like(x)
+        try:
+            for g in query.tape.gradients.astype(query.dtype):
+                v = h["decay"] * v + (1 - h["decay"]) * g * g
+                x = self.update(x, v, g, h).astype(query.dtype)
+                trace.append(x)
+        except FloatingPointError as error:
+            raise Refused("it won't") from error
+        return np.stack(trace)
