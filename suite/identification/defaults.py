@@ -11,7 +11,7 @@ from reference import Hyperparameters
 from suite.identification.hypotheses import SWITCHES, Hypothesis, Survivors
 from suite.identification.probes import PLAIN
 from suite.identification.reading import NUMBERS, Reading, read, tape
-from suite.identification.subject import Array, Refused, Subject
+from suite.identification.subject import About, Array, Inquiry, Query, Refused
 
 UNSAID = "unsaid"
 
@@ -51,27 +51,27 @@ class Defaults:
     reason: str | None = None
 
 
-def defaults(subject: Subject, survivors: Survivors) -> Defaults:
+def defaults(about: About, survivors: Survivors) -> Inquiry[Defaults]:
     """Ask with as few hyper-parameters as it lets, and read the others."""
-    required = tuple(name for name in PLAIN if name in subject.accepts and name not in subject.defaults)
-    given = {name: PLAIN[name] for name in required}
-    dtype = "float64" if "float64" in subject.dtypes else subject.dtypes[0]
-    if not subject.accepts - set(required):
+    usual = {**Hyperparameters().to_json(), **PLAIN}
+    required = tuple(name for name in usual if name in about.accepts and name not in about.defaults)
+    given = {name: usual[name] for name in required}
+    dtype = "float64" if "float64" in about.dtypes else about.dtypes[0]
+    if not about.accepts - set(required):
         return Defaults((), required)
     asked = tape()
-    try:
-        answer = subject.answer(asked.initial, asked.gradients, given, dtype)
-    except Refused as error:
-        return Defaults((), required, f"it would not be asked: {error}")
+    answer = yield Query("defaults", asked, given, dtype)
+    if isinstance(answer, Refused):
+        return Defaults((), required, f"it would not be asked: {answer}")
     one = survivors.listed[0]
-    wanted = [name for name in subject.accepts if name not in given]
+    wanted = [name for name in about.accepts if name not in given]
     free = [name for name in NUMBERS if name in wanted and not (name == "momentum" and one.dialect.momentum == "never")]
-    hint = {name: value for name, value in subject.defaults.items() if isinstance(value, (int, float))}
+    hint = {name: value for name, value in about.defaults.items() if isinstance(value, (int, float))}
     found = _read(one, answer, dtype, given, free, hint, [name for name in SWITCHES if name in wanted])
     if found is None:
         return Defaults((), required, "no numbers explain what it does without any")
     shown = [field.name for field in fields(Hyperparameters) if field.name in wanted]
-    return Defaults(tuple(_default(subject, found, name) for name in shown), required)
+    return Defaults(tuple(_default(about, found, name) for name in shown), required)
 
 
 def _read(
@@ -100,9 +100,9 @@ def _switched(switches: list[str], hint: dict[str, Any]) -> Iterator[dict[str, b
         yield {name: usual[name] != flip for name, flip in zip(switches, flipped, strict=True)}
 
 
-def _default(subject: Subject, found: Reading, name: str) -> Default:
+def _default(about: About, found: Reading, name: str) -> Default:
     value = None if name in found.unseen else getattr(found.hyperparameters, name)
-    return Default(name, value, subject.defaults.get(name, UNSAID))
+    return Default(name, value, about.defaults.get(name, UNSAID))
 
 
 def _off(name: str, declared: Any) -> Any:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from suite.agreement.judge import Judgement
+from suite.identification.defaults import Defaults, defaults
 from suite.identification.design import Design, Outlook
+from suite.identification.fixed import Fixed, fixed
 from suite.identification.hypotheses import Hypothesis, Space, Survivors
 from suite.identification.naming import Name, names
 from suite.identification.probes import Probe, covering, family
-from suite.identification.subject import Array, Refused, Subject
+from suite.identification.subject import About, Array, Inquiry, Query, Refused, Subject, put
 from suite.identification.undecided import Reasons
 from suite.identification.widening import History, widened
 
@@ -51,30 +53,39 @@ class Identification:
     """What was found.
 
     Attributes:
-        subject: that was asked.
+        about: who was asked.
         space: what it could have been.
+        fixed: numbers that it does not let one choose.
         survivors: what it can be.
         asked: the questions, in order.
         refused: those that it would not answer: id -> its words.
         miss: if nothing is left, where that was seen.
+        defaults: what it has where nothing is given; None, if it is not known what it is.
     """
 
-    subject: Subject
+    about: About
     space: Space
+    fixed: Fixed
     survivors: Survivors
     asked: list[Asked] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     miss: Miss | None = None
+    defaults: Defaults | None = None
+
+    @property
+    def identified(self) -> bool:
+        """Whether something is left: then it is one function, to all that can be asked."""
+        return bool(self.asked) and self.miss is None
 
     @cached_property
     def names(self) -> list[Name]:
         """The named dialects that it is, or from which it departs least; none, if nothing is left."""
-        return [] if self.miss else names(self.survivors)
+        return names(self.survivors) if self.identified else []
 
+    @cached_property
     def undecided(self) -> dict[str, str]:
         """The axes that may have more than one value still -> why."""
-        takes = _takes(self.subject) | set(self.subject.dtypes)
-        reasons = Reasons(list(family()), takes, self.refused)
+        reasons = Reasons(list(family()), _takes(self.about) | set(self.about.dtypes), self.refused)
         axes = [axis for axis in self.space.axes if len(self.survivors.values(axis)) > 1]
         return {axis: reasons.why(self.survivors, axis) for axis in axes}
 
@@ -84,48 +95,42 @@ class Identification:
 
 
 def identify(subject: Subject, say: Callable[[str], None] = lambda _: None) -> Identification:
-    """Which RMSProp a subject computes.
+    """Which RMSProp a subject computes, and what it has where nothing is given; `say` is told each question."""
+    return put(identification(subject.about), subject, say)
 
-    Args:
-        subject: to ask.
-        say: is told each question, as it is asked.
-    """
-    space = Space(subject.accepts)
-    found = Identification(subject, space, space.everything())
-    design = Design(probe for probe in family(subject.dtypes) if probe.needs <= _takes(subject))
+
+def identification(about: About) -> Inquiry[Identification]:
+    """The same as questions that are yet to be put."""
+    space = Space(about.accepts)
+    own = yield from fixed(about, space)
+    found = Identification(about, space, own, own.survivors)
+    if own.reason is not None:
+        return found
+    offered = family(about.dtypes, own.numbers)
+    design = Design(probe for probe in offered if probe.needs <= _takes(about))
     while found.miss is None and (choice := design.next(found.survivors)) is not None:
-        _ask(found, design, choice.outlook, choice.survivors, say, chosen=True)
+        yield from _ask(found, design, choice.outlook, choice.survivors, chosen=True)
     for probe in list(covering(design.probes, (one.probe for one in found.asked))):
         if found.miss is None:
             facing = found.survivors.facing(probe)
-            _ask(found, design, design.outlook(probe, facing.listed), facing, say, chosen=False)
+            yield from _ask(found, design, design.outlook(probe, facing.listed), facing, chosen=False)
+    if found.identified:
+        found.defaults = yield from defaults(about, found.survivors)
     return found
 
 
-def _takes(subject: Subject) -> frozenset[str]:
-    more = {"schedule": subject.scheduled, "sparse": subject.sparse}
-    return subject.accepts | {name for name, taken in more.items() if taken}
+def _takes(about: About) -> frozenset[str]:
+    more = {"schedule": about.scheduled, "sparse": about.sparse}
+    return about.accepts | {name for name, taken in more.items() if taken}
 
 
-def _ask(
-    found: Identification,
-    design: Design,
-    outlook: Outlook,
-    facing: Survivors,
-    say: Callable[[str], None],
-    *,
-    chosen: bool,
-) -> None:
+def _ask(found: Identification, design: Design, outlook: Outlook, facing: Survivors, *, chosen: bool) -> Inquiry[None]:
     """One question, and what its answer refutes."""
-    probe, tape = outlook.probe, outlook.probe.tape
-    say(probe.id)
+    probe = outlook.probe
     design.drop(probe)
-    try:
-        answer = found.subject.answer(
-            tape.initial, tape.sparse or tape.gradients, probe.given(found.space.accepts), probe.dtype
-        )
-    except Refused as error:
-        found.refused[probe.id] = str(error)
+    answer = yield Query(probe.id, probe.tape, probe.given(found.about.accepts), probe.dtype)
+    if isinstance(answer, Refused):
+        found.refused[probe.id] = str(answer)
         return
     left = facing.only(outlook.surviving(answer))
     if not left.listed:

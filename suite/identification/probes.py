@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ EACH = 3  # coordinates a scale: of either sign at random, in turn, of one sign
 TOGETHER = 3  # that are switched on at once, at most
 
 PLAIN: Mapping[str, Any] = {"learning_rate": 0.03, "decay": 0.9, "epsilon": 1e-3}
+LONG = 0.999
 RATES = tuple(0.03 * factor for factor in (1, 1, 1, 0.1, 0.1, 2, 2, 0.5, 0.5, 0.5, 3, 3))
 FEATURES: Mapping[str, Mapping[str, Any]] = {
     "momentum": {"momentum": 0.7},
@@ -46,10 +48,6 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
 
 NEEDS = {"nesterov": "momentum"}
 EXCLUDE = {frozenset({"clip_gradient", "clip_norm"})}  # the one leaves nothing for the other
-REASONS = {
-    "plain": "where ε stands, and where the average starts",
-    "long-memory": "how 1-γ is formed: its relative error is γ/(1-γ) times that of γ",
-}
 
 
 @dataclass(frozen=True)
@@ -96,50 +94,55 @@ class Probe:
         return {name: value for name, value in self.hyperparameters.to_json().items() if name in accepts}
 
 
-def family(dtypes: Iterable[str] = ("float32", "float64")) -> Iterator[Probe]:
-    """All of them, the simplest first."""
+def family(dtypes: Iterable[str] = ("float32", "float64"), plain: Mapping[str, float] = PLAIN) -> Iterator[Probe]:
+    """All of them, the simplest first.
+
+    Args:
+        dtypes: formats that may be asked in.
+        plain: learning rate, decay and epsilon, as far as nothing else is to be shown by them.
+    """
     formats = tuple(dtypes)
     for count in range(TOGETHER + 1):
         for names in itertools.combinations(FEATURES, count):
             chosen = frozenset(names)
             if any(NEEDS[name] not in chosen for name in chosen & set(NEEDS)) or any(e <= chosen for e in EXCLUDE):
                 continue
-            for memory in ({}, {"decay": 0.999}) if count < TOGETHER else ({},):
-                yield from (_probe(names, memory, dtype) for dtype in formats)
-    yield from _given(formats)
+            for memory in ({}, {"decay": LONG}) if count < TOGETHER else ({},):
+                yield from (_probe(names, {**plain, **memory}, dtype) for dtype in formats)
+    yield from _given(formats[0], plain)
 
 
-def _probe(names: tuple[str, ...], memory: Mapping[str, Any], dtype: str) -> Probe:
-    values = dict(PLAIN) | dict(memory)
+def _probe(names: tuple[str, ...], plain: Mapping[str, float], dtype: str) -> Probe:
+    values: dict[str, Any] = dict(plain)
     for name in names:
         values |= FEATURES[name]
-    words = [*(("long-memory",) if memory else ()), *(name.replace("_", "-") for name in names)] or ["plain"]
-    tape = _NARROW if "clip_norm" in names else _WIDE
-    needs = frozenset(names) | {"learning_rate", "decay", "epsilon"}
+    long = plain["decay"] == LONG
+    words = [*(["long-memory"] if long else []), *(name.replace("_", "-") for name in names)] or ["plain"]
+    tape = _tape(plain["epsilon"], narrow="clip_norm" in names)
+    needs = frozenset(names) | ({"decay"} if long else set())
     return Probe(f"{'+'.join(words)}/{dtype}", Part(tape, Hyperparameters(**values), dtype), needs)
 
 
-def _given(formats: tuple[str, ...]) -> Iterator[Probe]:
+def _given(dtype: str, plain: Mapping[str, float]) -> Iterator[Probe]:
     """The catalogue's tapes for what gradients alone can show: subnormals, and gradients of few rows."""
-    basic = frozenset({"learning_rate", "decay", "epsilon"})
-    dtype = formats[0]
     for tape, setting in edges.tapes(0):
         if tape.subnormals and dtype == "float32":
-            h = Hyperparameters(**{**PLAIN, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6})
-            yield Probe(f"{tape.id}/{dtype}", Part(tape, h, dtype), basic)
+            values: dict[str, Any] = {**plain, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6}
+            yield Probe(f"{tape.id}/{dtype}", Part(tape, Hyperparameters(**values), dtype), frozenset({"epsilon"}))
     for tape, setting in parameters.tapes(0):
-        if tape.sparse is not None:
-            momentum = setting == "momentum"
-            h = Hyperparameters(**PLAIN, momentum=0.7 if momentum else 0.0)
-            needs = basic | {"sparse"} | ({"momentum"} if momentum else set())
-            words = f"{tape.id}+momentum" if momentum else tape.id
-            if setting in ("plain", "momentum"):
-                yield Probe(f"{words}/{dtype}", Part(tape, h, dtype), needs)
+        if tape.sparse is not None and setting in ("plain", "momentum"):
+            names = ("momentum",) if setting == "momentum" else ()
+            values = {**plain, **(FEATURES["momentum"] if names else {})}
+            words = "+".join((tape.id, *names))
+            part = Part(tape, Hyperparameters(**values), dtype)
+            yield Probe(f"{words}/{dtype}", part, frozenset({"sparse", *names}))
 
 
-def _tape(name: str, scales: tuple[float, ...], beat: tuple[float, ...]) -> Tape:
+@cache
+def _tape(epsilon: float, *, narrow: bool) -> Tape:
     bits = Bits(_STREAM)
-    scale = np.repeat(scales, EACH) * PLAIN["epsilon"] ** 0.5
+    scales, beat = (NARROW, (1.0, 10.0, 0.1)) if narrow else (DECADES, (1.0,))
+    scale = np.repeat(scales, EACH) * epsilon**0.5
     size = scale * (0.5 + bits.uniform((STEPS, len(scale))))
     sign = np.ones_like(size)
     sign[:, ::EACH] = np.where(bits.uniform((STEPS, len(scales))) < 0.5, -1, 1)
@@ -148,12 +151,9 @@ def _tape(name: str, scales: tuple[float, ...], beat: tuple[float, ...]) -> Tape
     gradients[4] = 0.0
     gradients[0, 5::6] = 0.0
     start = np.where(np.arange(len(scale)) % 2, 2 * bits.uniform((len(scale),)) - 1, 0.0)
+    name = "norms" if narrow else "decades-around-epsilon"
     reason = "gradients around √ε, far below it and far above, of either sign, and zero now and then"
     return Tape(name, reason, start.astype(np.float32), gradients.astype(np.float32), ((len(scale),),), alone=True)
-
-
-_WIDE = _tape("decades-around-epsilon", DECADES, (1.0,))
-_NARROW = _tape("norms", NARROW, (1.0, 10.0, 0.1))
 
 
 def covering(probes: Iterable[Probe], asked: Iterable[Probe] = ()) -> Iterator[Probe]:

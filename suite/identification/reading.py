@@ -9,23 +9,21 @@ oracle's bound, too.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import least_squares
 
-from reference import Hyperparameters
+from reference import Dialect, Hyperparameters
 from reference.algorithm import Algorithm
 from reference.precision import format_of
+from suite.agreement.judge import Comparison
 from suite.agreement.oracle import Oracle, path_length
-from suite.agreement.trial import Part
 from suite.cases.random import Bits
 from suite.cases.tapes import Tape
-from suite.identification.design import Outlook
 from suite.identification.hypotheses import Hypothesis
-from suite.identification.probes import Probe
 from suite.identification.subject import Array
 
 _STREAM = 6100  # far from the seeds of other tapes
@@ -45,10 +43,15 @@ VISIBLE = 0.02  # relative: a number that is less certain has not been seen
 DOUBT = 4.0  # spreads by which a number may be off
 SINGLE, DOUBLE = 2.0**-21, 2.0**-48  # relative, about: what is left of a number that passes through a format
 DIFFERENCE = 1e-7  # relative, for a difference quotient
-EVALUATIONS = 40
+ITERATIONS = 30
+PATIENCE, HOPE = 6, 0.9  # after so many, with more than this left, there is no use in more
+GAIN = 1e-12  # relative: with less it is done
 WIDER = (1.0, 1e2, 1e4)  # than the doubt: what is short is tried, and held against the bound
 NOTHING = 1e-7  # a momentum or a weight decay that is none
 LEAST = 1e-4  # of momentum and weight decay: what is less is nothing
+LARGEST = 700.0  # logarithm of a number that there is
+DECIDED = 0.5  # of the coordinates: where weight decay and gradient cancel, there is no bound
+STUCK = 1e4  # a damping with which no step leads on
 HUGE = 1e12  # an error that is not told from others
 NUMBERS = ("learning_rate", "decay", "epsilon", "momentum", "weight_decay")
 _PLAIN = ("momentum", "weight_decay")  # which may be zero; of the others the logarithm is looked for
@@ -108,6 +111,12 @@ def read(
     return _Reader(one, answer, dtype, tuple(free)).read(base, hint)
 
 
+def promise(one: Hypothesis, answer: Array, dtype: str, base: Hyperparameters, free: Sequence[str]) -> float:
+    """How near a hypothesis comes to an answer with usual numbers: the smaller the nearer."""
+    reader = _Reader(one, answer, dtype, tuple(free))
+    return min(map(reader.score, reader.grid(base)))
+
+
 class _Reader:
     """One answer beside one hypothesis, under other and other numbers."""
 
@@ -124,18 +133,24 @@ class _Reader:
 
     def read(self, base: Hyperparameters, hint: Mapping[str, Any]) -> Reading:
         """What is said, if it fits; or else the best of several starts, in as few digits as will do."""
-        said = replace(base, **{name: value for name, value in hint.items() if name in self.free})
+        said = _changed(base, {name: value for name, value in hint.items() if name in self.free})
+        if not self.free:
+            return Reading(base, frozenset(), self.fits(base))
         if hint and self.fits(said):
             return Reading(said, self.unseen(said), fits=True)
-        found = [self.solved(start) for start in sorted(self.grid(base), key=self.score)[:STARTS]]
-        return max(found, key=lambda reading: reading.fits)
+        for start in sorted(self.grid(base), key=self.score)[:STARTS]:
+            for near in (start, self.least(start, self.free, np.arcsinh)):  # from afar, sizes count
+                found = self.solved(near)
+                if found.fits:
+                    return found
+        return found
 
     def grid(self, base: Hyperparameters) -> Iterator[Hyperparameters]:
         """What is usual, with the learning rate that goes with it."""
         usual = {**GRID, "momentum": (self.momentum(),)}
         values = {name: usual[name] for name in self.free if name in usual}
         for numbers in itertools.product(*values.values()):
-            h = replace(base, **dict(zip(values, numbers, strict=True)))
+            h = _changed(base, dict(zip(values, numbers, strict=True)))
             yield replace(h, learning_rate=self.rate(h)) if "learning_rate" in self.free else h
 
     def momentum(self) -> float:
@@ -155,8 +170,7 @@ class _Reader:
     def trace(self, h: Hyperparameters) -> Array:
         """What the hypothesis gives."""
         made = self.rounded(self.one.hyperparameters(h))
-        oracle = Oracle.of(self.tape, made, self.dtype, {"": self.smooth})
-        return oracle.trace("").parameters
+        return self.oracle(made, self.smooth).trace("").parameters
 
     def rounded(self, h: Hyperparameters) -> Hyperparameters:
         """Those that are given, as the dialect rounds them; those that are looked for are found as they are then."""
@@ -176,23 +190,14 @@ class _Reader:
         """The smaller the nearer."""
         return float(np.mean(np.log1p(np.abs(self.off(h)))))
 
-    def slopes(self, h: Hyperparameters) -> Array:
-        """How the errors change with each free number: shape (values, numbers)."""
-        z, here = _coded(h, self.free), self.off(h)
-        steps = np.diag(DIFFERENCE * np.where(z == 0, 1, np.abs(z)))
-        return np.stack([(self.off(_decoded(h, self.free, z + step)) - here) / step.sum() for step in steps], axis=1)
-
     def solved(self, start: Hyperparameters) -> Reading:
         """By least squares from a start on."""
-        near = self.least(start, self.free, np.arcsinh)  # of what is far off the size counts, not how far it is
-        exact = self.least(near, self.free, lambda off: off)
+        exact = self.least(start, self.free)
         nothing = {name: 0.0 for name in self.free if name in _PLAIN and abs(getattr(exact, name)) < NOTHING}
-        exact = self.least(
-            replace(exact, **nothing), [name for name in self.free if name not in nothing], lambda off: off
-        )
-        doubt = np.maximum(DOUBT * _spread(self.slopes(exact)), self.resolution(exact))
+        exact = self.least(_changed(exact, nothing), [name for name in self.free if name not in nothing])
+        doubt = np.maximum(DOUBT * _spread(self.slopes(exact, self.free)), self.resolution(exact))
         for wider in WIDER:
-            short = replace(exact, **dict(self.shortest(exact, doubt * wider)))
+            short = _changed(exact, dict(self.shortest(exact, doubt * wider)))
             if self.fits(short):
                 return Reading(short, self.unseen(short), fits=True)
         return Reading(exact, self.unseen(exact), self.fits(exact))
@@ -202,28 +207,45 @@ class _Reader:
         for name, z, d in zip(self.free, _coded(exact, self.free), doubt, strict=True):
             yield name, _shortest(getattr(exact, name), *(_number(name, z + side * d) for side in (-1, 1)))
 
-    def least(self, start: Hyperparameters, names: Sequence[str], weighed: Callable[[Array], Array]) -> Hyperparameters:
-        """These numbers changed for the least squares of errors, each weighed."""
-        if not names:
-            return start
-        with np.errstate(all="ignore"):
-            found = least_squares(
-                lambda z: weighed(self.off(_decoded(start, names, z))),
-                _coded(start, names),
-                method="lm",
-                x_scale="jac",
-                diff_step=DIFFERENCE,
-                xtol=1e-15,
-                ftol=1e-15,
-                gtol=1e-15,
-                max_nfev=EVALUATIONS * len(names),
-            )
-        return _decoded(start, names, found.x)
+    def least(
+        self, start: Hyperparameters, names: Sequence[str], weighed: Callable[[Array], Array] = np.asarray
+    ) -> Hyperparameters:
+        """These numbers changed for the least squares of errors, each weighed (Levenberg and Marquardt)."""
+        h, damping = start, 1e-3
+        off = weighed(self.off(h))
+        first = off @ off
+        for iteration in range(ITERATIONS if names else 0):
+            if iteration >= PATIENCE and off @ off > HOPE * first:
+                break
+            slopes = self.slopes(h, names, weighed)
+            size = np.sqrt(np.sum(np.square(slopes), axis=0))
+            scaled = slopes / np.where(size > 0, size, 1)
+            damped = np.concatenate([scaled, np.sqrt(damping) * np.eye(len(names))])
+            step = np.linalg.lstsq(damped, np.concatenate([-off, np.zeros(len(names))]), rcond=None)[0]
+            moved = _decoded(h, names, _coded(h, names) + step / np.where(size > 0, size, 1))
+            there = weighed(self.off(moved))
+            if there @ there < off @ off:
+                gain, h, off, damping = 1 - (there @ there) / (off @ off), moved, there, damping / 10
+                if gain < GAIN:
+                    break
+            else:
+                damping *= 10
+                if damping > STUCK:
+                    break
+        return h
+
+    def slopes(self, h: Hyperparameters, names: Sequence[str], weighed: Callable[[Array], Array] = np.asarray) -> Array:
+        """How the errors change with each number: shape (values, numbers)."""
+        z, here = _coded(h, names), weighed(self.off(h))
+        steps = np.diag(DIFFERENCE * np.where(z == 0, 1, np.abs(z)))
+        return np.stack(
+            [(weighed(self.off(_decoded(h, names, z + step))) - here) / step.sum() for step in steps], axis=1
+        )
 
     def unseen(self, h: Hyperparameters) -> frozenset[str]:
         """The numbers that may be quite other ones, for all that the answer shows."""
         size = [max(abs(getattr(h, name)), LEAST) if name in _PLAIN else 1 for name in self.free]
-        spread = _spread(self.slopes(h)) / size
+        spread = _spread(self.slopes(h, self.free)) / size
         return frozenset(name for name, s in zip(self.free, spread, strict=True) if not s <= VISIBLE)
 
     def resolution(self, h: Hyperparameters) -> Array:
@@ -233,9 +255,15 @@ class _Reader:
         return np.array([(SINGLE if single else DOUBLE) * lost.get(name, 1.0) for name in self.free])
 
     def fits(self, h: Hyperparameters) -> bool:
-        """Whether the answer is inside the bound."""
-        probe = Probe("defaults", Part(self.tape, h, self.dtype), frozenset())
-        return bool(Outlook(probe, [self.one]).surviving(self.answer))
+        """Whether the answer is inside the bound, and there is one nearly everywhere."""
+        judgement = Comparison(
+            {"parameters": self.answer}, self.oracle(self.one.hyperparameters(h), self.one.dialect), ""
+        ).judge(slice(0, None))
+        return judgement.first_step is None and judgement.decided >= DECIDED
+
+    def oracle(self, h: Hyperparameters, dialect: Dialect) -> Oracle:
+        """Of this tape."""
+        return Oracle.of(self.tape, h, self.dtype, {"": dialect})
 
 
 def _spread(slopes: Array) -> Array:
@@ -255,7 +283,11 @@ def _coded(h: Hyperparameters, names: Sequence[str]) -> Array:
 def _decoded(h: Hyperparameters, names: Sequence[str], z: Array) -> Hyperparameters:
     """The other way round, within limits."""
     z = np.clip(np.nan_to_num(z), *np.transpose([_LIMITS[name] for name in names]))
-    return replace(h, **{name: _number(name, value) for name, value in zip(names, z, strict=True)})
+    return _changed(h, {name: _number(name, value) for name, value in zip(names, z, strict=True)})
+
+
+def _changed(h: Hyperparameters, numbers: dict[str, Any]) -> Hyperparameters:
+    return replace(h, **numbers)
 
 
 def _code(name: str, value: float) -> float:
@@ -266,8 +298,8 @@ def _code(name: str, value: float) -> float:
 
 def _number(name: str, z: float) -> float:
     if name == "decay":
-        return float(1 - np.exp(z))
-    return float(z) if name in _PLAIN else float(np.exp(z))
+        return 1 - math.exp(min(z, LARGEST))
+    return float(z) if name in _PLAIN else math.exp(min(z, LARGEST))
 
 
 def _shortest(value: float, one: float, other: float) -> float:

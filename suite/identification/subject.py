@@ -1,69 +1,100 @@
-"""Who is asked: an optimizer as a function of its input, of which no more is known than what it can be asked for."""
+"""Who is asked: an optimizer as a function of its input, of which no more is known than what it can be asked for.
+
+An inquiry is a generator: it yields questions and is sent answers. So who asks and who answers may be two processes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from reference import SparseGradients
+from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 
 class Refused(Exception):
-    """The subject won't do what it was asked for; the message is its own."""
+    """The subject won't do what it was asked for, or fails; the message says so in its words."""
 
 
-class Subject(Protocol):
-    """An optimizer.
+@dataclass(frozen=True)
+class About:
+    """What is known of an optimizer beforehand.
 
     Attributes:
         name: for people.
         accepts: the hyper-parameters that it takes, by the field's names (those of `Hyperparameters`).
         defaults: those of them that need not be given -> what is declared for them.
-        scheduled: whether its learning rate can change on the way.
         dtypes: the formats that it may be asked in, the usual one first.
+        scheduled: whether its learning rate can change on the way.
         sparse: whether it takes gradients of few rows.
     """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
+    name: str
+    accepts: frozenset[str]
+    defaults: Mapping[str, Any]
+    dtypes: Sequence[str]
+    scheduled: bool = True
+    sparse: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is put to it.
+
+    Attributes:
+        id: for people.
+        tape: parameters and gradients.
+        given: hyper-parameters, all of them accepted ones; what is left out has its default. A learning rate may be a
+            sequence, one a step.
+        dtype: in which it is to compute.
+    """
+
+    id: str
+    tape: Tape
+    given: Mapping[str, Any]
+    dtype: str
+
+
+Reply: TypeAlias = "Array | Refused"
+"""Parameters after every step, shape (steps, n)."""
+Inquiry: TypeAlias = Generator[Query, Reply, T]
+
+
+class Subject(Protocol):
+    """An optimizer that can be asked here."""
 
     @property
-    def accepts(self) -> frozenset[str]: ...  # noqa: D102
+    def about(self) -> About:
+        """What is known of it."""
+        ...
 
-    @property
-    def defaults(self) -> Mapping[str, Any]: ...  # noqa: D102
-
-    @property
-    def scheduled(self) -> bool: ...  # noqa: D102
-
-    @property
-    def dtypes(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def sparse(self) -> bool: ...  # noqa: D102
-
-    def answer(
-        self,
-        initial: NDArray[np.float32],
-        gradients: NDArray[np.float32] | SparseGradients,
-        given: Mapping[str, Any],
-        dtype: str,
-    ) -> Array:
-        """The parameters after every step, shape (steps, n).
-
-        Args:
-            initial: before the first, shape (n,).
-            gradients: shape (steps, n), or of few rows.
-            given: hyper-parameters, all of them accepted ones; what is left out has its default, if it has one. A
-                learning rate may be a sequence, one a step, if it can be scheduled.
-            dtype: in which it computes.
+    def answer(self, query: Query) -> Array:
+        """Parameters after every step, shape (steps, n).
 
         Raises:
             Refused: if it won't.
         """
         ...
+
+
+def put(inquiry: Inquiry[T], subject: Subject, say: Callable[[str], None] = lambda _: None) -> T:
+    """What an inquiry finds of a subject; `say` is told each question."""
+    try:
+        query = next(inquiry)
+        while True:
+            say(query.id)
+            query = inquiry.send(_reply(subject, query))
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def _reply(subject: Subject, query: Query) -> Reply:
+    try:
+        return subject.answer(query)
+    except Refused as refusal:
+        return refusal

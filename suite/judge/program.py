@@ -13,6 +13,8 @@ verdict    `case`, `claimant` (see `Claimant`),
            or `baseline` (a folder) and `fail_on`;
            `keep`, for a baseline                      -> `row`
 record     `folder`, `replace`                         -> `count`, of what was kept
+identify   `about` (see `suite.identification`)        -> `query`: `id`, `input` (a tape), `given`, `dtype`
+answered   `reply`, `output` (a trace)                 -> the next `query`; or the `card`, and its `lines`
 
 Each answer has `status`: `ok`; `mistake`, of the asker's, with a `reason` to be shown; or `error`, of ours.
 
@@ -42,6 +44,7 @@ import numpy as np
 from reference import dialects
 from suite.expectations import ExpectationError, Expectations
 from suite.judge.hearing import Claimant, Hearing, Held
+from suite.judge.inquest import Inquest
 from suite.regression.baseline import BaselineError
 from suite.runner import protocol
 from suite.runner.protocol import Message
@@ -53,6 +56,7 @@ class Judge:
 
     def __init__(self) -> None:
         self.hearing: Hearing | None = None
+        self.inquest: Inquest | None = None
 
     def answer(self, request: Message) -> Message:
         """The reply; whatever goes wrong is one too."""
@@ -61,6 +65,8 @@ class Judge:
             "case": self.case,
             "verdict": self.verdict,
             "record": self.record,
+            "identify": self.identify,
+            "answered": self.answered,
         }
         try:
             reply = {"status": "ok", **plain(asks[request["ask"]](request))}
@@ -101,6 +107,17 @@ class Judge:
     def record(self, request: Message) -> Message:
         """Write what was kept."""
         return {"count": self._open().keeping.write(Path(request["folder"]), replace=bool(request["replace"]))}
+
+    def identify(self, request: Message) -> Message:
+        """The first question to an optimizer that claims nothing."""
+        self.inquest = Inquest(request["about"], self._open().folder)
+        return self.inquest.begin()
+
+    def answered(self, request: Message) -> Message:
+        """The next question, or what it is."""
+        if self.inquest is None:
+            raise LookupError("`answered` comes after `identify`")
+        return self.inquest.go_on(request["reply"], Path(request["output"]))
 
     def _open(self) -> Hearing:
         if self.hearing is None:

@@ -11,6 +11,7 @@ from .house import HOUSE
 USAGE, INTERRUPTED = 2, 130  # exit statuses
 HERE: Mapping[str, str] = {
     "check": "does an optimizer compute the RMSProp that it claims?",
+    "identify": "which RMSProp does an optimizer compute, if it claims none?",
 }
 """Commands that need no more than the user's own environment -> what they answer."""
 
@@ -28,10 +29,11 @@ def command(arguments: Sequence[str]) -> int:
 
 def _here(name: str) -> Callable[[Sequence[str]], int]:
     from .check import check
+    from .identify import identify
     from .judge import JudgeError, Mistake
     from .signature import FactoryError
 
-    commands = {"check": check}
+    commands = {"check": check, "identify": identify}
 
     def run(arguments: Sequence[str]) -> int:
         try:

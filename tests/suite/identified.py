@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from reference import Hyperparameters
+from suite.identification.subject import About, Refused
 from suite.sharpness.evaluation import Input, evaluate
 from suite.sharpness.orders import PLAIN
 
@@ -20,17 +21,34 @@ class Evaluated:
     It shares no line with the oracle: formulas are read from the dialects' names by `suite.sharpness.formula`.
     """
 
-    scheduled = True
+    def __init__(self, dialect, accepts=ALL, dtypes=DTYPES, order=PLAIN, sparse=True, defaults=None, **fixed):
+        self.about = About("evaluated", frozenset(accepts), dict(defaults or {}), dtypes, sparse=sparse)
+        self.dialect, self.order, self.fixed, self.defaults = dialect, order, fixed, dict(defaults or {})
 
-    def __init__(
-        self, dialect, accepts=ALL, dtypes=("float32", "float64"), order=PLAIN, sparse=True, defaults=None, **fixed
-    ):
-        self.name, self.dialect, self.accepts, self.dtypes = "evaluated", dialect, frozenset(accepts), dtypes
-        self.order, self.sparse, self.fixed, self.defaults = order, sparse, fixed, dict(defaults or {})
-
-    def answer(self, initial, gradients, given, dtype):
-        assert set(given) <= self.accepts
+    def answer(self, query):
+        assert set(query.given) <= self.about.accepts
         order = replace(self.order, flushed=self.dialect.subnormals == "flushed")
-        h = Hyperparameters(**{**self.defaults, **given, **self.fixed})
-        given = Input(initial, gradients, np.array(1.0))
-        return evaluate(self.dialect, h, given, order, dtype)["parameters"]
+        h = Hyperparameters(**{**self.defaults, **query.given, **self.fixed})
+        given = Input(query.tape.initial, query.tape.sparse or query.tape.gradients)
+        return evaluate(self.dialect, h, given, order, query.dtype)["parameters"]
+
+
+class Stepped:
+    """Written by hand: v ← γv + (1-γ)g², and then whatever makes the new parameters of it."""
+
+    def __init__(self, update):
+        names = frozenset({"learning_rate", "decay", "epsilon"})
+        self.about = About("stepped", names, {}, DTYPES, scheduled=False)
+        self.update = update
+
+    def answer(self, query):
+        x, h, trace = query.tape.initial.astype(query.dtype), query.given, []
+        v = np.zeros_like(x)
+        try:
+            for g in query.tape.gradients.astype(query.dtype):
+                v = h["decay"] * v + (1 - h["decay"]) * g * g
+                x = self.update(x, v, g, h).astype(query.dtype)
+                trace.append(x)
+        except FloatingPointError as error:
+            raise Refused("it won't") from error
+        return np.stack(trace)
