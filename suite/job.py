@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from reference import dialects
 from suite import choice, provenance, training
 from suite.adapters import ORACLE
 from suite.agreement import verdicts
@@ -139,7 +140,8 @@ class Job:
             selected=selected,
             done=done,
         )
-        self._judge("agreement", questions, verdicts.Verdicts(self.catalogue, keep_traces=options.keep_traces).rows)
+        judging = verdicts.Verdicts(self.catalogue, rivals=self._dialects(), keep_traces=options.keep_traces)
+        self._judge("agreement", questions, judging.rows)
         laws = LawVerdicts(self.laws, options.seed, folder)
         self._judge("laws, first", list(laws.questions(every, selected=selected, done=done)), laws.first_rows)
         self._judge("laws", laws.following, laws.rows)
@@ -278,6 +280,11 @@ class Job:
             raise LookupError("no framework can be asked; see `rmsuite envs`")
         return hellos, missing
 
+    def _dialects(self) -> list[str]:
+        """Those that are claimed by an implementation, or run by one that can run any."""
+        declared = [one["dialect"] for hello in self.hellos.values() for one in hello["implementations"].values()]
+        return sorted({*self.options.dialects, *filter(None, [*declared, self.options.claim])})
+
     def _manifest(self) -> Row:
         options = self.options
         described = {
@@ -306,4 +313,5 @@ class Job:
                 for framework, hello in self.hellos.items()
                 for name in self.chosen[framework]
             },
+            "dialects": {name: dialects[name].axes() for name in self._dialects()},
         }
