@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -38,7 +38,11 @@ class Framework:
 
 @dataclass(frozen=True)
 class Manifest:
-    """On what a run was made. Text is None, and lists are empty, where the file does not say."""
+    """On what a run was made. Text is None, and lists are empty, where the file does not say.
+
+    `implementations` has of each, as in `torch/builtin`, the `native` name and the `dialect` that it declares, if it
+    declares one; `dialects` has of each the value on every axis, in words.
+    """
 
     created: str | None
     command: tuple[str, ...]
@@ -50,6 +54,8 @@ class Manifest:
     catalogue: str | None
     data: Mapping[str, str]
     frameworks: tuple[Framework, ...]
+    implementations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    dialects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def date(self) -> str | None:
@@ -123,6 +129,8 @@ def _manifest(raw: Mapping[str, object]) -> Manifest:
         catalogue=text(raw.get("catalogue")),
         data=_texts(mapping(raw.get("data"))),
         frameworks=tuple(_framework(*item) for item in sorted(mapping(raw.get("frameworks")).items())),
+        implementations={name: _texts(mapping(one)) for name, one in mapping(raw.get("implementations")).items()},
+        dialects={name: _axes(mapping(one)) for name, one in mapping(raw.get("dialects")).items()},
     )
 
 
@@ -141,6 +149,12 @@ def _machine(raw: Mapping[str, object]) -> dict[str, str]:
     if memory is not None:
         found["memory"] = f"{memory / 2**30:.1f} GiB of memory"
     return found
+
+
+def _axes(raw: Mapping[str, object]) -> dict[str, str]:
+    """The value on each axis in words; an axis whose value is neither text nor a number is left out."""
+    found = {name: text(value) or (None if (number := real(value)) is None else f"{number:g}") for name, value in raw.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _texts(raw: Mapping[str, object]) -> dict[str, str]:

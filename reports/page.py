@@ -17,31 +17,40 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
-from reports import columns, figures, grids, numbers, outcomes, published
+from reports import columns, figures, grids, numbers, outcomes, pairs, published
 from reports.doubts import footnotes
 from reports.drawing import Figure
 from reports.findings import UNNAMED, changed
+from reports.properties import PROPERTIES, about
 from reports.results import Results, records
 from reports.schema import Row
 from reports.tables import Tables
 
 _TEXT_LIMIT = 2000
 _SHOWN = (
-    "outcome", "framework", "implementation", "version", "device", "dtype", "dialect", "case", "quantity",
+    "outcome", "framework", "implementation", "version", "device", "dtype", "dialect", "case", "property", "quantity",
     "first_step", "first_index", "worst_step", "worst_index", "ulps", "bound_ratio", "decided", "fits", "nearest",
-    "growth", "reason", "repeat", "sha256",
+    "growth", "expectation", "reason", "repeat", "sha256",
 )  # fmt: skip
 
 
 def render(results: Results, tables: Tables) -> str:
     """The whole page."""
     environment = _environment()
-    drawn = figures.build(tables)
+    drawn = figures.build(results, tables)
     specs = {figure.id: figure.spec for part in drawn.values() for figure in part}
     scripts = [*([_bundle()] if specs else []), _source("page.js.jinja")]
     return environment.get_template("page.html.jinja").render(
         results=results,
         agreement=tables.agreement,
+        counts=tables.agreement.counts,
+        manifest=results.manifest,
+        matrix=tables.matrix,
+        axes=tables.axes,
+        losses=tables.losses,
+        speeds=tables.speeds,
+        pairs=tables.pairs,
+        deviations=tables.deviations,
         training=tables.training,
         benchmarks=[(benchmark, columns.build(benchmark)) for benchmark in tables.timing],
         grids=grids.build(tables.timing),
@@ -72,7 +81,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(outcomes=outcomes.ORDER, published=published)
+    environment.globals.update(outcomes=outcomes.ORDER, published=published, properties=PROPERTIES, kinds=KINDS)
     environment.filters.update({name: getattr(numbers, name) for name in _FILTERS})
     environment.filters["svg"] = _svg
     environment.filters["shorten"] = _shorten
@@ -80,6 +89,9 @@ def _environment() -> jinja2.Environment:
     environment.filters["first_upper"] = lambda text: text[:1].upper() + text[1:]
     return environment
 
+
+KINDS = tuple((kind, pairs.SYMBOLS[kind], pairs.MEANINGS[kind]) for kind in (pairs.EQUAL, pairs.ROUNDING, pairs.DIFFERENT))
+"""What may be said of two implementations: its name, symbol and meaning."""
 
 _FILTERS = ("count", "loss", "multiple", "distance", "coordinate", "fixed")
 
@@ -99,7 +111,7 @@ def _shorten(text: str, limit: int = _TEXT_LIMIT) -> str:
 
 def _verdicts(frame: pd.DataFrame) -> dict[str, Any]:
     """Every verdict, by column; a column of text is a list of its values and a list of places in it."""
-    rows = [{**row, "dialect": row["dialect"] or UNNAMED, **_explained(row)} for row in records(frame)]
+    rows = [{**row, "dialect": row["dialect"] or UNNAMED, "property": about(row), **_explained(row)} for row in records(frame)]
     columns: dict[str, Any] = {}
     for name in _SHOWN:
         cells = [_cell(row[name]) for row in rows]

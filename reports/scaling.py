@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from reports import numbers
-from reports.drawing import HOW, WIDTH, Chart, Figure, figure, on, scales, shapes
+from reports.drawing import HOW, WIDTH, Chart, Emphasis, Figure, figure, on, scales, shapes
 from reports.numbers import duration, share
 from reports.timing import Benchmark, Timing
 
@@ -75,9 +75,9 @@ def _chart(rows: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]], wor
     frameworks = list(dict.fromkeys(row["framework"] for row in rows))
     implementations = list(dict.fromkeys(row["implementation"] for row in rows))
     colour, shape = scales(frameworks)[0], shapes(implementations)
-    framework = alt.selection_point(fields=["framework"], bind="legend", name="framework_chosen")
-    implementation = alt.selection_point(fields=["implementation"], bind="legend", name="implementation_chosen")
-    strength = alt.condition(framework & implementation, alt.value(0.9), alt.value(0.05))
+    framework = Emphasis("framework", frameworks, "framework_chosen")
+    implementation = Emphasis("implementation", implementations, "implementation_chosen")
+    strength = framework.strength(0.9, 0.05, also=implementation)
     log = alt.Scale(type="log", nice=False, padding=12)
     ends = sorted({row["at"] for row in rows})
     x = alt.X("at:Q", title=f"{words}, logarithmic", scale=log, axis=alt.Axis(grid=False, format="~s", values=ends))
@@ -104,5 +104,5 @@ def _chart(rows: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]], wor
     limit = on("limits").mark_line(strokeWidth=2, strokeDash=[5, 4], color="var(--ink)").encode(
         x=x, y=y("each"), tooltip=[alt.Tooltip("who:N", title="Memory alone"), alt.Tooltip("step:N", title="A step")]
     )  # fmt: skip
-    layers = [line, rule, point.add_params(framework, implementation), *([limit] if limits else [])]
+    layers = [line, rule, point.add_params(*framework.params, *implementation.params), *([limit] if limits else [])]
     return alt.layer(*layers).properties(width=WIDTH, height=420)

@@ -1,4 +1,4 @@
-"""What is kept of a trace that itself is not: its digest, the course of its error, and when it leaves other dialects."""
+"""What is kept of a trace in its place: a digest, the course of its error, and when it leaves other dialects."""
 
 from __future__ import annotations
 
