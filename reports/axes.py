@@ -95,7 +95,6 @@ class Axes:
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     partings: tuple[Parting, ...]
 
-
     @property
     def sentence(self) -> str:
         """How many algorithms they are."""

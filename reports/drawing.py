@@ -91,7 +91,7 @@ class Emphasis:
         parts = [self, *([also] if also else [])]
         chosen: Any = True
         for part in parts:
-            both = part._legend & part._plain  # noqa: SLF001  (its own kind)
+            both = part._legend & part._plain
             chosen = both if chosen is True else chosen & both
         return alt.condition(chosen, alt.value(full), alt.value(faint))
 

@@ -21,4 +21,8 @@ def build(results: Results, tables: Tables) -> dict[str, list[Figure]]:
             training += curves.build(task)
     epochs = [benchmark for benchmark in tables.timing if not benchmark.is_step]
     timing = [drawn for number, one in enumerate(epochs[:_BENCHMARKS]) for drawn in durations.build(one, number)]
-    return {"agreement": growing.build(results), "training": training, "timing": [*timing, *scaling.build(tables.timing)]}
+    return {
+        "agreement": growing.build(results),
+        "training": training,
+        "timing": [*timing, *scaling.build(tables.timing)],
+    }

@@ -37,7 +37,9 @@ def build(results: Results) -> list[Figure]:
         f"bound. Dashed: the bound, of each dialect. Less than {LEAST:g} ulps is drawn there. {HOW}"
     )
     worst = max((point["error"] / point["bound"] for point in points if point["bound"]), default=0.0)
-    words = f"Error over steps of {len({point['who'] for point in points})} implementations; at most {worst:.2g} bounds."
+    words = (
+        f"Error over steps of {len({point['who'] for point in points})} implementations; at most {worst:.2g} bounds."
+    )
     title = "How errors grow, and the bound on them"
     chart = _chart(cases, frameworks)
     return [figure("figure-growth", title, caption, words, chart, {"courses": points, "bounds": bounds})]

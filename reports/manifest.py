@@ -153,8 +153,8 @@ def _machine(raw: Mapping[str, object]) -> dict[str, str]:
 
 def _axes(raw: Mapping[str, object]) -> dict[str, str]:
     """The value on each axis in words; an axis whose value is neither text nor a number is left out."""
-    found = {name: text(value) or (None if (number := real(value)) is None else f"{number:g}") for name, value in raw.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    numbers = {name: f"{number:g}" for name, value in raw.items() if (number := real(value)) is not None}
+    return {**_texts(raw), **numbers}
 
 
 def _texts(raw: Mapping[str, object]) -> dict[str, str]:

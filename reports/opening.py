@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reports.columns import book
 from reports.numbers import coordinate, fixed, loss, share
 from reports.published import QUADRATIC, REGRESSION
 from reports.timing import ORACLE, SECTION, Benchmark, Timing
@@ -14,6 +15,9 @@ KINDS = ("scratch", "builtin")
 """The two programs of the book, as implementations are called here."""
 
 BOOK = "regression"
+
+ROWS = 9
+"""Of times on the first screen."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ def losses(training: Training) -> Losses:
         cells: list[str] = []
         for kind in KINDS:
             run = _run(regression, framework, kind)
-            book = REGRESSION.get((framework, kind))
-            cells += [loss(run.row["loss"], 6) if run else "", fixed(book.loss, 3) if book else ""]
+            printed = REGRESSION.get((framework, kind))
+            cells += [loss(run.row["loss"], 6) if run else "", fixed(printed.loss, 3) if printed else ""]
         if any(cells):
             rows.append((framework, tuple(cells)))
     return Losses(tuple(rows), tuple(_sentences(training)))
@@ -84,11 +88,15 @@ def _sentences(training: Training) -> Iterable[str]:
         for run in section.runs
         if run.final and run.row["outcome"] == "agrees"
     }
-    book = tuple(map(coordinate, QUADRATIC))
-    if ends == {book}:
-        yield f"The 2-D run ends at ({', '.join(book)}), as the book prints."
-    elif ends:
-        yield f"The 2-D run ends at {'; '.join(f'({x1}, {x2})' for x1, x2 in sorted(ends))}; the book prints ({', '.join(book)})."
+    printed = tuple(map(coordinate, QUADRATIC))
+    if ends:
+        found = "; ".join(_point(end) for end in sorted(ends))
+        beside = ", as the book prints" if ends == {printed} else f"; the book prints {_point(printed)}"
+        yield f"The 2-D run ends at {found}{beside}."
+
+
+def _point(point: tuple[str, ...]) -> str:
+    return f"({', '.join(point)})"
 
 
 def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
@@ -98,42 +106,42 @@ def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
         epoch = next((one for one in benchmarks if not one.is_step and one.measured), None)
     if epoch is None:
         return None
-    step = max((one for one in benchmarks if one.is_step and one.tensors == 1 and one.limit and one.setting == epoch.setting),
-               key=lambda one: one.size, default=None)  # fmt: skip
+    step = _largest(benchmarks, epoch.setting)
     heads = [("epoch", epoch.unit.sign), ("interval", ""), ("D2L", epoch.unit.sign)]
     if step:
         heads += [(f"step, {step.brief}", step.unit.sign), ("of the", "limit")]
-    longest = max(timing.median or 0.0 for timing in _shown(epoch)) or 1.0
+    shown = _shown(epoch)
+    longest = max(timing.median or 0.0 for timing in shown) or 1.0
     groups: dict[str, list[tuple[str, tuple[str, ...], float]]] = {}
-    for timing in _shown(epoch):
-        cells = [epoch.show(timing.median), _between(epoch, timing), _book(epoch, timing), *_step(step, timing)]
-        row = (timing.within, tuple(cells), (timing.median or 0.0) / longest)
-        groups.setdefault(timing.row["framework"], []).append(row)
-    sentences = [epoch.margin]
-    if step and step.limit:
-        sentences.append(f"The memory alone needs {step.show(step.limit[0])} {step.unit.sign} for a step over {step.brief}.")
-    return Speeds(tuple(heads), tuple((name, tuple(rows)) for name, rows in groups.items()), " ".join(filter(None, sentences)))
+    for timing in shown:
+        cells = (epoch.show(timing.median), _between(epoch, timing), book(epoch, timing), *_step(step, timing))
+        length = (timing.median or 0.0) / longest
+        groups.setdefault(timing.row["framework"], []).append((timing.within, cells, length))
+    sentence = " ".join(filter(None, (epoch.margin, step.bound if step else "")))
+    return Speeds(tuple(heads), tuple((name, tuple(rows)) for name, rows in groups.items()), sentence)
+
+
+def _largest(benchmarks: Sequence[Benchmark], setting: str) -> Benchmark | None:
+    """The step over the most parameters for which it is known what the memory needs."""
+    limited = (one for one in benchmarks if one.is_step and one.tensors == 1 and one.limit and one.setting == setting)
+    return max(limited, key=lambda one: one.size, default=None)
 
 
 def _shown(epoch: Benchmark) -> list[Timing]:
     """Of each framework the book's loop, its built-in, and its fastest."""
-    shown = []
+    shown: list[Timing] = []
     measured = sorted(epoch.measured, key=lambda timing: timing.place)
     for framework in dict.fromkeys(timing.row["framework"] for timing in measured):
         ours = [timing for timing in measured if timing.row["framework"] == framework]
         known = [timing for timing in ours if timing.row["implementation"] in (SECTION, "builtin")]
         fastest = min(ours, key=lambda timing: timing.median or 0.0)
         shown += [*known, *([] if fastest in known else [fastest])] if framework != ORACLE else []
-    return shown
+    usual = [timing for timing in shown if timing.row["implementation"] == "builtin"]
+    return shown if len(shown) <= ROWS else (usual or shown)[:ROWS]
 
 
 def _between(epoch: Benchmark, timing: Timing) -> str:
     return f"{epoch.show(timing.interval[0])} – {epoch.show(timing.interval[1])}" if timing.interval else ""
-
-
-def _book(epoch: Benchmark, timing: Timing) -> str:
-    published = timing.published
-    return f"{published.seconds / epoch.unit.seconds:,.4g}" if published else ""
 
 
 def _step(step: Benchmark | None, timing: Timing) -> list[str]:
@@ -143,4 +151,3 @@ def _step(step: Benchmark | None, timing: Timing) -> list[str]:
     if same is None:
         return ["", ""]
     return [step.show(same.median), share(same.fraction) if same.fraction else ""]
-

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from reports.findings import UNNAMED, is_law
 from reports.numbers import count
 from reports.results import Results, records
-from reports.schema import Row
 
 EQUAL, ROUNDING, DIFFERENT = "equal", "rounding", "different"
 SYMBOLS = {EQUAL: "=", ROUNDING: "≈", DIFFERENT: "≠"}
@@ -22,6 +21,9 @@ MEANINGS = {
     ROUNDING: "within the rounding bound of one dialect, in every case",
     DIFFERENT: "in some case no dialect fits both",
 }
+
+KINDS = tuple((kind, symbol, MEANINGS[kind]) for kind, symbol in SYMBOLS.items())
+"""What may be said of two implementations: its name, symbol and meaning."""
 
 _ONE_DIALECT = "shape/"
 """Cases in which nothing depends on the dialect: of large ones only an implementation's own is tried."""

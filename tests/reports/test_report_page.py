@@ -10,7 +10,7 @@ import made_up
 import pytest
 
 import reports
-from reports.page import script_json
+from reports.html import script_json
 from reports.plane import box_around, contours, quadratic, rotated
 
 
