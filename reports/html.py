@@ -64,7 +64,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-_FILTERS = ("count", "loss", "multiple", "distance", "coordinate", "fixed")
+_FILTERS = ("count", "loss", "multiple", "distance", "coordinate", "fixed", "duration", "significant", "share")
 
 
 def _svg(figure: Figure) -> Markup:

@@ -63,7 +63,7 @@ from suite.runner.errors import EnvironmentMissing
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
-from suite.timing.commands import compare, fidelity
+from suite.timing.commands import compare, fidelity, side_by_side
 
 app = typer.Typer(
     name="rmsuite",
@@ -194,11 +194,20 @@ bench_app.command()(compare)
 
 @app.command()
 def report(
-    results: Annotated[Path | None, typer.Argument(help="A results folder [default: the newest].")] = None,
+    results: Annotated[list[Path] | None, typer.Argument(help="A results folder [default: the newest].")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Set two results folders side by side.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where a comparison goes [default: the second folder].")
+    ] = None,
 ) -> None:
-    """Write the report of a results folder again, and show its tables."""
-    folder = results or newest()
-    _report(folder, ("agreement", "training", "timing"))
+    """Write the report of a results folder again, and show its tables; or compare two: `--compare A B`."""
+    folders = results or [newest()]
+    if len(folders) != (2 if compare else 1):
+        raise LookupError("`rmsuite report` takes one results folder, and `rmsuite report --compare` two")
+    if compare:
+        side_by_side(folders[0], folders[1], output)
+    else:
+        _report(folders[0], ("agreement", "training", "timing"))
 
 
 @app.command()

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+import reports
 from suite import provenance
 from suite.adapters import FRAMEWORKS
 from suite.arguments import Frameworks, Json, Pythons, Seed, Threads, interpreters, one_of
@@ -36,6 +37,26 @@ def compare(
         typer.echo(comparison.to_json(found))
     else:
         comparison.show(found, Console(width=max(WIDE, Console().width)))
+
+
+def side_by_side(one: Path, other: Path, output: Path | None) -> None:
+    """Compare all that two results folders have: a table, and one page with its Markdown."""
+    runs = reports.load(one), reports.load(other)
+    try:
+        times, unlike = [_judged(time) for time in comparison.compare(one, other)], None
+    except comparison.Unlike as error:
+        times, unlike = [], str(error)
+    found = reports.compare(*runs, times, unlike)
+    written = reports.write_comparison(found, output or other)
+    reports.show_comparison(found, Console(width=max(WIDE, Console().width)))
+    say = Progress(Console(stderr=True)).say
+    say(f"wrote {', '.join(path.name for path in written)} into {output or other}")
+
+
+def _judged(time: comparison.Comparison) -> reports.Time:
+    ratio, interval = (time.ratio.value, (time.ratio.low, time.ratio.high)) if time.ratio else (None, None)
+    call = time.call.value if time.call else None
+    return reports.Time(time.name, time.benchmark, time.medians, ratio, interval, time.floor, call, time.reason)
 
 
 def fidelity(
