@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ nox.options.error_on_external_run = True
 
 PROJECT = Path("pyproject.toml")
 HARNESS = Path(".nox/harness")  # one environment for every session that runs the command
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 20.0  # seconds
 TOLERANT = (0, 1)  # a framework whose environment can't be built costs its own rows, not the run
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")  # a file's tests share their workers
@@ -97,15 +99,33 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def pictures(session: nox.Session) -> None:
+    """Make the pictures in docs/ again, from a results folder (the newest, unless one is named after --)."""
+    command(session, "report", *session.posargs, "--pictures", "docs")
+
+
+@nox.session(venv_backend="none")
 def envs(session: nox.Session) -> None:
     """Build the frameworks' environments."""
     command(session, "envs", "--build", *session.posargs)
+
+
+def browser(session: nox.Session) -> None:
+    """In CI, as root and where there is none: install the browser in which the tests open the page."""
+    if not os.environ.get("CI") or any(map(shutil.which, BROWSERS)) or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return
+    try:
+        session.run("apt-get", "update", "-qq", external=True)
+        session.run("apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium", external=True)
+    except nox.command.CommandFailed:
+        session.warn("Chromium can't be installed with apt-get; the tests that need a browser will fail")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, those of the adapters in the frameworks' environments."""
     install(session, "tests")
+    browser(session)
     command(session, "envs", "--build", codes=TOLERANT)
     session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
