@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"  # with pip, which finds builds of torch that other installers don't
@@ -45,8 +46,8 @@ def install(session: nox.Session, *groups: str) -> None:
     once(Path(session.env_dir), groups, lambda: session.install("--quiet", *packages))
 
 
-def command(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,)) -> None:
-    """Run the project's command in the harness's environment, which is made if need be."""
+def command(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,), program: str = "rmsuite") -> None:
+    """Run the project's command, or another, in the harness's environment, which is made if need be."""
     programs = HARNESS / ("Scripts" if os.name == "nt" else "bin")
 
     def make() -> None:
@@ -55,7 +56,7 @@ def command(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,)) 
 
     once(HARNESS, (), make)
     session.run(
-        str(programs / "rmsuite"),
+        str(programs / program),
         *arguments,
         external=True,
         success_codes=codes,
@@ -101,7 +102,7 @@ def report(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def pictures(session: nox.Session) -> None:
     """Make the pictures in docs/ again, from a results folder (the newest, unless one is named after --)."""
-    command(session, "report", *session.posargs, "--pictures", "docs")
+    command(session, "-m", "reports.pictures", *session.posargs, program="python")
 
 
 @nox.session(venv_backend="none")
@@ -116,8 +117,9 @@ def browser(session: nox.Session) -> None:
         return
     try:
         session.run("apt-get", "update", "-qq", external=True)
-        session.run("apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium", external=True)
-    except nox.command.CommandFailed:
+        install_quietly = ("apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium")
+        session.run(*install_quietly, external=True, env={"DEBIAN_FRONTEND": "noninteractive"})
+    except CommandFailed:
         session.warn("Chromium can't be installed with apt-get; the tests that need a browser will fail")
 
 

@@ -25,13 +25,13 @@ _TEXT_LIMIT = 2000
 def render(template: str, drawn: Sequence[Figure], /, **context: object) -> str:
     """A page from a template, with its figures' specifications; the bundle that draws them only if there are any."""
     specs = {figure.id: figure.spec for figure in drawn}
-    scripts = [*([_bundle()] if specs else []), _source("page.js.jinja")]
+    scripts = [*([_bundle()] if specs else []), source("page.js.jinja")]
     return (
         _environment()
         .get_template(template)
         .render(
             specs=script_json(specs),
-            style=Markup(_source("page.css.jinja")),  # noqa: S704  # the project's own file
+            style=Markup(source("page.css.jinja")),  # noqa: S704  # the project's own file
             scripts=[Markup(script) for script in scripts],  # noqa: S704  # likewise
             policy=_policy(scripts),
             **context,
@@ -89,7 +89,8 @@ def _bundle() -> str:
 
 
 @functools.cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """The text of a template, as it is."""
     source, _, _ = jinja2.PackageLoader("reports", ".").get_source(jinja2.Environment(autoescape=True), name)
     return source
 
