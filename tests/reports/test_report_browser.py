@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 import reports
+from reports import pictures
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -213,3 +214,22 @@ def test_a_comparison_opens_sorts_and_fetches_nothing(visit, written, folder, tm
     assert "1 of 659 outcomes changed" in one.page.locator("main").inner_text()
     assert one.complaints == []
     assert one.requests == [page.as_uri()]
+
+
+def test_the_readmes_pictures_are_made_and_small(browser, folder, tmp_path):
+    written = pictures.write(folder, tmp_path / "docs")
+    assert [path.name for path in written] == ["report.png", "steps.png"]
+    for path in written:
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) <= 300_000
+        assert int.from_bytes(content[16:20], "big") >= 1280  # pixels across
+
+
+def test_without_a_figure_there_is_no_picture_and_that_is_said(folder, tmp_path):
+    for name in ("training", "timings"):
+        (folder / f"{name}.jsonl").unlink()
+    rows = [{**row, "course": None} for row in made_up.verdicts()]
+    (folder / "verdicts.jsonl").write_text(made_up.lines(rows), encoding="utf-8")
+    with pytest.raises(reports.ReportError, match="has no figure"):
+        pictures.write(folder, tmp_path)
