@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from reports import columns, grids, published
 from reports.agreement import Agreement
+from reports.deviations import Deviation
 from reports.doubts import footnotes
 from reports.findings import Finding
 from reports.grids import Grid
@@ -46,6 +47,8 @@ def render(results: Results, tables: Tables) -> str:
         f"**{escape(tables.agreement.sentence)}**",
         *(f"> {escape(note)}" for note in results.notes),
         *_agreement(tables.agreement, results.sharpness),
+        *_pairs(tables),
+        *_deviations(tables.deviations),
         *_training(tables.training.tasks),
         *_timing(tables.timing),
         *_environment(results),
@@ -110,6 +113,37 @@ def _finding(finding: Finding) -> str:
     if finding.row["repeat"]:
         parts.append(f"Repeat: {code(finding.row['repeat'])}")
     return "\n  - ".join(parts)
+
+
+def _pairs(tables: Tables) -> Iterable[str]:
+    """What the frameworks' own RMSProps have in common, and who is equal to the last bit."""
+    owns, rows = tables.axes.owns, tables.axes.rows
+    if rows:
+        yield "### What the frameworks call RMSProp"
+        header = ["Axis", *(escape(f"{own.framework}/builtin: {own.dialect}") for own in owns)]
+        yield table(header, ([escape(words), *map(escape, values)] for words, values in rows))
+        partings = [
+            f"{each.one.framework} and {each.other.framework}: {each.sentence}." for each in tables.axes.partings
+        ]
+        yield "\n".join(f"- {escape(words)}" for words in partings)
+    if tables.pairs.each:
+        yield "### Every two of them"
+        yield escape(tables.pairs.sentence)
+        equal = [f"- Equal to the last bit: {escape(' = '.join(group))}" for group in tables.pairs.groups]
+        if equal:
+            yield "\n".join(equal)
+
+
+def _deviations(deviations: Sequence[Deviation]) -> Iterable[str]:
+    if deviations:
+        yield "### Known deviations"
+        yield "\n".join(f"- {escape(_deviation(one))}" for one in deviations)
+
+
+def _deviation(one: Deviation) -> str:
+    more = f" and {len(one.names) - 6} more" if len(one.names) > 6 else ""
+    outcomes = ", ".join(f"{which.symbol} {count(size)} {which.verb}" for which, size in one.counted)
+    return f"{', '.join(one.names[:6])}{more}: {outcomes}; {one.reason}{f' ({one.link})' if one.link else ''}"
 
 
 def _training(tasks: Sequence[Task]) -> Iterable[str]:
