@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -74,6 +75,13 @@ class Parting:
     asked: int
 
     @property
+    def brief(self) -> str:
+        """The same in a few words, after the names of the two."""
+        if self.step is None:
+            return self.sentence
+        return f"from step {self.step} of {self.case}, in {self.apart} of {self.asked} cases"
+
+    @property
     def sentence(self) -> str:
         """What is to be said of the two."""
         if self.step is None:
@@ -99,7 +107,14 @@ class Axes:
     def sentence(self) -> str:
         """How many algorithms they are."""
         size, different = len(self.owns), len({own.dialect for own in self.owns})
-        return f"What {size} frameworks call RMSProp are {different} algorithms, which part on these axes:"
+        return f"What {size} frameworks call RMSProp are {different} algorithms:"
+
+    @staticmethod
+    def odd(values: Sequence[str]) -> set[str]:
+        """The values on an axis that stand against one which more of them share."""
+        sizes = Counter(values)
+        most = max(sizes.values())
+        return {value for value, size in sizes.items() if size < most}
 
 
 def build(results: Results) -> Axes:
@@ -112,7 +127,7 @@ def build(results: Results) -> Axes:
     owns = []
     for framework in sorted(rows):
         declared = manifest.implementations.get(f"{framework}/{BUILTIN}", {}).get("dialect")
-        if declared in manifest.dialects:
+        if declared is not None and declared in manifest.dialects:
             owns.append(Own(framework, declared))
     partings = [
         _parting(one, other, rows[one.framework])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import altair as alt
 
 from reports.drawing import HOW, WIDTH, Chart, Emphasis, Figure, figure, on, scales
+from reports.numbers import multiple
 from reports.results import Results, records
 from reports.schema import Row
 
@@ -41,7 +43,7 @@ def build(results: Results) -> list[Figure]:
         f"Error over steps of {len({point['who'] for point in points})} implementations; at most {worst:.2g} bounds."
     )
     title = "How errors grow, and the bound on them"
-    chart = _chart(cases, frameworks)
+    chart = _chart(cases, frameworks, _ticks(points))
     return [figure("figure-growth", title, caption, words, chart, {"courses": points, "bounds": bounds})]
 
 
@@ -68,7 +70,15 @@ def _course(row: Row) -> list[dict[str, Any]]:
         "outcome": row["outcome"],
     }
     return [
-        {**named, "step": step, "error": error, "drawn": max(error, LEAST), "bound": bound}
+        {
+            **named,
+            "step": step,
+            "error": error,
+            "drawn": max(error, LEAST),
+            "bound": bound,
+            "ulps": multiple(error),
+            "limit": multiple(bound),
+        }
         for step, error, bound in _points(row)
     ]
 
@@ -85,19 +95,32 @@ def _bounds(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _chart(cases: Sequence[str], frameworks: Sequence[str]) -> Chart:
+def _ticks(points: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """The steps that there are, one a doubling, and the powers of ten between which errors and bounds are."""
+    steps: list[float] = []
+    for step in sorted({point["step"] for point in points}):
+        if not steps or step >= 1.9 * steps[-1]:
+            steps.append(step)
+    values = [max(value, LEAST) for point in points for value in (point["drawn"], point["bound"])]
+    ends = (math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))))
+    return steps, [10.0**power for power in range(ends[0], ends[1] + 1)]
+
+
+def _chart(cases: Sequence[str], frameworks: Sequence[str], ticks: tuple[list[float], list[float]]) -> Chart:
     case = alt.param(name="asked_case", value=cases[0], bind=alt.binding_select(options=list(cases), name="Case "))
     only = Emphasis("framework", frameworks)
     colour = scales(frameworks)[0]
     log = alt.Scale(type="log", nice=False)
-    x = alt.X("step:Q", title="Step, logarithmic", scale=log, axis=alt.Axis(grid=False, format="~s"))
+    x = alt.X("step:Q", title="Step, logarithmic", scale=log, axis=alt.Axis(grid=False, format="~s", values=ticks[0]))
+
+    powers = alt.Axis(format="~g", values=ticks[1])
 
     def y(field: str) -> alt.Y:
-        return alt.Y(f"{field}:Q", title="Error, ulps, logarithmic", scale=alt.Scale(type="log"), axis=_POWERS)
+        return alt.Y(f"{field}:Q", title="Error, ulps, logarithmic", scale=alt.Scale(type="log"), axis=powers)
 
-    hints = [("who:N", "Implementation"), ("dialect:N", "Dialect"), ("step:Q", "Step"), ("error:Q", "Error, ulps")]
-    hints += [("bound:Q", "Bound, ulps"), ("outcome:N", "Verdict")]
-    tooltip = [alt.Tooltip(field, title=title, **({"format": ".3g"} if "," in title else {})) for field, title in hints]
+    hints = [("who", "Implementation"), ("dialect", "Dialect"), ("step", "Step"), ("ulps", "Error, ulps")]
+    hints += [("limit", "Bound, ulps"), ("outcome", "Verdict")]
+    tooltip = [alt.Tooltip(f"{field}:N", title=title) for field, title in hints]
     hue = alt.Color("framework:N", scale=colour, title="Framework")
     base = on("courses").transform_filter("datum.case == asked_case")
     line = base.mark_line(strokeWidth=1.4).encode(
@@ -115,6 +138,3 @@ def _chart(cases: Sequence[str], frameworks: Sequence[str]) -> Chart:
     )
     chart = alt.layer(limit, line, dots.add_params(*only.params)).add_params(case)
     return chart.properties(width=WIDTH, height=340)
-
-
-_POWERS = alt.Axis(format="~g", tickCount=6)

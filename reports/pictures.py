@@ -17,6 +17,7 @@ from typing import Any
 import vl_convert
 
 from reports import figures, files, tables
+from reports.drawing import Figure
 from reports.html import source
 from reports.results import load
 from reports.schema import ReportError
@@ -62,7 +63,7 @@ def write(results: Path, folder: Path) -> list[Path]:
     return written
 
 
-def _drawn(results: Path) -> dict[str, list[figures.Figure]]:
+def _drawn(results: Path) -> dict[str, list[Figure]]:
     loaded = load(results)
     return figures.build(loaded, tables.build(loaded))
 
