@@ -79,7 +79,7 @@ class Parting:
         """The same in a few words, after the names of the two."""
         if self.step is None:
             return self.sentence
-        return f"from step {self.step} of {self.case}, in {self.apart} of {self.asked} cases"
+        return f"from step {self.step} of {self.case}; {self.apart} of {self.asked} cases"
 
     @property
     def sentence(self) -> str:
