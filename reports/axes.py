@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from reports.findings import Finding
+from reports.outcomes import DIFFERS
 from reports.results import Results, records
 from reports.schema import Row
 
@@ -137,10 +139,13 @@ def build(results: Results) -> Axes:
     return Axes(tuple(owns), tuple(_rows(owns, manifest.dialects)), tuple(partings))
 
 
-def difference(one: Mapping[str, str], other: Mapping[str, str]) -> str:
-    """The axes on which two dialects differ, in words: `ε stands outside √, not inside √; …`."""
-    known = [axis for axis in WORDS if axis in one and axis in other and one[axis] != other[axis]]
-    return "; ".join(f"{WORDS[axis]} {_value(axis, one)}, not {_value(axis, other)}" for axis in known)
+def why(finding: Finding, dialects: Mapping[str, Mapping[str, str]]) -> str:
+    """Where another dialect fits than the one that is claimed: their axes, as in `ε stands outside √, not inside √`."""
+    if finding.outcome is not DIFFERS or not finding.fits or len(finding.dialects) != 1:
+        return ""
+    other, claimed = dialects.get(finding.fits[0], {}), dialects.get(finding.dialects[0], {})
+    known = [axis for axis in WORDS if axis in other and axis in claimed and other[axis] != claimed[axis]]
+    return "; ".join(f"{WORDS[axis]} {_value(axis, other)}, not {_value(axis, claimed)}" for axis in known)
 
 
 def _rows(owns: Sequence[Own], dialects: Mapping[str, Mapping[str, str]]) -> list[tuple[str, tuple[str, ...]]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports import columns, figures, grids, html, numbers, outcomes, pairs, published
+from reports import axes, columns, figures, grids, html, numbers, outcomes, pairs, published
 from reports.doubts import footnotes
 from reports.findings import UNNAMED, changed
 from reports.properties import PROPERTIES, about
@@ -33,6 +33,7 @@ def render(results: Results, tables: Tables) -> str:
         manifest=results.manifest,
         matrix=tables.matrix,
         axes=tables.axes,
+        why=lambda finding: axes.why(finding, results.manifest.dialects),
         losses=tables.losses,
         speeds=tables.speeds,
         pairs=tables.pairs,

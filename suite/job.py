@@ -313,5 +313,5 @@ class Job:
                 for framework, hello in self.hellos.items()
                 for name in self.chosen[framework]
             },
-            "dialects": {name: dialects[name].axes() for name in self._dialects()},
+            "dialects": {name: dialect.axes() for name, dialect in dialects.items()},
         }

@@ -223,7 +223,7 @@ def test_the_readmes_pictures_are_made_and_small(browser, folder, tmp_path):
         content = path.read_bytes()
         assert content.startswith(b"\x89PNG")
         assert len(content) <= 300_000
-        assert int.from_bytes(content[16:20], "big") >= 1280  # pixels across
+        assert int.from_bytes(content[16:20], "big") >= 900  # pixels across
 
 
 def test_without_a_figure_there_is_no_picture_and_that_is_said(folder, tmp_path):

@@ -158,3 +158,10 @@ def test_the_matrix_has_a_line_for_each_implementation_the_built_in_first_and_co
     properties = sum(counts.total for line in built.lines for name, counts in line.properties.items())
     assert properties == len(complete.verdicts) + len(complete.training)
     assert built.verdict.startswith("4 of 15 implementations are not what they claim")
+
+
+def test_a_difference_is_told_in_words_that_name_the_axis(complete):
+    findings = tables.build(complete).agreement.surprising
+    told = [axes.why(finding, complete.manifest.dialects) for finding in findings]
+    assert told[0] == "ε stands outside √, not inside √; weight decay decoupled, not ℓ₂"  # keras-legacy in place of tf1
+    assert told[1] == ""  # no dialect fits: nothing is made up
