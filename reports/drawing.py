@@ -73,7 +73,7 @@ def figure(identifier: str, title: str, caption: str, alternative: str, chart: C
 
 
 def decades(values: Iterable[float]) -> dict[str, Any]:
-    """What an axis of logarithms is given so that it has a tick at each power of ten; nothing where these are too few."""
+    """What a logarithmic axis is given so that it has a tick at each power of ten; or at others, if these are few."""
     known = [math.log10(value) for value in values if value > 0]
     powers = range(math.ceil(min(known, default=0)), math.floor(max(known, default=0)) + 1)
     return {"values": [10.0**power for power in powers]} if len(powers) > 2 else {"tickCount": 6}

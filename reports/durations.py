@@ -23,10 +23,10 @@ def build(benchmark: Benchmark, number: int) -> list[Figure]:
     scale = alt.Scale(type="log", nice=False, padding=8)
     y = alt.Y("who:N", sort=order, title=None, axis=alt.Axis(grid=True, ticks=False, domain=False))
 
-    ticks = decades([*(row["sample"] for row in samples), *(row["median"] for row in medians)])
+    powers = decades([*(row["sample"] for row in samples), *(row["median"] for row in medians)])
 
     def x(field: str) -> alt.X:
-        axis = alt.Axis(format="~g", **ticks)
+        axis = alt.Axis(format="~g", **powers)
         return alt.X(f"{field}:Q", scale=scale, title=f"Time ({unit.sign}), logarithmic", axis=axis)
 
     hints = [("who:N", "Implementation"), ("shown:N", "Median"), ("interval:N", "Interval"), ("size:N", "Samples")]
