@@ -44,6 +44,9 @@ VALUES = {
 }
 """Values whose own name says too little beside their axis."""
 
+TAPE = "decades/"
+"""The tape on which they are looked at first."""
+
 USUAL = ("decades/plain", "decades/large-epsilon")
 """Where two are looked at first: the section's own hyper-parameters, and an ε that can be seen."""
 
@@ -81,7 +84,7 @@ class Parting:
         """The same in a few words, after the names of the two."""
         if self.step is None:
             return self.sentence
-        return f"from step {self.step} of {self.case}; {self.apart} of {self.asked} cases"
+        return f"at step {self.step} of {self.case}, {self.apart} of {self.asked} cases"
 
     @property
     def sentence(self) -> str:
@@ -166,5 +169,6 @@ def _parting(one: Own, other: Own, rows: Sequence[Row]) -> Parting:
     """From the rows of `one`, of which some say when they leave the dialect of the other."""
     asked = [row for row in rows if row["leaves"] is not None and row["outcome"] in ("agrees", "differs")]
     left = {row["case"]: row["leaves"][other.dialect] for row in asked if other.dialect in row["leaves"]}
-    case = next((name for name in USUAL if name in left), min(left, key=lambda name: (left[name], name), default=None))
+    first = min(left, key=lambda name: (not name.startswith(TAPE), left[name], name), default=None)
+    case = next((name for name in USUAL if name in left), first)
     return Parting(one, other, left.get(case) if case else None, case, len(left), len(asked))

@@ -6,7 +6,8 @@ also drawn here once as SVG, for readers without scripts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,13 @@ def figure(identifier: str, title: str, caption: str, alternative: str, chart: C
     spec["datasets"] = {name: list(rows) for name, rows in data.items()}  # not through Altair, which checks each row
     svg = str(vl_convert.vegalite_to_svg(spec))
     return Figure(identifier, title, caption, alternative, {**spec, **_FLUID}, svg)
+
+
+def decades(values: Iterable[float]) -> dict[str, Any]:
+    """What a logarithmic axis is given so that it has a tick at each power of ten; or at others, if these are few."""
+    known = [math.log10(value) for value in values if value > 0]
+    powers = range(math.ceil(min(known, default=0)), math.floor(max(known, default=0)) + 1)
+    return {"values": [10.0**power for power in powers]} if len(powers) > 2 else {"tickCount": 6}
 
 
 class Emphasis:

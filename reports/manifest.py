@@ -66,10 +66,11 @@ class Manifest:
             return self.created
 
     def brief(self) -> list[tuple[str, str]]:
-        """The facts of the first screen, with hashes cut to the length that people compare."""
+        """The facts of the first screen: hashes cut to the length that people compare, and no path."""
         short = {"Data SHA-256": 16, "Commit": 12}
         left_out = ("Harness", "Seed", "Made", "Command")
-        return [(label, value[: short.get(label)]) for label, value in self.facts() if label not in left_out]
+        known = {**dict(self.facts()), "Data": ", from ".join(filter(None, map(self.data.get, ("name", "source"))))}
+        return [(label, value[: short.get(label)]) for label, value in known.items() if value and label not in left_out]
 
     def facts(self) -> list[tuple[str, str]]:
         """On what it was measured: pairs of a label and a value, only those that are known."""

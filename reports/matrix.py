@@ -50,13 +50,13 @@ class Matrix:
 
     @property
     def verdict(self) -> str:
-        """The answer in one sentence: with what they were told to compute, they do; or how many don't."""
+        """The answer in one sentence: all compute what they claim; or how many don't."""
         wrong = [line for line in self.lines if any(counts.unexpected for counts in line.properties.values())]
         size = len(self.lines)
         if not wrong:
             known = " but for known deviations" if self._deviations else ""
-            return f"Each of {size} implementations computes its own dialect{known}."
-        return f"{len(wrong)} of {size} implementations are not what they claim; the others compute their own dialect."
+            return f"All {size} compute their own dialect{known}."
+        return f"{len(wrong)} of {size} are not what they claim; the others compute their own dialect."
 
     @property
     def _deviations(self) -> int:

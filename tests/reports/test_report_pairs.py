@@ -157,7 +157,7 @@ def test_the_matrix_has_a_line_for_each_implementation_the_built_in_first_and_co
     assert names == sorted(names, key=lambda name: (name.split("/")[0], name.split("/")[1] != "builtin", name))
     properties = sum(counts.total for line in built.lines for name, counts in line.properties.items())
     assert properties == len(complete.verdicts) + len(complete.training)
-    assert built.verdict.startswith("4 of 15 implementations are not what they claim")
+    assert built.verdict.startswith("4 of 15 are not what they claim")
 
 
 def test_a_difference_is_told_in_words_that_name_the_axis(complete):
