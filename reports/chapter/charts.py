@@ -74,7 +74,12 @@ class Names:
     @property
     def colour(self) -> alt.Color:
         """Of a line and of the marks on it."""
-        kind = {"scale": self.colours, "title": self.by.title, "sort": self.names, "legend": self.legend}
+        kind: dict[str, Any] = {
+            "scale": self.colours,
+            "title": self.by.title,
+            "sort": self.names,
+            "legend": self.legend,
+        }
         return alt.Color(f"{self.by.column}:N", **kind)
 
     @property
@@ -85,7 +90,7 @@ class Names:
     @property
     def dash(self) -> alt.StrokeDash:
         """Of a line."""
-        kind = {"scale": self.dashes, "title": self.by.title, "sort": self.names, "legend": self.legend}
+        kind: dict[str, Any] = {"scale": self.dashes, "title": self.by.title, "sort": self.names, "legend": self.legend}
         return alt.StrokeDash(f"{self.by.column}:N", **kind)
 
     @property
@@ -209,7 +214,9 @@ def strips(words: Words, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> 
     names = Names(Axis("kind", "Who"), dots)
     lines = list(dict.fromkeys(row[y.column] for row in dots))
     across = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=x.axis)
-    down = alt.Y(f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True))
+    down = alt.Y(
+        f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True, minExtent=140)
+    )
     hints = [alt.Tooltip("who:N", title="Run"), x.hint()]
     shape = alt.Shape("kind:N", scale=shapes(names.names), title="Who", sort=names.names, legend=names.legend)
     marks = on("dots").mark_point(size=46, strokeWidth=1.3, filled=False, clip=True)
