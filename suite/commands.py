@@ -53,7 +53,7 @@ from suite.cases import datasets
 from suite.cases.catalogue import catalogue
 from suite.cases.laws import LAWS
 from suite.cases.tasks import tasks
-from suite.chapter.commands import chapter
+from suite.chapter.commands import chapter, is_chapter, write
 from suite.description import IN_FULL, choose, describe, in_full, listed, to_json
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
@@ -199,6 +199,9 @@ def report(
 ) -> None:
     """Write the report of a results folder again, and show its tables."""
     folder = results or newest()
+    if is_chapter(folder):
+        write(folder, Progress(Console(stderr=True)))
+        return
     _report(folder, ("agreement", "training", "timing"))
 
 

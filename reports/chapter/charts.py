@@ -74,13 +74,11 @@ class Names:
     @property
     def colour(self) -> alt.Color:
         """Of a line and of the marks on it."""
-        kind: dict[str, Any] = {
-            "scale": self.colours,
-            "title": self.by.title,
-            "sort": self.names,
-            "legend": self.legend,
-        }
-        return alt.Color(f"{self.by.column}:N", **kind)
+        return alt.Color(f"{self.by.column}:N", scale=self.colours, **self._told)
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        return {"title": self.by.title, "sort": self.names, "legend": self.legend}
 
     @property
     def legend(self) -> alt.Legend:
@@ -90,8 +88,7 @@ class Names:
     @property
     def dash(self) -> alt.StrokeDash:
         """Of a line."""
-        kind: dict[str, Any] = {"scale": self.dashes, "title": self.by.title, "sort": self.names, "legend": self.legend}
-        return alt.StrokeDash(f"{self.by.column}:N", **kind)
+        return alt.StrokeDash(f"{self.by.column}:N", scale=self.dashes, **self._told)
 
     @property
     def strength(self) -> Any:
