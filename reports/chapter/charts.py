@@ -51,6 +51,8 @@ class Axis:
         kind: dict[str, Any] = {"type": "log"} if self.log else {"type": "linear", "zero": self.zero}
         if self.domain:
             kind["domain"] = list(self.domain)
+        elif self.log:
+            kind["padding"] = 8  # so that no mark is cut in half
         return alt.Scale(**kind, nice=not self.log)
 
     @property
@@ -213,7 +215,7 @@ def strips(words: Words, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> 
     lines = list(dict.fromkeys(row[y.column] for row in dots))
     across = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=x.axis)
     down = alt.Y(
-        f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True, minExtent=140)
+        f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True, minExtent=150)
     )
     hints = [alt.Tooltip("who:N", title="Run"), x.hint()]
     shape = alt.Shape("kind:N", scale=shapes(names.names), title="Who", sort=names.names, legend=names.legend)
