@@ -165,7 +165,7 @@ def _marks(marks: Points, same: dict[str, Any], hints: Sequence[alt.Tooltip]) ->
 def heat_map(
     words: Words, cells: Points, x: Axis, y: Axis, heat: Axis, classes: Sequence[str], marks: Points = ()
 ) -> Figure:
-    """Cells in colours by class, with what they hold written into them.
+    """Cells in colours by class, with what they hold written into them where there is room.
 
     Args:
         words: what is told of the figure.
@@ -187,7 +187,7 @@ def heat_map(
     hints = [*(alt.Tooltip(f"{axis.column}:O", title=axis.title) for axis in (y, x)), heat.hint()]
     filled = alt.Color("class:N", scale=colour, title=heat.title, sort=list(classes))
     rects = on("cells").mark_rect(stroke="var(--card)", strokeWidth=1.5)
-    text = on("cells").mark_text(fontSize=10.5)
+    text = on("cells").mark_text(fontSize=10.5, opacity=alt.ExprRef(f"width < {30 * len(columns)} ? 0 : 1"))
     written = alt.Color("class:N", scale=ink, legend=None)
     layers = [
         rects.encode(x=across, y=down, color=filled, tooltip=hints),
