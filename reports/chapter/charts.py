@@ -86,7 +86,7 @@ class Names:
     def legend(self) -> alt.Legend:
         """Below the drawing: the longer the names, the fewer beside one another, so that a narrow page holds them."""
         longest = max((len(str(name)) for name in self.names), default=0)
-        return alt.Legend(columns=4 if longest <= 10 else 3 if longest <= 16 else 2, columnPadding=28, orient="bottom")
+        return alt.Legend(columns=4 if longest <= 8 else 3 if longest <= 11 else 2, columnPadding=28, orient="bottom")
 
     @property
     def dash(self) -> alt.StrokeDash:
