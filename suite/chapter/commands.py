@@ -72,8 +72,11 @@ def chapter(
         with Chapter(options, progress) as run:
             run.run()
     except KeyboardInterrupt:
-        where = f"the parts so far are in {options.output}" if options.output.exists() else "nothing is to be kept"
-        progress.say(f"interrupted; {where}. Go on with the same command and --resume --output {options.output}")
+        if (options.output / "manifest.json").exists():
+            where = f"interrupted; the parts so far are in {options.output}"
+            progress.say(f"{where}. Go on with the same command and --resume --output {options.output}")
+        else:
+            progress.say("interrupted before there was anything to keep")
         raise typer.Exit(INTERRUPTED) from None
     write(options.output, progress)
     raise typer.Exit(run.status)
