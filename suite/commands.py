@@ -53,7 +53,7 @@ from suite.cases import datasets
 from suite.cases.catalogue import catalogue
 from suite.cases.laws import LAWS
 from suite.cases.tasks import tasks
-from suite.chapter.commands import chapter
+from suite.chapter.commands import chapter, is_chapter, write
 from suite.description import IN_FULL, choose, describe, in_full, listed, to_json
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
@@ -211,6 +211,8 @@ def report(
         raise LookupError("`rmsuite report` takes one results folder, and `rmsuite report --compare` two")
     if compare:
         side_by_side(folders[0], folders[1], output)
+    elif is_chapter(folders[0]):
+        write(folders[0], Progress(Console(stderr=True)))
     else:
         _report(folders[0], ("agreement", "training", "timing"))
 

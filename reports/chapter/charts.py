@@ -51,6 +51,8 @@ class Axis:
         kind: dict[str, Any] = {"type": "log"} if self.log else {"type": "linear", "zero": self.zero}
         if self.domain:
             kind["domain"] = list(self.domain)
+        elif self.log:
+            kind["padding"] = 8  # so that no mark is cut in half
         return alt.Scale(**kind, nice=not self.log)
 
     @property
@@ -74,19 +76,22 @@ class Names:
     @property
     def colour(self) -> alt.Color:
         """Of a line and of the marks on it."""
-        name, title = f"{self.by.column}:N", self.by.title
-        return alt.Color(name, scale=self.colours, title=title, sort=self.names, legend=self.legend)
+        return alt.Color(f"{self.by.column}:N", scale=self.colours, **self._told)
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        return {"title": self.by.title, "sort": self.names, "legend": self.legend}
 
     @property
     def legend(self) -> alt.Legend:
-        """Below the drawing, with room between long names."""
-        return alt.Legend(columns=3, columnPadding=28, orient="bottom")
+        """Below the drawing: the longer the names, the fewer beside one another, so that a narrow page holds them."""
+        longest = max((len(str(name)) for name in self.names), default=0)
+        return alt.Legend(columns=4 if longest <= 8 else 3 if longest <= 11 else 2, columnPadding=28, orient="bottom")
 
     @property
     def dash(self) -> alt.StrokeDash:
         """Of a line."""
-        name, title = f"{self.by.column}:N", self.by.title
-        return alt.StrokeDash(name, scale=self.dashes, title=title, sort=self.names, legend=self.legend)
+        return alt.StrokeDash(f"{self.by.column}:N", scale=self.dashes, **self._told)
 
     @property
     def strength(self) -> Any:
@@ -160,7 +165,7 @@ def _marks(marks: Points, same: dict[str, Any], hints: Sequence[alt.Tooltip]) ->
 def heat_map(
     words: Words, cells: Points, x: Axis, y: Axis, heat: Axis, classes: Sequence[str], marks: Points = ()
 ) -> Figure:
-    """Cells in colours by class, with what they hold written into them.
+    """Cells in colours by class, with what they hold written into them where there is room.
 
     Args:
         words: what is told of the figure.
@@ -182,7 +187,7 @@ def heat_map(
     hints = [*(alt.Tooltip(f"{axis.column}:O", title=axis.title) for axis in (y, x)), heat.hint()]
     filled = alt.Color("class:N", scale=colour, title=heat.title, sort=list(classes))
     rects = on("cells").mark_rect(stroke="var(--card)", strokeWidth=1.5)
-    text = on("cells").mark_text(fontSize=10.5)
+    text = on("cells").mark_text(fontSize=10.5, opacity=alt.ExprRef(f"width < {30 * len(columns)} ? 0 : 1"))
     written = alt.Color("class:N", scale=ink, legend=None)
     layers = [
         rects.encode(x=across, y=down, color=filled, tooltip=hints),
@@ -209,7 +214,9 @@ def strips(words: Words, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> 
     names = Names(Axis("kind", "Who"), dots)
     lines = list(dict.fromkeys(row[y.column] for row in dots))
     across = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=x.axis)
-    down = alt.Y(f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True))
+    down = alt.Y(
+        f"{y.column}:N", title=None, sort=lines, axis=alt.Axis(ticks=False, domain=False, grid=True, minExtent=150)
+    )
     hints = [alt.Tooltip("who:N", title="Run"), x.hint()]
     shape = alt.Shape("kind:N", scale=shapes(names.names), title="Who", sort=names.names, legend=names.legend)
     marks = on("dots").mark_point(size=46, strokeWidth=1.3, filled=False, clip=True)

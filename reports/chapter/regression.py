@@ -60,8 +60,8 @@ def build(rows: Sequence[Row]) -> Section:
         exhibits.append(Exhibit(_strips(moved, base, rows), tuple(said)))
     if any(row["series"] for row in programs):
         exhibits.append(Exhibit(_curves(programs), tuple(alike(programs))))
-    if said := tuple(speeds(seconds)):
-        exhibits.append(Exhibit(_times(seconds), said))
+    if fast := tuple(speeds(seconds)):
+        exhibits.append(Exhibit(_times(seconds), fast))
     span = reach(moved.get("both", []))
     numbers = tuple(_numbers(programs, seconds, span))
     return Section(3, "regression", TITLE, ASKS, tuple(exhibits), tuple(_sheets(programs, seconds, rows)), numbers)
@@ -175,12 +175,12 @@ def _ends(span: tuple[float, float]) -> str:
 
 def _strips(moved: dict[str, list[Row]], base: Row, rows: Sequence[Row]) -> Figure:
     dots: list[dict[str, Any]] = []
-    for name, words in MOVES.items():
+    for name, move in MOVES.items():
         for row in moved[name]:
-            said = f"{words}: {row['setting']}"
-            dots.append({"move": words, "loss": found(row, "loss"), "kind": "oracle", "who": said})
+            said = f"{move}: {row['setting']}"
+            dots.append({"move": move, "loss": found(row, "loss"), "kind": "oracle", "who": said})
         for row in frameworks(rows, method=name, setting="in a framework"):
-            dots.append({"move": words, "loss": found(row, "loss"), "kind": row["framework"], "who": who(row)})  # noqa: PERF401
+            dots.append({"move": move, "loss": found(row, "loss"), "kind": row["framework"], "who": who(row)})  # noqa: PERF401
     dots = [dot for dot in dots if dot["loss"] is not None]
     rules = [
         {"loss": one.loss, "who": f"published: {framework}, {column}"}

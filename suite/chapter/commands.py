@@ -50,8 +50,7 @@ def chapter(
     resume: Resume = False,
 ) -> None:
     """The section of the book from top to bottom: each figure, number and exercise, the published value beside ours."""
-    import reports.chapter  # other commands start without it
-    from suite.chapter.chapter import Chapter, Options
+    from suite.chapter.chapter import Chapter, Options  # other commands start without it
     from suite.chapter.parts import chosen
 
     options = Options(
@@ -73,13 +72,28 @@ def chapter(
         with Chapter(options, progress) as run:
             run.run()
     except KeyboardInterrupt:
-        where = f"the parts so far are in {options.output}" if options.output.exists() else "nothing is to be kept"
-        progress.say(f"interrupted; {where}. Go on with the same command and --resume --output {options.output}")
+        if (options.output / "manifest.json").exists():
+            where = f"interrupted; the parts so far are in {options.output}"
+            progress.say(f"{where}. Go on with the same command and --resume --output {options.output}")
+        else:
+            progress.say("interrupted before there was anything to keep")
         raise typer.Exit(INTERRUPTED) from None
-    written = reports.chapter.write(options.output)
-    Console(soft_wrap=True).print(*reports.chapter.sentences(options.output), sep="\n", markup=False, highlight=False)
-    progress.say(f"wrote {', '.join(path.name for path in written)} into {options.output}")
+    write(options.output, progress)
     raise typer.Exit(run.status)
+
+
+def is_chapter(folder: Path) -> bool:
+    """Whether a results folder holds the section, and not a main job."""
+    return (folder / "chapter.jsonl").is_file()
+
+
+def write(folder: Path, progress: Progress) -> None:
+    """Write the page of a folder, and print what it says."""
+    import reports.chapter  # other commands start without it
+
+    written = reports.chapter.write(folder)
+    Console(soft_wrap=True).print(*reports.chapter.sentences(folder), sep="\n", markup=False, highlight=False)
+    progress.say(f"wrote {', '.join(path.name for path in written)} into {folder}")
 
 
 def _folder(resume: bool) -> Path:

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters, dialects
+from suite import training
 from suite.cases import tasks
 from suite.cases.tasks import Task
+from suite.chapter.asking import Trained
 from suite.chapter.descent import descend, rmsprop
 from suite.chapter.part import Means, Part, path_with_start, row, series
 from suite.chapter.trajectory import EPSILON, RATE, SLOPES, STEPS, loss
@@ -50,6 +52,8 @@ def rows(means: Means) -> Iterator[Row]:
         h, setting = one.task.hyperparameters, one.task.id
         given = {"decay": h.decay, "learning_rate": h.rate(0), "epsilon": h.epsilon, "steps": STEPS}
         told = compared(path_with_start(one), h, dialects[one.row["dialect"]]) if one.observed else {}
+        if told and (ended := told["found"]["ended"]):
+            told.update(judged_before(one, ended - 1))
         yield {**one.row, "subject": "quadratic", "method": "gamma one", "setting": setting, "given": given, **told}
 
 
@@ -85,6 +89,17 @@ def compared(path: NDArray[np.float64], h: Hyperparameters, dialect: Dialect) ->
     }
 
 
+def judged_before(one: Trained, steps: int) -> Row:
+    """What the oracle says of the steps before a run ended: of what is no number it says nothing."""
+    if steps < 1:
+        return {}
+    observed = {name: values[:steps] for name, values in one.observed.items()}
+    with np.errstate(all="ignore"):
+        found = training.checked(replace(one.task, steps=steps), observed, one.row["dialect"], one.row["dtype"])
+    ratios = {"gradient_ratio": found.gradient_ratio, "update_ratio": found.updates.bound_ratio}
+    return {"outcome": found.outcome, "reason": found.reason, "detail": f"judged over {steps} steps", **ratios}
+
+
 def _first(where: NDArray[np.bool_]) -> int | None:
     """The first place at which something is so."""
     return int(np.argmax(where)) if where.any() else None
@@ -94,7 +109,7 @@ def descent_rate(h: Hyperparameters, dialect: Dialect) -> float:
     """The rate of the gradient descent that RMSProp with γ = 1 is."""
     start = h.epsilon if dialect.initial_accumulator == "epsilon" else float(dialect.initial_accumulator)
     outside = dialect.epsilon == "outside" or (dialect.epsilon != "inside" and h.momentum == 0 and not h.centered)
-    return float(h.rate(0)) / (start**0.5 + h.epsilon if outside else (start + h.epsilon) ** 0.5)
+    return float(h.rate(0) / (start**0.5 + h.epsilon if outside else (start + h.epsilon) ** 0.5))
 
 
 def closed_form(rate: float, start: NDArray[np.float64], steps: int) -> NDArray[np.float64]:

@@ -40,6 +40,7 @@ def job(command, folder, python, *more):
         "agree",
         "train",
         "bench",
+        "chapter",
         "report",
         "envs",
         "cases",
