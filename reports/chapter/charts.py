@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.drawing import WIDTH, Figure, figure, on, scales, shapes
+from reports.drawing import WIDTH, Emphasis, Figure, figure, on, scales, shapes
 from reports.plane import box_around, contours
 
 Points = Sequence[dict[str, Any]]
@@ -71,7 +71,7 @@ class Names:
     def __init__(self, by: Axis, lines: Points) -> None:
         self.by, self.names = by, list(dict.fromkeys(row[by.column] for row in lines))
         self.colours, _, self.dashes = scales(self.names)
-        self.chosen = alt.selection_point(fields=[by.column], bind="legend", name="chosen")
+        self.emphasis = Emphasis(by.column, self.names)
 
     @property
     def colour(self) -> alt.Color:
@@ -96,7 +96,7 @@ class Names:
     @property
     def strength(self) -> Any:
         """What is not chosen is faint."""
-        return alt.condition(self.chosen, alt.value(0.95), alt.value(0.08))
+        return self.emphasis.strength(0.95, 0.08)
 
     @property
     def hint(self) -> alt.Tooltip:
@@ -123,7 +123,7 @@ def curves(words: Words, lines: Points, x: Axis, y: Axis, by: Axis, marks: Point
     hints = [names.hint, x.hint(), y.hint()]
     line = on("lines").mark_line(strokeWidth=1.8, clip=True).encode(**same, strokeDash=names.dash, tooltip=hints)
     layers = [line, *_marks(marks, same, hints)]
-    layers[-1] = layers[-1].add_params(names.chosen)
+    layers[-1] = layers[-1].add_params(*names.emphasis.params)
     return words.drawn(layers, height, {"lines": lines, "marks": marks})
 
 
@@ -145,7 +145,7 @@ def paths(words: Words, lines: Points, by: Axis, marks: Points = ()) -> Figure:
         on("lines").mark_circle(size=22, clip=True).encode(**same, tooltip=hints),
         *_marks(marks, same, hints),
     ]
-    layers[-1] = layers[-1].add_params(names.chosen)
+    layers[-1] = layers[-1].add_params(*names.emphasis.params)
     return words.drawn(
         layers, 340, {"contours": contours("quadratic", box) if box else [], "lines": lines, "marks": marks}
     )
@@ -224,5 +224,5 @@ def strips(words: Words, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> 
     if rules:
         rule = on("rules").mark_rule(stroke="var(--soft)", strokeDash=[3, 3], strokeWidth=1.3)
         layers.insert(0, rule.encode(x=across, tooltip=hints))
-    layers[-1] = layers[-1].add_params(names.chosen)
+    layers[-1] = layers[-1].add_params(*names.emphasis.params)
     return words.drawn(layers, 44 * len(lines) + 20, {"dots": dots, "rules": rules})

@@ -39,6 +39,7 @@ def test_every_finding_stands_beside_a_figure(written, html):
             assert exhibit.findings
             assert f'data-figure="{exhibit.figure.id}"' in html
             assert "<svg" in exhibit.figure.svg
+    assert html.count('<div class="choices"></div>') == html.count("data-figure=")  # or the page's script draws nothing
     specs = json.loads(re.search(r'id="figure-data">(.*?)</script>', html)[1])
     assert set(specs) == set(re.findall(r'data-figure="([^"]+)"', html))
 
