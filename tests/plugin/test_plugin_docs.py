@@ -56,16 +56,16 @@ def test_the_failure_that_the_page_shows_is_what_is_seen(tmp_path, users_pytest)
 @pytest.mark.parametrize(
     ("name", "framework", "least"),
     [
-        ("test_pair.py", None, 10),
-        ("test_torch.py", "torch", 10),
-        ("test_keras.py", "tensorflow", 10),
-        ("test_mxnet.py", "mxnet", 10),
+        ("test_pair.py", None, 5),
+        ("test_torch.py", "torch", 5),
+        ("test_keras.py", "tensorflow", 5),
+        ("test_mxnet.py", "mxnet", 5),
     ],
 )
 def test_the_example_of_a_kind_conforms(tmp_path, users_pytest, name, framework, least):
     write(tmp_path, name)
     python = python_of(framework) if framework else sys.executable
-    few = "decades or shape or steps/1 or edge/nan or edge/infinity"
+    few = "(decades or shape/4d or edge/nan/plain) and float32"
     done = users_pytest(name, "-q", "-k", few, cwd=tmp_path, python=python, TF_CPP_MIN_LOG_LEVEL="3")
     assert done.status == 0, done.output
     assert done.counts["passed"] >= least
