@@ -13,12 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(path for room in ("reference", "suite", "reports") for path in (ROOT / room).rglob("*.py"))
 FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras", "mxnet", "jax", "optax", "paddle", "mlx"}
 ADAPTERS = sorted((ROOT / "suite" / "adapters").glob("*/*.py"))
+KINDS = {"torch": {"torch"}, "keras": {"keras", "tensorflow"}, "mxnet": {"mxnet"}, "optax": {"jax"}}  # of a user's side
+PLUGIN = sorted((ROOT / "suite" / "plugin").rglob("*.py"))
 
 # what a room may import, beside the standard library and itself
 MAY_IMPORT = {
     "reference": {"numpy"},
     "suite/cases": {"numpy", "reference", "pooch", "sklearn"},
     "suite/adapters": {"numpy", "reference", *FRAMEWORKS},
+    "suite/plugin": {"numpy", "reference", "pytest", *FRAMEWORKS},  # the house for its types alone: it is never there
     "reports": {"numpy", "pandas", "rich", "jinja2", "markupsafe", "altair", "vl_convert", "scipy"},
 }
 WORKER = {"numpy", "safetensors", "reference", "suite"}  # what a framework's environment has, or is given by path
@@ -37,7 +40,7 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
     return found
 
@@ -49,7 +52,20 @@ def outside(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p not in ADAPTERS], ids=name)
 def test_no_framework_is_imported_outside_its_adapter(path):
-    assert not outside(path) & FRAMEWORKS
+    kind = KINDS.get(path.stem, set()) if path.parent.name == "kinds" else set()
+    assert outside(path) & FRAMEWORKS <= kind
+
+
+@pytest.mark.parametrize("path", PLUGIN, ids=name)
+def test_the_users_side_imports_nothing_of_the_house_but_for_types(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    for block in [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]:
+        block.body = [ast.Pass()]
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0}
+    assert not {module.partition(".")[0] for module in names} & {"reference", "suite", "reports"}
 
 
 @pytest.mark.parametrize("path", ADAPTERS, ids=name)
@@ -64,6 +80,8 @@ def test_imports_run_one_way(path):
     room = next((room for room in MAY_IMPORT if name(path).startswith(room + "/")), None)
     if room is not None:
         ours = {module for module in imported(path) if module.split(".")[0] in ("suite", "reports")}
+        if path in PLUGIN:
+            ours -= {"suite", "suite.runner"}  # what stands on both sides, for its types
         assert outside(path) - {"suite", "reports"} <= MAY_IMPORT[room] | {room.partition("/")[0]}
         assert {module for module in ours if not module.startswith(room.replace("/", "."))} == set()
 

@@ -80,7 +80,7 @@ def undecided(comparison: Comparison, prediction: Prediction, initial: Array, co
         found.append(f"in {len(lost)} of {size} coordinates there is no bound, first at step {step}, for {name}")
     wide = [column for column in np.flatnonzero(open_).tolist() if column not in lost]
     if wide:
-        path = path_length(prediction.trace, initial)[:, columns][:, wide]
+        path = path_length(prediction.trace.parameters, initial)[:, columns][:, wide]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nanmin(prediction.bounds.parameters[:, columns][:, wide] / np.where(path > 0, path, np.nan))
         words = f"in {len(wide)} of {size} coordinates the bound is wider than the path that was travelled"

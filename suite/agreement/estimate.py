@@ -58,11 +58,17 @@ NUMBERS = (
 )
 
 
-def estimates(h: Hyperparameters, residual: Residual) -> Iterator[Change]:
-    """Of each number that is in use the change that brings the trace nearest, in as few digits as will do."""
+def estimates(h: Hyperparameters, residual: Residual, *, hidden: bool = False) -> Iterator[Change]:
+    """Of each number that is in use the change that brings the trace nearest, in as few digits as will do.
+
+    Args:
+        h: hyper-parameters.
+        residual: of a change.
+        hidden: whether numbers are looked for, too, that may be in use though they were not asked for.
+    """
     for number in NUMBERS:
         name = number.axis.removeprefix(OF_HYPERPARAMETERS)
-        if name in ("momentum", "weight_decay", "clip_gradient") and not getattr(h, name):
+        if name in ("momentum", "weight_decay", "clip_gradient") and not getattr(h, name) and not hidden:
             continue
         found = _solved(number, residual)
         if found is not None:

@@ -21,8 +21,8 @@ from suite.agreement.rides import Ride, written
 from suite.agreement.witness import Witness, evidence
 from suite.cases.laws import HYPERPARAMETERS, Law, first
 from suite.cases.tapes import Tape
-from suite.runner.coordinator import Answer, Question
 from suite.runner.errors import OtherData
+from suite.runner.question import Answer, Question
 from suite.runner.store import Row
 
 Array = NDArray[Any]

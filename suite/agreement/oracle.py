@@ -35,7 +35,7 @@ class Prediction:
     @cached_property
     def visible(self) -> Array:
         """Where a step can be seen: the bound is narrower than the path at some step, or nothing moves; shape (n,)."""
-        path = path_length(self.trace, self.initial)
+        path = path_length(self.trace.parameters, self.initial)
         return np.asarray(np.any(self.bounds.parameters < path, axis=0) | ~np.any(path > 0, axis=0))
 
 
@@ -128,8 +128,8 @@ def closed_loop(
     return replay(gradient, initial.astype(wide), h, dialects[dialect], dtype=wide, steps=steps, precision=dtype)
 
 
-def path_length(trace: Trace, initial: Array) -> Array:
+def path_length(parameters: Array, initial: Array) -> Array:
     """How far each coordinate has travelled, step by step: shape (steps, *shape)."""
-    before = np.concatenate([initial[None].astype(trace.parameters.dtype), trace.parameters[:-1]])
+    before = np.concatenate([initial[None].astype(parameters.dtype), parameters[:-1]])
     with np.errstate(invalid="ignore"):  # what is infinite has nowhere to go
-        return np.asarray(np.cumsum(np.abs(trace.parameters - before), axis=0))
+        return np.asarray(np.cumsum(np.abs(parameters - before), axis=0))

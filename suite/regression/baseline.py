@@ -166,6 +166,23 @@ class Baseline:
             found[key.name, key.asked] = found.get((key.name, key.asked), known) & (fits or known)
         return found
 
+    def under(self, names: Mapping[str, str]) -> Baseline:
+        """What some frameworks gave, under other names.
+
+        Args:
+            names: the name of each here, as of a release -> the name there.
+        """
+        records = {
+            key._replace(framework=names[key.framework]): record
+            for key, record in self.records.items()
+            if key.framework in names
+        }
+        parts = {
+            part: {new: self.manifest[part][name] for name, new in names.items() if name in self.manifest[part]}
+            for part in ("frameworks", "missing")
+        }
+        return Baseline({**self.manifest, **parts}, records)
+
     def write(self, folder: Path) -> list[Path]:
         """Write to a folder, in place of the baseline that is there; returns the files.
 

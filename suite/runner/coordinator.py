@@ -7,38 +7,16 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 from suite.runner import protocol
 from suite.runner.environments import Environment, require
 from suite.runner.errors import RunnerError
 from suite.runner.process import Worker, command
+from suite.runner.question import Answer, Question
 
 STARTING = 180.0  # seconds that a worker may take to import its framework
-
-
-@dataclass(frozen=True)
-class Question:
-    """A request to a framework's worker, and what the asker keeps beside it."""
-
-    framework: str
-    request: protocol.Message
-    about: Any = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A worker's reply, or the reason why there is none."""
-
-    question: Question
-    reply: protocol.Message
-    seconds: float
-
-    @property
-    def status(self) -> str:
-        """`ok`, `unsupported` or `error`."""
-        return str(self.reply["status"])
 
 
 @dataclass

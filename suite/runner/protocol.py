@@ -7,7 +7,9 @@ shapes, for whoever writes a worker in another language. What a request expects 
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+import sys
+from typing import Any, BinaryIO
 
 VERSION = 3
 LONGEST = 1 << 20  # bytes in a message
@@ -45,3 +47,11 @@ def decode(line: bytes) -> Message:
     if not isinstance(message, dict) or "id" not in message:
         raise Garbage(f"not a message with an id: {line[:80]!r}")
     return message
+
+
+def private_output() -> BinaryIO:
+    """Standard output for the protocol alone: from here on whatever else is printed goes to standard error."""
+    channel = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return channel

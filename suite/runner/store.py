@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +28,35 @@ class StoreError(ValueError):
 class Store:
     """A results folder that is being written."""
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self, folder: Path, manifest: Mapping[str, Any], *, resume: bool, tables: Sequence[str] = TABLES
+    ) -> None:
         """Make the folder, or go on with one.
 
         Args:
             folder: new, or empty, or with `resume` one that an earlier run left.
             manifest: of this run.
             resume: go on.
+            tables: that it has.
 
         Raises:
             StoreError: if there are other results in the folder, or none to go on with, or they are of another kind.
         """
         require_room(folder, resume=resume)
-        self.folder = folder
+        self.folder, self.tables = folder, tables
         existing = folder / "manifest.json"
         self.manifest = _continued(existing, manifest) if resume else dict(manifest)
         for name in ("tapes", "traces"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "footer.json").unlink(missing_ok=True)
         _write_json(existing, self.manifest)
-        for table in TABLES:
+        for table in tables:
             _mend(self._table(table))
 
     def append(self, table: str, row: Row) -> None:
         """Add a row; numbers that JSON has not (NaN, infinity) become null."""
         with self._table(table).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+            file.write(json.dumps(plain(row), ensure_ascii=False, allow_nan=False) + "\n")
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows so far."""
@@ -61,7 +64,7 @@ class Store:
 
     def finish(self, footer: Mapping[str, Any]) -> None:
         """Write how the run ended."""
-        counts = {table: sum(1 for _ in self.rows(table)) for table in TABLES}
+        counts = {table: sum(1 for _ in self.rows(table)) for table in self.tables}
         _write_json(self.folder / "footer.json", {**footer, "rows": counts})
 
     def _table(self, table: str) -> Path:
@@ -126,11 +129,12 @@ def _mend(file: Path) -> None:
                 stream.truncate(whole)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON can hold of a value: NumPy's numbers as Python's, and null for what is no finite one."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -138,5 +142,5 @@ def _plain(value: Any) -> Any:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(_plain(dict(value)), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    unfinished.write_text(json.dumps(plain(dict(value)), indent=2, ensure_ascii=False) + "\n", "utf-8")
     unfinished.replace(path)

@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,17 +160,9 @@ def _switched(names: Sequence[str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def private_output() -> BinaryIO:
-    """Standard output for the protocol alone: from here on whatever else is printed goes to standard error."""
-    channel = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return channel
-
-
 def main() -> None:
     """Serve until the input ends."""
-    channel = private_output()
+    channel = protocol.private_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("framework", choices=(*suite.adapters.FRAMEWORKS, suite.adapters.ORACLE))
     parser.add_argument("--device", default="cpu")

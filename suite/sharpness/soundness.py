@@ -75,7 +75,7 @@ class Soundness:
         """Put one draw to the judge."""
         oracle = Oracle(draw.initial, draw.gradients, draw.hyperparameters, draw.format, [draw.dialect])
         prediction = oracle.predict(draw.dialect)
-        visible = prediction.bounds.parameters <= path_length(prediction.trace, oracle.initial) / 10
+        visible = prediction.bounds.parameters <= path_length(prediction.trace.parameters, oracle.initial) / 10
         if draw.hyperparameters.clip_weights is not None:
             visible[:] = False
         spread = self.spreads[draw.format][len(draw.gradients)]
