@@ -91,8 +91,10 @@ def _sentences(training: Training) -> Iterable[str]:
     printed = tuple(map(coordinate, QUADRATIC))
     if ends:
         found = "; ".join(_point(end) for end in sorted(ends))
-        beside = ", as in the book" if ends == {printed} else f"; in the book {_point(printed)}"
-        yield f"The 2-D run ends at {found}{beside}."
+        same = (
+            f"where the book’s does: {found}" if ends == {printed} else f"at {found}, the book’s at {_point(printed)}"
+        )
+        yield f"The 2-D run ends {same}."
 
 
 def _point(point: tuple[str, ...]) -> str:
@@ -128,7 +130,7 @@ def _margin(epoch: Benchmark) -> str:
 def _memory(step: Benchmark | None) -> str:
     if step is None or step.limit is None:
         return ""
-    return f"The limit, {step.show(step.limit[0])} {step.unit.sign}, is what the memory alone needs."
+    return f"The memory alone needs {step.show(step.limit[0])} {step.unit.sign}."
 
 
 def _largest(benchmarks: Sequence[Benchmark], setting: str) -> Benchmark | None:

@@ -19,6 +19,7 @@ import vl_convert
 from reports import figures, files, tables
 from reports.drawing import Figure
 from reports.html import source
+from reports.png import compact
 from reports.results import load
 from reports.schema import ReportError
 
@@ -87,7 +88,7 @@ def _screens(report: Path) -> Iterator[bytes]:
             command = [browser, *QUIET, *size, f"--user-data-dir={folder}/profile", f"--screenshot={picture}"]
             try:
                 subprocess.run([*command, report.resolve().as_uri()], capture_output=True, timeout=PATIENCE, check=True)
-                yield picture.read_bytes()
+                yield compact(picture.read_bytes())
             except (OSError, subprocess.SubprocessError) as error:
                 raise ReportError(f"{Path(browser).name} made no picture: {error}") from error
 
@@ -99,7 +100,7 @@ def _figures(spec: dict[str, Any]) -> Iterator[bytes]:
     plain["background"] = colours["--card"]
     plain |= {"width": 900, "padding": 16, "autosize": "pad"}
     for scale in SCALES:
-        yield bytes(vl_convert.vegalite_to_png(plain, scale=scale))
+        yield compact(bytes(vl_convert.vegalite_to_png(plain, scale=scale)))
 
 
 def _coloured(value: Any, colours: dict[str, str]) -> Any:
