@@ -79,7 +79,7 @@ def _sentences(training: Training) -> Iterable[str]:
     runs = [run for task in training.tasks for run in task.runs]
     agree = sum(run.outcome.name == "agrees" for run in runs)
     if runs:
-        yield f"{agree} of {len(runs)} runs agree."
+        yield f"{'All' if agree == len(runs) else f'{agree} of'} {len(runs)} runs agree."
     plane = next((task for task in training.tasks if task.name == "quadratic"), None)
     ends = {
         tuple(map(coordinate, run.final))
@@ -91,10 +91,8 @@ def _sentences(training: Training) -> Iterable[str]:
     printed = tuple(map(coordinate, QUADRATIC))
     if ends:
         found = "; ".join(_point(end) for end in sorted(ends))
-        same = (
-            f"where the book’s does: {found}" if ends == {printed} else f"at {found}, the book’s at {_point(printed)}"
-        )
-        yield f"The 2-D run ends {same}."
+        beside = ", as in D2L" if ends == {printed} else f", and at {_point(printed)} in D2L"
+        yield f"The 2-D run ends at {found}{beside}."
 
 
 def _point(point: tuple[str, ...]) -> str:
