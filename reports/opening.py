@@ -79,7 +79,7 @@ def _sentences(training: Training) -> Iterable[str]:
     runs = [run for task in training.tasks for run in task.runs]
     agree = sum(run.outcome.name == "agrees" for run in runs)
     if runs:
-        yield f"{agree} of {len(runs)} runs agree, each gradient and each update checked."
+        yield f"{'All' if agree == len(runs) else f'{agree} of'} {len(runs)} runs agree."
     plane = next((task for task in training.tasks if task.name == "quadratic"), None)
     ends = {
         tuple(map(coordinate, run.final))
@@ -91,7 +91,7 @@ def _sentences(training: Training) -> Iterable[str]:
     printed = tuple(map(coordinate, QUADRATIC))
     if ends:
         found = "; ".join(_point(end) for end in sorted(ends))
-        beside = ", as the book prints" if ends == {printed} else f"; the book prints {_point(printed)}"
+        beside = ", as in D2L" if ends == {printed} else f", and at {_point(printed)} in D2L"
         yield f"The 2-D run ends at {found}{beside}."
 
 
@@ -117,8 +117,18 @@ def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
         cells = (epoch.show(timing.median), _between(epoch, timing), book(epoch, timing), *_step(step, timing))
         length = (timing.median or 0.0) / longest
         groups.setdefault(timing.row["framework"], []).append((timing.within, cells, length))
-    sentence = " ".join(filter(None, (epoch.margin, step.bound if step else "")))
+    sentence = " ".join(filter(None, (_margin(epoch), _memory(step))))
     return Speeds(tuple(heads), tuple((name, tuple(rows)) for name, rows in groups.items()), sentence)
+
+
+def _margin(epoch: Benchmark) -> str:
+    return "" if epoch.floor is None else f"Two of the same part by {share(epoch.floor)}."
+
+
+def _memory(step: Benchmark | None) -> str:
+    if step is None or step.limit is None:
+        return ""
+    return f"The memory alone needs {step.show(step.limit[0])} {step.unit.sign}."
 
 
 def _largest(benchmarks: Sequence[Benchmark], setting: str) -> Benchmark | None:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import vl_convert
 from reports import figures, files, tables
 from reports.drawing import Figure
 from reports.html import source
+from reports.png import compact
 from reports.results import load
 from reports.schema import ReportError
 
@@ -36,14 +37,14 @@ FIGURES = ("figure-steps-0", "figure-timing-0", "figure-growth")
 
 SCREEN, FIGURE = "report.png", "steps.png"
 SCALES = (2.0, 1.75, 1.5, 1.25, 1.0)
-"""Pixels for each of CSS, the finest first; the first one that stays below the limit is taken."""
+"""Pixels for each of CSS, the finest first."""
 
 PATIENCE = 60  # seconds that the browser may take
 _VARIABLE = re.compile(r"var\((--[\w-]+)\)")
 
 
-def write(results: Path, folder: Path) -> list[Path]:
-    """Make the pictures; return their paths.
+def write(results: Path, folder: Path, scales: Sequence[float] = SCALES) -> list[Path]:
+    """Make the pictures, each at the first of the scales at which it stays below the limit; return their paths.
 
     Raises:
         ReportError: if there is nothing to show, no browser, or a picture that won't get small enough.
@@ -53,8 +54,8 @@ def write(results: Path, folder: Path) -> list[Path]:
     chosen = next((found[name] for name in FIGURES if name in found), None)
     if chosen is None:
         raise ReportError(f"{results} has no figure to show; make a whole run with `rmsuite run`")
-    screen = _smallest(_screens(report), SCREEN)
-    figure = _smallest(_figures(chosen.spec), FIGURE)
+    screen = _smallest(_screens(report, scales), SCREEN)
+    figure = _smallest(_figures(chosen.spec, scales), FIGURE)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, content in ((SCREEN, screen), (FIGURE, figure)):
@@ -75,31 +76,31 @@ def _smallest(pictures: Iterator[bytes], name: str) -> bytes:
     raise ReportError(f"{name} is larger than {LIMIT:,} bytes at any scale")
 
 
-def _screens(report: Path) -> Iterator[bytes]:
+def _screens(report: Path, scales: Sequence[float]) -> Iterator[bytes]:
     """The first screen at each scale."""
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         raise ReportError(f"no browser: none of {', '.join(BROWSERS)} is on the path")
-    for scale in SCALES:
+    for scale in scales:
         with tempfile.TemporaryDirectory() as folder:
             picture = Path(folder) / "screen.png"
             size = (f"--window-size={WIDTH},{HEIGHT}", f"--force-device-scale-factor={scale}")
             command = [browser, *QUIET, *size, f"--user-data-dir={folder}/profile", f"--screenshot={picture}"]
             try:
                 subprocess.run([*command, report.resolve().as_uri()], capture_output=True, timeout=PATIENCE, check=True)
-                yield picture.read_bytes()
+                yield compact(picture.read_bytes())
             except (OSError, subprocess.SubprocessError) as error:
                 raise ReportError(f"{Path(browser).name} made no picture: {error}") from error
 
 
-def _figures(spec: dict[str, Any]) -> Iterator[bytes]:
+def _figures(spec: dict[str, Any], scales: Sequence[float]) -> Iterator[bytes]:
     """A figure at each scale, in the colours of the page by day."""
     colours = dict(re.findall(r"(--[\w-]+): ([^;]+);", source("page.css.jinja").partition("@media")[0]))
     plain = _coloured(spec, colours)
     plain["background"] = colours["--card"]
     plain |= {"width": 900, "padding": 16, "autosize": "pad"}
-    for scale in SCALES:
-        yield bytes(vl_convert.vegalite_to_png(plain, scale=scale))
+    for scale in scales:
+        yield compact(bytes(vl_convert.vegalite_to_png(plain, scale=scale)))
 
 
 def _coloured(value: Any, colours: dict[str, str]) -> Any:

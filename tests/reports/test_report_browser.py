@@ -217,7 +217,7 @@ def test_a_comparison_opens_sorts_and_fetches_nothing(visit, written, folder, tm
 
 
 def test_the_readmes_pictures_are_made_and_small(browser, folder, tmp_path):
-    written = pictures.write(folder, tmp_path / "docs")
+    written = pictures.write(folder, tmp_path / "docs", scales=(1.0,))
     assert [path.name for path in written] == ["report.png", "steps.png"]
     for path in written:
         content = path.read_bytes()

@@ -84,6 +84,8 @@ def test_what_can_not_be_done_is_said_before_a_framework_is_started(tmp_path, nu
         (("train", "-t", "cubic"), "no task 'cubic'; there are quadratic, rotated, regression"),
         (("agree", "--data", "no-such-folder"), "no airfoil_self_noise.dat in no-such-folder"),
         (("report", "no-such-folder"), "no-such-folder"),
+        (("report", "--compare", "one"), "`rmsuite report --compare` two"),
+        (("report", "--compare", "no-such-folder", "neither"), "no-such-folder has no manifest.json"),
         (("bench", "--quick", "--rigorous"), "--quick and --rigorous exclude each other"),
         (("bench", "compare", "no-such-folder", "neither"), "no-such-folder is no results folder"),
         (("agree", "-k", "torch and"), "-k 'torch and' ends where a name, 'not' or '(' is expected"),
@@ -113,6 +115,11 @@ def test_a_job_prints_tables_to_standard_output_and_progress_to_standard_error(t
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["data"]["name"] == "generated"
     assert manifest["frameworks"]["torch"]["versions"]["torch"] == "0.0"
+    assert manifest["dialects"]["torch"]["epsilon"] == "outside"
+    status, out, err = rmsuite("report", "--compare", folder, folder, "-o", tmp_path / "beside")
+    assert status == 0, err
+    assert "0 traces have other bits" in out
+    assert {path.name for path in (tmp_path / "beside").iterdir()} == {"comparison.html", "comparison.md"}
 
 
 def test_the_status_is_1_when_something_differs(tmp_path, numpy_python):
