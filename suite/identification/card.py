@@ -58,19 +58,21 @@ def lines(found: Identification) -> Iterator[str]:
 
 
 def _who(found: Identification) -> Iterator[str]:
-    name = found.about.name
-    if not any(one.departures for one in found.names):
+    name, names = found.about.name, found.names[:MANY]
+    departures = names[0].departures
+    if not departures:
         yield f"{name} is {_listed([one.dialect for one in found.names])}"
-        for one in found.names[:MANY]:
-            yield f"  {one.dialect}: {dialects[one.dialect].source}"
-        if len(found.names) > 1:
-            yield "  which of them, no question can tell that it takes"
+    elif set(departures) == {"subnormals"}:  # which is the machine's affair, too
+        yield f"{name} is {_listed([one.dialect for one in found.names])}, with {_departures(names[0])}"
     else:
-        yield f"{name} is no RMSProp that has a name; it departs least from"
-        for one in found.names[:MANY]:
-            yield f"  {one.dialect} ({dialects[one.dialect].source}), with {_departures(one)}"
-        if len(found.names) > MANY:
-            yield f"  and {len(found.names) - MANY} more"
+        yield f"{name} has no name of its own; it is"
+    for one in names:
+        more = f", with {_departures(one)}" if set(departures) - {"subnormals"} else ""
+        yield f"  {one.dialect}{more} ({dialects[one.dialect].source})"
+    if len(found.names) > len(names):
+        yield f"  or {len(found.names) - len(names)} more"
+    if len(found.names) > 1:
+        yield "  which of them, nothing tells that it can be asked"
     for hyperparameter, how in treated(found.survivors).items():
         yield f"  and its {hyperparameter} {_acts(hyperparameter, how, found)}"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from suite.agreement.judge import Judgement
+from suite.cases.tapes import WIDE
 from suite.identification.defaults import Defaults, defaults
 from suite.identification.design import Design, Outlook
 from suite.identification.fixed import Fixed, fixed
@@ -16,6 +17,8 @@ from suite.identification.probes import Probe, covering, family
 from suite.identification.subject import About, Array, Inquiry, Query, Refused, Subject, put
 from suite.identification.undecided import Reasons
 from suite.identification.widening import History, widened
+
+PATIENCE = 3  # questions that are refused, after which no more are put in a format
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def identification(about: About) -> Inquiry[Identification]:
             facing = found.survivors.facing(probe)
             yield from _ask(found, design, design.outlook(probe, facing.listed), facing, chosen=False)
     if found.identified:
-        found.defaults = yield from defaults(about, found.survivors)
+        answered = {one.probe.dtype for one in found.asked}
+        found.defaults = yield from defaults(about, found.survivors, max(answered & set(WIDE), default=min(answered)))
     return found
 
 
@@ -130,9 +134,14 @@ def _ask(found: Identification, design: Design, outlook: Outlook, facing: Surviv
     design.drop(probe)
     answer = yield Query(probe.id, probe.tape, probe.given(found.about.accepts), probe.dtype)
     if isinstance(answer, Refused):
-        found.refused[probe.id] = str(answer)
+        found.refused[probe.id] = answer.words
+        if not any(one.probe.dtype == probe.dtype for one in found.asked):
+            _give_up(found, design, probe.dtype)
         return
     left = facing.only(outlook.surviving(answer))
+    if not left.listed and probe.tape.subnormals:  # where no ε is asked for, some put in one of their own
+        found.refused[probe.id] = "what it makes of subnormals, or of no ε, is neither to keep nor to flush them"
+        return
     if not left.listed:
         history = [*((one.probe, one.answer) for one in found.asked), (probe, answer)]
         left = _through(facing.only(widened(outlook, history)), history)
@@ -142,6 +151,15 @@ def _ask(found: Identification, design: Design, outlook: Outlook, facing: Surviv
     told = tuple(axis for axis in left.asked if len(left.values(axis)) < len(found.survivors.values(axis)))
     found.asked.append(Asked(probe, answer, found.survivors.size, left.size, told, chosen))
     found.survivors = left
+
+
+def _give_up(found: Identification, design: Design, dtype: str) -> None:
+    """A format in which nothing is answered, and some questions were put."""
+    asked = [name for name in found.refused if name.endswith(f"/{dtype}")]
+    if len(asked) >= PATIENCE:
+        for probe in [probe for probe in design.probes if probe.dtype == dtype]:
+            found.refused[probe.id] = found.refused[asked[0]]
+            design.drop(probe)
 
 
 def _through(survivors: Survivors, history: History) -> Survivors:
