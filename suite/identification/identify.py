@@ -14,9 +14,10 @@ from suite.identification.fixed import Fixed, fixed
 from suite.identification.hypotheses import Hypothesis, Space, Survivors
 from suite.identification.naming import Name, names
 from suite.identification.probes import Probe, covering, family
+from suite.identification.resembling import Resemblance, resembling
 from suite.identification.subject import About, Array, Inquiry, Query, Refused, Subject, put
 from suite.identification.undecided import Reasons
-from suite.identification.widening import History, widened
+from suite.identification.widening import History, ranked, widened
 
 PATIENCE = 3  # questions that are refused, after which no more are put in a format
 
@@ -44,11 +45,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class Miss:
-    """The question after which nothing was left, and what was nearest to its answer."""
+    """The question after which nothing was left.
+
+    Attributes:
+        probe: the question.
+        nearest: what is nearest to its answer.
+        judgement: how far that is off.
+        resembles: mistakes that come near all answers.
+    """
 
     probe: Probe
     nearest: Hypothesis
     judgement: Judgement
+    resembles: list[Resemblance]
 
 
 @dataclass
@@ -146,7 +155,7 @@ def _ask(found: Identification, design: Design, outlook: Outlook, facing: Surviv
         history = [*((one.probe, one.answer) for one in found.asked), (probe, answer)]
         left = _through(facing.only(widened(outlook, history)), history)
     if not left.listed:
-        found.miss = _miss(outlook, answer)
+        found.miss = _miss(outlook, history)
         return
     told = tuple(axis for axis in left.asked if len(left.values(axis)) < len(found.survivors.values(axis)))
     found.asked.append(Asked(probe, answer, found.survivors.size, left.size, told, chosen))
@@ -171,8 +180,10 @@ def _through(survivors: Survivors, history: History) -> Survivors:
     return survivors
 
 
-def _miss(outlook: Outlook, answer: Array) -> Miss:
-    """The function whose bound it leaves last, and then by least."""
-    judged = {key: outlook.compare(key, answer) for key in outlook.members}
-    nearest = min(judged, key=lambda key: (-(judged[key].first_step or 0), judged[key].bound_ratio))
-    return Miss(outlook.probe, outlook.members[nearest][0], judged[nearest])
+def _miss(outlook: Outlook, history: History) -> Miss:
+    """The hypothesis that is least far off on the whole, and what its bound says; and what it looks like."""
+    every = [alike[0] for alike in outlook.members.values()]
+    probe, answer = history[-1]
+    nearest = every[ranked(every, probe, answer)[0]]
+    judged = outlook.compare(nearest.function(probe), answer)
+    return Miss(probe, nearest, judged, resembling(every, history))

@@ -16,7 +16,7 @@ from suite.cases.tapes import Tape
 Array = NDArray[Any]
 T = TypeVar("T")
 LONG = 3  # lines of a message, from which on it is a traceback: its last line says what is wrong
-WIDTH = 200
+WIDTH = 160
 
 
 class Refused(Exception):
