@@ -11,8 +11,8 @@ from typing import Any
 from reference import dialects
 from suite.agreement.change import OF_HYPERPARAMETERS, words
 from suite.identification.defaults import UNSAID, Default
-from suite.identification.hypotheses import AS_ASKED
-from suite.identification.identify import Identification, Miss
+from suite.identification.hypotheses import AS_ASKED, OPEN, Hypothesis
+from suite.identification.identify import Identification
 from suite.identification.naming import Name, treated
 
 SCHEMA = 1
@@ -58,19 +58,21 @@ def lines(found: Identification) -> Iterator[str]:
 
 
 def _who(found: Identification) -> Iterator[str]:
-    name = found.about.name
-    if not any(one.departures for one in found.names):
+    name, names = found.about.name, found.names[:MANY]
+    departures = names[0].departures
+    if not departures:
         yield f"{name} is {_listed([one.dialect for one in found.names])}"
-        for one in found.names[:MANY]:
-            yield f"  {one.dialect}: {dialects[one.dialect].source}"
-        if len(found.names) > 1:
-            yield "  which of them, no question can tell that it takes"
+    elif set(departures) == {"subnormals"}:  # which is the machine's affair, too
+        yield f"{name} is {_listed([one.dialect for one in found.names])}, with {_departures(names[0])}"
     else:
-        yield f"{name} is no RMSProp that has a name; it departs least from"
-        for one in found.names[:MANY]:
-            yield f"  {one.dialect} ({dialects[one.dialect].source}), with {_departures(one)}"
-        if len(found.names) > MANY:
-            yield f"  and {len(found.names) - MANY} more"
+        yield f"{name} has no name of its own; it is"
+    for one in names:
+        more = f", with {_departures(one)}" if set(departures) - {"subnormals"} else ""
+        yield f"  {one.dialect}{more} ({dialects[one.dialect].source})"
+    if len(found.names) > len(names):
+        yield f"  or {len(found.names) - len(names)} more"
+    if len(found.names) > 1:
+        yield "  which of them, nothing tells that it can be asked"
     for hyperparameter, how in treated(found.survivors).items():
         yield f"  and its {hyperparameter} {_acts(hyperparameter, how, found)}"
 
@@ -128,17 +130,20 @@ def _refusal(found: Identification) -> Iterator[str]:
         yield f"{name} answers nothing: {next(iter(found.refused.values()), 'there is nothing to ask')}"
     else:
         yield f"{name} is no RMSProp that is known here"
-        yield f"  nothing is left after {found.miss.probe.id}; nearest is {_nearest(found.miss)}"
+        judgement = found.miss.judgement
+        where = f"of which it leaves the bound at step {judgement.first_step}"
+        where += f", at worst by {judgement.bound_ratio:.3g} bounds"
+        yield f"  nothing is left after {found.miss.probe.id}; nearest is {_nearest(found.miss.nearest)}, {where}"
+        for one in found.miss.resembles:
+            yield f"  it looks like {_nearest(one.hypothesis)} with a mistake: {one.mistake.name} ({one.mistake.reason})"
 
 
-def _nearest(miss: Miss) -> str:
-    judgement, dialect = miss.judgement, miss.nearest.dialect
-    name = min(dialects, key=lambda name: len(dialects[name].differences(dialect)))
-    changes = [words(axis, *pair) for axis, pair in dialects[name].differences(dialect).items()]
-    changes += [f"{change.axis.removeprefix(OF_HYPERPARAMETERS)} {change.how}" for change in miss.nearest.changes]
-    more = f" with {' and '.join(changes)}" if changes else ""
-    where = f"of which it leaves the bound at step {judgement.first_step}"
-    return f"{name}{more}, {where}, at worst by {judgement.bound_ratio:.3g} bounds"
+def _nearest(one: Hypothesis) -> str:
+    """A hypothesis for people, by the named dialect that is nearest to it."""
+    name = min(dialects, key=lambda name: len(dialects[name].differences(one.dialect)))
+    changes = [words(axis, *pair) for axis, pair in dialects[name].differences(one.dialect).items() if pair[0] != OPEN]
+    changes += [f"{change.axis.removeprefix(OF_HYPERPARAMETERS)} {change.how}" for change in one.changes]
+    return f"{name} with {' and '.join(changes)}" if changes else name
 
 
 def _nothing(found: Identification) -> dict[str, Any] | None:
@@ -153,6 +158,10 @@ def _nothing(found: Identification) -> dict[str, Any] | None:
         "nearest": {**miss.nearest.dialect.axes(), **{change.axis: change.how for change in miss.nearest.changes}},
         "first_step": miss.judgement.first_step,
         "bound_ratio": miss.judgement.bound_ratio,
+        "resembles": [
+            {**one.hypothesis.dialect.axes(), "mistake": one.mistake.name, "reason": one.mistake.reason}
+            for one in miss.resembles
+        ],
     }
 
 

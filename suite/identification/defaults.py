@@ -51,18 +51,17 @@ class Defaults:
     reason: str | None = None
 
 
-def defaults(about: About, survivors: Survivors) -> Inquiry[Defaults]:
-    """Ask with as few hyper-parameters as it lets, and read the others."""
+def defaults(about: About, survivors: Survivors, dtype: str) -> Inquiry[Defaults]:
+    """Ask in a format, with as few hyper-parameters as it lets, and read the others."""
     usual = {**Hyperparameters().to_json(), **PLAIN}
     required = tuple(name for name in usual if name in about.accepts and name not in about.defaults)
     given = {name: usual[name] for name in required}
-    dtype = "float64" if "float64" in about.dtypes else about.dtypes[0]
     if not about.accepts - set(required):
         return Defaults((), required)
     asked = tape()
     answer = yield Query("defaults", asked, given, dtype)
     if isinstance(answer, Refused):
-        return Defaults((), required, f"it would not be asked: {answer}")
+        return Defaults((), required, f"it would not be asked: {answer.words}")
     one = survivors.listed[0]
     wanted = [name for name in about.accepts if name not in given]
     free = [name for name in NUMBERS if name in wanted and not (name == "momentum" and one.dialect.momentum == "never")]

@@ -46,7 +46,7 @@ def fixed(about: About, space: Space) -> Inquiry[Fixed]:
     dtype, asked = about.dtypes[0], tape()
     answer = yield Query("own numbers", asked, given, dtype)
     if isinstance(answer, Refused):
-        return Fixed(nothing.survivors, PLAIN, missing, f"it would not be asked: {answer}")
+        return Fixed(nothing.survivors, PLAIN, missing, f"it would not be asked: {answer.words}")
     free = [*(name for name in PLAIN if name in missing), *(["momentum"] if "momentum" not in about.accepts else [])]
     base = Hyperparameters(**PLAIN)
     found: dict[tuple[Any, ...], Hypothesis] = {}

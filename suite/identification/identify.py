@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from suite.agreement.judge import Judgement
+from suite.cases.tapes import WIDE
 from suite.identification.defaults import Defaults, defaults
 from suite.identification.design import Design, Outlook
 from suite.identification.fixed import Fixed, fixed
 from suite.identification.hypotheses import Hypothesis, Space, Survivors
 from suite.identification.naming import Name, names
 from suite.identification.probes import Probe, covering, family
+from suite.identification.resembling import Resemblance, resembling
 from suite.identification.subject import About, Array, Inquiry, Query, Refused, Subject, put
 from suite.identification.undecided import Reasons
-from suite.identification.widening import History, widened
+from suite.identification.widening import History, ranked, widened
+
+PATIENCE = 3  # questions that are refused, after which no more are put in a format
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class Miss:
-    """The question after which nothing was left, and what was nearest to its answer."""
+    """The question after which nothing was left.
+
+    Attributes:
+        probe: the question.
+        nearest: what is nearest to its answer.
+        judgement: how far that is off.
+        resembles: mistakes that come near all answers.
+    """
 
     probe: Probe
     nearest: Hypothesis
     judgement: Judgement
+    resembles: list[Resemblance]
 
 
 @dataclass
@@ -115,7 +127,8 @@ def identification(about: About) -> Inquiry[Identification]:
             facing = found.survivors.facing(probe)
             yield from _ask(found, design, design.outlook(probe, facing.listed), facing, chosen=False)
     if found.identified:
-        found.defaults = yield from defaults(about, found.survivors)
+        answered = {one.probe.dtype for one in found.asked}
+        found.defaults = yield from defaults(about, found.survivors, max(answered & set(WIDE), default=min(answered)))
     return found
 
 
@@ -130,18 +143,32 @@ def _ask(found: Identification, design: Design, outlook: Outlook, facing: Surviv
     design.drop(probe)
     answer = yield Query(probe.id, probe.tape, probe.given(found.about.accepts), probe.dtype)
     if isinstance(answer, Refused):
-        found.refused[probe.id] = str(answer)
+        found.refused[probe.id] = answer.words
+        if not any(one.probe.dtype == probe.dtype for one in found.asked):
+            _give_up(found, design, probe.dtype)
         return
     left = facing.only(outlook.surviving(answer))
+    if not left.listed and probe.tape.subnormals:  # where no ε is asked for, some put in one of their own
+        found.refused[probe.id] = "what it makes of subnormals, or of no ε, is neither to keep nor to flush them"
+        return
     if not left.listed:
         history = [*((one.probe, one.answer) for one in found.asked), (probe, answer)]
         left = _through(facing.only(widened(outlook, history)), history)
     if not left.listed:
-        found.miss = _miss(outlook, answer)
+        found.miss = _miss(outlook, history)
         return
     told = tuple(axis for axis in left.asked if len(left.values(axis)) < len(found.survivors.values(axis)))
     found.asked.append(Asked(probe, answer, found.survivors.size, left.size, told, chosen))
     found.survivors = left
+
+
+def _give_up(found: Identification, design: Design, dtype: str) -> None:
+    """A format in which nothing is answered, and some questions were put."""
+    asked = [name for name in found.refused if name.endswith(f"/{dtype}")]
+    if len(asked) >= PATIENCE:
+        for probe in [probe for probe in design.probes if probe.dtype == dtype]:
+            found.refused[probe.id] = found.refused[asked[0]]
+            design.drop(probe)
 
 
 def _through(survivors: Survivors, history: History) -> Survivors:
@@ -153,8 +180,10 @@ def _through(survivors: Survivors, history: History) -> Survivors:
     return survivors
 
 
-def _miss(outlook: Outlook, answer: Array) -> Miss:
-    """The function whose bound it leaves last, and then by least."""
-    judged = {key: outlook.compare(key, answer) for key in outlook.members}
-    nearest = min(judged, key=lambda key: (-(judged[key].first_step or 0), judged[key].bound_ratio))
-    return Miss(outlook.probe, outlook.members[nearest][0], judged[nearest])
+def _miss(outlook: Outlook, history: History) -> Miss:
+    """The hypothesis that is least far off on the whole, and what its bound says; and what it looks like."""
+    every = [alike[0] for alike in outlook.members.values()]
+    probe, answer = history[-1]
+    nearest = every[ranked(every, probe, answer)[0]]
+    judged = outlook.compare(nearest.function(probe), answer)
+    return Miss(probe, nearest, judged, resembling(every, history))

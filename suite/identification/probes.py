@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -26,10 +26,13 @@ STEPS = 12
 DECADES = (1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 1e2, 1e4)  # of gradients, in √ε
 NARROW = (0.3, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0)  # where one coordinate's size changes all the others
 EACH = 3  # coordinates a scale: of either sign at random, in turn, of one sign
+FIRST = 1  # step on subnormals: with no ε it may lead to infinity, and on from there each goes its own way
 TOGETHER = 3  # that are switched on at once, at most
 
 PLAIN: Mapping[str, Any] = {"learning_rate": 0.03, "decay": 0.9, "epsilon": 1e-3}
-LONG = 0.999
+LONG, SMALL = 0.999, 3e-6
+OTHERS: tuple[Mapping[str, float], ...] = ({}, {"decay": LONG}, {"epsilon": SMALL})
+OTHER_OF = {"long-memory": "decay", "small-epsilon": "epsilon"}
 RATES = tuple(0.03 * factor for factor in (1, 1, 1, 0.1, 0.1, 2, 2, 0.5, 0.5, 0.5, 3, 3))
 FEATURES: Mapping[str, Mapping[str, Any]] = {
     "momentum": {"momentum": 0.7},
@@ -107,8 +110,8 @@ def family(dtypes: Iterable[str] = ("float32", "float64"), plain: Mapping[str, f
             chosen = frozenset(names)
             if any(NEEDS[name] not in chosen for name in chosen & set(NEEDS)) or any(e <= chosen for e in EXCLUDE):
                 continue
-            for memory in ({}, {"decay": LONG}) if count < TOGETHER else ({},):
-                yield from (_probe(names, {**plain, **memory}, dtype) for dtype in formats)
+            for other in OTHERS[: len(OTHERS) if count < TOGETHER else 1]:
+                yield from (_probe(names, {**plain, **other}, dtype) for dtype in formats)
     yield from _given(formats[0], plain)
 
 
@@ -116,17 +119,18 @@ def _probe(names: tuple[str, ...], plain: Mapping[str, float], dtype: str) -> Pr
     values: dict[str, Any] = dict(plain)
     for name in names:
         values |= FEATURES[name]
-    long = plain["decay"] == LONG
-    words = [*(["long-memory"] if long else []), *(name.replace("_", "-") for name in names)] or ["plain"]
+    others = {"long-memory": plain["decay"] == LONG, "small-epsilon": plain["epsilon"] == SMALL}
+    words = [word for word, so in others.items() if so] + [name.replace("_", "-") for name in names] or ["plain"]
     tape = _tape(plain["epsilon"], narrow="clip_norm" in names)
-    needs = frozenset(names) | ({"decay"} if long else set())
+    needs = frozenset(names) | {OTHER_OF[word] for word, so in others.items() if so}
     return Probe(f"{'+'.join(words)}/{dtype}", Part(tape, Hyperparameters(**values), dtype), needs)
 
 
 def _given(dtype: str, plain: Mapping[str, float]) -> Iterator[Probe]:
     """The catalogue's tapes for what gradients alone can show: subnormals, and gradients of few rows."""
-    for tape, setting in edges.tapes(0):
-        if tape.subnormals and dtype == "float32":
+    for whole, setting in edges.tapes(0):
+        if whole.subnormals and dtype == "float32":
+            tape = replace(whole, gradients=whole.gradients[:FIRST])
             values: dict[str, Any] = {**plain, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6}
             yield Probe(f"{tape.id}/{dtype}", Part(tape, Hyperparameters(**values), dtype), frozenset({"epsilon"}))
     for tape, setting in parameters.tapes(0):

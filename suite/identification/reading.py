@@ -176,10 +176,8 @@ class _Reader:
         """Those that are given, as the dialect rounds them; those that are looked for are found as they are then."""
         seen = Algorithm.of(self.one.dialect, h, self.dtype)
         numbers = {**seen.numbers(), "learning_rate": seen.rate(h.rate(0))}
-        known: dict[str, Any] = {
-            name: float(numbers[name]) for name in ("learning_rate", "epsilon") if name not in self.free
-        }
-        return replace(h, **known)
+        given = [name for name in ("learning_rate", "epsilon") if name not in self.free]
+        return _changed(h, {name: float(numbers[name]) for name in given})
 
     def off(self, h: Hyperparameters) -> Array:
         """How far that is from the answer, value by value."""

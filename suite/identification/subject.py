@@ -15,10 +15,19 @@ from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
 T = TypeVar("T")
+LONG = 3  # lines of a message, from which on it is a traceback: its last line says what is wrong
+WIDTH = 160
 
 
 class Refused(Exception):
     """The subject won't do what it was asked for, or fails; the message says so in its words."""
+
+    @property
+    def words(self) -> str:
+        """The message, in a line that can be read."""
+        lines = [line.strip() for line in str(self).splitlines() if line.strip()]
+        first = " ".join(lines[:1] if len(lines) < LONG else (lines[0], "…", lines[-1]))
+        return first if len(first) <= WIDTH else f"{first[:WIDTH]}…"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from suite.agreement.change import OF_HYPERPARAMETERS, shown
+from suite.identification.design import Outlook
 from suite.identification.hypotheses import Hypothesis, Survivors
 from suite.identification.probes import Probe
 
+TRIED = 2  # questions that lack the same, the simplest first
 _TAKEN = {
     "sparse": "it takes no gradients of few rows",
     "schedule": "its learning rate does not change on the way",
@@ -33,26 +34,26 @@ class Reasons:
         different functions is either one that could not be asked, or one of which the answer can't show it.
         """
         different = _one_each(survivors, axis)
-        lacking: list[frozenset[str]] = []
-        refused: list[str] = []
+        elsewhere: dict[frozenset[str], list[Probe]] = {}
+        refused: list[Probe] = []
         hidden = False
         for probe in self.probes:
-            missing = probe.requires - self.takes
-            if lacking and missing and len(missing) >= min(map(len, lacking)):
-                continue
             if len({one.function(probe) for one in different}) == 1:
                 continue
+            missing = probe.requires - self.takes
             if missing:
-                lacking.append(missing)
+                elsewhere.setdefault(missing, []).append(probe)
             elif probe.id in self.refused:
-                refused.append(self.refused[probe.id])
+                refused.append(probe)
             else:
                 hidden = True
-        if lacking:
-            return _lacking(min(lacking, key=len))
-        if refused:
-            return f"it would not be asked: {refused[0]}"
-        if hidden:
+        for probe in refused[:TRIED]:
+            if Outlook(probe, different).apart().any():
+                return f"it would not be asked {probe.id}: {self.refused[probe.id]}"
+        for missing in sorted(elsewhere, key=lambda names: (len(names), sorted(names))):
+            if any(Outlook(probe, different).apart().any() for probe in elsewhere[missing][:TRIED]):
+                return _lacking(missing)
+        if hidden or elsewhere or refused:
             return "the values differ by less than rounding may"
         return "the values are one function here: nothing that can be asked tells them apart"
 
@@ -70,13 +71,3 @@ def _lacking(names: frozenset[str]) -> str:
     words += [_TAKEN[name] for name in sorted(names) if name in _TAKEN]
     words += [f"it does not run in {name}" for name in formats]
     return ", and ".join(words)
-
-
-def axis_words(name: str) -> str:
-    """An axis for people: that of a hyper-parameter says so, since a dialect's may have the same name."""
-    return f"{name.removeprefix(OF_HYPERPARAMETERS)} acts" if name.startswith(OF_HYPERPARAMETERS) else name
-
-
-def value_words(value: object) -> str:
-    """A value of an axis for people."""
-    return shown(value)

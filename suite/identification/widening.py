@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from reference import Hyperparameters, Trace
+from reference import Hyperparameters
 from reference.precision import format_of
 from suite.agreement.change import OF_HYPERPARAMETERS, Change
 from suite.agreement.estimate import estimates
@@ -54,7 +54,7 @@ def _fitting(
 ) -> list[tuple[int, Change]]:
     """The changes, each of the first of those that are alike, that fit all answers; only the nearest are looked at."""
     made = [_with(alike[number][0], change) for number, change in candidates]
-    nearest = _ranked(made, *history[-1])[:CHECKED]
+    nearest = ranked(made, *history[-1])[:CHECKED]
     inside = set(_inside([made[i] for i in nearest], history))
     return [candidates[i] for i in nearest if made[i] in inside]
 
@@ -66,7 +66,7 @@ def _inside(hypotheses: Sequence[Hypothesis], history: History) -> list[Hypothes
     return list(dict.fromkeys(hypotheses))
 
 
-def _ranked(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> list[int]:
+def ranked(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> list[int]:
     """The nearest first, by their traces alone; of like functions the first."""
     places: dict[Hypothesis, int] = {}
     for place, one in enumerate(hypotheses):
@@ -75,19 +75,19 @@ def _ranked(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> li
     scores = {}
     for key, (first, *_) in outlook.members.items():
         oracle, name = outlook.oracle(key)
-        scores[places[first]] = float(np.mean(np.log1p(np.abs(_off(oracle.trace(name), probe, answer)))))
+        scores[places[first]] = float(np.mean(np.log1p(np.abs(off(oracle.trace(name).parameters, probe, answer)))))
     return sorted(scores, key=lambda place: scores[place])
 
 
-def _off(trace: Trace, probe: Probe, answer: Array) -> Array:
-    """How far a trace is from an answer, roughly, in what may be left of the way that a coordinate has made."""
+def off(expected: Array, probe: Probe, answer: Array) -> Array:
+    """How far an answer is from what was expected, roughly: in 2^-20 of the way that a coordinate has made."""
     fmt = format_of(probe.dtype)
-    seen, initial = answer.astype(trace.parameters.dtype), probe.tape.initial
+    seen, initial = answer.astype(expected.dtype), probe.tape.initial
     with np.errstate(all="ignore"):
         way = path_length(seen, initial) + np.where(initial, ROUNDINGS * fmt.epsilon / ROUGH * np.abs(initial), 0)
-        off = (trace.parameters - seen) / (ROUGH * way + fmt.smallest_normal)
-    alike = (trace.parameters == seen) | (~np.isfinite(trace.parameters) & ~np.isfinite(seen))
-    return np.where(alike, 0, np.nan_to_num(off.astype(np.float64), nan=LARGE, posinf=LARGE, neginf=-LARGE))
+        apart = (expected - seen) / (ROUGH * way + fmt.smallest_normal)
+    alike = (expected == seen) | (~np.isfinite(expected) & ~np.isfinite(seen))
+    return np.where(alike, 0, np.nan_to_num(apart.astype(np.float64), nan=LARGE, posinf=LARGE, neginf=-LARGE))
 
 
 def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> list[Change]:
@@ -97,7 +97,7 @@ def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> l
     """
     plain = [one for one in hypotheses if (one.dialect.hyperparameters, one.dialect.complement) == ("exact", "exact")]
     found: dict[tuple[str, str], Change] = {}
-    for place in _ranked(plain, probe, answer)[:BASES]:
+    for place in ranked(plain, probe, answer)[:BASES]:
         for change in estimates(
             plain[place].hyperparameters(probe.hyperparameters), _residual(plain[place], probe, answer), hidden=True
         ):
@@ -113,8 +113,8 @@ def _residual(one: Hypothesis, probe: Probe, answer: Array) -> Callable[[Change]
             return None
         (key,) = outlook.members
         oracle, name = outlook.oracle(key)
-        off = _off(oracle.trace(name), probe, answer).ravel()
-        return off if np.all(np.abs(off) < LARGE) else None
+        error = off(oracle.trace(name).parameters, probe, answer).ravel()
+        return error if np.all(np.abs(error) < LARGE) else None
 
     return residual
 

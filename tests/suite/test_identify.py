@@ -23,9 +23,7 @@ from suite.sharpness.orders import orders
 SOME = ("learning_rate", "decay", "epsilon", "momentum", "centered", "weight_decay", "clip_gradient")
 
 
-@pytest.mark.parametrize(
-    "name", ["torch", "keras3", "keras-legacy", "tf1", "mxnet1", "mxnet2", "nd4j", "burn", "mlx", "caffe"]
-)
+@pytest.mark.parametrize("name", ["torch", "keras3", "keras-legacy", "tf1", "mxnet1", "mxnet2", "nd4j", "burn"])
 def test_a_named_dialect_is_named(name):
     found = identify(Evaluated(dialects[name], SOME))
     assert found.identified
@@ -46,7 +44,7 @@ def test_what_is_not_taken_leaves_axes_undecided_and_says_so():
     assert found.survivors.values("epsilon") == ["outside", "inside with momentum", "inside when centered"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_any_combination_of_axes_is_found_in_any_order_of_operations(seed):
     bits = Bits(seed)
     space = Space(SOME)
@@ -90,7 +88,7 @@ def test_numbers_of_its_own_are_read_before_anything_else():
 def test_an_average_that_starts_elsewhere_departs_from_what_is_named():
     found = identify(Evaluated(replace(dialects["torch"], initial_accumulator=0.5), SOME[:4], ["float32"]))
     assert found.names[0].departures == {"initial_accumulator": (0.0, 0.5)}
-    assert "has a name" in "\n".join(lines(found))
+    assert "has no name of its own" in "\n".join(lines(found))
 
 
 def test_a_switch_that_is_always_on_is_found():
@@ -107,6 +105,16 @@ def test_what_is_no_rmsprop_is_refused_and_nothing_is_invented():
     assert found.names == []
     assert to_json(found)["exit_status"] == 1
     assert "nothing is left" in "\n".join(lines(found))
+
+
+def test_a_mistake_that_people_make_is_recognised_and_not_taken_for_proof():
+    def update(x, v, g, h):
+        return x - h["learning_rate"] * g / np.sqrt((v - (1 - h["decay"]) * g * g) / h["decay"] + h["epsilon"])
+
+    found = identify(Stepped(update))
+    assert not found.identified
+    assert [one.mistake.name for one in found.miss.resembles] == ["average updated after use"]
+    assert "it looks like d2l with a mistake: average updated after use" in "\n".join(lines(found))
 
 
 def test_who_answers_nothing_is_said_to():
