@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from suite.agreement.verdicts import Asked, Verdicts
 from suite.agreement.witness import Witness, evidence
 from suite.cases.catalogue import Case
 from suite.expectations import Expectations
+from suite.judge import keeping
 from suite.judge.listing import askable
 from suite.repeat import Conditions
+from suite.runner import arrays
 from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
@@ -57,6 +59,25 @@ class Claimant:
         )
 
 
+@dataclass(frozen=True)
+class Held:
+    """What is claimed in place of a dialect: that nothing has changed.
+
+    Attributes:
+        folder: of the baseline.
+        fail_on: what more than this is not expected.
+    """
+
+    folder: Path
+    fail_on: str
+
+    def dialect(self, case: str, claimant: Claimant) -> str:
+        """That which was claimed when the baseline was recorded."""
+        known = [record.dialect for record in keeping.recorded(self.folder).records.values() if record.dialect]
+        earlier = keeping.before(self.folder, case, claimant.dtype)
+        return (earlier and earlier[1].dialect) or next(iter(known), "d2l")
+
+
 class Hearing:
     """The catalogue, put case by case; keeps what explains."""
 
@@ -65,6 +86,7 @@ class Hearing:
         self.folder = folder
         self.cases = {case.id: case for case in askable()}
         self.verdicts = Verdicts(self.cases.values())
+        self.keeping = keeping.Keeping()
         self._rides: dict[str, Ride] = {}
 
     def case(self, name: str) -> Case:
@@ -83,7 +105,9 @@ class Hearing:
             (self._rides[name],) = rides([self.case(name)], self.folder)
         return self._rides[name]
 
-    def verdict(self, name: str, claimant: Claimant, reply: Message, output: Path, expectations: Expectations) -> Row:
+    def verdict(
+        self, name: str, claimant: Claimant, reply: Message, output: Path, against: Expectations | Held, *, keep: bool
+    ) -> Row:
         """What is to be said of an answer.
 
         Args:
@@ -91,20 +115,31 @@ class Hearing:
             claimant: whose it is.
             reply: as a worker's: `status`, and `sha256` of the tape or a `reason`.
             output: the trace, which is gone afterwards.
-            expectations: of what deviates.
+            against: what deviates and is known to; or a baseline.
+            keep: whether to keep it for a baseline.
 
         Raises:
             LookupError: if there is no such case or dialect.
+            BaselineError: if the baseline can't be used.
         """
+        if isinstance(against, Held):
+            claimant = replace(claimant, dialect=against.dialect(name, claimant))
         if claimant.dialect not in dialects:
             raise LookupError(f"no dialect {claimant.dialect!r}; there are {', '.join(dialects)}")
         ride = self.ride(name)
         asked = Asked(ride, claimant.witness(), frozenset({name}))
         answer = Answer(Question(claimant.kind, {"output": str(output)}, asked), reply, 0.0)
-        row = self._agreeing(answer, asked, claimant.dialect) or next(self.verdicts.rows(answer))
+        trace = arrays.read(output)[0] if answer.status == "ok" else None
+        row = None if keep or isinstance(against, Held) else self._agreeing(answer, asked, claimant.dialect)
+        row = row or next(self.verdicts.rows(answer))
         output.unlink(missing_ok=True)
+        if keep:
+            self.keeping.keep(row, trace)
         why = self.case(name).setting.reason
-        judged = expectations.judged({**row, "repeat": None, "trace": None, "about": why})
+        row = {**row, "repeat": None, "trace": None, "about": why}
+        if isinstance(against, Held):
+            return keeping.held(against.folder, row, trace, against.fail_on)
+        judged = against.judged(row)
         if judged["outcome"] == "undecided" and judged["expectation"] is None:
             judged["expected"] = (
                 True  # no pass, but no fault of the optimizer's: the input doesn't tell, or no bound does

@@ -9,7 +9,10 @@ hello      `protocol`, `folder` (for tapes)            -> `protocol`, `python`, 
 case       `case` (an id)                              -> `input` (a tape), `sha256`, `hyperparameters`
 verdict    `case`, `claimant` (see `Claimant`),
            `reply` (`status`; `sha256` or `reason`),
-           `output` (a trace), `expectations` (a file) -> `row`
+           `output` (a trace), `expectations` (a file),
+           or `baseline` (a folder) and `fail_on`;
+           `keep`, for a baseline                      -> `row`
+record     `folder`, `replace`                         -> `count`, of what was kept
 identify   `about` (see `suite.identification`)        -> `query`: `id`, `input` (a tape), `given`, `dtype`
 answered   `reply`, `output` (a trace)                 -> the next `query`; or the `card`, and its `lines`
 
@@ -40,8 +43,9 @@ import numpy as np
 
 from reference import dialects
 from suite.expectations import ExpectationError, Expectations
-from suite.judge.hearing import Claimant, Hearing
+from suite.judge.hearing import Claimant, Hearing, Held
 from suite.judge.inquest import Inquest
+from suite.regression.baseline import BaselineError
 from suite.runner import protocol
 from suite.runner.protocol import Message
 from suite.runner.store import plain
@@ -60,12 +64,13 @@ class Judge:
             "hello": self.hello,
             "case": self.case,
             "verdict": self.verdict,
+            "record": self.record,
             "identify": self.identify,
             "answered": self.answered,
         }
         try:
             reply = {"status": "ok", **plain(asks[request["ask"]](request))}
-        except (ExpectationError, LookupError) as error:
+        except (ExpectationError, BaselineError, LookupError) as error:
             if isinstance(error, (KeyError, IndexError)):
                 reply = self._mistaken(error)
             else:
@@ -94,8 +99,14 @@ class Judge:
     def verdict(self, request: Message) -> Message:
         """What is to be said of the answer."""
         claimant = Claimant(**request["claimant"])
-        known, output = _expectations(request["expectations"]), Path(request["output"])
-        return {"row": self._open().verdict(request["case"], claimant, request["reply"], output, known)}
+        output, folder = Path(request["output"]), request["baseline"]
+        against = Held(Path(folder), request["fail_on"]) if folder else _expectations(request["expectations"])
+        keep = bool(request["keep"])
+        return {"row": self._open().verdict(request["case"], claimant, request["reply"], output, against, keep=keep)}
+
+    def record(self, request: Message) -> Message:
+        """Write what was kept."""
+        return {"count": self._open().keeping.write(Path(request["folder"]), replace=bool(request["replace"]))}
 
     def identify(self, request: Message) -> Message:
         """The first question to an optimizer that claims nothing."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import house
 from .cases import Case, questions, select
-from .claim import Claim, Verdict
+from .claim import THRESHOLDS, Claim, Verdict
 from .judge import Mistake, judge
 from .kinds import KINDS
 from .subject import Subject
@@ -26,6 +26,7 @@ OUTCOMES = {
     "failed": "failed",
     "unsupported": "unsupported",
 }
+EXPLAINED = 6  # in full
 COLUMNS = ("case", "dtype", "outcome", "step", "coordinate", "ulps", "bounds")
 
 
@@ -37,7 +38,13 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 if all is as expected, 1 if not, 2 if the command can't be carried out.",
     )
     made.add_argument("factory", help="as torch.optim:RMSprop, mypackage.optim:make or tests/test_mine.py:make")
-    made.add_argument("--dialect", required=True, help="what it claims to compute, as torch, keras3, mxnet1 or d2l")
+    made.add_argument("--dialect", help="what it claims to compute, as torch, keras3, mxnet1 or d2l")
+    made.add_argument("--baseline", type=Path, metavar="FOLDER", help="in its place: nothing has changed since this")
+    made.add_argument(
+        "--fail-on", default=Claim.fail_on, choices=THRESHOLDS, help="what is a change [default: rounding]"
+    )
+    made.add_argument("--record", type=Path, metavar="FOLDER", help="keep what it gives, as a baseline")
+    made.add_argument("--replace", action="store_true", help="in place of the one that is there")
     made.add_argument("-c", "--case", action="append", default=[], help="as decades/momentum, decades or '*/plain'")
     made.add_argument("-k", dest="select", default="", metavar="EXPRESSION", help="as pytest's, on CASE DTYPE")
     made.add_argument("--dtype", action="append", help=f"[default: {' and '.join(FORMATS)}]")
@@ -55,10 +62,15 @@ def check(arguments: Sequence[str]) -> int:
         JudgeError: if the judge fails.
     """
     options = parser().parse_args(arguments)
-    claim = Claim(Subject.named(options.factory, options.kind), options.dialect, options.expectations)
-    if options.dialect not in judge().dialects:
+    subject = Subject.named(options.factory, options.kind)
+    claim = Claim(
+        subject, options.dialect, options.expectations, options.baseline, options.fail_on, keep=bool(options.record)
+    )
+    if options.dialect and options.dialect not in judge().dialects:
         raise Mistake(f"no dialect {options.dialect!r}; there are {', '.join(judge().dialects)}")
     found = [(case, dtype, claim.verdict(case, dtype)) for case, dtype in _chosen(options)]
+    if options.record:
+        judge().ask("record", folder=str(options.record.absolute()), replace=options.replace)
     unexpected = sum(not verdict.expected for _, _, verdict in found)
     if options.json:
         sys.stdout.write(json.dumps(_summary(claim, found), indent=2) + "\n")
@@ -80,16 +92,19 @@ def _chosen(options: argparse.Namespace) -> list[tuple[Case, str]]:
 
 
 def _show(claim: Claim, found: Found) -> None:
-    shown = found if len(found) <= SHORT else [one for one in found if one[2].outcome not in ("agrees", "unsupported")]
+    usual = ("agrees", "unsupported", "same bits")
+    shown = found if len(found) <= SHORT else [one for one in found if _became(one[2]) not in usual]
     if shown:
         rows = [COLUMNS, *(_columns(case, dtype, verdict) for case, dtype, verdict in shown)]
         widths = [max(map(len, column)) for column in zip(*rows)]
         for row in rows:
             _say("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
         _say("")
-    for case, dtype, verdict in found:
-        if not verdict.expected:
-            _say(claim.message(case, dtype, verdict) + "\n")
+    unexpected = [one for one in found if not one[2].expected]
+    for case, dtype, verdict in unexpected[:EXPLAINED]:
+        _say(claim.message(case, dtype, verdict) + "\n")
+    if unexpected[EXPLAINED:]:
+        _say(f"{len(unexpected) - EXPLAINED:,} more are not as expected: -c takes one, --json tells all\n")
     signature = claim.subject.signature
     lacking = [name for case, _, _ in found for name in case.needs(signature)]
     if lacking:
@@ -102,12 +117,13 @@ def _show(claim: Claim, found: Found) -> None:
 
 def _last(claim: Claim, found: Found) -> str:
     """The line that a person can paste."""
-    counts = Counter(verdict.outcome for _, _, verdict in found)
-    told = [f"{counts[outcome]:,} {words}" for outcome, words in OUTCOMES.items() if counts[outcome]]
+    counts = Counter(_became(verdict) for _, _, verdict in found)
+    known = {**OUTCOMES, **{name: name for name in counts if name not in OUTCOMES}}
+    told = [f"{counts[outcome]:,} {words}" for outcome, words in known.items() if counts[outcome]]
     unexpected = sum(not verdict.expected for _, _, verdict in found)
     told.append(f"{unexpected:,} unexpected" if unexpected else "none is unexpected")
     verdicts = "1 verdict" if len(found) == 1 else f"{len(found):,} verdicts"
-    return f"{claim.subject.name} as {claim.dialect}, {verdicts}: {', '.join(told)}"
+    return f"{claim.subject.name} as {claim.words}, {verdicts}: {', '.join(told)}"
 
 
 def _columns(case: Case, dtype: str, verdict: Verdict) -> tuple[str, ...]:
@@ -115,7 +131,7 @@ def _columns(case: Case, dtype: str, verdict: Verdict) -> tuple[str, ...]:
     index = row.get("first_index") or row.get("worst_index") or [None]
     step = row.get("first_step") or row.get("worst_step")
     numbers = ("" if row.get(name) is None else f"{row[name]:.3g}" for name in ("ulps", "bound_ratio"))
-    return (case.id, dtype, verdict.outcome, *("" if n is None else str(n) for n in (step, index[0])), *numbers)
+    return (case.id, dtype, _became(verdict), *("" if n is None else str(n) for n in (step, index[0])), *numbers)
 
 
 def _summary(claim: Claim, found: Found) -> dict[str, Any]:
@@ -126,7 +142,8 @@ def _summary(claim: Claim, found: Found) -> dict[str, Any]:
         "kind": claim.subject.kind,
         "version": claim.subject.version,
         "dialect": claim.dialect,
-        "outcomes": dict(Counter(verdict.outcome for _, _, verdict in found)),
+        "baseline": str(claim.baseline) if claim.baseline else None,
+        "outcomes": dict(Counter(_became(verdict) for _, _, verdict in found)),
         "verdicts": [
             {
                 "case": case.id,
@@ -138,6 +155,11 @@ def _summary(claim: Claim, found: Found) -> dict[str, Any]:
             for case, dtype, verdict in found
         ],
     }
+
+
+def _became(verdict: Verdict) -> str:
+    """The outcome, or what has become of it."""
+    return verdict.change["kind"] if verdict.change else verdict.outcome
 
 
 def _say(line: str) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from . import house
 from .cases import Case
-from .judge import judge
+from .judge import Mistake, judge
 from .kinds.contract import Unsupported
 from .subject import Subject
 
+THRESHOLDS = ("bits", "rounding", "dialect")
 _OURS = Path(__file__).parent
 
 
@@ -39,6 +40,11 @@ class Verdict:
         return str(self.row.get("reason") or "")
 
     @property
+    def change(self) -> Mapping[str, str] | None:
+        """What the case has become since a baseline, if it is held against one: `kind`, and `words`."""
+        return self.row.get("change")
+
+    @property
     def expectation(self) -> str | None:
         """What the expectations say of this."""
         return self.row.get("expectation")
@@ -50,13 +56,30 @@ class Claim:
 
     Attributes:
         subject: the factory.
-        dialect: by its name.
+        dialect: by its name; None where it is held against a baseline.
         expectations: the file that lists known deviations.
+        baseline: the folder of one, if the claim is that nothing has changed since.
+        fail_on: what more than this is a change: `bits`, `rounding` or `dialect`.
+        keep: whether verdicts are kept, to become a baseline.
     """
 
     subject: Subject
-    dialect: str
+    dialect: str | None
     expectations: Path | None = None
+    baseline: Path | None = None
+    fail_on: str = "rounding"
+    keep: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.dialect is None) == (self.baseline is None):
+            raise Mistake("what is claimed? A dialect, or that nothing has changed since a baseline: one of the two")
+        if self.fail_on not in THRESHOLDS:
+            raise Mistake(f"no threshold {self.fail_on!r}; there are {', '.join(THRESHOLDS)}")
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.dialect or f"{self.baseline}"
 
     def verdict(self, case: Case, dtype: str) -> Verdict:
         """Put a case to the factory, and what it answers to the judge.
@@ -99,13 +122,19 @@ class Claim:
             reply=reply,
             output=str(output),
             expectations=str(self.expectations.absolute()) if self.expectations else None,
+            baseline=str(self.baseline.absolute()) if self.baseline else None,
+            fail_on=self.fail_on,
+            keep=self.keep,
         )
         row = answered["row"]
         return Verdict(row["outcome"], row["expected"], row, error)
 
     def repeat(self, case: Case, dtype: str) -> str:
         """The command that asks again."""
-        options = ["--dialect", self.dialect, "-c", case.id, "--dtype", dtype]
+        claimed = ["--dialect", self.dialect] if self.dialect else ["--baseline", str(self.baseline)]
+        options = [*claimed, "-c", case.id, "--dtype", dtype]
+        if self.baseline and self.fail_on != Claim.fail_on:
+            options += ["--fail-on", self.fail_on]
         if self.expectations:
             options += ["--expectations", str(self.expectations)]
         return shlex.join(["rmsuite", "check", self.subject.name, *options])
@@ -124,6 +153,11 @@ class Claim:
 
     def _lines(self, case: Case, dtype: str, verdict: Verdict) -> Iterator[str]:
         row, where = verdict.row, f"{case.id} in {dtype}"
+        if verdict.change:
+            yield f"{self.subject.name}: {verdict.change['kind']} in {where}"
+            yield f"  the case: {row['about']}"
+            yield from (f"  {part}" for part in verdict.change["words"].split("; ") if part)
+            return
         if verdict.outcome == "agrees":
             yield f"{self.subject.name} is {self.dialect} in {where}, where another outcome is expected"
         elif verdict.outcome == "differs":

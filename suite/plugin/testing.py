@@ -23,7 +23,9 @@ FORMATS = ("float32", "float64")
 def conformance(
     factory: Callable[..., Any] | None = None,
     *,
-    dialect: str,
+    dialect: str | None = None,
+    baseline: str | Path | None = None,
+    fail_on: str = Claim.fail_on,
     cases: Sequence[str] = (),
     dtypes: Sequence[str] = FORMATS,
     expectations: str | Path | None = None,
@@ -41,6 +43,9 @@ def conformance(
     Args:
         factory: makes an optimizer: see docs/plugin.md for what it is given and what it may return.
         dialect: that is claimed, by its name.
+        baseline: in place of a dialect the folder of a baseline, relative to the test's file, which
+            `rmsuite check --record` has made: nothing has changed since.
+        fail_on: what is a change: `bits`; `rounding`, unless another instruction set explains it; or `dialect`.
         cases: ids, or parts of ids, as `decades`, `momentum` or `decades/momentum`, with * and ?; nothing: all.
         dtypes: of `float32`, `float64`, `float16` and `bfloat16`.
         expectations: a file of what is known to deviate, relative to the test's file.
@@ -50,16 +55,17 @@ def conformance(
         A test function with parameters, whose ids are as `decades/momentum-float32`.
 
     Raises:
-        Mistake: if a case or a format is none.
+        Mistake: if a case or a format is none, or it is not said what is claimed.
         FactoryError: if the factory can't be called with what there is to give.
     """
     caller = sys._getframe(1)
     place, in_a_class = _place(caller), "__qualname__" in caller.f_locals
 
     def tests(factory: Callable[..., Any]) -> Callable[..., Any]:
-        file = Path(place.__code__.co_filename).parent / expectations if expectations is not None else None
+        here = Path(place.__code__.co_filename).parent
+        file, folder = (None if one is None else here / one for one in (expectations, baseline))
         subject = Subject(factory, _name(factory, place), kind)
-        made = _tests(Claim(subject, dialect, file), cases, dtypes, place)
+        made = _tests(Claim(subject, dialect, file, folder, fail_on), cases, dtypes, place)
         return staticmethod(made) if in_a_class else made
 
     return tests if factory is None else tests(factory)
@@ -104,7 +110,9 @@ def _try(claim: Claim, case: listed.Case, dtype: str, again: str | None) -> None
 
     __tracebackhide__ = _of_the_users_own
     verdict = claim.verdict(case, dtype)
-    if verdict.expected and verdict.outcome != "agrees":
+    if verdict.change and verdict.change["kind"] == "new":
+        pytest.skip("the baseline has no such case")
+    if verdict.expected and verdict.outcome != "agrees" and not verdict.change:
         if verdict.expectation:
             pytest.xfail(verdict.expectation)
         pytest.skip(f"{verdict.outcome}: {verdict.reason}")

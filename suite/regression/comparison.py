@@ -10,7 +10,7 @@ from typing import Any
 
 from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
-from suite.cases.tasks import tasks
+from suite.cases.tasks import replayed
 from suite.regression import wording
 from suite.regression.axes import Axes, alternatives
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
@@ -139,7 +139,7 @@ class _Comparison:
     def cases(self) -> dict[str, Case]:
         """The catalogue; which data a tape was recorded on has no part in what is asked of it here."""
         seed = self.old.manifest["seed"]
-        return {case.id: case for case in catalogue.catalogue(tasks(datasets.generated(), seed), seed)}
+        return {case.id: case for case in catalogue.catalogue(replayed(datasets.generated(), seed), seed)}
 
     def changes(self) -> Iterator[Change]:
         for key in sorted({*self.old.records, *self.new.records}):

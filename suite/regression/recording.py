@@ -27,7 +27,7 @@ from suite.job import Job, Options
 from suite.progress import Progress
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.traces import Compact, digest
-from suite.runner.coordinator import Answer
+from suite.runner.question import Answer
 from suite.runner.store import Row
 
 Array = NDArray[Any]

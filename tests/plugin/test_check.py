@@ -83,11 +83,40 @@ def test_machines_are_told_the_same(capsys):
     assert "d2l" in one["fits"]
 
 
+def reordered(params, learning_rate, decay, epsilon):
+    import numpy as np
+
+    squares = [np.zeros_like(x) for x in params]
+
+    def step(gradients):
+        for x, g, v in zip(params, gradients, squares, strict=True):
+            v[...] = v + (1 - decay) * (g**2 - v)
+            x -= learning_rate * g / np.sqrt(v + epsilon)
+
+    return step
+
+
+def test_a_baseline_tells_rounding_from_no_change(capsys, tmp_path):
+    folder, few = str(tmp_path / "baseline"), ["-c", "decades/plain", "--dtype", "float32"]
+    assert command(["check", FACTORY, "--dialect", "d2l", *few, "--record", folder]) == 0
+    assert command(["check", FACTORY, "--baseline", folder, *few]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("1 verdict: 1 same bits, none is unexpected")
+    other = f"{__file__}:reordered"
+    assert command(["check", other, "--baseline", folder, *few]) == 1
+    assert "moved within rounding in decades/plain in float32\n" in capsys.readouterr().out
+    assert command(["check", other, "--baseline", folder, *few, "--fail-on", "dialect"]) == 0
+    assert command(["check", FACTORY, "--dialect", "d2l", *few, "--record", folder]) == 2
+    assert "holds a baseline already" in capsys.readouterr().err
+    assert command(["check", FACTORY, "--dialect", "d2l", *few, "--record", folder, "--replace"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["no_such:make", "--dialect", "d2l"], "no_such:make: No module named 'no_such'"),
         (["no/such.py:make", "--dialect", "d2l"], "there is no file"),
+        ([FACTORY], "what is claimed?"),
+        ([FACTORY, "--baseline", "no_such"], "no_such is no baseline"),
         ([FACTORY, "--dialect", "pytorch"], "no dialect 'pytorch'; there are d2l, torch"),
         ([FACTORY, "--dialect", "d2l", "-c", "decade"], "no case matches 'decade'; did you mean 'decades'"),
         ([FACTORY, "--dialect", "d2l", "-k", "decades and"], "ends where a name"),

@@ -33,7 +33,7 @@ def write(folder, *names):
 def test_every_example_is_tried_here():
     assert set(BLOCKS) == {
         "test_numpy.py", "test_torch.py", "test_keras.py", "test_mxnet.py", "test_optax.py", "test_pair.py",
-        "test_known.py", "known.toml",
+        "test_known.py", "known.toml", "test_baseline.py",
     }  # fmt: skip
 
 
@@ -56,16 +56,16 @@ def test_the_failure_that_the_page_shows_is_what_is_seen(tmp_path, users_pytest)
 @pytest.mark.parametrize(
     ("name", "framework", "least"),
     [
-        ("test_pair.py", None, 10),
-        ("test_torch.py", "torch", 10),
-        ("test_keras.py", "tensorflow", 10),
-        ("test_mxnet.py", "mxnet", 10),
+        ("test_pair.py", None, 5),
+        ("test_torch.py", "torch", 5),
+        ("test_keras.py", "tensorflow", 5),
+        ("test_mxnet.py", "mxnet", 5),
     ],
 )
 def test_the_example_of_a_kind_conforms(tmp_path, users_pytest, name, framework, least):
     write(tmp_path, name)
     python = python_of(framework) if framework else sys.executable
-    few = "decades or shape or steps/1 or edge/nan or edge/infinity"
+    few = "(decades or shape/4d or edge/nan/plain) and float32"
     done = users_pytest(name, "-q", "-k", few, cwd=tmp_path, python=python, TF_CPP_MIN_LOG_LEVEL="3")
     assert done.status == 0, done.output
     assert done.counts["passed"] >= least
@@ -85,6 +85,26 @@ def test_what_is_known_to_deviate_is_expected_to(tmp_path, users_pytest):
     done = users_pytest("test_known.py", "-q", cwd=tmp_path)
     assert done.status == 0, done.output
     assert done.counts["xfailed"] > 0
+
+
+def test_nothing_has_changed_since_a_baseline_until_something_has(tmp_path, user, users_pytest):
+    source = BLOCKS["test_numpy.py"].rpartition("\n\ntest_my_rmsprop")[0].replace("import rmsuite\n", "")
+    write(tmp_path, "test_baseline.py")
+    (tmp_path / "mine.py").write_text(source, "utf-8")
+    recorded = user(
+        "-m", "rmsuite", "check", "mine:make", "--dialect", "d2l", "-c", "decades", "--record", "baseline", cwd=tmp_path
+    )
+    assert recorded.status == 0, recorded.errors
+    few = ("test_baseline.py", "-q", "-rfs", "-k", "plain and (decades or spike) or decades/large-epsilon")
+    same = users_pytest(*few, cwd=tmp_path)
+    assert same.status == 0, same.output
+    assert same.counts["passed"] == 4
+    assert "the baseline has no such case" in same.output
+    (tmp_path / "mine.py").write_text(source.replace("np.sqrt(v + epsilon)", "(np.sqrt(v) + epsilon)"), "utf-8")
+    moved = users_pytest(*few, cwd=tmp_path)
+    assert moved.counts["failed"] == 4
+    assert "mine:make: moved beyond in decades/large-epsilon in float64" in moved.output
+    assert "  epsilon outside in place of inside\n" in moved.output
 
 
 def test_the_table_of_names_is_that_of_the_program():
