@@ -141,6 +141,10 @@ class Network:
         total = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
         return float(np.mean(total - logits[np.arange(len(logits)), self.labels]))
 
+    def predicted(self, x: Array, features: Array) -> Array:
+        """The class of each row of features, (rows, n): that of the largest logit; shape (rows,)."""
+        return np.asarray(np.argmax(self._forward(x, features)[1], axis=1))
+
     def gradient(self, x: Array, step: int) -> Array:
         """By the chain rule, over the rows of the step."""
         return self._backward(x, step)[0]

@@ -2,7 +2,7 @@
 
 Where a framework lacks a hyper-parameter (weight decay, say), its entry has the usual value on that axis, and nothing
 follows from it. Momentum is told apart, since some take the argument and ignore it. What becomes of subnormals was seen
-on x86-64 CPUs, where PyTorch and MXNet keep them, and TensorFlow and JAX flush them.
+on x86-64 CPUs, where PyTorch and MXNet 1 keep them, and TensorFlow, JAX and MXNet 2 flush them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _NAMED = {
     "mxnet1": Dialect(momentum="when centered", clipping="after decay", hyperparameters="float32",
                       complement="working", subnormals="kept", source="mxnet 1.9.1 src/operator/optimizer_op-inl.h"),
     "mxnet2": Dialect(epsilon="inside when centered", momentum="when centered", hyperparameters="float32",
-                      complement="working", subnormals="kept", source="mxnet 2.0.0b1 src/operator/optimizer_op-inl.h"),
+                      complement="working", subnormals="flushed",
+                      source="mxnet 2.0.0b1 src/operator/optimizer_op-inl.h"),
     "optax": Dialect(subnormals="flushed", source="optax/_src/alias.py, optax/_src/transform.py"),
     "optax-outside": Dialect(epsilon="outside", subnormals="flushed",
                              source="optax/_src/transform.py, eps_in_sqrt=False"),

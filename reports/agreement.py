@@ -93,6 +93,11 @@ class Agreement:
         return f"{count(agree)} of {count(total)} {verb}{f'; {others}' if others else ''}{known}."
 
     @property
+    def surprising(self) -> tuple[Finding, ...]:
+        """The findings that were not expected."""
+        return tuple(finding for finding in self.urgent if not finding.expected)
+
+    @property
     def urgent(self) -> tuple[Finding, ...]:
         """The findings without what is merely unsupported."""
         return tuple(finding for finding in self.findings if finding.outcome.name != "unsupported")
@@ -110,7 +115,7 @@ def build(results: Results) -> Agreement:
         dialects=tuple(sorted(asked, key=lambda dialect: (dialect != "d2l", dialect))),
         laws=tuple(dict.fromkeys(row["case"].removeprefix(LAW) for row in rows if is_law(row))),
         findings=tuple(findings(rows)),
-        counts=_counts(rows),
+        counts=counted(rows),
     )
 
 
@@ -127,7 +132,7 @@ def _implementation(whose: Who, rows: Sequence[Row]) -> Implementation:
     return Implementation(
         whole=_group(whose, every[0], len(every) - 1, cases),
         groups=tuple(_group(whose, dialect, 0, by_dialect[dialect]) for dialect in dialects),
-        laws={name: _counts(part) for name, part in laws.items()},
+        laws={name: counted(part) for name, part in laws.items()},
     )
 
 
@@ -140,13 +145,14 @@ def _group(whose: Who, dialect: str, more: int, rows: Sequence[Row]) -> Group:
         device=device,
         dialect=dialect,
         more=more,
-        counts=_counts(rows),
+        counts=counted(rows),
         ulps=_largest(rows, "ulps"),
         bound_ratio=_largest(rows, "bound_ratio"),
     )
 
 
-def _counts(rows: Sequence[Row]) -> Counts:
+def counted(rows: Sequence[Row]) -> Counts:
+    """How many verdicts there are of each outcome, and how many of these are known deviations."""
     known = (row["outcome"] for row in rows if row["expected"] and row["expectation"] and row["outcome"] not in USUAL)
     return Counts.of((row["outcome"] for row in rows), known)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.drawing import HOW, WIDTH, Chart, Figure, figure, on, scales
+from reports.drawing import HOW, WIDTH, Chart, Emphasis, Figure, figure, on, scales
 from reports.training import Run, Task
 
 CURVE_POINTS = 150
@@ -69,8 +69,8 @@ def _losses(rows: Sequence[dict[str, Any]], dialects: list[str]) -> Chart:
     values = [row["loss"] for row in rows] + [row["oracle"] for row in rows]
     wide = max(values) > 30 * min(values)
     scale = alt.Scale(type="log" if wide else "linear", zero=False, nice=not wide)
-    chosen = alt.selection_point(fields=["dialect"], bind="legend", name="chosen")
-    strength = alt.condition(chosen, alt.value(0.9), alt.value(0.06))
+    only = Emphasis("dialect", dialects)
+    strength = only.strength(0.9)
     hue = alt.Color("dialect:N", scale=colour, title="Dialect")
     x = alt.X("step:Q", title="Step", axis=alt.Axis(grid=False))
     line = on("oracle").mark_line(strokeWidth=1.5)
@@ -93,7 +93,7 @@ def _losses(rows: Sequence[dict[str, Any]], dialects: list[str]) -> Chart:
             alt.Tooltip("loss:Q", title="Loss"),
         ],
     )
-    return alt.layer(line, dots.add_params(chosen)).properties(width=WIDTH, height=320)
+    return alt.layer(line, dots.add_params(*only.params)).properties(width=WIDTH, height=320)
 
 
 def _sparse(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def _sparse(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _distances(rows: Sequence[dict[str, Any]]) -> Chart:
     frameworks = sorted({row["framework"] for row in rows})
     colour, _, dash = scales(frameworks)
-    chosen = alt.selection_point(fields=["framework"], bind="legend", name="chosen")
+    only = Emphasis("framework", frameworks)
     hints = [("who:N", "Run"), ("step:Q", "Step"), ("distance:Q", "Distance")]
     line = on("runs").mark_line(strokeWidth=1.2).encode(
         x=alt.X("step:Q", title="Step", axis=alt.Axis(grid=False)),
@@ -114,10 +114,10 @@ def _distances(rows: Sequence[dict[str, Any]]) -> Chart:
         color=alt.Color("framework:N", scale=colour, title="Framework"),
         strokeDash=alt.StrokeDash("framework:N", scale=dash, title="Framework"),
         detail="who:N",
-        opacity=alt.condition(chosen, alt.value(0.75), alt.value(0.06)),
+        opacity=only.strength(0.75),
         tooltip=[alt.Tooltip(field, title=title) for field, title in hints],
     )  # fmt: skip
-    return alt.layer(line.add_params(chosen)).properties(width=WIDTH, height=320)
+    return alt.layer(line.add_params(*only.params)).properties(width=WIDTH, height=320)
 
 
 def _powers() -> alt.Axis:

@@ -6,14 +6,15 @@ also drawn here once as SVG, for readers without scripts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 import vl_convert
 
-HOW = "A name chosen in the legend stands alone; with shift, several do."
+HOW = "A name chosen in the legend stands alone; with shift, several do. The same by keyboard: “Show”."
 """What a caption says of a legend."""
 
 WIDTH = 640
@@ -69,6 +70,38 @@ def figure(identifier: str, title: str, caption: str, alternative: str, chart: C
     spec["datasets"] = {name: list(rows) for name, rows in data.items()}  # not through Altair, which checks each row
     svg = str(vl_convert.vegalite_to_svg(spec))
     return Figure(identifier, title, caption, alternative, {**spec, **_FLUID}, svg)
+
+
+def decades(values: Iterable[float]) -> dict[str, Any]:
+    """What a logarithmic axis is given so that it has a tick at each power of ten; or at others, if these are few."""
+    known = [math.log10(value) for value in values if value > 0]
+    powers = range(math.ceil(min(known, default=0)), math.floor(max(known, default=0)) + 1)
+    return {"values": [10.0**power for power in powers]} if len(powers) > 2 else {"tickCount": 6}
+
+
+class Emphasis:
+    """What a reader wants to see alone: chosen in the legend, or, by keyboard too, from a list below the figure."""
+
+    def __init__(self, field: str, names: Sequence[str], name: str = "chosen") -> None:
+        """Of the values of a field, those in the legend's order; `name` tells several in one figure apart."""
+        self._legend = alt.selection_point(fields=[field], bind="legend", name=name)
+        listed = alt.binding_select(options=[None, *names], labels=["everything", *names], name=f"Show {field} ")
+        self._list = alt.param(name=f"{name}_only", value=None, bind=listed)
+        self._plain = f"{name}_only == null || datum.{field} == {name}_only"
+
+    @property
+    def params(self) -> tuple[alt.Parameter, alt.Parameter]:
+        """For the layer that has the legend."""
+        return self._legend, self._list
+
+    def strength(self, full: float, faint: float = 0.06, *, also: Emphasis | None = None) -> Any:
+        """The opacity of what is chosen, and of all else; `also` by another one."""
+        parts = [self, *([also] if also else [])]
+        chosen: Any = True
+        for part in parts:
+            both = part._legend & part._plain
+            chosen = both if chosen is True else chosen & both
+        return alt.condition(chosen, alt.value(full), alt.value(faint))
 
 
 def on(name: str) -> alt.Chart:

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.drawing import WIDTH, Figure, figure, on, scales
+from reports.drawing import WIDTH, Figure, decades, figure, on, scales
 from reports.numbers import count, duration
 from reports.timing import Benchmark, Timing
 
@@ -23,8 +23,10 @@ def build(benchmark: Benchmark, number: int) -> list[Figure]:
     scale = alt.Scale(type="log", nice=False, padding=8)
     y = alt.Y("who:N", sort=order, title=None, axis=alt.Axis(grid=True, ticks=False, domain=False))
 
+    powers = decades([*(row["sample"] for row in samples), *(row["median"] for row in medians)])
+
     def x(field: str) -> alt.X:
-        axis = alt.Axis(format="~g", tickCount=6)
+        axis = alt.Axis(format="~g", **powers)
         return alt.X(f"{field}:Q", scale=scale, title=f"Time ({unit.sign}), logarithmic", axis=axis)
 
     hints = [("who:N", "Implementation"), ("shown:N", "Median"), ("interval:N", "Interval"), ("size:N", "Samples")]

@@ -32,7 +32,7 @@ def write(folder: Path) -> list[Path]:
         "junit.xml": junit.render(results),
         "summary.json": summary.render(results),
     }
-    return [_replace(folder / name, content) for name, content in contents.items()]
+    return [replace(folder / name, content) for name, content in contents.items()]
 
 
 def csv(frame: pd.DataFrame) -> str:
@@ -43,7 +43,7 @@ def csv(frame: pd.DataFrame) -> str:
     return str(plain.to_csv(index=False, lineterminator="\n"))
 
 
-def _replace(path: Path, content: str) -> Path:
+def replace(path: Path, content: str) -> Path:
     """Write beside the file and rename, so that a reader never sees half of it and no link is followed."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

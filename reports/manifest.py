@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -38,7 +38,11 @@ class Framework:
 
 @dataclass(frozen=True)
 class Manifest:
-    """On what a run was made. Text is None, and lists are empty, where the file does not say."""
+    """On what a run was made. Text is None, and lists are empty, where the file does not say.
+
+    `implementations` has of each, as in `torch/builtin`, the `native` name and the `dialect` that it declares, if it
+    declares one; `dialects` has of each the value on every axis, in words.
+    """
 
     created: str | None
     command: tuple[str, ...]
@@ -50,6 +54,8 @@ class Manifest:
     catalogue: str | None
     data: Mapping[str, str]
     frameworks: tuple[Framework, ...]
+    implementations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    dialects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def date(self) -> str | None:
@@ -60,10 +66,11 @@ class Manifest:
             return self.created
 
     def brief(self) -> list[tuple[str, str]]:
-        """The facts of the first screen, with hashes cut to the length that people compare."""
+        """The facts of the first screen: hashes cut to the length that people compare, and no path."""
         short = {"Data SHA-256": 16, "Commit": 12}
         left_out = ("Harness", "Seed", "Made", "Command")
-        return [(label, value[: short.get(label)]) for label, value in self.facts() if label not in left_out]
+        known = {**dict(self.facts()), "Data": ", from ".join(filter(None, map(self.data.get, ("name", "source"))))}
+        return [(label, value[: short.get(label)]) for label, value in known.items() if value and label not in left_out]
 
     def facts(self) -> list[tuple[str, str]]:
         """On what it was measured: pairs of a label and a value, only those that are known."""
@@ -123,6 +130,8 @@ def _manifest(raw: Mapping[str, object]) -> Manifest:
         catalogue=text(raw.get("catalogue")),
         data=_texts(mapping(raw.get("data"))),
         frameworks=tuple(_framework(*item) for item in sorted(mapping(raw.get("frameworks")).items())),
+        implementations={name: _texts(mapping(one)) for name, one in mapping(raw.get("implementations")).items()},
+        dialects={name: _axes(mapping(one)) for name, one in mapping(raw.get("dialects")).items()},
     )
 
 
@@ -141,6 +150,12 @@ def _machine(raw: Mapping[str, object]) -> dict[str, str]:
     if memory is not None:
         found["memory"] = f"{memory / 2**30:.1f} GiB of memory"
     return found
+
+
+def _axes(raw: Mapping[str, object]) -> dict[str, str]:
+    """The value on each axis in words; an axis whose value is neither text nor a number is left out."""
+    numbers = {name: f"{number:g}" for name, value in raw.items() if (number := real(value)) is not None}
+    return {**_texts(raw), **numbers}
 
 
 def _texts(raw: Mapping[str, object]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from reports import columns, grids, published
 from reports.agreement import Agreement
+from reports.deviations import Deviation
 from reports.doubts import footnotes
 from reports.findings import Finding
 from reports.grids import Grid
@@ -46,6 +47,8 @@ def render(results: Results, tables: Tables) -> str:
         f"**{escape(tables.agreement.sentence)}**",
         *(f"> {escape(note)}" for note in results.notes),
         *_agreement(tables.agreement, results.sharpness),
+        *_pairs(tables),
+        *_deviations(tables.deviations),
         *_training(tables.training.tasks),
         *_timing(tables.timing),
         *_environment(results),
@@ -53,7 +56,7 @@ def render(results: Results, tables: Tables) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; a column whose name starts with `>` is aligned to the right."""
     rules = ["--:" if name.startswith(">") else ":--" for name in header]
     lines = [[name.lstrip(">") for name in header], rules, *rows]
@@ -82,12 +85,12 @@ def _agreement(agreement: Agreement, sharpness: Sharpness | None) -> Iterable[st
         ]
         for group in groups
     ]
-    yield _table([*header, ">Largest error (ulps)", ">× bound"], rows)
+    yield table([*header, ">Largest error (ulps)", ">× bound"], rows)
     if sharpness:
         yield sharpness.sentence
     if agreement.laws:
         yield "### Laws, which hold to the bit"
-        yield _table(["Implementation", *map(escape, agreement.laws)], _laws(agreement))
+        yield table(["Implementation", *map(escape, agreement.laws)], _laws(agreement))
     if agreement.findings:
         yield "### What does not agree, and why"
         yield "\n".join(map(_finding, agreement.findings[:FINDINGS]))
@@ -112,6 +115,37 @@ def _finding(finding: Finding) -> str:
     return "\n  - ".join(parts)
 
 
+def _pairs(tables: Tables) -> Iterable[str]:
+    """What the frameworks' own RMSProps have in common, and who is equal to the last bit."""
+    owns, rows = tables.axes.owns, tables.axes.rows
+    if rows:
+        yield "### What the frameworks call RMSProp"
+        header = ["Axis", *(escape(f"{own.framework}/builtin: {own.dialect}") for own in owns)]
+        yield table(header, ([escape(words), *map(escape, values)] for words, values in rows))
+        partings = [
+            f"{each.one.framework} and {each.other.framework}: {each.sentence}." for each in tables.axes.partings
+        ]
+        yield "\n".join(f"- {escape(words)}" for words in partings)
+    if tables.pairs.each:
+        yield "### Every two of them"
+        yield escape(tables.pairs.sentence)
+        equal = [f"- Equal to the last bit: {escape(' = '.join(group))}" for group in tables.pairs.groups]
+        if equal:
+            yield "\n".join(equal)
+
+
+def _deviations(deviations: Sequence[Deviation]) -> Iterable[str]:
+    if deviations:
+        yield "### Known deviations"
+        yield "\n".join(f"- {escape(_deviation(one))}" for one in deviations)
+
+
+def _deviation(one: Deviation) -> str:
+    more = f" and {len(one.names) - 6} more" if len(one.names) > 6 else ""
+    outcomes = ", ".join(f"{which.symbol} {count(size)} {which.verb}" for which, size in one.counted)
+    return f"{', '.join(one.names[:6])}{more}: {outcomes}; {one.reason}{f' ({one.link})' if one.link else ''}"
+
+
 def _training(tasks: Sequence[Task]) -> Iterable[str]:
     yield "## Training"
     if not tasks:
@@ -127,7 +161,7 @@ def _training(tasks: Sequence[Task]) -> Iterable[str]:
         last = ">x1, x2" if task.planar else ">D2L 11.8"
         header = ["Dialect", "Implementation", "dtype", "Outcome", ">Loss", ">Oracle’s loss", ">Distance"]
         rows = [_run(s.dialect, run, task.planar) for s in task.sections for run in s.runs]
-        yield _table([*header, ">Gradients", ">Updates", last], rows)
+        yield table([*header, ">Gradients", ">Updates", last], rows)
         if task.name == "quadratic":
             x1, x2 = map(coordinate, published.QUADRATIC)
             yield f"{published.SOURCE}, prints x1 {x1}, x2 {x2} after 20 steps of d2l."
@@ -160,7 +194,7 @@ def _timing(benchmarks: Sequence[Benchmark]) -> Iterable[str]:
         yield "Not run."
     for grid in grids.build(benchmarks):
         yield f"### {escape(grid.title)}"
-        yield _table(["Median", *(f">{escape(f'{title} {unit}')}" for title, unit in grid.heads)], _rows(grid))
+        yield table(["Median", *(f">{escape(f'{title} {unit}')}" for title, unit in grid.heads)], _rows(grid))
     if notes := grids.notes(benchmarks):
         yield "\n".join(f"- {escape(note)}" for note in notes)
     if doubted := footnotes(benchmarks):
@@ -173,7 +207,7 @@ def _timing(benchmarks: Sequence[Benchmark]) -> Iterable[str]:
         header = ["Implementation", *(f"{'>' if column.number else ''}{escape(column.title)}" for column in found)]
         cells = zip(*(column.cells for column in found), strict=True)
         rows = zip(benchmark.timings, cells, strict=True)
-        yield _table(header, ([escape(timing.name), *map(escape, row)] for timing, row in rows))
+        yield table(header, ([escape(timing.name), *map(escape, row)] for timing, row in rows))
 
 
 def _rows(grid: Grid) -> Iterable[list[str]]:

@@ -68,6 +68,21 @@ class Counts:
         return self[outcome.name] - self.known.get(outcome.name, 0)
 
     @property
+    def deviations(self) -> int:
+        """How many are known deviations."""
+        return sum(self.known.values())
+
+    @property
+    def unexpected(self) -> int:
+        """How many neither agree nor are unsupported nor were known to be what they are."""
+        return sum(self.new(outcome) for outcome in (DIFFERS, FAILED, UNDECIDED))
+
+    @property
+    def rank(self) -> int:
+        """Sorting key: what needs attention comes first."""
+        return _URGENCY.index(self.worst)
+
+    @property
     def worst(self) -> Outcome:
         """What the group as a whole is. What is unsupported or a known deviation hides no agreement, all else does."""
         return next((o for o in _URGENCY if self.new(o)), next((o for o in _URGENCY if self[o.name]), UNSUPPORTED))
@@ -76,7 +91,7 @@ class Counts:
     def others(self) -> str:
         """All but the agreements, in words: `3 differ, 2 failed, 4 known`."""
         found = [o.counted(self.new(o)) for o in ORDER if o is not AGREES and self.new(o)]
-        known = sum(self.known.values())
+        known = self.deviations
         return ", ".join([*found, f"{known:,} known"] if known else found)
 
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 SOURCE = "Dive into Deep Learning, section 11.8"
+SHORT = "D2L 11.8"
 LINK = "https://classic.d2l.ai/chapter_optimization/rmsprop.html"
 
 

@@ -44,7 +44,7 @@ def load(folder: Path) -> Results:
     manifest = read_manifest(folder)
     losses: list[str] = []
     remarks: list[str] = []
-    footer = _footer(folder, losses)
+    footer = closing(folder, losses)
     frames = {table.name: _frame(folder, table, footer, losses, remarks) for table in TABLES}
     return Results(
         folder=folder,
@@ -65,7 +65,8 @@ def records(frame: pd.DataFrame) -> list[Row]:
     return [{str(name): row[name] for name in row} for row in plain.where(frame.notna(), None).to_dict("records")]
 
 
-def _footer(folder: Path, losses: list[str]) -> Footer | None:
+def closing(folder: Path, losses: list[str]) -> Footer | None:
+    """How the run ended; that it did not, or was not complete, is said in the list."""
     try:
         footer = read_footer(folder)
     except ReportError as error:
@@ -78,7 +79,10 @@ def _footer(folder: Path, losses: list[str]) -> Footer | None:
     return footer
 
 
-def _frame(folder: Path, table: Table, footer: Footer | None, losses: list[str], remarks: list[str]) -> pd.DataFrame:
+def latest(
+    folder: Path, table: Table, footer: Footer | None, losses: list[str], remarks: list[str]
+) -> list[dict[str, object]]:
+    """The rows of a table, of those with the same key the last; what is lost or replaced is said in the two lists."""
     rows = list(_rows(folder / table.file, table, losses))
     announced = footer.rows.get(table.name) if footer else None
     if announced is not None and announced != len(rows):
@@ -87,9 +91,12 @@ def _frame(folder: Path, table: Table, footer: Footer | None, losses: list[str],
     if len(last) < len(rows):
         repeated = len(rows) - len(last)
         remarks.append(f"In {table.file}, {repeated:,} earlier results were replaced by later ones.")
-    columns = {
-        name: pd.Series([row[name] for row in last.values()], dtype=kind.dtype) for name, kind in table.columns.items()
-    }
+    return list(last.values())
+
+
+def _frame(folder: Path, table: Table, footer: Footer | None, losses: list[str], remarks: list[str]) -> pd.DataFrame:
+    rows = latest(folder, table, footer, losses, remarks)
+    columns = {name: pd.Series([row[name] for row in rows], dtype=kind.dtype) for name, kind in table.columns.items()}
     return pd.DataFrame(columns)
 
 
@@ -116,7 +123,7 @@ def _row(line: bytes, table: Table) -> dict[str, object]:
     lacking = [name for name in table.required if row[name] is None]
     if lacking:
         raise ValueError(f"no {lacking[0]}")
-    judged = table in (VERDICTS, TRAINING) or row["outcome"] is not None  # older timings were not
+    judged = table in (VERDICTS, TRAINING) or row.get("outcome") is not None  # older timings were not
     if judged and row["outcome"] not in OUTCOMES:
         row["reason"] = f"unknown outcome “{row['outcome']}”: {row['reason'] or 'no reason given'}"
         row["outcome"] = "failed"

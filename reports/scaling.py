@@ -8,9 +8,17 @@ from typing import Any
 import altair as alt
 
 from reports import numbers
-from reports.drawing import HOW, WIDTH, Chart, Figure, figure, on, scales, shapes
+from reports.drawing import HOW, WIDTH, Chart, Emphasis, Figure, decades, figure, on, scales, shapes
 from reports.numbers import duration, share
 from reports.timing import Benchmark, Timing
+
+BUILTIN = "builtin"
+"""The implementation whose line is thick: what a framework's users get."""
+
+_UNITS = (
+    "datum.value >= 1e6 ? datum.value / 1e6 + ' ms' : "
+    "datum.value >= 1e3 ? datum.value / 1e3 + ' µs' : datum.value + ' ns'"
+)  # of the axis, which has nanoseconds
 
 NANO = 1e9
 """Nanoseconds in a second."""
@@ -40,7 +48,7 @@ def _figure(identifier: str, title: str, benchmarks: Sequence[Benchmark], across
     limits = [row for benchmark in benchmarks for row in _limit(benchmark)] if across == "size" else []
     words = {"size": "Parameters", "tensors": "Tensors"}[across]
     dashed = "Dashed: what the memory alone needs. " if limits else ""
-    caption = f"Colour: the framework. Mark: the implementation. {dashed}{HOW}"
+    caption = f"Colour: the framework. Mark: the implementation. Thick: the built-in. {dashed}{HOW}"
     sentence = f"Nanoseconds for each parameter against {words.lower()}. {benchmarks[-1].sentence}"
     chart = _chart(rows, limits, words)
     return figure(identifier, title, caption, sentence, chart, {"steps": rows, "limits": limits})
@@ -75,23 +83,26 @@ def _chart(rows: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]], wor
     frameworks = list(dict.fromkeys(row["framework"] for row in rows))
     implementations = list(dict.fromkeys(row["implementation"] for row in rows))
     colour, shape = scales(frameworks)[0], shapes(implementations)
-    framework = alt.selection_point(fields=["framework"], bind="legend", name="framework_chosen")
-    implementation = alt.selection_point(fields=["implementation"], bind="legend", name="implementation_chosen")
-    strength = alt.condition(framework & implementation, alt.value(0.9), alt.value(0.05))
+    framework = Emphasis("framework", frameworks, "framework_chosen")
+    implementation = Emphasis("implementation", implementations, "implementation_chosen")
+    strength = framework.strength(0.9, 0.05, also=implementation)
     log = alt.Scale(type="log", nice=False, padding=12)
     ends = sorted({row["at"] for row in rows})
     x = alt.X("at:Q", title=f"{words}, logarithmic", scale=log, axis=alt.Axis(grid=False, format="~s", values=ends))
     hue = alt.Color("framework:N", scale=colour, title="Framework", legend=alt.Legend(orient="top"))
 
+    ticks = decades(row["each"] for row in rows)
+
     def y(field: str) -> alt.Y:
-        title = "ns per parameter, logarithmic"
-        return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", tickCount=6))
+        title = "Time per parameter, logarithmic"
+        return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(labelExpr=_UNITS, **ticks))
 
     marks = alt.Legend(symbolStrokeColor="var(--ink)")
     steps = on("steps")
     hints = [("who", "Implementation"), ("at", words), ("step", "A step"), ("parameter", "A parameter")]
     hints += [("limit", "Of the limit")] if limits else []
-    line = steps.mark_line(strokeWidth=1.3).encode(x=x, y=y("each"), color=hue, detail="who:N", opacity=strength)
+    width = alt.condition(f"datum.implementation == '{BUILTIN}'", alt.value(3), alt.value(1))
+    line = steps.mark_line().encode(x=x, y=y("each"), color=hue, detail="who:N", opacity=strength, strokeWidth=width)
     rule = steps.mark_rule(strokeWidth=1).encode(x=x, y=y("low"), y2="high:Q", color=hue, opacity=strength)
     point = steps.mark_point(size=45, strokeWidth=1.3, filled=False).encode(
         x=x,
@@ -104,5 +115,5 @@ def _chart(rows: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]], wor
     limit = on("limits").mark_line(strokeWidth=2, strokeDash=[5, 4], color="var(--ink)").encode(
         x=x, y=y("each"), tooltip=[alt.Tooltip("who:N", title="Memory alone"), alt.Tooltip("step:N", title="A step")]
     )  # fmt: skip
-    layers = [line, rule, point.add_params(framework, implementation), *([limit] if limits else [])]
+    layers = [line, rule, point.add_params(*framework.params, *implementation.params), *([limit] if limits else [])]
     return alt.layer(*layers).properties(width=WIDTH, height=420)

@@ -112,6 +112,12 @@ def figures(value: object) -> dict[str, float | None]:
     return {name: real(item) for name, item in mapping(value).items()}
 
 
+def counts(value: object) -> dict[str, int]:
+    """An object of whole numbers, by their names; anything else in it is left out."""
+    found = {name: whole(item) for name, item in mapping(value).items()}
+    return {name: number for name, number in found.items() if number is not None}
+
+
 def nearest(value: object) -> dict[str, object] | None:
     """The dialect that a trace is nearest to, with the axes that were changed: each with its value before and after."""
     found = mapping(value)
@@ -148,6 +154,7 @@ WHOLES = Kind(wholes, "object")
 NAMES = Kind(names, "object")
 POINTS = Kind(points, "object")
 FIGURES = Kind(figures, "object")
+COUNTS = Kind(counts, "object")
 NEAREST = Kind(nearest, "object")
 
 
@@ -188,6 +195,9 @@ VERDICTS = Table(
         "fits": NAMES,
         "nearest": NEAREST,
         "growth": POINTS,
+        "course": POINTS,
+        "leaves": COUNTS,
+        "trace_sha256": TEXT,
         "reason": TEXT,
         "expected": FLAG,
         "expectation": TEXT,

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.drawing import HOW, WIDTH, Chart, Figure, figure, on, scales
+from reports.drawing import HOW, WIDTH, Chart, Emphasis, Figure, figure, on, scales
 from reports.plane import Box, box_around, contours
 from reports.training import Run, Section, Task
 
@@ -57,8 +57,8 @@ def _plane(box: Box, dialects: Sequence[str]) -> Chart:
     bare = alt.Axis(grid=False, tickCount=7)
     x = alt.X("x1:Q", title="x₁", scale=alt.Scale(domain=[box.left, box.right], nice=False), axis=bare)
     y = alt.Y("x2:Q", title="x₂", scale=alt.Scale(domain=[box.bottom, box.top], nice=False), axis=bare)
-    chosen = alt.selection_point(fields=["dialect"], bind="legend", name="chosen")
-    strength = alt.condition(chosen, alt.value(0.9), alt.value(0.06))
+    only = Emphasis("dialect", dialects)
+    strength = only.strength(0.9)
     hue = alt.Color("dialect:N", scale=colour, title="Dialect")
     mark = alt.Shape("dialect:N", scale=shape, title="Dialect")
     hints = [
@@ -70,4 +70,4 @@ def _plane(box: Box, dialects: Sequence[str]) -> Chart:
     line = on("oracle").mark_line(strokeWidth=1.5).encode(x=x, y=y, color=hue, order="step:Q", opacity=strength)
     dots = on("visited").mark_point(size=34, strokeWidth=1.2, filled=False)
     dots = dots.encode(x=x, y=y, color=hue, shape=mark, opacity=strength, tooltip=[*hints, *numbers])
-    return alt.layer(level, line, dots.add_params(chosen)).properties(width=WIDTH, height=340)
+    return alt.layer(level, line, dots.add_params(*only.params)).properties(width=WIDTH, height=340)

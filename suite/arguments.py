@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +17,18 @@ from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
 from suite.cases.tapes import REDUCED, WIDE
 from suite.job import SECTION_DIALECTS, Options
+from suite.runner.releases import Release
 
 RESULTS = Path("results")
 DTYPES = (*WIDE, *REDUCED)
 
 Frameworks = Annotated[
-    list[str], typer.Option("-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}; repeatable.")
+    list[str],
+    typer.Option(
+        "-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}, or a release, as mxnet==2.0.0b1; repeatable."
+    ),
 ]
+Releases = Annotated[list[str], typer.Argument(metavar="[FRAMEWORK]...", help="As -f.", show_default=False)]
 Implementations = Annotated[
     list[str],
     typer.Option("-i", "--implementation", help="As torch/builtin, torch, builtin or 'torch/*'; repeatable."),
@@ -51,7 +57,8 @@ Tensors = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that a worker may take for one answer.")]
 Pythons = Annotated[
-    list[str], typer.Option("--python", metavar="FRAMEWORK=PATH", help="A framework's interpreter; repeatable.")
+    list[str],
+    typer.Option("--python", metavar="FRAMEWORK=PATH", help="A framework's interpreter, or a release's; repeatable."),
 ]
 Data = Annotated[
     Path | None,
@@ -92,7 +99,7 @@ def options_from(
     """A command's parameters, each checked; those in `plain` need no more than typer has done."""
     return Options(
         output=folder(output, resume),
-        frameworks=[one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS,
+        frameworks=names(framework),
         implementations=implementation,
         cases=case,
         sizes=size,
@@ -105,6 +112,15 @@ def options_from(
         resume=resume,
         **plain,
     )
+
+
+def names(releases: Sequence[str]) -> Sequence[str]:
+    """The frameworks, or releases of them, that a run asks, each once, as they are called in it; if none is named, all.
+
+    Raises:
+        LookupError: if there is no such framework, or one is no release.
+    """
+    return list(dict.fromkeys(Release.parse(text).name for text in releases)) or FRAMEWORKS
 
 
 def profile(quick: bool, rigorous: bool) -> str:
@@ -156,15 +172,15 @@ def one_of(name: str, known: Sequence[str], kind: str) -> str:
 
 
 def interpreters(pairs: Sequence[str]) -> dict[str, Path]:
-    """Framework -> interpreter, from `FRAMEWORK=PATH`.
+    """Framework, or release, -> interpreter, from `FRAMEWORK=PATH` or `FRAMEWORK==VERSION=PATH`.
 
     Raises:
         LookupError: if something else is there.
     """
     found = {}
     for pair in pairs:
-        name, equals, path = pair.partition("=")
-        if not equals or not path:
+        parts = re.fullmatch("([^=]*(?:==[^=]*)?)=([^=].*)", pair)
+        if parts is None:
             raise LookupError(f"--python takes FRAMEWORK=PATH, as torch=/usr/bin/python3, not {pair!r}")
-        found[one_of(name, FRAMEWORKS, "framework")] = Path(path)
+        found[Release.parse(parts[1]).name] = Path(parts[2])
     return found

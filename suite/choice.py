@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from suite.cases.tasks import Task
 from suite.runner.protocol import Message
+from suite.runner.releases import framework_of
 from suite.selection import Selection
 
 
@@ -15,7 +16,7 @@ def frameworks(every: Sequence[str], patterns: Sequence[str]) -> Sequence[str]:
     if not patterns or not all("/" in pattern for pattern in patterns):
         return every
     named = [pattern.partition("/")[0] for pattern in patterns]
-    return [name for name in every if any(fnmatchcase(name, pattern) for pattern in named)] or every
+    return [n for n in every if any(fnmatchcase(one, p) for one in (n, framework_of(n)) for p in named)] or every
 
 
 def named(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, list[str]]:
@@ -73,5 +74,7 @@ def check(selection: Selection, texts: Iterable[str]) -> None:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a pattern is for an implementation, as `torch/builtin`."""
-    return fnmatchcase(name, pattern) or pattern in name.split("/")
+    """Whether an implementation, as `mxnet/builtin` or `mxnet==2.0.0b1/builtin`, is meant."""
+    framework, slash, rest = name.partition("/")
+    bare = framework_of(framework) + slash + rest
+    return any(fnmatchcase(one, pattern) or pattern in one.split("/") for one in (name, bare))

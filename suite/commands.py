@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.table import Table
 
 import reports
-from suite.adapters import FRAMEWORKS
 from suite.arguments import (
     DTYPES,
     Cases,
@@ -32,6 +31,7 @@ from suite.arguments import (
     Output,
     Pythons,
     Quick,
+    Releases,
     Resume,
     Rigorous,
     Rounds,
@@ -44,8 +44,8 @@ from suite.arguments import (
     Timeout,
     cache,
     interpreters,
+    names,
     newest,
-    one_of,
     options_from,
     profile,
 )
@@ -53,6 +53,7 @@ from suite.cases import datasets
 from suite.cases.catalogue import catalogue
 from suite.cases.laws import LAWS
 from suite.cases.tasks import tasks
+from suite.chapter.commands import chapter, is_chapter, write
 from suite.description import IN_FULL, choose, describe, in_full, listed, to_json
 from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
@@ -60,12 +61,14 @@ from suite.job import SECTION_DIALECTS, Job, Options
 from suite.judge.commands import offer
 from suite.progress import Progress
 from suite.regression.commands import baseline
-from suite.runner.environments import PROJECT, build, environments
+from suite.regression.regress import regress
+from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
+from suite.runner.releases import PROJECT, Release, framework_of
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness
-from suite.timing.commands import compare, fidelity
+from suite.timing.commands import compare, fidelity, side_by_side
 
 app = typer.Typer(
     name="rmsuite",
@@ -196,25 +199,38 @@ bench_app.command()(compare)
 
 @app.command()
 def report(
-    results: Annotated[Path | None, typer.Argument(help="A results folder [default: the newest].")] = None,
+    results: Annotated[list[Path] | None, typer.Argument(help="A results folder [default: the newest].")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Set two results folders side by side.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where a comparison goes [default: the second folder].")
+    ] = None,
 ) -> None:
-    """Write the report of a results folder again, and show its tables."""
-    folder = results or newest()
-    _report(folder, ("agreement", "training", "timing"))
+    """Write the report of a results folder again, and show its tables; or compare two: `--compare A B`."""
+    folders = results or [newest()]
+    if len(folders) != (2 if compare else 1):
+        raise LookupError("`rmsuite report` takes one results folder, and `rmsuite report --compare` two")
+    if compare:
+        side_by_side(folders[0], folders[1], output)
+    elif is_chapter(folders[0]):
+        write(folders[0], Progress(Console(stderr=True)))
+    else:
+        _report(folders[0], ("agreement", "training", "timing"))
 
 
 @app.command()
 def envs(
+    release: Releases = [],  # noqa: B006
     framework: Frameworks = [],  # noqa: B006
     python: Pythons = [],  # noqa: B006
     make: Annotated[bool, typer.Option("--build", help="Build what is missing or out of date.")] = False,
 ) -> None:
-    """Where is each framework's interpreter? Exit status 1 if one is missing."""
-    known = environments(interpreters(python))
+    """Where is the interpreter of each framework, or of these releases? Exit status 1 if one is missing."""
     progress = Progress(Console(stderr=True))
     failed = 0
     table = Table("framework", "state", "interpreter", box=None, pad_edge=False)
-    for name in [one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS:
+    wanted = names([*release, *framework])
+    known = environments(interpreters(python), releases=map(Release.parse, wanted))
+    for name in wanted:
         try:
             if make:
                 build(known[name], progress.say)
@@ -250,7 +266,7 @@ def cases(
 @app.command()
 def explain(
     case: Annotated[str, typer.Argument(help="One case, as decades/large-epsilon.")],
-    implementation: Annotated[str, typer.Argument(help="One implementation, as torch/builtin.")],
+    implementation: Annotated[str, typer.Argument(help="One, as torch/builtin or mxnet==2.0.0b1/builtin.")],
     dtype: Annotated[str, typer.Option(help="As of agree.")] = "float32",
     dialect: Annotated[str, typer.Option(help="What a scratch implementation runs.")] = "d2l",
     claim: Claim = None,
@@ -262,11 +278,11 @@ def explain(
     download: Download = True,
 ) -> None:
     """Take the first step that differs apart (or the worst): oracle and implementation side by side."""
-    framework = one_of(implementation.partition("/")[0], FRAMEWORKS, "framework")
+    framework, slash, name = implementation.partition("/")
     with tempfile.TemporaryDirectory() as folder:
         options = options_from(
             framework=[framework],
-            implementation=[implementation],
+            implementation=[framework_of(framework) + slash + name],
             case=[case],
             dtype=[dtype],
             dialect=[dialect],
@@ -288,11 +304,13 @@ def explain(
     raise typer.Exit(job.status)
 
 
+app.command()(chapter)
 app.command()(sharpness)
 app.command()(soundness)
 app.command()(fidelity)
-offer(app)
+app.command()(regress)
 app.add_typer(baseline, name="baseline")
+offer(app)
 
 deviations = typer.Typer(help="Known deviations: what is expected, and what should be.", no_args_is_help=True)
 app.add_typer(deviations, name="expectations")

@@ -11,6 +11,7 @@ from typing import Any
 import tomllib
 from packaging.specifiers import SpecifierSet
 
+from suite.runner.releases import framework_of
 from suite.runner.store import Row
 
 FILE = Path(__file__).with_suffix(".toml")
@@ -51,7 +52,7 @@ class Expectation:
         """Whether it speaks of this row."""
         case = row.get("case") or row.get("task") or row.get("benchmark")
         return (
-            fnmatchcase(f"{row['framework']}/{row['implementation']}", self.implementation)
+            fnmatchcase(f"{framework_of(row['framework'])}/{row['implementation']}", self.implementation)
             and fnmatchcase(str(case), self.cases)
             and (not self.dtypes or row.get("dtype") in self.dtypes)
             and (not self.dialects or row.get("dialect") in self.dialects)
@@ -104,7 +105,7 @@ def proposals(rows: Iterable[Row]) -> str:
         if row["expected"] or row["outcome"] == "agrees":
             continue
         entry = {
-            "implementation": f"{row['framework']}/{row['implementation']}",
+            "implementation": f"{framework_of(row['framework'])}/{row['implementation']}",
             "versions": f"=={row['version'].partition('+')[0]}",
             "cases": str(row.get("case") or row.get("task") or row.get("benchmark")),
             "outcome": row["outcome"],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from reference import dialects
 from suite import choice, provenance, training
 from suite.adapters import ORACLE
 from suite.agreement import verdicts
@@ -29,6 +30,7 @@ from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
+from suite.runner.releases import Release
 from suite.runner.store import Row, Store, require_room
 from suite.selection import Selection
 from suite.timing import figures, race
@@ -100,7 +102,7 @@ class Job:
         chosen = catalogue.select(everything, options.cases)
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.laws = [one for one in chosen if isinstance(one, Law)]
-        known = environments(options.pythons)
+        known = environments(options.pythons, releases=map(Release.parse, options.frameworks))
         wanted = {name: known[name] for name in choice.frameworks(options.frameworks, options.implementations)}
         if "timing" in options.tables:
             wanted[ORACLE] = known[ORACLE]
@@ -159,7 +161,7 @@ class Job:
 
     def verdicts(self) -> verdicts.Verdicts:
         """Where answers become verdicts."""
-        return verdicts.Verdicts(self.catalogue, keep_traces=self.options.keep_traces)
+        return verdicts.Verdicts(self.catalogue, rivals=self._dialects(), keep_traces=self.options.keep_traces)
 
     def witnesses(self) -> Iterator[Witness]:
         """Who is asked about cases and laws."""
@@ -234,6 +236,12 @@ class Job:
                 self._keep("training", trainings.row(answer))
                 advance(answer.question.framework)
 
+    def believe(self, framework: str, name: str, fitting: Sequence[str]) -> None:
+        """Take it from now on that an implementation computes one of the dialects that fit, if it declares another."""
+        described = self.hellos[framework]["implementations"][name]
+        if described["dialect"] not in fitting:
+            described["dialect"] = fitting[0]
+
     def bench(self) -> None:
         """Time every implementation at every benchmark of the profile, one benchmark after the other."""
         options, done = self.options, self._done("timings", race.key)
@@ -296,6 +304,11 @@ class Job:
             raise LookupError("no framework can be asked; see `rmsuite envs`")
         return hellos, missing
 
+    def _dialects(self) -> list[str]:
+        """Those that are claimed by an implementation, or run by one that can run any."""
+        declared = [one["dialect"] for hello in self.hellos.values() for one in hello["implementations"].values()]
+        return sorted({*self.options.dialects, *filter(None, [*declared, self.options.claim])})
+
     def _manifest(self) -> Row:
         options = self.options
         described = {
@@ -324,4 +337,5 @@ class Job:
                 for framework, hello in self.hellos.items()
                 for name in self.chosen[framework]
             },
+            "dialects": {name: dialect.axes() for name, dialect in dialects.items()},
         }

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from suite import processor
-from suite.runner.environments import PROJECT
+from suite.runner.releases import PROJECT
 
 
 def now() -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite.runner.releases import framework_of
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -31,8 +33,16 @@ class Conditions:
     pythons: Mapping[str, Path] = field(default_factory=dict)
 
     def command(self, verb: str, framework: str, implementation: str, *arguments: str) -> str:
-        """`rmsuite VERB` for one implementation with these arguments, under the same conditions."""
-        who = ["-i", f"{framework}/{implementation}"]
+        """`rmsuite VERB` for one implementation with these arguments, under the same conditions.
+
+        Args:
+            verb: the command.
+            framework: its name, or that of a release.
+            implementation: its name there.
+            arguments: as they are.
+        """
+        bare = framework_of(framework)
+        who = [*(["-f", framework] if bare != framework else []), "-i", f"{bare}/{implementation}"]
         return shlex.join(["rmsuite", *verb.split(), *who, *arguments, *self._arguments(framework)])
 
     def _arguments(self, framework: str) -> Iterator[str]:

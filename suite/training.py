@@ -24,7 +24,7 @@ from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
 from suite.runner.store import Row
-from suite.selection import Selection
+from suite.selection import Selection, words
 
 Array = NDArray[Any]
 
@@ -61,11 +61,6 @@ def key(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("framework", "implementation", "device", "dtype", "task", "asked"))
 
 
-def words(framework: str, implementation: str, task: str, dialect: str | None) -> str:
-    """What an expression selects a training by."""
-    return f"{framework}/{implementation} {task} {DTYPE} {dialect or ''}"
-
-
 def every(
     implementations: Iterable[tuple[str, str, str | None]], tasks: Iterable[str], scratch_dialects: Sequence[str]
 ) -> Iterator[str]:
@@ -78,7 +73,7 @@ def every(
     """
     for framework, name, declared in implementations:
         for dialect in [declared] if declared else scratch_dialects:
-            yield from (words(framework, name, task, dialect) for task in tasks)
+            yield from (words(framework, name, task, DTYPE, dialect) for task in tasks)
 
 
 def questions(
@@ -104,7 +99,7 @@ def questions(
                     declared = dialect or described.get("dialect")
                     if (framework, name, hello["device"], DTYPE, task.id, dialect) in done:
                         continue
-                    if not selection.matches(words(framework, name, task.id, declared)):
+                    if not selection.matches(words(framework, name, task.id, DTYPE, declared)):
                         continue
                     output = folder / "traces" / f"task-{task.id}-{framework}-{name}-{dialect or 'own'}.safetensors"
                     request = {
@@ -116,7 +111,7 @@ def questions(
                         "input": str(path),
                         "output": str(output),
                     }
-                    version = hello["versions"][framework]
+                    version = hello["versions"][hello["framework"]]
                     claim = ("--dialect", dialect) if dialect else ()
                     repeat = conditions.command("train", framework, name, "-t", task.id, *claim)
                     about = Asked(task, name, version, hello["device"], DTYPE, dialect, sha256, repeat)

@@ -8,8 +8,9 @@ An adapter is a folder of the framework's name, with one `Adapter(Framework)` an
 - `Implementation` is one way to run RMSProp, bound to the parameters that it changes. It is told hyper-parameters by
   the field's names and always passes every one of them on explicitly, under the framework's own (`names`). What it
   cannot express, it says (`unsupported`); what it computes, it declares (`declared`), and the suite finds out whether
-  that is so. It steps on gradients that it is given (`step`), and runs a training loop (`descend`): step by step, or,
-  where its mode compiles, as one program. A mode that users choose between is an implementation of its own.
+  that is so: of each release it declares the same, so that one that computes something else is found, not told. It
+  steps on gradients that it is given (`step`), and runs a training loop (`descend`): step by step, or, where its mode
+  compiles, as one program. A mode that users choose between is an implementation of its own.
 - `scratch` runs any dialect with the framework's own operations, in place; `scratch-…` does in another mode.
 - `section` is the section's own loop, written out, against which training loops are timed.
 

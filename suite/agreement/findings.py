@@ -32,6 +32,10 @@ class Finding:
         fits: the named dialects inside whose bound the trace lies.
         nearest: what is nearest, where it differs and no named dialect fits.
         growth: of the error, where it differs.
+        digest: of the parameters after every step.
+        course: of the error, whatever the outcome (see `course`).
+        leaves: other dialects, with the first step at which the parameters are outside their bound; None where this
+            was not asked.
     """
 
     judgement: Judgement | None = None
@@ -39,6 +43,9 @@ class Finding:
     fits: tuple[str, ...] = ()
     nearest: Nearest | None = None
     growth: Growth | None = None
+    digest: str | None = None
+    course: Sequence[Sequence[float]] | None = None
+    leaves: Mapping[str, int] | None = None
 
     def columns(self) -> Row:
         """Those of its row that are not the judgement's."""
@@ -49,6 +56,9 @@ class Finding:
             "first_index": [self.growth.index] if self.growth else None,
             "growth": [list(point) for point in self.growth.series] if self.growth else None,
             "reason": self.reason,
+            "trace_sha256": self.digest,
+            "course": self.course,
+            "leaves": self.leaves,
         }
 
 

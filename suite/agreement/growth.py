@@ -59,7 +59,7 @@ def growth(comparison: Comparison, columns: slice, first: int) -> Growth:
         errors = np.where(observed == expected, 0, np.abs(observed - expected))
         ulps = errors / comparison.format.ulp(expected)
     ratios = comparison.ratios[quantity][place]
-    steps = _steps(first, len(errors))
+    steps = spread(first, len(errors))
     series = tuple((step, float(ulps[step - 1]), float(ratios[step - 1])) for step in steps)
     return Growth(quantity, index, series, _kind(errors[first - 1 :]))
 
@@ -71,7 +71,7 @@ def parting(comparison: Comparison, columns: slice, step: int) -> tuple[str, int
     return quantity, int(np.argmax(ratios[quantity]))
 
 
-def _steps(first: int, last: int) -> Iterator[int]:
+def spread(first: int, last: int) -> Iterator[int]:
     """1, 2, 5, 10, 20, 50, … from the first on, and the last."""
     for power in count():
         for digit in (1, 2, 5):

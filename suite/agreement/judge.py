@@ -78,6 +78,7 @@ class Comparison:
             lost |= np.isinf(bound) & ~idle
         if "parameters" not in self.ratios:
             raise TraceError("there are no parameters in the trace")
+        self.bounds = prediction.bounds.parameters
         self.decided = prediction.visible & ~np.any(lost, axis=0)
 
     def fits(self, columns: slice) -> bool:
@@ -135,6 +136,11 @@ def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[sli
             if comparison.fits(part):
                 found.extend(names)
     return fits
+
+
+def outside(observed: Array, expected: Array, bound: Array) -> Array:
+    """Where values are outside their bounds; what has no bound is not."""
+    return np.asarray(_ratios(observed, expected, bound) > 1)
 
 
 def _ends_inside(observed: Mapping[str, Array], prediction: Prediction) -> Array:

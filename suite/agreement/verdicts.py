@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reference import dialects
+from suite.agreement.course import course, digest, leaves
 from suite.agreement.deciding import Deciding
 from suite.agreement.findings import Explainer, Finding, Reading
 from suite.agreement.judge import Comparison, TraceError, fitting
@@ -16,6 +17,7 @@ from suite.agreement.oracle import Oracle
 from suite.agreement.rides import Ride
 from suite.agreement.witness import Witness, evidence
 from suite.cases.catalogue import Case
+from suite.cases.tapes import WIDE
 from suite.runner.errors import OtherData
 from suite.runner.question import Answer, Question
 from suite.runner.store import Row
@@ -85,13 +87,17 @@ def questions(
 class Verdicts:
     """Where answers become verdicts; keeps the oracle's predictions while they are needed."""
 
-    def __init__(self, catalogue: Iterable[Case] = (), *, keep_traces: bool = False) -> None:
+    def __init__(
+        self, catalogue: Iterable[Case] = (), *, rivals: Iterable[str] = (), keep_traces: bool = False
+    ) -> None:
         """Start with nothing known.
 
         Args:
             catalogue: all cases, also those that are not asked: where one does not decide, another may.
+            rivals: dialects that other implementations claim: of a trace that is none of these, when it is so first.
             keep_traces: whether the traces of what agrees are kept too.
         """
+        self.rivals = tuple(rivals)
         self.keep_traces = keep_traces
         self.explainer = Explainer(Deciding(catalogue), Search())
         self._oracles: dict[tuple[Ride, str, str], Oracle] = {}
@@ -126,12 +132,23 @@ class Verdicts:
         reading = Reading(asked.witness, dialect, observed, spoiled, oracle, Comparison(observed, oracle, dialect))
         fits = fitting(observed, oracle, [columns for _, columns in wanted])
         findings = [
-            self.explainer.finding(reading, case, columns, names)
+            replace(self.explainer.finding(reading, case, columns, names), **self._kept(reading, case, columns, names))
             for (case, columns), names in zip(wanted, fits, strict=True)
         ]
         if not self.keep_traces and all(found.judgement and found.judgement.outcome == "agrees" for found in findings):
             Path(answer.question.request["output"]).unlink()  # evidence is kept of what needs explaining
         return findings
+
+    def _kept(self, reading: Reading, case: Case, columns: slice, fits: Sequence[str]) -> dict[str, Any]:
+        """What stands for the trace, which is not kept; when it leaves its rivals is asked in one precision only."""
+        witness = reading.witness
+        asked = witness.dialect is None and witness.dtype == WIDE[0] and not case.tape.large
+        others = [name for name in self.rivals if name not in fits]
+        return {
+            "digest": digest(reading.observed["parameters"][:, columns], witness.dtype),
+            "course": course(reading.comparison, columns),
+            "leaves": leaves(reading.observed, reading.oracle, columns, others) if asked else None,
+        }
 
     def _oracle(self, asked: Asked, dialect: str) -> Oracle:
         """For a large tape it tells of the one dialect only; others are tried where that does not hold."""

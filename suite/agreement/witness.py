@@ -16,6 +16,7 @@ from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
 from suite.runner.store import Row
+from suite.selection import words
 
 SECTION = "d2l"
 
@@ -67,7 +68,7 @@ class Witness:
 
     def words(self, case: str) -> str:
         """What an expression selects a verdict of it by."""
-        return f"{self.framework}/{self.implementation} {case} {self.dtype} {self.asked or self.declared or ''}"
+        return words(self.framework, self.implementation, case, self.dtype, self.asked or self.declared)
 
     def question(self, ride: Ride, traces: Path, about: Any) -> Question:
         """To replay a ride."""
@@ -135,7 +136,7 @@ def witnesses(
     for framework, hello in hellos.items():
         for name in chosen[framework]:
             one = hello["implementations"][name]
-            witness = Witness(framework, name, hello["versions"][framework], hello["device"], "", None, claim,
+            witness = Witness(framework, name, hello["versions"][hello["framework"]], hello["device"], "", None, claim,
                               one["twin"], one.get("dialect"), one["lean"], conditions)  # fmt: skip
             for dialect in scratch_dialects if one["any_dialect"] else [None]:
                 for dtype in dtypes:

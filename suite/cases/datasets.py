@@ -55,19 +55,20 @@ class Dataset:
         return np.asarray((self.table - self.table.mean(axis=0)) / self.table.std(axis=0))
 
 
-def resolve(folder: Path | None, cache: Path, *, download: bool = True) -> Dataset:
+def resolve(folder: Path | None, cache: Path, *, download: bool = True, required: bool = True) -> Dataset:
     """The data set to use.
 
     Args:
         folder: what the user named, if anything; else the environment variable `RMSUITE_DATA` counts.
         cache: where a download is kept.
         download: whether the publisher may be asked.
+        required: whether a folder that is named must hold the file.
 
     Raises:
         DataError: if a folder is named that does not hold the file, or holds another one under its name.
     """
     where = named(folder)
-    if where is not None:
+    if where is not None and (required or (where / FILE).is_file()):
         return _from_folder(where)
     kept = cache / FILE
     if kept.is_file() and _sha256(kept.read_bytes()) == SHA256:

@@ -166,6 +166,23 @@ class Baseline:
             found[key.name, key.asked] = found.get((key.name, key.asked), known) & (fits or known)
         return found
 
+    def under(self, names: Mapping[str, str]) -> Baseline:
+        """What some frameworks gave, under other names.
+
+        Args:
+            names: the name of each here, as of a release -> the name there.
+        """
+        records = {
+            key._replace(framework=names[key.framework]): record
+            for key, record in self.records.items()
+            if key.framework in names
+        }
+        parts = {
+            part: {new: self.manifest[part][name] for name, new in names.items() if name in self.manifest[part]}
+            for part in ("frameworks", "missing")
+        }
+        return Baseline({**self.manifest, **parts}, records)
+
     def write(self, folder: Path) -> list[Path]:
         """Write to a folder, in place of the baseline that is there; returns the files.
 
@@ -239,7 +256,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _line(key: Key, record: Record) -> str:
-    """What there is of a record; lists as words, so that a line stays short."""
+    """What there is of a record; lists as words, and nothing that goes without saying, so that a line stays short."""
     shape = record.compact.shape if record.compact else None
     found = {
         "case": key.case,
@@ -247,7 +264,7 @@ def _line(key: Key, record: Record) -> str:
         "asked": key.asked,
         "outcome": record.outcome,
         "sha256": record.digest,
-        "dialect": record.dialect,
+        "dialect": None if record.dialect == key.asked else record.dialect,
         "fits": " ".join(record.fits),
         "first_step": record.first_step,
         "bound_ratio": record.bound_ratio,
@@ -255,9 +272,18 @@ def _line(key: Key, record: Record) -> str:
         "reason": record.reason,
         "shape": shape and [shape.steps, shape.size],
         "shows": shape and " ".join(shape.quantities),
-        "kind": record.compact and record.compact.values.dtype.name,
+        "kind": record.compact and _unusual(record.compact.values.dtype.name, key.dtype),
     }
     return json.dumps({name: value for name, value in found.items() if value not in (None, "")}, ensure_ascii=False)
+
+
+def _usual(dtype: str) -> str:
+    """In which format the values of a trace in a format are kept."""
+    return "float64" if dtype == "float64" else "float32"
+
+
+def _unusual(kind: str, dtype: str) -> str | None:
+    return None if kind == _usual(dtype) else kind
 
 
 def _read(files: Sequence[Path]) -> list[tuple[Key, Record]]:
@@ -279,7 +305,7 @@ def _record(line: Row, file: Path, compacts: Mapping[str, Compact]) -> tuple[Key
     key = Key(file.parent.name, file.stem, line["case"], line["dtype"], line.get("asked", ""))
     return key, Record(
         outcome=line["outcome"],
-        dialect=line.get("dialect"),
+        dialect=line.get("dialect", line.get("asked")),
         digest=line.get("sha256"),
         fits=tuple(line.get("fits", "").split()),
         first_step=line.get("first_step"),
@@ -293,7 +319,7 @@ def _record(line: Row, file: Path, compacts: Mapping[str, Compact]) -> tuple[Key
 def _compacts(lines: Iterable[Row], file: Path) -> dict[str, Compact]:
     """Digest -> compact trace."""
     shapes = {
-        line["sha256"]: (Shape(steps, size, tuple(line["shows"].split())), line["kind"])
+        line["sha256"]: (Shape(steps, size, tuple(line["shows"].split())), line.get("kind") or _usual(line["dtype"]))
         for line in lines
         if "sha256" in line
         for steps, size in [line["shape"]]

@@ -152,6 +152,8 @@ class _Comparison:
                 yield Change(key, Kind.GONE, self._gone(key), before, None, versions)
             elif key.law or not (before.answers and after.answers):
                 kind, words = _answered(key, before, after)
+                if kind is not Kind.SAME and before.answers and after.answers and self._elsewhere(key.framework):
+                    kind = Kind.ELSEWHERE  # a law is of bits
                 yield Change(key, kind, words, before, after, versions)
             elif before.digest == after.digest:
                 yield Change(key, Kind.SAME, "", before, after, versions)

@@ -11,6 +11,7 @@ from suite import choice
 from suite.cases import catalogue
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Unlike, require_catalogue
+from suite.runner.releases import framework_of
 from suite.selection import Selection
 
 
@@ -20,7 +21,7 @@ class Narrowing:
 
     Attributes:
         old: the baseline.
-        frameworks: names.
+        frameworks: names, or those of releases, which go by that of their framework in a baseline.
         implementations: patterns.
         cases: patterns.
         dtypes: names.
@@ -44,7 +45,7 @@ class Narrowing:
         require_catalogue(self.old, catalogue.VERSION)
         if manifest["device"] != device:
             raise Unlike(f"this baseline was recorded on {manifest['device']}, not on {device}")
-        for kind, named in (("dtypes", self.dtypes), ("frameworks", self.frameworks)):
+        for kind, named in (("dtypes", self.dtypes), ("frameworks", self._frameworks)):
             lacking = [one for one in named if one not in recorded[kind]]
             if lacking:
                 raise Unlike(f"{lacking[0]} is not in this baseline; there are {', '.join(recorded[kind])}")
@@ -56,6 +57,10 @@ class Narrowing:
     def recorded(self) -> dict[str, Any]:
         """The selection with which it was recorded."""
         return {**self.old.manifest["selection"], "frameworks": list(self.old.frameworks)}
+
+    @property
+    def _frameworks(self) -> Sequence[str]:
+        return [framework_of(name) for name in self.frameworks]
 
     def selection(self) -> dict[str, Any]:
         """What to ask, as parameters of a command."""
@@ -94,7 +99,7 @@ class Narrowing:
 
     def _keeps(self, key: Key, record: Record) -> bool:
         return (
-            (not self.frameworks or key.framework in self.frameworks)
+            (not self.frameworks or key.framework in self._frameworks)
             and (not self.dtypes or key.dtype in self.dtypes)
             and _any(choice.matches, key.name, self.implementations)
             and _any(catalogue.matches, key.case, self.cases)

@@ -25,9 +25,10 @@ from suite.cases import datasets
 from suite.cases.catalogue import Case
 from suite.job import Job, Options
 from suite.progress import Progress
-from suite.regression.baseline import Baseline, Key, Record
+from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.traces import Compact, digest
 from suite.runner.question import Answer
+from suite.runner.releases import framework_of
 from suite.runner.store import Row
 
 Array = NDArray[Any]
@@ -42,20 +43,31 @@ def record(options: Options, progress: Progress, known: Baseline | None = None, 
         known: an earlier baseline. What gives the same bits is not judged again.
         among: patterns of implementations; others are not asked. Unlike those of the options they need not match any.
 
+    Returns:
+        A baseline in which a release goes by its framework's name, so that it can be held against another.
+
     Raises:
         DataError, StoreError, LookupError: as `Job`.
+        BaselineError: if two releases of a framework are asked.
     """
+    names = {name: framework_of(name) for name in options.frameworks}
+    if len(set(names.values())) < len(names):
+        raise BaselineError("a baseline is of one release of a framework; `rmsuite regress` compares several")
+    known = known and known.under({framework: name for name, framework in names.items()})
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results"
-        with _Recording(replace(options, output=output, whole=True), progress, known, among) as job:
+        with Recording(replace(options, output=output, whole=True), progress, known, among) as job:
             job.agree()
-            return job.baseline()
+            return job.baseline().under(names)
 
 
-class _Recording(Job):
+class Recording(Job):
     """A job that keeps the digests of traces."""
 
-    def __init__(self, options: Options, progress: Progress, known: Baseline | None, among: Sequence[str]) -> None:
+    def __init__(
+        self, options: Options, progress: Progress, known: Baseline | None = None, among: Sequence[str] = ()
+    ) -> None:
+        """As `record`, and a `Job`."""
         self.known = known.records if known else {}
         self.among = among
         self.traces: dict[Key, tuple[str, Compact]] = {}
@@ -112,7 +124,7 @@ class _Recording(Job):
 class _Digesting(Verdicts):
     """Verdicts that keep digests and compact traces on the way, and leave the oracle alone where bits are known."""
 
-    def __init__(self, job: _Recording) -> None:
+    def __init__(self, job: Recording) -> None:
         super().__init__(job.catalogue)
         self.job = job
 
@@ -121,13 +133,13 @@ class _Digesting(Verdicts):
         trace = evidence(answer, asked.ride)
         if not _regular(trace, asked.ride.tape.initial.size):
             return super().findings(answer, asked, wanted)  # which says what is wrong with it
-        before = [self._kept(asked.witness, case.id, _part(trace, columns)) for case, columns in wanted]
+        before = [self._known(asked.witness, case.id, _part(trace, columns)) for case, columns in wanted]
         if any(one is None for one in before):
             return super().findings(answer, asked, wanted)
         Path(answer.question.request["output"]).unlink()
         return [_as_before(one) for one in before if one is not None]
 
-    def _kept(self, witness: Witness, case: str, part: Mapping[str, Array]) -> Record | None:
+    def _known(self, witness: Witness, case: str, part: Mapping[str, Array]) -> Record | None:
         """Keep what there is of a trace; returns the earlier record if that is of the same bits."""
         key = Key(witness.framework, witness.implementation, case, witness.dtype, witness.asked or "")
         self.job.traces[key] = digest(part), Compact.of(part)

@@ -1,6 +1,7 @@
 """What can go wrong between harness and worker, each with what to do about it. Harness side.
 
 environment        no interpreter for a framework, or one that lacks it      EnvironmentMissing
+                   its requirements can't be had                             NotInstalled
 handshake          the worker can't import, or has no such device            Refused
 a request          no answer in time                                         TimedOut
                    the process ended: crash, signal, out of memory           Died
@@ -31,6 +32,12 @@ class EnvironmentMissing(RunnerError):
 
     code = "environment"
     hint = "build it with `rmsuite envs --build`, or name one with --python FRAMEWORK=PATH"
+
+
+class NotInstalled(EnvironmentMissing):
+    """A package index does not have what an environment is to hold, or it can't be installed."""
+
+    hint = ""
 
 
 class Refused(RunnerError):

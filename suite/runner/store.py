@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +28,29 @@ class StoreError(ValueError):
 class Store:
     """A results folder that is being written."""
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self, folder: Path, manifest: Mapping[str, Any], *, resume: bool, tables: Sequence[str] = TABLES
+    ) -> None:
         """Make the folder, or go on with one.
 
         Args:
             folder: new, or empty, or with `resume` one that an earlier run left.
             manifest: of this run.
             resume: go on.
+            tables: that it has.
 
         Raises:
             StoreError: if there are other results in the folder, or none to go on with, or they are of another kind.
         """
         require_room(folder, resume=resume)
-        self.folder = folder
+        self.folder, self.tables = folder, tables
         existing = folder / "manifest.json"
         self.manifest = _continued(existing, manifest) if resume else dict(manifest)
         for name in ("tapes", "traces"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "footer.json").unlink(missing_ok=True)
         _write_json(existing, self.manifest)
-        for table in TABLES:
+        for table in tables:
             _mend(self._table(table))
 
     def append(self, table: str, row: Row) -> None:
@@ -61,7 +64,7 @@ class Store:
 
     def finish(self, footer: Mapping[str, Any]) -> None:
         """Write how the run ended."""
-        counts = {table: sum(1 for _ in self.rows(table)) for table in TABLES}
+        counts = {table: sum(1 for _ in self.rows(table)) for table in self.tables}
         _write_json(self.folder / "footer.json", {**footer, "rows": counts})
 
     def _table(self, table: str) -> Path:

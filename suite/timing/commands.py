@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+import reports
 from suite import provenance
-from suite.adapters import FRAMEWORKS
-from suite.arguments import Frameworks, Json, Pythons, Seed, Threads, interpreters, one_of
+from suite.arguments import Frameworks, Json, Pythons, Seed, Threads, interpreters, names
 from suite.progress import Progress
 from suite.runner.coordinator import Coordinator
 from suite.runner.environments import environments
 from suite.runner.errors import RunnerError
+from suite.runner.releases import Release
 from suite.timing import comparison
 from suite.timing.fidelity import BURDEN, CALLED_AT, Fidelity, summary
 
@@ -38,6 +39,26 @@ def compare(
         comparison.show(found, Console(width=max(WIDE, Console().width)))
 
 
+def side_by_side(one: Path, other: Path, output: Path | None) -> None:
+    """Compare all that two results folders have: a table, and one page with its Markdown."""
+    runs = reports.load(one), reports.load(other)
+    try:
+        times, unlike = [_judged(time) for time in comparison.compare(one, other)], None
+    except comparison.Unlike as error:
+        times, unlike = [], str(error)
+    found = reports.compare(*runs, times, unlike)
+    written = reports.write_comparison(found, output or other)
+    reports.show_comparison(found, Console(width=max(WIDE, Console().width)))
+    say = Progress(Console(stderr=True)).say
+    say(f"wrote {', '.join(path.name for path in written)} into {output or other}")
+
+
+def _judged(time: comparison.Comparison) -> reports.Time:
+    ratio, interval = (time.ratio.value, (time.ratio.low, time.ratio.high)) if time.ratio else (None, None)
+    call = time.call.value if time.call else None
+    return reports.Time(time.name, time.benchmark, time.medians, ratio, interval, time.floor, call, time.reason)
+
+
 def fidelity(
     framework: Frameworks = [],  # noqa: B006  (typer reads the default, nobody changes it)
     python: Pythons = [],  # noqa: B006
@@ -48,8 +69,8 @@ def fidelity(
     ] = None,
 ) -> None:
     """Does the stopwatch add to what it times, and does it see what is there? Against bare loops, and in calls."""
-    known = environments(interpreters(python))
-    wanted = [one_of(name, FRAMEWORKS, "framework") for name in framework] or list(FRAMEWORKS)
+    wanted = names(framework)
+    known = environments(interpreters(python), releases=map(Release.parse, wanted))
     progress = Progress(Console(stderr=True))
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -73,7 +94,7 @@ def fidelity(
         "commit": provenance.commit(),
         "threads": threads,
         "seed": seed,
-        "versions": {name: hello["versions"][name] for name, hello in hellos.items()},
+        "versions": {name: hello["versions"][hello["framework"]] for name, hello in hellos.items()},
         **summary(rows),
         "failed": [f"{row['framework']}: {row['reason']}" for row in rows if row["reason"]],
     }

@@ -25,6 +25,7 @@ from suite.runner.process import Worker
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
 from suite.runner.store import Row
+from suite.selection import words
 from suite.timing.judged import Judge, steps_missing
 from suite.timing.surroundings import Surroundings
 
@@ -76,7 +77,7 @@ class Entry:
     def words(self, benchmark: Benchmark) -> str:
         """What an expression selects it by."""
         dialect = self.described.get("dialect") or DIALECT
-        return f"{self.framework}/{self.implementation} {benchmark.id} {DTYPE} {dialect}"
+        return words(self.framework, self.implementation, benchmark.id, DTYPE, dialect)
 
 
 def entries(
@@ -191,7 +192,7 @@ class Race:
         hello, benchmark = entry.hello, self.benchmark
         row = {
             **entry.named,
-            "version": hello["versions"][entry.framework],
+            "version": hello["versions"][hello["framework"]],
             "device": hello["device"],
             "dtype": DTYPE,
             "dialect": entry.described.get("dialect") or DIALECT,
@@ -264,9 +265,9 @@ class Race:
         one.start = reply["start"]
         if one.row["first_call"] is None:  # of those to come, what is compiled is there already
             one.row.update(first_call=reply["first_call"], **reply["memory"])
-        if timed:
-            one.row["dialect"] = reply["dialect"]
-            one.row.update(self.judge.verdict(reply, output, self.sha256))
+        if timed:  # it is judged by what is known of it; that may be more than what it declares
+            one.row["dialect"] = entry.described.get("dialect") or reply["dialect"]
+            one.row.update(self.judge.verdict({**reply, "dialect": one.row["dialect"]}, output, self.sha256))
         if not one.running():
             one.samples.clear()  # it agreed when it began before, but not each time
         return one.running()

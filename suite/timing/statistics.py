@@ -18,9 +18,7 @@ from scipy import stats
 Samples = NDArray[np.float64]
 
 LEVEL = 0.95  # of every interval
-CLAIM = (
-    0.01  # the p below which two are called different: a table makes many claims, and luck of placement helps chance
-)
+CLAIM = 0.01  # the p below which two are called different: a table makes many claims
 RESAMPLES = 2000
 FEW = 10  # samples, of which too little can be said
 ALIKE = 0.03  # what is closer than this is the same to whoever has to choose

@@ -72,6 +72,18 @@ def manifest(**changes):
             "sha256": hashlib.sha256(b"airfoil").hexdigest(),
         },
         "frameworks": frameworks,
+        "implementations": {
+            f"{framework}/{kind}": {"native": f"{framework}'s {kind}", "dialect": OWN.get(f"{framework}/{kind}")}
+            for framework, kind, _ in implementations()
+        },
+        "dialects": {
+            name: {
+                "epsilon": "outside" if name in OUTSIDE else "inside",
+                "initial_accumulator": 1.0 if name in START_AT_ONE else 0.0,
+                "weight_decay": "decoupled" if name.startswith("keras") else "l2",
+            }
+            for name in DIALECTS
+        },
         **changes,
     }
 
@@ -96,6 +108,9 @@ def verdict(framework, implementation, version, dialect, case, generator):
         "bound_ratio": round(generator.uniform(0.05, 0.95), 6),
         "decided": round(generator.uniform(0.97, 1), 4),
         "fits": [],
+        "trace_sha256": hashlib.sha256(f"{framework}{dialect}{case}".encode()).hexdigest(),
+        "course": [[step, round(0.1 * step**0.5, 3), round(2.5 * step**0.5, 3)] for step in (1, 2, 5, 10, 20, 50, 200)],
+        "leaves": {other: 1 + CASES.index(case) for other in DIALECTS if other != dialect} if name in OWN else None,
         "reason": None,
         "repeat": f"rmsuite agree --implementation {name} --dialect {dialect} --case {case}",
         "seconds": 0.01,

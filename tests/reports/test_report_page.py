@@ -10,7 +10,7 @@ import made_up
 import pytest
 
 import reports
-from reports.page import script_json
+from reports.html import script_json
 from reports.plane import box_around, contours, quadratic, rotated
 
 
@@ -116,6 +116,7 @@ def test_every_figure_has_a_specification_a_drawing_and_words(page):
     drawings = [a for _, a in page.elements if "data-figure" in a]
     assert [a["data-figure"] for a in drawings] == list(specs)
     assert list(specs) == [
+        "figure-growth",
         "figure-quadratic",
         "figure-rotated",
         "figure-regression-loss",
@@ -155,13 +156,20 @@ def test_the_answers_come_in_the_order_of_the_questions(source):
 def test_a_page_without_figures_carries_no_drawing_script(folder):
     (folder / "training.jsonl").unlink()
     (folder / "timings.jsonl").unlink()
+    rows = [{**row, "course": None} for row in made_up.verdicts()]
+    (folder / "verdicts.jsonl").write_text(made_up.lines(rows), encoding="utf-8")
     reports.write(folder)
     assert (folder / "report.html").stat().st_size < 500_000
 
 
-def test_ten_thousand_verdicts_stay_under_ten_megabytes(folder):
-    rows = [row | {"case": f"{row['case']}/{copy}"} for copy in range(17) for row in made_up.verdicts()]
+def test_twenty_implementations_with_ten_thousand_verdicts_stay_under_ten_megabytes(folder):
+    def named(row, copy):
+        more = "-b" if copy % 2 and row["framework"] in ("torch", "tensorflow") else ""
+        return row | {"case": f"{row['case']}/{copy}", "implementation": f"{row['implementation']}{more}"}
+
+    rows = [named(row, copy) for copy in range(17) for row in made_up.verdicts()]
     assert len(rows) > 10_000
+    assert len({(row["framework"], row["implementation"]) for row in rows}) > 20
     (folder / "verdicts.jsonl").write_text(made_up.lines(rows), encoding="utf-8")
     reports.write(folder)
     assert (folder / "report.html").stat().st_size < 10_000_000

@@ -289,7 +289,7 @@ def test_what_runs_without_a_doubt_has_no_word_of_doubts(made, folder):
 
 
 def test_steps_are_drawn_over_sizes_with_the_limit_and_over_tensors(complete):
-    drawn = {figure.id: figure for figure in figures.build(tables.build(complete))["timing"]}
+    drawn = {figure.id: figure for figure in figures.build(complete, tables.build(complete))["timing"]}
     assert list(drawn) == ["figure-timing-0", "figure-steps-0", "figure-tensors-0-1000000"]
     rows = drawn["figure-steps-0"].spec["datasets"]["steps"]
     assert {row["at"] for row in rows} == set(made_up.SIZES)
@@ -311,7 +311,8 @@ def test_without_traffic_nothing_is_said_of_a_limit(made, folder):
     for text in forms(folder):
         assert "memory alone" not in text.lower()
         assert "of the limit" not in text.lower()
-    steps = figures.build(tables.build(reports.load(folder)))["timing"][1]
+    loaded = reports.load(folder)
+    steps = figures.build(loaded, tables.build(loaded))["timing"][1]
     assert steps.spec["datasets"]["limits"] == []
     assert "Dashed" not in steps.caption
 

@@ -11,7 +11,7 @@ import pytest
 from reference import Hyperparameters
 from suite.cases import datasets, tasks
 from suite.runner import arrays
-from suite.runner.environments import environments
+from suite.runner.environments import Environment, environments
 from suite.runner.process import Worker, command
 
 H = Hyperparameters(learning_rate=2.0**-4, decay=0.5, epsilon=2.0**-6)
@@ -32,14 +32,20 @@ EVERYTHING = Hyperparameters(
 )
 
 
+def require(framework: str) -> Environment:
+    """The environment of a framework; a test that needs one fails in CI, and is skipped elsewhere, without it."""
+    environment = environments({})[framework]
+    if not environment.exists:
+        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
+        refuse(f"there is no environment for {framework}: `rmsuite envs --build`")
+    return environment
+
+
 class Asked:
     """A framework's worker."""
 
     def __init__(self, framework: str, folder: Path) -> None:
-        environment = environments({})[framework]
-        if not environment.exists:
-            refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-            refuse(f"there is no environment for {framework}: `rmsuite envs --build`")
+        environment = require(framework)
         self.python, self.folder = environment.python, folder
         self.worker = Worker(command(environment.python, framework, "cpu", 1), 1)
         self.implementations = self.worker.hello(180.0)["implementations"]

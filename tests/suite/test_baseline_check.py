@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from suite.regression.baseline import Baseline
 from suite.regression.comparison import Kind, compare
 from suite.regression.recording import record
+from tests.suite.asking import require
 from tests.suite.test_commands import rmsuite
 
 CASES = ["decades/plain", "decades/large-epsilon", "decades/long-memory", "law/restoration", "law/gradient"]
@@ -66,6 +68,24 @@ def test_other_bits_of_the_same_release_on_another_instruction_set_are_not_its_o
     assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {Kind.INSTRUCTIONS}
     monkeypatch.setenv("RELEASE", "0.1")
     assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {Kind.ROUNDING}
+
+
+@pytest.mark.framework("torch")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these switches are of x86")
+def test_torch_on_an_instruction_set_without_fma_moves_within_rounding_and_says_so(asked, monkeypatch):
+    require("torch")
+    chosen = {"cases": ["decades/momentum", "decades/long-memory"], "pythons": {}, "dtypes": ["float32", "float64"]}
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
+    old = asked(**chosen)
+    kernels = old.frameworks["torch"]["instructions"]["kernels"]
+    if kernels == "DEFAULT":
+        pytest.skip("this processor has no other kernels")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    new = asked(old, **chosen)
+    assert new.frameworks["torch"]["instructions"] == {"kernels": "DEFAULT", "ATEN_CPU_CAPABILITY": "default"}
+    changes = compare(old, new)
+    assert {change.kind for change in changes} == {Kind.INSTRUCTIONS}
+    assert all(change.parting.ulps < 100 for change in changes)
 
 
 def test_bits_do_not_depend_on_what_else_is_selected(asked):

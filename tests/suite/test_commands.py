@@ -40,6 +40,7 @@ def job(command, folder, python, *more):
         "agree",
         "train",
         "bench",
+        "chapter",
         "report",
         "envs",
         "cases",
@@ -48,6 +49,8 @@ def job(command, folder, python, *more):
         "sharpness",
         "soundness",
         "fidelity",
+        "regress",
+        "baseline",
     ],
 )
 def test_help_teaches(command):

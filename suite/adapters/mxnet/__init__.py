@@ -1,4 +1,4 @@
-"""MXNet 1.x. `gluon.Trainer` keeps ε inside the root and has momentum only when centered; its γ is `gamma1`.
+"""MXNet. `gluon.Trainer` is documented to keep ε inside the root, and to have momentum only when centered.
 
 Two things to know. Operations are queued: what fails, fails where a result is read. And numbers are handed over as
 decimal text, which MXNet may misread by a few units in the last place: of float64, and of float32 in what

@@ -9,7 +9,8 @@ import mxnet as mx
 import numpy as np
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
-from suite.adapters.mxnet.builtin import MxnetBuiltin, MxnetHybrid, MxnetKernel, MxnetOptimizer
+from suite.adapters.mxnet.api import UNFUSED
+from suite.adapters.mxnet.builtin import MxnetBuiltin, MxnetHybrid, MxnetKernel, MxnetOptimizer, MxnetUnfused
 from suite.adapters.mxnet.scratch import MxnetScratch, MxnetScratchHybrid
 from suite.adapters.mxnet.section import MxnetSection, MxnetSectionConcise
 
@@ -26,6 +27,7 @@ class Adapter(Framework):
         "optimizer": MxnetOptimizer,
         "kernel": MxnetKernel,
         "hybrid": MxnetHybrid,
+        **({"unfused": MxnetUnfused} if UNFUSED else {}),
         "section": MxnetSection,
         "section-concise": MxnetSectionConcise,
     }

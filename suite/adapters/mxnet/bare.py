@@ -18,7 +18,7 @@ size, threads = map(int, sys.argv[1:])
 x = mx.gluon.Parameter("x_weight", shape=(size,))
 x.initialize(mx.init.Uniform(1))
 x.grad()[:] = mx.nd.random.uniform(0.1, 1, (size,))
-trainer = mx.gluon.Trainer([x], "rmsprop", {"learning_rate": 0.01, "gamma1": 0.9, "epsilon": 1e-6}, kvstore=None)
+trainer = mx.gluon.Trainer([x], "rmsprop", {"learning_rate": 0.01, "epsilon": 1e-6}, kvstore=None)
 x.data()._fresh_grad = True
 trainer.step(1)
 mx.nd.waitall()

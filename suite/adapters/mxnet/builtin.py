@@ -13,6 +13,7 @@ import mxnet as mx
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, State, Tensor, Unsupported
 from suite.adapters.mxnet import TRUNCATED
+from suite.adapters.mxnet.api import CENTERED, DECAY, MOMENTUM, kept
 from suite.adapters.mxnet.program import Hybridized, Program
 
 
@@ -24,9 +25,9 @@ class MxnetBuiltin(Implementation):
     computes = "mxnet1"
     names: ClassVar[Mapping[str, str]] = {
         "learning_rate": "learning_rate",
-        "decay": "gamma1",
+        "decay": DECAY,
         "epsilon": "epsilon",
-        "momentum": "gamma2",
+        "momentum": MOMENTUM,
         "centered": "centered",
         "weight_decay": "wd",
         "clip_gradient": "clip_gradient",
@@ -70,8 +71,7 @@ class MxnetBuiltin(Implementation):
 
     def state(self) -> State:
         """From the trainer's updater; `delta` is what is added to the parameters, -b."""
-        slots = [slot for _, slot in sorted(self.trainer._updaters[0].states.items())]
-        return oracle_state(self.framework, self.h, *zip(*slots))
+        return oracle_state(self.framework, self.h, *kept(self.trainer._updaters[0]))
 
     def saved(self) -> bytes:
         """By `trainer.save_states`."""
@@ -86,6 +86,17 @@ class MxnetBuiltin(Implementation):
             file = Path(folder, "states")
             file.write_bytes(saved)
             self.trainer.load_states(str(file))
+
+
+class MxnetUnfused(MxnetBuiltin):
+    """The same, of which a step is several operations."""
+
+    native = 'mxnet.gluon.Trainer(…, "rmsprop", {"use_fused_step": False})'
+    mode = "unfused"
+
+    def native_arguments(self, learning_rate: float) -> dict[str, Any]:
+        """With the switch."""
+        return {**super().native_arguments(learning_rate), "use_fused_step": False}
 
 
 class MxnetOptimizer(MxnetBuiltin):
@@ -111,8 +122,7 @@ class MxnetOptimizer(MxnetBuiltin):
 
     def state(self) -> State:
         """From the updater."""
-        slots = [slot for _, slot in sorted(self.updater.states.items())]
-        return oracle_state(self.framework, self.h, *zip(*slots))
+        return oracle_state(self.framework, self.h, *kept(self.updater))
 
     def saved(self) -> bytes:
         """By `updater.get_states`."""
@@ -144,7 +154,7 @@ class MxnetKernel(Implementation):
         arguments = self.native_arguments(learning_rate)
         operation = mx.nd.rmspropalex_update if arguments.pop("centered") else mx.nd.rmsprop_update
         if not self.h.centered:
-            del arguments["gamma2"]
+            del arguments[MOMENTUM]
         for name in ("clip_gradient", "clip_weights"):
             arguments[name] = -1.0 if arguments[name] is None else arguments[name]  # a negative bound is none
         self.kernels = [partial(operation, **{**arguments, "lr": rate}) for rate in self.rates]
@@ -198,8 +208,8 @@ class MxnetHybrid(Hybridized, MxnetKernel):
 
 
 def oracle_state(framework: Framework, h: Hyperparameters, *slots: Any) -> State:
-    """From n, g and delta, a sequence of tensors each. `delta` is -b; without momentum it is no more than a step."""
-    parts = ("square_average", "mean_gradient", "momentum_buffer")[: 3 if h.momentum else 2]
+    """From n, or n, g and delta, a sequence of tensors each. `delta` is -b; without momentum it is but a step."""
+    parts = CENTERED[: 3 if h.momentum else 2] if h.centered else ("square_average",)
     state = {name: [framework.numpy(t) for t in tensors] for name, tensors in zip(parts, slots)}
     if "momentum_buffer" in state:
         state["momentum_buffer"] = [-delta for delta in state["momentum_buffer"]]

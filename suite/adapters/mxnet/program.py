@@ -13,6 +13,7 @@ from typing import Any
 import mxnet as mx
 
 from suite.adapters.contract import Implementation, Problem, Tensor
+from suite.adapters.mxnet.api import symbol_from_json
 
 FLAGS = (("static_alloc", True), ("static_shape", True))  # memory and plan of each call are those of the first
 
@@ -37,7 +38,7 @@ class Program:
         with mx.autograd.record():
             outputs = function(*copies)
         record = mx.sym.Group([mx.autograd.get_symbol(output) for output in outputs])
-        symbol = mx.sym.load_json(record.tojson())  # as it is, it lacks what is asked of variables
+        symbol = symbol_from_json(record.tojson())  # as it is, it lacks what is asked of variables
         self.constants = tuple(constants)
         self.order = [names.index(name) for name in symbol.list_inputs()]
         self.pick = itemgetter(*self.order) if len(self.order) > 1 else lambda given: (given[self.order[0]],)

@@ -15,6 +15,7 @@ import mxnet as mx
 from reference import Dialect
 from suite.adapters.contract import Implementation, Problem, State, Tensor, Unsupported
 from suite.adapters.mxnet import TRUNCATED
+from suite.adapters.mxnet.api import DECAY
 from suite.adapters.mxnet.builtin import MxnetBuiltin
 
 
@@ -107,7 +108,7 @@ class MxnetSectionConcise(MxnetBuiltin):
     native = "the section's concise loop"
     mode = "section"
     lean = True
-    names: ClassVar[Mapping[str, str]] = {"learning_rate": "learning_rate", "decay": "gamma1", "epsilon": "epsilon"}
+    names: ClassVar[Mapping[str, str]] = {"learning_rate": "learning_rate", "decay": DECAY, "epsilon": "epsilon"}
     bounds = ()
     own_rates = "has one learning rate for all parameters"
     net: Any = None

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
-from suite.adapters.tensorflow.keras import TensorFlowBuiltin, TensorFlowFunction, TensorFlowXla, keras
+from suite.adapters.tensorflow.api import keras
+from suite.adapters.tensorflow.keras import TensorFlowBuiltin, TensorFlowFunction, TensorFlowXla
 from suite.adapters.tensorflow.kernels import TensorFlowKernel, TensorFlowLegacy, TensorFlowV1
 from suite.adapters.tensorflow.program import direct
 from suite.adapters.tensorflow.scratch import TensorFlowScratch, TensorFlowScratchFunction, TensorFlowScratchXla

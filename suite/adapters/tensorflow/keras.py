@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import ClassVar
 
 import tensorflow as tf
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Implementation, State, Tensor
+from suite.adapters.tensorflow.api import OFF
 from suite.adapters.tensorflow.program import Looped
-
-keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # or tf_keras: what `tf.keras` is
-KERAS_2 = keras.__version__.startswith("2.")
 
 
 class TensorFlowBuiltin(Implementation):
     """`tf.keras.optimizers.RMSprop`, eager."""
 
     native = "tf.keras.optimizers.RMSprop"
-    computes = "keras2" if KERAS_2 else "keras3"
+    computes = "keras3"
     names: ClassVar[Mapping[str, str]] = {
         "learning_rate": "learning_rate",
         "decay": "rho",
@@ -46,9 +43,7 @@ class TensorFlowBuiltin(Implementation):
         """Build the optimizer and its variables. With a name of its own, or Keras would count up a global one."""
         arguments = self.native_arguments(self.h.rate(0))
         arguments["weight_decay"] = self.h.weight_decay or None  # 0.0 would subtract x·0, NaN where x is infinite
-        off = {"global_clipnorm": None, "use_ema": False}
-        late = {"jit_compile": False} if KERAS_2 else {"loss_scale_factor": None, "gradient_accumulation_steps": None}
-        self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **off, **late, name="RMSprop")
+        self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **OFF, name="RMSprop")
         self.optimizer.build(self.parameters)
 
     def set_rate(self, learning_rate: float) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import ClassVar
 
 import tensorflow as tf
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Array, Implementation, State, Tensor, Unsupported
-
-LegacyRMSprop = import_module("tensorflow.python.keras.optimizer_v2.rmsprop").RMSprop
+from suite.adapters.tensorflow.api import LegacyRMSprop
 
 
 class TensorFlowKernel(Implementation):

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from reference import Dialect
 from suite.adapters.contract import Implementation, Problem, State, Tensor
-from suite.adapters.tensorflow.keras import KERAS_2, TensorFlowBuiltin
+from suite.adapters.tensorflow.api import share
+from suite.adapters.tensorflow.keras import TensorFlowBuiltin
 
 
 def rmsprop(
@@ -107,11 +108,7 @@ class TensorFlowSectionConcise(TensorFlowBuiltin):
         w, _ = self.parameters
         layer = tf.keras.layers.Dense(1, dtype=self.framework.dtype(w))
         layer.build((None, w.shape[0]))
-        if KERAS_2:
-            layer.kernel, layer.bias = self.parameters
-        else:
-            for variable, parameter in zip(layer.trainable_variables, self.parameters):
-                variable._value = parameter
+        share(layer, self.parameters)
         self.net, self.loss = tf.keras.Sequential([layer]), tf.keras.losses.MeanSquaredError()
         self.data = rows(problem, first, w.dtype)
 

@@ -136,6 +136,8 @@ class Numpy(Framework):
 def main():
     def load(name, device):
         Numpy.name = name
+        if "BUILTIN" in os.environ:  # what a release computes
+            Numpy.implementations["builtin"] = Numpy.implementations[os.environ["BUILTIN"]]
         return Numpy(device)
 
     suite.adapters.load = load

@@ -1,0 +1,21 @@
+"""The section as one HTML page: it opens from a file, fetches nothing, and runs no script but its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports import html, published
+from reports.chapter.reading import Read
+from reports.chapter.section import Section
+
+
+def render(read: Read, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    return html.render(
+        "chapter/chapter.html.jinja",
+        [exhibit.figure for section in sections for exhibit in section.exhibits],
+        styles=["chapter/chapter.css.jinja"],
+        read=read,
+        sections=sections,
+        book=published,
+    )
