@@ -175,3 +175,8 @@ def test_a_dialect_that_leaves_an_axis_open_is_named_whatever_is_found_there():
     kept = facing.only([one for one in facing.listed if one.dialect == bearing(dialects["d2l"], probe.tape)] or
                        [Hypothesis(replace(dialects["d2l"], subnormals="kept"))])  # fmt: skip
     assert Name("d2l", {}) in names(kept)
+
+
+def test_who_says_more_of_what_was_found_is_named_first():
+    found = identify(Evaluated(dialects["optax"], SOME[:3], ["float32"], sparse=False))
+    assert [one.dialect for one in found.names][:2] == ["optax", "jax"]
