@@ -135,7 +135,8 @@ def _refusal(found: Identification) -> Iterator[str]:
         where += f", at worst by {judgement.bound_ratio:.3g} bounds"
         yield f"  nothing is left after {found.miss.probe.id}; nearest is {_nearest(found.miss.nearest)}, {where}"
         for one in found.miss.resembles:
-            yield f"  it looks like {_nearest(one.hypothesis)} with a mistake: {one.mistake.name} ({one.mistake.reason})"
+            mistake = f"{one.mistake.name} ({one.mistake.reason})"
+            yield f"  it looks like {_nearest(one.hypothesis)} with a mistake: {mistake}"
 
 
 def _nearest(one: Hypothesis) -> str:

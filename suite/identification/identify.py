@@ -184,6 +184,6 @@ def _miss(outlook: Outlook, history: History) -> Miss:
     """The hypothesis that is least far off on the whole, and what its bound says; and what it looks like."""
     every = [alike[0] for alike in outlook.members.values()]
     probe, answer = history[-1]
-    nearest = every[ranked(every, probe, answer)[0]]
+    nearest = ranked(every, probe, answer)[0][0]
     judged = outlook.compare(nearest.function(probe), answer)
     return Miss(probe, nearest, judged, resembling(every, history))

@@ -27,11 +27,19 @@ class Name:
 def names(survivors: Survivors) -> list[Name]:
     """The named dialects with the fewest departures; none, where it is one of them.
 
-    An axis that no question has touched can be no departure; nor can one that a dialect leaves open.
+    An axis that no question has touched can be no departure; nor can one that a dialect leaves open. First come those
+    that leave the least open, and then those that have the usual values where nothing is decided.
     """
     found = [Name(name, _fewest(survivors, dialect)) for name, dialect in dialects.items()]
     least = min((len(name.departures) for name in found), default=0)
-    return [name for name in found if len(name.departures) == least]
+    return sorted((name for name in found if len(name.departures) == least), key=lambda name: _vague(survivors, name))
+
+
+def _vague(survivors: Survivors, name: Name) -> tuple[int, int]:
+    """How much a dialect leaves open of what was asked, and in how much of what is undecided it is unusual."""
+    values, usual = dialects[name.dialect].axes(), Dialect().axes()
+    unusual = [axis for axis, value in values.items() if value != usual[axis] and len(survivors.values(axis)) > 1]
+    return sum(values[axis] == OPEN for axis in values if axis in survivors.asked), len(unusual)
 
 
 def treated(survivors: Survivors) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from suite.identification.design import Outlook
 from suite.identification.hypotheses import Hypothesis, Survivors
 from suite.identification.probes import Probe
 
-TRIED = 2  # questions that lack the same, the simplest first
+TRIED = 16  # questions that lack the same, the simplest first
 _TAKEN = {
     "sparse": "it takes no gradients of few rows",
     "schedule": "its learning rate does not change on the way",

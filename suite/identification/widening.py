@@ -7,7 +7,7 @@ nobody asked for. Whatever is found must be inside its bound in every question t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -39,24 +39,23 @@ def widened(outlook: Outlook, history: History) -> list[Hypothesis]:
         history: with the last question.
     """
     alike = list(outlook.members.values())
-    found = _fitting(
-        [(number, change) for number, (one, *_) in enumerate(alike) for change in further(one)], alike, history
-    )
-    if not found:
-        read = _numbers([one for one, *_ in alike], *history[-1])
-        found = _fitting([(number, change) for number in range(len(alike)) for change in read], alike, history)
-    every = [_with(one, change) for number, change in found for one in alike[number]]
-    return _inside(every, history)
+    first = [one for one, *_ in alike]
+    found = _fitting([(one, change) for one in first for change in further(one)], history)
+    for read in _numbers(first, *history[-1]) if not found else ():
+        found = _fitting([(one, change) for one in first for change in read], history)
+        if found:
+            break
+    members = dict(zip(first, alike, strict=True))
+    return _inside([_with(other, change) for one, change in found for other in members[one]], history)
 
 
-def _fitting(
-    candidates: Sequence[tuple[int, Change]], alike: Sequence[Sequence[Hypothesis]], history: History
-) -> list[tuple[int, Change]]:
-    """The changes, each of the first of those that are alike, that fit all answers; only the nearest are looked at."""
-    made = [_with(alike[number][0], change) for number, change in candidates]
-    nearest = ranked(made, *history[-1])[:CHECKED]
-    inside = set(_inside([made[i] for i in nearest], history))
-    return [candidates[i] for i in nearest if made[i] in inside]
+def _fitting(candidates: Sequence[tuple[Hypothesis, Change]], history: History) -> list[tuple[Hypothesis, Change]]:
+    """The changes that fit all answers; only the nearest are looked at."""
+    made: dict[Hypothesis, tuple[Hypothesis, Change]] = {}
+    for candidate in candidates:
+        made.setdefault(_with(*candidate), candidate)
+    nearest = ranked(list(made), *history[-1])[:CHECKED]
+    return [made[one] for one in _inside([one for alike in nearest for one in alike], history)]
 
 
 def _inside(hypotheses: Sequence[Hypothesis], history: History) -> list[Hypothesis]:
@@ -66,17 +65,14 @@ def _inside(hypotheses: Sequence[Hypothesis], history: History) -> list[Hypothes
     return list(dict.fromkeys(hypotheses))
 
 
-def ranked(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> list[int]:
-    """The nearest first, by their traces alone; of like functions the first."""
-    places: dict[Hypothesis, int] = {}
-    for place, one in enumerate(hypotheses):
-        places.setdefault(one, place)
-    outlook = Outlook(probe, places)
+def ranked(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> list[list[Hypothesis]]:
+    """Those that are one function together, the nearest to an answer first, by their traces alone."""
+    outlook = Outlook(probe, hypotheses)
     scores = {}
-    for key, (first, *_) in outlook.members.items():
+    for key in outlook.members:
         oracle, name = outlook.oracle(key)
-        scores[places[first]] = float(np.mean(np.log1p(np.abs(off(oracle.trace(name).parameters, probe, answer)))))
-    return sorted(scores, key=lambda place: scores[place])
+        scores[key] = float(np.mean(np.log1p(np.abs(off(oracle.trace(name).parameters, probe, answer)))))
+    return [outlook.members[key] for key in sorted(scores, key=lambda key: scores[key])]
 
 
 def off(expected: Array, probe: Probe, answer: Array) -> Array:
@@ -90,19 +86,16 @@ def off(expected: Array, probe: Probe, answer: Array) -> Array:
     return np.where(alike, 0, np.nan_to_num(apart.astype(np.float64), nan=LARGE, posinf=LARGE, neginf=-LARGE))
 
 
-def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> list[Change]:
-    """The numbers that bring the trace of one of them onto the answer, roughly, each alone.
+def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> Iterator[list[Change]]:
+    """The numbers that bring the trace of one of them onto the answer, roughly, each alone; the nearest one's first.
 
     How numbers are rounded plays no part in that: it is told when the number is known.
     """
     plain = [one for one in hypotheses if (one.dialect.hyperparameters, one.dialect.complement) == ("exact", "exact")]
-    found: dict[tuple[str, str], Change] = {}
-    for place in ranked(plain, probe, answer)[:BASES]:
-        for change in estimates(
-            plain[place].hyperparameters(probe.hyperparameters), _residual(plain[place], probe, answer), hidden=True
-        ):
-            found.setdefault((change.axis, change.how), change)
-    return list(found.values())
+    for one, *_ in ranked(plain, probe, answer)[:BASES]:
+        h = one.hyperparameters(probe.hyperparameters)
+        if found := list(estimates(h, _residual(one, probe, answer), hidden=True)):
+            yield found
 
 
 def _residual(one: Hypothesis, probe: Probe, answer: Array) -> Callable[[Change], Array | None]:

@@ -64,7 +64,7 @@ def test_bad_input_gets_one_line(capsys):
     ("framework", "factory", "names", "axes"),
     [
         ("torch", "torch.optim:RMSprop", ["torch"], {"epsilon": "outside", "learning_rate": "outside"}),
-        ("tensorflow", "keras.optimizers:RMSprop", ["keras3", "keras2"], {"epsilon": "inside"}),
+        ("tensorflow", "keras.optimizers:RMSprop", ["keras2", "keras3"], {"epsilon": "inside"}),
         ("mxnet", "mxnet.optimizer:RMSProp", ["mxnet1"], {"momentum": "when centered", "clipping": "after decay"}),
     ],
 )
