@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from suite.cases.tasks import Task
+from suite.names import framework_of
 from suite.runner.protocol import Message
-from suite.runner.releases import framework_of
 from suite.selection import Selection
 
 

@@ -59,12 +59,13 @@ from suite.expectations import Expectations, proposals
 from suite.explanation import Explanation
 from suite.job import SECTION_DIALECTS, Job, Options
 from suite.judge.commands import offer
+from suite.names import framework_of
 from suite.progress import Progress
 from suite.regression.commands import baseline
 from suite.regression.regress import regress
 from suite.runner.environments import build, environments
 from suite.runner.errors import EnvironmentMissing
-from suite.runner.releases import PROJECT, Release, framework_of
+from suite.runner.releases import PROJECT, Release
 from suite.runner.store import TABLES, read_rows
 from suite.selection import Selection
 from suite.sharpness.commands import sharpness, soundness

@@ -11,7 +11,7 @@ from typing import Any
 import tomllib
 from packaging.specifiers import SpecifierSet
 
-from suite.runner.releases import framework_of
+from suite.names import framework_of
 from suite.runner.store import Row
 
 FILE = Path(__file__).with_suffix(".toml")

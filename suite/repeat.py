@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite.runner.releases import framework_of
+from suite.names import framework_of
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from suite.runner.releases import framework_of
-
 Predicate = Callable[[str], bool]
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
@@ -49,13 +47,6 @@ class Selection:
             return cls(expression, lambda text: True)  # noqa: ARG005
         holds = _Parser(expression).whole()
         return cls(expression, lambda text: holds(text.lower()))
-
-
-def words(framework: str, implementation: str, about: str, dtype: str, dialect: str | None) -> str:
-    """What an expression selects a row by; a release is found by its framework, and by its own name, which is last."""
-    bare = framework_of(framework)
-    release = "" if bare == framework else f" {framework}"
-    return f"{bare}/{implementation} {about} {dtype} {dialect or ''}{release}"
 
 
 class _Parser:

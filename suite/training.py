@@ -18,13 +18,14 @@ from suite.agreement.judge import Comparison, Judgement, TraceError
 from suite.agreement.oracle import Oracle, closed_loop
 from suite.agreement.verdicts import FEW_DIALECTS
 from suite.cases.tasks import Task
+from suite.names import words
 from suite.repeat import Conditions
 from suite.runner import arrays
 from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
 from suite.runner.store import Row
-from suite.selection import Selection, words
+from suite.selection import Selection
 
 Array = NDArray[Any]
 

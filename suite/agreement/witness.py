@@ -10,13 +10,13 @@ from typing import Any
 from reference import dialects
 from suite.agreement.judge import Judgement
 from suite.agreement.rides import Ride
+from suite.names import words
 from suite.repeat import Conditions
 from suite.runner import arrays
 from suite.runner.errors import OtherData
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
 from suite.runner.store import Row
-from suite.selection import words
 
 SECTION = "d2l"
 

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from suite.cases.catalogue import Case
+from suite.names import framework_of
 from suite.regression.history import Entry, Time, Turn
 from suite.regression.identity import apart, differences, moved
-from suite.runner.releases import framework_of
 from suite.timing.statistics import Call
 
 YARDSTICK = "builtin"

@@ -14,11 +14,11 @@ from itertools import pairwise
 from packaging.version import InvalidVersion, Version
 
 from suite.cases.catalogue import Case
+from suite.names import framework_of
 from suite.regression.axes import Axes
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Change, Kind, compare
 from suite.regression.identity import Identity, differences, moved
-from suite.runner.releases import framework_of
 from suite.runner.store import Row
 from suite.timing.statistics import Call, Ratio, paired
 

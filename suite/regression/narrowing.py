@@ -9,9 +9,9 @@ from typing import Any
 
 from suite import choice
 from suite.cases import catalogue
+from suite.names import framework_of
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Unlike, require_catalogue
-from suite.runner.releases import framework_of
 from suite.selection import Selection
 
 

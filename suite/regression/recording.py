@@ -24,11 +24,11 @@ from suite.agreement.witness import Witness, evidence
 from suite.cases import datasets
 from suite.cases.catalogue import Case
 from suite.job import Job, Options
+from suite.names import framework_of
 from suite.progress import Progress
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.traces import Compact, digest
 from suite.runner.question import Answer
-from suite.runner.releases import framework_of
 from suite.runner.store import Row
 
 Array = NDArray[Any]

@@ -107,11 +107,6 @@ def compared() -> list[Release]:
     return [Release.parse(text) for text in _project()["tool"]["rmsuite"]["compared"]]
 
 
-def framework_of(name: str) -> str:
-    """Whose release a name is of: `mxnet` of `mxnet==2.0.0b1` and of `mxnet`."""
-    return name.partition("==")[0]
-
-
 def _within(version: str, versions: str) -> bool:
     return SpecifierSet(versions).contains(version, prereleases=True)
 

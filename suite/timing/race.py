@@ -19,13 +19,13 @@ import psutil
 
 from suite.cases.benchmarks import Benchmark, Profile
 from suite.cases.random import Bits
+from suite.names import words
 from suite.runner import arrays
 from suite.runner.coordinator import Coordinator
 from suite.runner.process import Worker
 from suite.runner.protocol import Message
 from suite.runner.question import Answer, Question
 from suite.runner.store import Row
-from suite.selection import words
 from suite.timing.judged import Judge, steps_missing
 from suite.timing.surroundings import Surroundings
 

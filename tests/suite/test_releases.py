@@ -6,12 +6,13 @@ import pytest
 
 from suite import choice
 from suite.arguments import interpreters, names
+from suite.names import words
 from suite.repeat import Conditions
 from suite.runner import releases
 from suite.runner.environments import build, environment, environments
 from suite.runner.errors import NotInstalled
 from suite.runner.releases import Release, compared, pinned, requirements
-from suite.selection import Selection, words
+from suite.selection import Selection
 
 
 def test_a_release_is_named_by_framework_and_version():
