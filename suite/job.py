@@ -311,27 +311,12 @@ class Job:
 
     def _manifest(self) -> Row:
         options = self.options
-        described = {
-            name: {"python": hello["python"], "versions": hello["versions"], "threads": hello["threads"]}
-            for name, hello in self.hellos.items()
-        }
         return {
-            "schema": 1,
-            "created": provenance.now(),
-            "command": sys.argv,
-            "commit": provenance.commit(),
-            "machine": provenance.machine(),
+            **provenance.manifest(self.data, self.hellos, self.missing),
             "threads": options.threads,
             "device": options.device,
             "seed": options.seed,
             "catalogue": catalogue.VERSION,
-            "data": {
-                "name": self.data.name,
-                "source": self.data.source,
-                "detail": self.data.detail,
-                "sha256": self.data.sha256,
-            },
-            "frameworks": {**described, **{name: {"missing": why} for name, why in self.missing.items()}},
             "implementations": {
                 f"{framework}/{name}": hello["implementations"][name]
                 for framework, hello in self.hellos.items()

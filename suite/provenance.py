@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import psutil
 
 from suite import processor
+from suite.cases.datasets import Dataset
+from suite.runner.protocol import Message
 from suite.runner.releases import PROJECT
+
+
+def manifest(data: Dataset, hellos: Mapping[str, Message], missing: Mapping[str, str]) -> dict[str, Any]:
+    """What every run has to say of itself: when and by which command, on what, on which data, and of whom.
+
+    Args:
+        data: on which tasks are trained.
+        hellos: framework -> handshake.
+        missing: framework -> why it was not asked.
+    """
+    described = {
+        name: {"python": hello["python"], "versions": hello["versions"], "threads": hello["threads"]}
+        for name, hello in hellos.items()
+    }
+    return {
+        "schema": 1,
+        "created": now(),
+        "command": sys.argv,
+        "commit": commit(),
+        "machine": machine(),
+        "data": {"name": data.name, "source": data.source, "detail": data.detail, "sha256": data.sha256},
+        "frameworks": {**described, **{name: {"missing": why} for name, why in missing.items()}},
+    }
 
 
 def now() -> str:

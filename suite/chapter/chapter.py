@@ -116,22 +116,11 @@ class Chapter:
 
     def _manifest(self) -> Row:
         options = self.options
-        described = {
-            name: {"python": hello["python"], "versions": hello["versions"], "threads": hello["threads"]}
-            for name, hello in self.asking.hellos.items()
-        }
-        data = self.data
         return {
-            "schema": 1,
-            "created": provenance.now(),
-            "command": sys.argv,
-            "commit": provenance.commit(),
-            "machine": provenance.machine(),
+            **provenance.manifest(self.data, self.asking.hellos, self.asking.missing),
             "threads": options.threads,
             "device": options.device,
             "seed": options.seed,
             "catalogue": VERSION,
-            "data": {"name": data.name, "source": data.source, "detail": data.detail, "sha256": data.sha256},
-            "frameworks": {**described, **{name: {"missing": why} for name, why in self.asking.missing.items()}},
             "implementations": {},
         }
