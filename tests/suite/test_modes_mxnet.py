@@ -89,3 +89,13 @@ def test_where_the_section_can_not_the_reason_is_true(worker):
 @pytest.mark.parametrize("name", LOOPS)
 def test_an_epoch_in_one_call_leaves_the_bits_of_its_steps_one_by_one(worker, name):
     worker.epoch_at_once(name)
+
+
+@pytest.mark.parametrize("name", ["builtin", "kernel", "scratch"])
+def test_what_lies_in_mxnets_own_memory_has_the_bits_of_what_does_not(worker, name):
+    """From 4 MiB on numbers are copied there; fewer are left where NumPy has put them."""
+    initial, gradients = normal(2**20 + 3), normal(2, 2**20 + 3)
+    whole = worker.replay(name, {"initial": initial, "gradients": gradients})
+    for columns in (slice(0, 2**19), slice(2**19, None)):
+        part = worker.replay(name, {"initial": initial[columns], "gradients": gradients[:, columns]})
+        assert whole["parameters"][:, columns].tobytes() == part["parameters"].tobytes()

@@ -46,6 +46,11 @@ def test_the_figure_that_reports_show_is_that_of_this_catalogue(whole):
     """`rmsuite sharpness -o docs` brings it up to date; its details need not be kept."""
     shown = json.loads((Path(__file__).parents[2] / "docs" / "sharpness.json").read_text("utf-8"))
     assert shown == {name: value for name, value in whole.items() if name not in ("cases", "mutants")}
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    words = (
+        f"{whole['killed']:,} of {whole['total']:,} are killed, {whole['proven_same']} proven to be the same function"
+    )
+    assert f"{words}, {len(whole['survivors'])} survive {len(whole['cases'])} cases" in readme
 
 
 def test_every_axis_of_every_dialect_is_tried_and_every_mistake_in_every_dialect(whole):
