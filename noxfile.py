@@ -109,7 +109,7 @@ def report(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def pictures(session: nox.Session) -> None:
     """Make the pictures in docs/ again, from a results folder (the newest, unless one is named after --)."""
-    command(session, "-m", "reports.pictures", *session.posargs, program="python")
+    command(session, "-m", "reports.render.pictures", *session.posargs, program="python")
 
 
 @nox.session(venv_backend="none")

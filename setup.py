@@ -1,8 +1,8 @@
-"""Where packages go; all else stands in pyproject.toml.
+"""Maps folders to installed packages; everything else is in pyproject.toml.
 
-`reference`, `suite` and `reports` are names too generic to lie beside other people's packages. So a wheel has one
-package, `rmsuite`, with those three in a folder of it, `rmsuite/house`, from where they are run in processes of their
-own. Only an editable install, which is for work on the house itself, has them importable too.
+`reference`, `suite` and `reports` are names too generic to install beside other people's packages. A wheel therefore
+has one package, `rmsuite`. It holds the plugin's modules (`suite/plugin` in a checkout) and, as subpackages,
+`reference`, `suite` and `reports`. An editable install makes the three importable under their own names as well.
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ from __future__ import annotations
 from setuptools import find_packages, setup
 from setuptools.command.editable_wheel import editable_wheel
 
-ROOMS = find_packages(include=["reference*", "suite*", "reports*"])
-OURS = {room.replace("suite.plugin", "rmsuite", 1): room for room in ROOMS if f"{room}.".startswith("suite.plugin.")}
-HOUSE = {f"rmsuite.house.{room}": room for room in ROOMS if room not in OURS.values()}
-
-
-def folders(packages: dict[str, str]) -> dict[str, str]:
-    """Package -> its folder."""
-    return {name: room.replace(".", "/") for name, room in packages.items()}
+PACKAGES = find_packages(include=["reference*", "suite*", "reports*"])
+PLUGIN = {
+    name: name.replace("suite.plugin", "rmsuite", 1)
+    for name in PACKAGES
+    if f"{name}.".startswith("suite.plugin.") and not name.startswith("suite.plugin.server")
+}
+INSTALLED = {PLUGIN.get(name, f"rmsuite.{name}"): name.replace(".", "/") for name in PACKAGES}
 
 
 class Editable(editable_wheel):
-    """The rooms under their own names, beside `rmsuite`."""
+    """An editable install, in which `reference`, `suite` and `reports` keep their own names."""
 
     def run(self) -> None:
-        """Change the layout first."""
-        self.distribution.packages = [*OURS, *ROOMS]
-        self.distribution.package_dir = folders(OURS)
+        """Change the package layout, then build."""
+        self.distribution.packages = [*PLUGIN.values(), *PACKAGES]
+        self.distribution.package_dir = {installed: name.replace(".", "/") for name, installed in PLUGIN.items()}
         super().run()
 
 
-setup(packages=[*OURS, *HOUSE], package_dir=folders({**OURS, **HOUSE}), cmdclass={"editable_wheel": Editable})
+setup(packages=list(INSTALLED), package_dir=INSTALLED, cmdclass={"editable_wheel": Editable})

@@ -72,7 +72,7 @@ class Algorithm:
         working, wide = format_of(precision), np.longdouble
         single = format_of("float32")
 
-        rounding = dialect.hyperparameters
+        rounding = dialect.hyperparameter_rounding
 
         def seen(value: float, rounded: bool = rounding.startswith("float32 but") or rounding == "float32") -> Any:
             return single.round(wide(value)) if rounded else wide(value)
@@ -81,7 +81,7 @@ class Algorithm:
             return None if value is None else seen(value, rounding in ("float32", "float32 but learning rate"))
 
         decay = seen(h.decay)
-        if dialect.complement == "working":
+        if dialect.decay_complement == "working":
             decay = working.round(decay)
             complement = working.round(1 - decay)
         else:

@@ -24,9 +24,10 @@ class Dialect:
         momentum: whether a momentum buffer is kept always, only by the centered variant, or never.
         weight_decay: `l2` adds λx to the gradient; `decoupled` shrinks x by 1 - ηλ before the update.
         clipping: whether the gradient is clipped before or after l2 weight decay is added to it.
-        hyperparameters: `exact`, or rounded to float32 first: all of them, all but the learning rate, all but ε and
-            bounds, or the rates alone, which are learning rate and weight decay. This can be seen in float64.
-        complement: whether 1-γ is formed exactly and rounded once, or in the working precision from a rounded γ,
+        hyperparameter_rounding: `exact`, or rounded to float32 first: all of them, all but the learning rate, all
+            but ε and bounds, or the rates alone, which are learning rate and weight decay. This can be seen in
+            float64.
+        decay_complement: whether 1-γ is formed exactly and rounded once, or in the working precision from a rounded γ,
             which leaves it with a relative error of up to u γ/(1-γ).
         sparse: what becomes of rows without a gradient, where gradients come in rows: they decay as under a gradient
             of zero (`dense`), or rest (`lazy`).
@@ -43,10 +44,10 @@ class Dialect:
     momentum: Literal["always", "when centered", "never"] = "always"
     weight_decay: Literal["l2", "decoupled"] = "l2"
     clipping: Literal["before decay", "after decay"] = "before decay"
-    hyperparameters: Literal[
+    hyperparameter_rounding: Literal[
         "exact", "float32", "float32 but learning rate", "float32 but epsilon", "float32 rates"
     ] = "exact"
-    complement: Literal["exact", "working"] = "exact"
+    decay_complement: Literal["exact", "working"] = "exact"
     sparse: Literal["dense", "lazy", "lazy with momentum"] = "dense"
     duplicates: Literal["merged", "apart", "in turn"] = "merged"
     subnormals: Literal["either", "kept", "flushed"] = "either"

@@ -362,7 +362,7 @@ class _Alike(NamedTuple):
 
     @classmethod
     def of(cls, dialect: Dialect, h: Hyperparameters, precision: Format) -> _Alike:
-        return cls(Algorithm.of(dialect, h, precision), dialect.hyperparameters, dialect.complement)
+        return cls(Algorithm.of(dialect, h, precision), dialect.hyperparameter_rounding, dialect.decay_complement)
 
 
 def _checked(gradients: Gradients, x: Array, steps: int | None) -> tuple[Any, int]:

@@ -4,14 +4,14 @@ This package must not know how the results were made: it imports neither the sui
 treats what it reads as coming from a stranger.
 """
 
-from reports.comparison import Comparison, Time
-from reports.comparison import build as compare
-from reports.files import write
-from reports.results import Results, load
-from reports.schema import ReportError
-from reports.side_by_side import show as show_comparison
-from reports.side_by_side import write as write_comparison
-from reports.terminal import show
+from reports.read.results import Results, load
+from reports.read.schema import ReportError
+from reports.render.comparison import show as show_comparison
+from reports.render.comparison import write as write_comparison
+from reports.render.files import write
+from reports.render.terminal import show
+from reports.tables.comparison import Comparison, Time
+from reports.tables.comparison import build as compare
 
 __all__ = [
     "Comparison",

@@ -8,28 +8,13 @@ from types import FrameType
 
 from rich.console import Console
 
-from reports import ReportError
-from suite.cases.datasets import DataError
-from suite.commands import Interrupted, app
-from suite.expectations import ExpectationError
-from suite.regression.baseline import BaselineError
-from suite.runner.errors import RunnerError
-from suite.runner.store import StoreError
-from suite.selection import SelectionError
-from suite.timing.comparison import Unlike
+from suite.cases.expression import SelectionError
+from suite.cli.commands import Interrupted, app
+from suite.errors import UserError
+from suite.workers.errors import WorkerError
 
 USAGE, INTERRUPTED = 2, 130  # exit statuses
-MENDABLE = (
-    DataError,
-    StoreError,
-    ReportError,
-    ExpectationError,
-    RunnerError,
-    SelectionError,
-    Unlike,
-    BaselineError,
-    OSError,
-)
+MENDABLE = (UserError, WorkerError, SelectionError, OSError)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reports.chapter.charts import Axis, Words, curves
 from reports.chapter.section import Exhibit, Number, Section, Sheet, found, oracle, points
 from reports.chapter.words import number, percent
-from reports.schema import Row
+from reports.read.schema import Row
 
 TITLE = "Leaky averages"
 ASKS = (

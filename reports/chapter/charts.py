@@ -1,4 +1,4 @@
-"""Figures of the section's parts: curves with marks on them, paths in the plane, and heat maps."""
+"""Figures of the section's parts: curves with marks on them, paths in the plane, and group maps."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 import altair as alt
 
-from reports.drawing import WIDTH, Emphasis, Figure, figure, on, scales, shapes
-from reports.plane import box_around, contours
+from reports.figures.chart_style import WIDTH, Emphasis, Figure, figure, on, scales, shapes
+from reports.figures.contours import box_around, contours
 
 Points = Sequence[dict[str, Any]]
 
 HEIGHT = 320
 HEATS = 7
-"""Colours of a heat map, `--heat-1` to `--heat-7` of the page, from what is best to what is worst."""
+"""Colours of a group map, `--group-1` to `--group-7` of the page, from what is best to what is worst."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What is told of a figure: `reports.drawing.Figure` says of each what it is."""
+    """What is told of a figure: `reports.figures.chart_style.Figure` says of each what it is."""
 
     id: str
     title: str
@@ -163,16 +163,16 @@ def _marks(marks: Points, same: dict[str, Any], hints: Sequence[alt.Tooltip]) ->
 
 
 def heat_map(
-    words: Words, cells: Points, x: Axis, y: Axis, heat: Axis, classes: Sequence[str], marks: Points = ()
+    words: Words, cells: Points, x: Axis, y: Axis, group: Axis, classes: Sequence[str], marks: Points = ()
 ) -> Figure:
     """Cells in colours by class, with what they hold written into them where there is room.
 
     Args:
         words: what is told of the figure.
-        cells: with the columns of `x`, `y` and `heat`, `class`, one of `classes`, and `text`, what is written.
+        cells: with the columns of `x`, `y` and `group`, `class`, one of `classes`, and `text`, what is written.
         x: along the bottom.
         y: along the side.
-        heat: what the cells hold.
+        group: what the cells hold.
         classes: at most `HEATS`, the best first.
         marks: cells that are framed, with the same columns, and `who`.
     """
@@ -180,12 +180,12 @@ def heat_map(
     places = range(1, len(classes) + 1)
     colour, ink = (
         alt.Scale(domain=list(classes), range=[f"var(--{name}-{place})" for place in places])
-        for name in ("heat", "on-heat")
+        for name in ("group", "on-group")
     )
     across = alt.X(f"{x.column}:O", title=x.title, sort=columns, axis=alt.Axis(labelAngle=0, labelOverlap=True))
     down = alt.Y(f"{y.column}:O", title=y.title, sort=lines)
-    hints = [*(alt.Tooltip(f"{axis.column}:O", title=axis.title) for axis in (y, x)), heat.hint()]
-    filled = alt.Color("class:N", scale=colour, title=heat.title, sort=list(classes))
+    hints = [*(alt.Tooltip(f"{axis.column}:O", title=axis.title) for axis in (y, x)), group.hint()]
+    filled = alt.Color("class:N", scale=colour, title=group.title, sort=list(classes))
     rects = on("cells").mark_rect(stroke="var(--card)", strokeWidth=1.5)
     text = on("cells").mark_text(fontSize=10.5, opacity=alt.ExprRef(f"width < {30 * len(columns)} ? 0 : 1"))
     written = alt.Color("class:N", scale=ink, legend=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from reports.chapter import markdown, page
 from reports.chapter.reading import load
 from reports.chapter.sections import build
-from reports.files import replace
+from reports.render.files import replace
 
 
 def write(folder: Path) -> list[Path]:

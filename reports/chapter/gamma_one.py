@@ -19,8 +19,8 @@ from reports.chapter.section import (
     who,
 )
 from reports.chapter.words import capital, counted, given, listing, number
-from reports.drawing import Figure
-from reports.schema import Row
+from reports.figures.chart_style import Figure
+from reports.read.schema import Row
 
 TITLE = "Exercise 1: γ = 1"
 ASKS = "Exercise 1: “What happens experimentally if we set γ = 1? Why?”"

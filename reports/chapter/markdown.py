@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reports import published
 from reports.chapter.reading import Read
 from reports.chapter.section import Section
-from reports.markdown import escape, table
+from reports.render.markdown import escape, table
+from reports.tables import published
 
 
 def render(read: Read, sections: Sequence[Section]) -> str:

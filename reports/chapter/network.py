@@ -19,8 +19,8 @@ from reports.chapter.section import (
     who,
 )
 from reports.chapter.words import agreeing, counted, given, listing, number, percent
-from reports.drawing import Figure
-from reports.schema import Row
+from reports.figures.chart_style import Figure
+from reports.read.schema import Row
 
 TITLE = "Exercise 3: a real problem, and how to adjust η"
 ASKS = (

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports import html, published
 from reports.chapter.reading import Read
 from reports.chapter.section import Section
+from reports.render import html
+from reports.tables import published
 
 
 def render(read: Read, sections: Sequence[Section]) -> str:
     """The whole page."""
     return html.render(
-        "chapter/chapter.html.jinja",
+        "chapter.html.jinja",
         [exhibit.figure for section in sections for exhibit in section.exhibits],
-        styles=["chapter/chapter.css.jinja"],
+        styles=["chapter.css.jinja"],
         read=read,
         sections=sections,
         book=published,

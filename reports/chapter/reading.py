@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.manifest import Footer, Manifest, read_manifest
-from reports.results import closing, latest
-from reports.schema import FIGURES, NAMES, REAL, TEXT, Kind, Row, Table, mapping, reals
+from reports.read.manifest import Footer, Manifest, read_manifest
+from reports.read.results import closing, latest
+from reports.read.schema import FIGURES, NAMES, REAL, TEXT, Kind, Row, Table, mapping, reals
 
 
 def columns(value: object) -> dict[str, list[float | None]]:

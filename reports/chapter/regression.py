@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reports import published
 from reports.chapter.charts import Axis, Words, curves, strips
 from reports.chapter.section import (
     JUDGED,
@@ -21,9 +20,10 @@ from reports.chapter.section import (
     who,
 )
 from reports.chapter.words import agreeing, listing, number
-from reports.drawing import Figure
-from reports.numbers import duration, fixed
-from reports.schema import Row
+from reports.figures.chart_style import Figure
+from reports.read.schema import Row
+from reports.tables import published
+from reports.tables.numbers import duration, fixed
 
 TITLE = "From scratch and concise, and why losses can't be compared"
 ASKS = (

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from reports.chapter.charts import Axis, Words, curves
 from reports.chapter.section import JUDGED, Exhibit, Section, Sheet, found, frameworks, judged, oracle, points, who
 from reports.chapter.words import agreeing, given, listing, number
-from reports.drawing import Figure
-from reports.numbers import coordinate
-from reports.schema import Row
+from reports.figures.chart_style import Figure
+from reports.read.schema import Row
+from reports.tables.numbers import coordinate
 
 TITLE = "Exercise 2: the objective rotated"
 ASKS = (

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from reports.drawing import Figure
-from reports.numbers import multiple
-from reports.schema import Row
+from reports.figures.chart_style import Figure
+from reports.read.schema import Row
+from reports.tables.numbers import multiple
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from reports.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
 from reports.chapter.reading import Read
 from reports.chapter.section import Section
-from reports.schema import Row
+from reports.read.schema import Row
 
 BUILDERS: Mapping[str, Callable[[Sequence[Row]], Section]] = {
     "averages": averages.build,

@@ -9,8 +9,8 @@ from typing import Any
 from reports.chapter.charts import Axis, Words, curves, heat_map
 from reports.chapter.section import JUDGED, Exhibit, Section, Sheet, found, frameworks, judged, oracle, points, who
 from reports.chapter.words import agreeing, listing, number, percent
-from reports.drawing import Figure
-from reports.schema import Row
+from reports.figures.chart_style import Figure
+from reports.read.schema import Row
 
 TITLE = "A γ that changes, and how much it matters"
 ASKS = "Exercise 4: “Would you want to adjust γ as optimization progresses? How sensitive is RMSProp to this?”"
@@ -47,7 +47,7 @@ class Cell:
 
 
 def build(rows: Sequence[Row]) -> Section:
-    """Two heat maps, and the curves of several courses of γ."""
+    """Two group maps, and the curves of several courses of γ."""
     corners = frameworks(rows, subject="regression", method="grid")
     exhibits = []
     for subject in ("regression", "quadratic"):
@@ -176,17 +176,17 @@ def _map(cells: Sequence[Cell], subject: str, corners: Sequence[Row]) -> Figure:
         asked.setdefault(pair, []).append(f"{who(row)} {row['outcome']}")
     pairs = [cell for cell in cells if (cell.decay, cell.rate) in asked]
     framed = [{**_point(cell, subject), "who": ", ".join(asked[cell.decay, cell.rate])} for cell in pairs]
-    title, caption, heat = HELD[subject]
+    title, caption, group = HELD[subject]
     words = Words(
         f"figure-sensitivity-{subject}",
         f"{title}: γ against η",
         f"{caption}, computed by the oracle for each pair; blank where it is no number."
         + (" Framed: where the frameworks were asked too." if framed else ""),
-        f"A heat map of {len(cells)} pairs of γ and η.",
+        f"A group map of {len(cells)} pairs of γ and η.",
     )
     points_ = [_point(cell, subject) for cell in cells]
     classes = [name for _, name in CLASSES[subject]]
-    return heat_map(words, points_, Axis("rate", "η"), Axis("decay", "γ"), Axis("value", heat), classes, framed)
+    return heat_map(words, points_, Axis("rate", "η"), Axis("decay", "γ"), Axis("value", group), classes, framed)
 
 
 def _point(cell: Cell, subject: str) -> dict[str, Any]:

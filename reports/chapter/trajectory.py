@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reports import published
 from reports.chapter.charts import Axis, Words, curves, paths
 from reports.chapter.section import (
     JUDGED,
@@ -21,8 +20,9 @@ from reports.chapter.section import (
     who,
 )
 from reports.chapter.words import agreeing, counted, given, listing, number
-from reports.numbers import coordinate
-from reports.schema import Row
+from reports.read.schema import Row
+from reports.tables import published
+from reports.tables.numbers import coordinate
 
 TITLE = "The path in the plane"
 ASKS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.numbers import MISSING, significant
-from reports.schema import Row
+from reports.read.schema import Row
+from reports.tables.numbers import MISSING, significant
 
 _NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from reference import Hyperparameters
-from suite.cases import edges, grid, parameters, shapes
+from suite.cases import edge_tapes, hyperparameter_grid, parameter_tapes, shape_tapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
 
@@ -74,7 +74,7 @@ SETTINGS = (
 )  # fmt: skip
 """Under which the generated tapes run, all of them under each."""
 
-GRID = tuple(Setting(*row) for row in grid.rows())
+GRID = tuple(Setting(*row) for row in hyperparameter_grid.rows())
 """Under which one tape runs."""
 
 SPECIAL = (
@@ -101,9 +101,11 @@ def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
     tapes = generated(seed)
     cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
     cases += [
-        Case(tape, _setting(name)) for tape, name in (*shapes.tapes(seed), *edges.tapes(seed), *parameters.tapes(seed))
+        Case(tape, _setting(name))
+        for made in (shape_tapes, edge_tapes, parameter_tapes)
+        for tape, name in made.tapes(seed)
     ]
-    cases += [Case(grid.tape(seed), setting) for setting in GRID]
+    cases += [Case(hyperparameter_grid.tape(seed), setting) for setting in GRID]
     for task in (one for one in tasks.values() if one.replayed):
         setting = Setting("plain", f"as in {task.source}", task.hyperparameters)
         cases.append(Case(recorded(task), setting))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.cases.random import Bits
+from suite.errors import UserError
 
 FILE = "airfoil_self_noise.dat"
 SHA256 = "74c75fd71783f1e6b71f8a622b993dc592897a97cd689c5090a07147a1b097b3"
@@ -28,7 +29,7 @@ DIGITS_SHA256 = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde
 PATIENCE = 6.0  # seconds that a download may take, a slow name server included
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """The data that a user named can't be used; the message says why and what to do."""
 
 

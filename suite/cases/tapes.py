@@ -1,6 +1,6 @@
 """Open-loop tapes: a start and a sequence of gradients, from seeded bits or recorded from the oracle's own runs.
 
-Most hold STEPS steps, so that they can ride side by side in one array: the update is element-wise.
+Most hold STEPS steps, so that they can tape_batch side by side in one array: the update is element-wise.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 
 from reference import Hyperparameters, dialects, effective_window, half_life, leaky_weights, replay, weight_sum
 from suite.chapter.part import Means, Part, row, series
-from suite.runner.store import Row
+from suite.results.store import Row
 
 DECAYS = (0.95, 0.9, 0.8, 0.7)  # as the section plots them
 STEPS = 40

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from suite import provenance
 from suite.cases import datasets, images
-from suite.chapter.asking import Asking
+from suite.chapter.frameworks import Asking
 from suite.chapter.part import Means, Part
-from suite.progress import Progress
-from suite.runner.coordinator import Coordinator
-from suite.runner.environments import environments
-from suite.runner.store import Row, Store, require_room
+from suite.results import provenance
+from suite.results.store import Row, Store, require_room
+from suite.workers.coordinator import Coordinator
+from suite.workers.environments import environments
+from suite.workers.progress import Progress
 
 TABLES = ("chapter", "parts")
 """The rows of all parts; and a row for each part that came to its end, with those whom it had asked."""

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters, dialects
-from suite import training
 from suite.cases import tasks
 from suite.cases.tasks import Task
-from suite.chapter.asking import Trained
 from suite.chapter.descent import descend, rmsprop
+from suite.chapter.frameworks import Trained
 from suite.chapter.part import Means, Part, path_with_start, row, series
 from suite.chapter.trajectory import EPSILON, RATE, SLOPES, STEPS, loss
-from suite.runner.store import Row
+from suite.conformance import training
+from suite.results.store import Row
 
 DECAYS = (0.9, 0.99, 0.999, 0.9999, 1.0)
 IMPLEMENTATIONS = ("scratch", "section", "builtin", "kernel", "v1", "legacy")

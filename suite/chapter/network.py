@@ -17,7 +17,7 @@ from suite.cases.random import Bits
 from suite.cases.tasks import SECTION, Task
 from suite.chapter.descent import Method, always, descend
 from suite.chapter.part import Means, Part, path_with_start, row, series
-from suite.runner.store import Row
+from suite.results.store import Row
 
 RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # a rate at which it matters how it is adjusted
 PEAKS = (0.01, 0.03, 0.1)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.cases.datasets import Dataset
-from suite.chapter.asking import Asking, Trained
-from suite.progress import Progress
-from suite.runner.store import Row
+from suite.chapter.frameworks import Asking, Trained
+from suite.results.store import Row
+from suite.workers.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects, replay
+from suite.benchmark import interleaved
+from suite.benchmark import rows as timing_rows
 from suite.cases import tasks
 from suite.cases.benchmarks import PROFILES, epoch
 from suite.cases.tasks import EPOCHS, LOSS_EVERY, Task
-from suite.chapter.least import Least
+from suite.chapter.batched_regression import Least
 from suite.chapter.part import Means, Part, path_with_start, row, series
-from suite.runner.store import Row
-from suite.timing import figures, race
+from suite.results.store import Row
 
 PROGRAMS = ("section", "section-concise")
 RERUNS = 40
@@ -62,14 +63,16 @@ def timed(means: Means, task: Task) -> Iterator[Row]:
     """Seconds of an epoch in each program, a sample each in every round, in random order."""
     benchmark, profile = epoch(task), PROFILES["quick"]
     chosen = means.asking.having(PROGRAMS)
-    entered = [one for one in race.entries(means.asking.hellos, chosen, benchmark) if one.instance == 1]
+    entered = [one for one in interleaved.entries(means.asking.hellos, chosen, benchmark) if one.instance == 1]
     if not entered:
         return
-    run = race.Race(means.asking.coordinator, benchmark, means.asking.folder, profile, profile.rounds, means.seed)
+    run = interleaved.InterleavedRun(
+        means.asking.coordinator, benchmark, means.asking.folder, profile, profile.rounds, means.seed
+    )
     with means.progress.stage("timing", run.turns(entered)) as advance:
-        for contestant in run.run(entered):
-            advance(contestant.entry.framework)
-    for timing in figures.rows(run):
+        for entrant in run.run(entered):
+            advance(entrant.entry.framework)
+    for timing in timing_rows.rows(run):
         low, high = timing["interval"] or (None, None)
         who = {name: timing[name] for name in ("framework", "implementation", "version", "device", "dtype", "dialect")}
         seconds = {"median": timing["median"], "low": low, "high": high}

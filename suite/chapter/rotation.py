@@ -17,7 +17,7 @@ from suite.chapter import trajectory
 from suite.chapter.descent import Method, adagrad, descend, gradient_descent, rmsprop
 from suite.chapter.part import Means, Part, path_with_start, row, series
 from suite.chapter.trajectory import DECAY, EPSILON, NEAR, RATE, SLOPES, STEPS
-from suite.runner.store import Row
+from suite.results.store import Row
 
 ANGLES = tuple(range(0, 91, 5))  # degrees
 LONG = 600  # steps

@@ -13,10 +13,10 @@ from reference import Hyperparameters
 from suite.cases import tasks
 from suite.cases.tasks import Task
 from suite.chapter import trajectory
+from suite.chapter.batched_regression import Least
 from suite.chapter.descent import Method, Schedule, always, descend, rmsprop
-from suite.chapter.least import Least
 from suite.chapter.part import Means, Part, path_with_start, row, series
-from suite.runner.store import Row
+from suite.results.store import Row
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from suite.cases import tasks
 from suite.chapter.descent import Method, adagrad, descend, mean_of_squares, rmsprop
 from suite.chapter.part import Means, Part, path_with_start, row, series
-from suite.runner.store import Row
+from suite.results.store import Row
 
 RATE, DECAY, EPSILON = 0.4, 0.9, 1e-6  # the section's
 STEPS, LONG = 20, 400  # the section's, and enough to see what comes after them

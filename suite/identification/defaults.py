@@ -9,9 +9,9 @@ from typing import Any
 
 from reference import Hyperparameters
 from suite.identification.hypotheses import SWITCHES, Hypothesis, Survivors
+from suite.identification.inquiry import About, Array, Inquiry, Query, Refused
 from suite.identification.probes import PLAIN
 from suite.identification.reading import NUMBERS, Reading, read, tape
-from suite.identification.subject import About, Array, Inquiry, Query, Refused
 
 UNSAID = "unsaid"
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from suite.agreement.judge import Comparison, Judgement
-from suite.agreement.oracle import Oracle
+from suite.compare.comparison import Comparison, ComparisonResult
+from suite.compare.oracle import Oracle
 from suite.identification.hypotheses import Hypothesis, Survivors
+from suite.identification.inquiry import Array
 from suite.identification.probes import Probe
-from suite.identification.subject import Array
 
 FUNCTIONS = 256  # of a question, at most: what the oracle evaluates in a second or two
 LISTED = 4000  # hypotheses that are listed for a choice, if fewer don't do
@@ -88,7 +88,7 @@ class Outlook:
         sizes = np.array([len(alike) for alike in self.members.values()], float)
         return np.asarray(sizes / sizes.sum())
 
-    def compare(self, function: Hashable, answer: Array) -> Judgement:
+    def compare(self, function: Hashable, answer: Array) -> ComparisonResult:
         """What is to be said of an answer, if that is the function."""
         oracle, name = self.oracle(function)
         return Comparison({"parameters": answer}, oracle, name).judge(slice(0, None))

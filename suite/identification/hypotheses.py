@@ -16,7 +16,7 @@ import numpy as np
 
 from reference import Dialect, Hyperparameters
 from reference.algorithm import Algorithm
-from suite.agreement.change import CHANGES, OF_HYPERPARAMETERS, Change, bearing, values
+from suite.diagnosis.candidates import CHANGES, OF_HYPERPARAMETERS, Change, bearing, values
 from suite.identification.probes import Probe
 
 AS_ASKED = "as asked"

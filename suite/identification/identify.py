@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from suite.agreement.judge import Judgement
 from suite.cases.tapes import WIDE
+from suite.compare.comparison import ComparisonResult
 from suite.identification.defaults import Defaults, defaults
 from suite.identification.design import Design, Outlook
-from suite.identification.fixed import Fixed, fixed
+from suite.identification.fixed_numbers import Fixed, fixed
 from suite.identification.hypotheses import Hypothesis, Space, Survivors
+from suite.identification.inquiry import About, Array, Inquiry, Query, Refused, Subject, put
 from suite.identification.naming import Name, names
 from suite.identification.probes import Probe, covering, family
-from suite.identification.resembling import Resemblance, resembling
-from suite.identification.subject import About, Array, Inquiry, Query, Refused, Subject, put
+from suite.identification.resemblance import Resemblance, resembling
 from suite.identification.undecided import Reasons
 from suite.identification.widening import History, ranked, widened
 
@@ -50,13 +50,13 @@ class Miss:
     Attributes:
         probe: the question.
         nearest: what is nearest to its answer.
-        judgement: how far that is off.
+        result: how far that is off.
         resembles: mistakes that come near all answers.
     """
 
     probe: Probe
     nearest: Hypothesis
-    judgement: Judgement
+    result: ComparisonResult
     resembles: list[Resemblance]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference import Dialect, dialects
-from suite.agreement.change import OF_HYPERPARAMETERS
+from suite.diagnosis.candidates import OF_HYPERPARAMETERS
 from suite.identification.hypotheses import AS_ASKED, OPEN, Hypothesis, Survivors
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from reference import Hyperparameters
-from suite.agreement.trial import Part
-from suite.cases import edges, parameters
+from suite.cases import edge_tapes, parameter_tapes
 from suite.cases.random import Bits
 from suite.cases.tapes import Tape
+from suite.diagnosis.candidate_search import Part
 
 _STREAM = 6000  # far from the seeds of other tapes
 STEPS = 12
@@ -128,12 +128,12 @@ def _probe(names: tuple[str, ...], plain: Mapping[str, float], dtype: str) -> Pr
 
 def _given(dtype: str, plain: Mapping[str, float]) -> Iterator[Probe]:
     """The catalogue's tapes for what gradients alone can show: subnormals, and gradients of few rows."""
-    for whole, setting in edges.tapes(0):
+    for whole, setting in edge_tapes.tapes(0):
         if whole.subnormals and dtype == "float32":
             tape = replace(whole, gradients=whole.gradients[:FIRST])
             values: dict[str, Any] = {**plain, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6}
             yield Probe(f"{tape.id}/{dtype}", Part(tape, Hyperparameters(**values), dtype), frozenset({"epsilon"}))
-    for tape, setting in parameters.tapes(0):
+    for tape, setting in parameter_tapes.tapes(0):
         if tape.sparse is not None and setting in ("plain", "momentum"):
             names = ("momentum",) if setting == "momentum" else ()
             values = {**plain, **(FEATURES["momentum"] if names else {})}

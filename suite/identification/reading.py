@@ -19,12 +19,12 @@ import numpy as np
 from reference import Dialect, Hyperparameters
 from reference.algorithm import Algorithm
 from reference.precision import format_of
-from suite.agreement.judge import Comparison
-from suite.agreement.oracle import Oracle, path_length
 from suite.cases.random import Bits
 from suite.cases.tapes import Tape
+from suite.compare.comparison import Comparison
+from suite.compare.oracle import Oracle, path_length
 from suite.identification.hypotheses import Hypothesis
-from suite.identification.subject import Array
+from suite.identification.inquiry import Array
 
 _STREAM = 6100  # far from the seeds of other tapes
 STEPS = 16
@@ -122,7 +122,9 @@ class _Reader:
 
     def __init__(self, one: Hypothesis, answer: Array, dtype: str, free: tuple[str, ...]) -> None:
         self.one, self.dtype, self.free = one, dtype, free
-        self.smooth = replace(one.dialect, hyperparameters="exact", complement="exact")  # rounding makes steps of it
+        self.smooth = replace(
+            one.dialect, hyperparameter_rounding="exact", decay_complement="exact"
+        )  # rounding makes steps of it
         self.tape = tape()
         self.answer = answer
         self.wide = answer.astype(np.longdouble)
@@ -249,16 +251,16 @@ class _Reader:
 
     def resolution(self, h: Hyperparameters) -> Array:
         """How exactly numbers can be read: they are rounded on the way, γ before it is subtracted from 1."""
-        single = self.dtype != "float64" or self.one.dialect.hyperparameters != "exact"
+        single = self.dtype != "float64" or self.one.dialect.hyperparameter_rounding != "exact"
         lost = {"decay": max(1.0, h.decay / max(1 - h.decay, DIFFERENCE))}
         return np.array([(SINGLE if single else DOUBLE) * lost.get(name, 1.0) for name in self.free])
 
     def fits(self, h: Hyperparameters) -> bool:
         """Whether the answer is inside the bound, and there is one nearly everywhere."""
-        judgement = Comparison(
+        result = Comparison(
             {"parameters": self.answer}, self.oracle(self.one.hyperparameters(h), self.one.dialect), ""
         ).judge(slice(0, None))
-        return judgement.first_step is None and judgement.decided >= DECIDED
+        return result.first_step is None and result.decided >= DECIDED
 
     def oracle(self, h: Hyperparameters, dialect: Dialect) -> Oracle:
         """Of this tape."""

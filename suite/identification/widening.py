@@ -13,13 +13,13 @@ import numpy as np
 
 from reference import Hyperparameters
 from reference.precision import format_of
-from suite.agreement.change import OF_HYPERPARAMETERS, Change
-from suite.agreement.estimate import estimates
-from suite.agreement.oracle import path_length
+from suite.compare.oracle import path_length
+from suite.diagnosis.candidates import OF_HYPERPARAMETERS, Change
+from suite.diagnosis.number_estimation import estimates
 from suite.identification.design import Outlook
 from suite.identification.hypotheses import Hypothesis, further
+from suite.identification.inquiry import Array
 from suite.identification.probes import Probe
-from suite.identification.subject import Array
 
 CHECKED = 24  # of the nearest in a round, against their own bounds
 BASES = 16  # the nearest hypotheses, of which a number is read
@@ -91,7 +91,11 @@ def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> I
 
     How numbers are rounded plays no part in that: it is told when the number is known.
     """
-    plain = [one for one in hypotheses if (one.dialect.hyperparameters, one.dialect.complement) == ("exact", "exact")]
+    plain = [
+        one
+        for one in hypotheses
+        if (one.dialect.hyperparameter_rounding, one.dialect.decay_complement) == ("exact", "exact")
+    ]
     for one, *_ in ranked(plain, probe, answer)[:BASES]:
         h = one.hyperparameters(probe.hyperparameters)
         if found := list(estimates(h, _residual(one, probe, answer), hidden=True)):

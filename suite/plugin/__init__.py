@@ -13,19 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .judge import JudgeError, Mistake
-    from .kinds.contract import Unsupported
+    from .adapters.contract import Unsupported
+    from .client import JudgeError, Mistake
     from .signature import FactoryError
-    from .subject import Subject
     from .testing import conformance
+    from .user_optimizer import Subject
 
 _WHERE = {
     "conformance": "testing",
-    "JudgeError": "judge",
-    "Mistake": "judge",
-    "Unsupported": "kinds.contract",
+    "JudgeError": "client",
+    "Mistake": "client",
+    "Unsupported": "adapters.contract",
     "FactoryError": "signature",
-    "Subject": "subject",
+    "Subject": "user_optimizer",
 }
 
 

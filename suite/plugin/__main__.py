@@ -6,7 +6,7 @@ import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .house import HOUSE
+from .packages import HOUSE
 
 USAGE, INTERRUPTED = 2, 130  # exit statuses
 HERE: Mapping[str, str] = {
@@ -29,8 +29,8 @@ def command(arguments: Sequence[str]) -> int:
 
 def _here(name: str) -> Callable[[Sequence[str]], int]:
     from .check import check
+    from .client import JudgeError, Mistake
     from .identify import identify
-    from .judge import JudgeError, Mistake
     from .signature import FactoryError
 
     commands = {"check": check, "identify": identify}

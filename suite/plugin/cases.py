@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from .judge import Mistake
+from .client import Mistake
 from .signature import BASIC, Signature
 
 FILE = Path(__file__).with_name("cases.json")

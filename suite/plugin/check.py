@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import house
+from . import packages
+from .adapters import KINDS
 from .cases import Case, questions, select
 from .claim import THRESHOLDS, Claim, Verdict
-from .judge import Mistake, judge
-from .kinds import KINDS
-from .subject import Subject
+from .client import Mistake, judge
 from .testing import FORMATS
+from .user_optimizer import Subject
 
 SHORT = 20  # verdicts that are all shown; of more, those that need an explanation
 OUTCOMES = {
@@ -83,7 +83,7 @@ Found = Sequence[tuple[Case, str, Verdict]]
 
 
 def _chosen(options: argparse.Namespace) -> list[tuple[Case, str]]:
-    selection = house.selection.Selection.of(options.select)
+    selection = packages.expression.Selection.of(options.select)
     asked = questions(select(options.case), options.dtype or FORMATS)
     chosen = [(case, dtype) for case, dtype in asked if selection.matches(f"{case.id} {dtype}")]
     if not chosen:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import house
+from . import packages
+from .adapters.contract import Unsupported
 from .cases import Case
-from .judge import Mistake, judge
-from .kinds.contract import Unsupported
-from .subject import Subject
+from .client import Mistake, judge
+from .user_optimizer import Subject
 
 THRESHOLDS = ("bits", "rounding", "dialect")
 _OURS = Path(__file__).parent
@@ -95,12 +95,12 @@ class Claim:
             return Verdict("unsupported", True, {"reason": f"{self.subject.name} takes no {', '.join(lacking)}"})
         subject, court = self.subject, judge()
         put = court.ask("case", case=case.id)
-        h = house.hyperparameters.Hyperparameters.from_json(put["hyperparameters"])
-        tape, sha256 = house.arrays.read(Path(put["input"]))
+        h = packages.hyperparameters.Hyperparameters.from_json(put["hyperparameters"])
+        tape, sha256 = packages.arrays.read(Path(put["input"]))
         output, error = court.folder / "trace.safetensors", None
         kind = subject.kind
         try:
-            house.arrays.write(output, subject.answer(tape, h, dtype))
+            packages.arrays.write(output, subject.answer(tape, h, dtype))
             reply = {"status": "ok", "sha256": sha256, "dialect": self.dialect}
         except Unsupported as reason:
             reply = {"status": "unsupported", "reason": str(reason)}

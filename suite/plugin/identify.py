@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import house
-from .judge import judge
-from .kinds import KINDS
-from .kinds.contract import Unsupported
-from .subject import Subject
+from . import packages
+from .adapters import KINDS
+from .adapters.contract import Unsupported
+from .client import judge
+from .user_optimizer import Subject
 
 ASKED = ("float32", "float64")
 """Formats with enough digits to tell functions apart."""
@@ -70,15 +70,15 @@ def _about(subject: Subject) -> dict[str, Any]:
 
 def _answered(subject: Subject, query: dict[str, Any], output: Path) -> dict[str, Any]:
     """Put a question to the subject; its trace goes to a file."""
-    tape, _ = house.arrays.read(Path(query["input"]))
+    tape, _ = packages.arrays.read(Path(query["input"]))
     given = query["given"]
     if set(given) == subject.accepts:  # nothing is left to defaults; but what is off may stay unsaid
-        given = subject.signature.chosen(house.hyperparameters.Hyperparameters.from_json(given))
+        given = subject.signature.chosen(packages.hyperparameters.Hyperparameters.from_json(given))
     try:
         trace = subject.answer(tape, given, query["dtype"])
     except Unsupported as reason:
         return {"status": "unsupported", "reason": str(reason)}
     except Exception as raised:  # whatever it is, it is the optimizer's
         return {"status": "error", "reason": f"{type(raised).__name__}: {raised}"[:2000]}
-    house.arrays.write(output, {"parameters": trace["parameters"]})
+    packages.arrays.write(output, {"parameters": trace["parameters"]})
     return {"status": "ok"}

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import house
+from . import packages
 
 if TYPE_CHECKING:
     from reference import Hyperparameters
@@ -112,13 +112,13 @@ class Signature:
     def _off(self, ours: str) -> bool:
         if ours not in self.defaults:
             return False
-        usual = getattr(house.hyperparameters.Hyperparameters(), ours)
+        usual = getattr(packages.hyperparameters.Hyperparameters(), ours)
         return self.defaults[ours] in (_NONE if usual is None else (None, usual))
 
 
 def is_set(h: Hyperparameters, name: str) -> bool:
     """Whether a hyper-parameter has another value than the one that means none."""
-    return bool(getattr(h, name) != getattr(house.hyperparameters.Hyperparameters(), name))
+    return bool(getattr(h, name) != getattr(packages.hyperparameters.Hyperparameters(), name))
 
 
 Arguments = Mapping[str, inspect.Parameter]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import cases as listed
 from .claim import Claim
-from .subject import Subject
+from .user_optimizer import Subject
 
 if TYPE_CHECKING:
     import pytest

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reference import dialects
-from suite.agreement.change import OF_HYPERPARAMETERS, Candidate, restored, telling
 from suite.cases.catalogue import Case
+from suite.diagnosis.candidates import OF_HYPERPARAMETERS, Candidate, restored, telling
 from suite.regression.baseline import Record
 
 Axes = Mapping[str, tuple[Any, Any]]

@@ -18,16 +18,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from suite.regression.traces import Compact, Shape, packed, unpacked
-from suite.runner import arrays
-from suite.runner.store import Row
+from suite.errors import UserError
+from suite.regression.compact_traces import Compact, Shape, packed, unpacked
+from suite.results.store import Row
+from suite.workers import arrays
 
 FORMAT = 1
 MANIFEST, TRACES = "baseline.json", "traces.safetensors"
 _FILE = re.compile(r"[a-z0-9_]+/[\w-][\w.-]*\.(jsonl|safetensors)")
 
 
-class BaselineError(ValueError):
+class BaselineError(UserError):
     """A folder is no baseline, or can't become one; the message says why."""
 
 

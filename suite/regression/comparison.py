@@ -14,7 +14,7 @@ from suite.cases.tasks import replayed
 from suite.regression import wording
 from suite.regression.axes import Axes, alternatives
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
-from suite.regression.traces import Parting, parting
+from suite.regression.compact_traces import Parting, parting
 
 DOUBT = 2.0
 """Bounds by which the errors of two evaluations of one function may differ: each is within one, on either side."""

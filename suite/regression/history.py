@@ -13,14 +13,14 @@ from itertools import pairwise
 
 from packaging.version import InvalidVersion, Version
 
+from suite.benchmark.statistics import Call, Ratio, paired
 from suite.cases.catalogue import Case
-from suite.names import framework_of
 from suite.regression.axes import Axes
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Change, Kind, compare
 from suite.regression.identity import Identity, differences, moved
-from suite.runner.store import Row
-from suite.timing.statistics import Call, Ratio, paired
+from suite.results.store import Row
+from suite.workers.names import framework_of
 
 ROUNDED = frozenset({Kind.ROUNDING, Kind.INSTRUCTIONS})
 FURTHER = frozenset({Kind.BEYOND, Kind.BROKEN, Kind.MENDED, Kind.UNDECIDED, Kind.GONE})

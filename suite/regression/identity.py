@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from reference import dialects
-from suite.agreement.change import telling
 from suite.cases.catalogue import Case
+from suite.diagnosis.candidates import telling
 from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
 
@@ -109,7 +109,7 @@ WORDS: Mapping[str, tuple[str, Mapping[Any, str]]] = {
     "momentum": ("momentum", {"always": "heeded", "when centered": "heeded when centered only", "never": "ignored"}),
     "weight_decay": ("weight decay", {"l2": "in the gradient", "decoupled": "apart from the gradient"}),
     "clipping": ("clipping", {"before decay": "before weight decay", "after decay": "after weight decay"}),
-    "hyperparameters": (
+    "hyperparameter_rounding": (
         "hyper-parameters",
         {
             "exact": "exact",
@@ -119,7 +119,7 @@ WORDS: Mapping[str, tuple[str, Mapping[Any, str]]] = {
             "float32 rates": "exact but learning rate and weight decay, in float32",
         },
     ),
-    "complement": ("1-γ", {"exact": "exact, rounded once", "working": "formed in the working precision"}),
+    "decay_complement": ("1-γ", {"exact": "exact, rounded once", "working": "formed in the working precision"}),
     "sparse": (
         "rows without a gradient",
         {"dense": "decaying", "lazy": "resting", "lazy with momentum": "resting with momentum, decaying without"},

@@ -1,7 +1,7 @@
 """Recording: the catalogue is put to implementations, and what they give becomes a baseline.
 
-Cases ride beside all of the catalogue, whatever is selected: a kernel may compute the end of an array in another way
-than the rest of it, so that last bits depend on where a coordinate lies.
+Cases are always batched with the whole catalogue, whatever is selected: a kernel may compute the end of an array in
+another way than the rest of it, so that the last bits depend on the position of a coordinate.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import dialects
-from suite import choice
-from suite.agreement.findings import Finding
-from suite.agreement.judge import QUANTITIES, Judgement
-from suite.agreement.verdicts import Asked, Verdicts
-from suite.agreement.witness import Witness, evidence
 from suite.cases import datasets
 from suite.cases.catalogue import Case
-from suite.job import Job, Options
-from suite.names import framework_of
-from suite.progress import Progress
+from suite.compare.comparison import QUANTITIES, ComparisonResult
+from suite.conformance.findings import Finding
+from suite.conformance.targets import Target, evidence
+from suite.conformance.verdicts import Asked, Verdicts
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
-from suite.regression.traces import Compact, digest
-from suite.runner.question import Answer
-from suite.runner.store import Row
+from suite.regression.compact_traces import Compact, digest
+from suite.results.store import Row
+from suite.run import Job, Options
+from suite.workers import selection
+from suite.workers.names import framework_of
+from suite.workers.progress import Progress
+from suite.workers.request import Response
 
 Array = NDArray[Any]
 
@@ -77,12 +77,12 @@ class Recording(Job):
         """What is generated, everywhere the same: a baseline does not depend on a download."""
         return datasets.generated()
 
-    def witnesses(self) -> Iterator[Witness]:
+    def targets(self) -> Iterator[Target]:
         """Those among whom one is to be."""
-        for witness in super().witnesses():
-            name = f"{witness.framework}/{witness.implementation}"
-            if not self.among or any(choice.matches(name, pattern) for pattern in self.among):
-                yield witness
+        for target in super().targets():
+            name = f"{target.framework}/{target.implementation}"
+            if not self.among or any(selection.matches(name, pattern) for pattern in self.among):
+                yield target
 
     def verdicts(self) -> Verdicts:
         """Those that keep digests."""
@@ -128,20 +128,20 @@ class _Digesting(Verdicts):
         super().__init__(job.catalogue)
         self.job = job
 
-    def findings(self, answer: Answer, asked: Asked, wanted: Sequence[tuple[Case, slice]]) -> list[Finding]:
+    def findings(self, answer: Response, asked: Asked, wanted: Sequence[tuple[Case, slice]]) -> list[Finding]:
         """See `Verdicts`."""
-        trace = evidence(answer, asked.ride)
-        if not _regular(trace, asked.ride.tape.initial.size):
+        trace = evidence(answer, asked.tape_batch)
+        if not _regular(trace, asked.tape_batch.tape.initial.size):
             return super().findings(answer, asked, wanted)  # which says what is wrong with it
-        before = [self._known(asked.witness, case.id, _part(trace, columns)) for case, columns in wanted]
+        before = [self._known(asked.target, case.id, _part(trace, columns)) for case, columns in wanted]
         if any(one is None for one in before):
             return super().findings(answer, asked, wanted)
-        Path(answer.question.request["output"]).unlink()
+        Path(answer.request.message["output"]).unlink()
         return [_as_before(one) for one in before if one is not None]
 
-    def _known(self, witness: Witness, case: str, part: Mapping[str, Array]) -> Record | None:
+    def _known(self, target: Target, case: str, part: Mapping[str, Array]) -> Record | None:
         """Keep what there is of a trace; returns the earlier record if that is of the same bits."""
-        key = Key(witness.framework, witness.implementation, case, witness.dtype, witness.asked or "")
+        key = Key(target.framework, target.implementation, case, target.dtype, target.asked or "")
         self.job.traces[key] = digest(part), Compact.of(part)
         before = self.job.known.get(key)
         return before if before is not None and before.digest == self.job.traces[key][0] else None
@@ -158,6 +158,8 @@ def _part(trace: Mapping[str, Array], columns: slice) -> dict[str, Array]:
 
 
 def _as_before(record: Record) -> Finding:
-    """What was found of the same bits; the numbers of the judgement that a record leaves out are no numbers."""
-    judgement = Judgement(record.outcome, "parameters", 0, [], record.first_step, np.nan, np.nan, np.nan, record.reason)
-    return Finding(judgement, record.reason, record.fits)
+    """What was found of the same bits; the numbers of the result that a record leaves out are no numbers."""
+    result = ComparisonResult(
+        record.outcome, "parameters", 0, [], record.first_step, np.nan, np.nan, np.nan, record.reason
+    )
+    return Finding(result, record.reason, record.fits)

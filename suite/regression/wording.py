@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from suite.agreement.change import words
+from suite.diagnosis.candidates import words
 from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
-from suite.regression.traces import Parting
+from suite.regression.compact_traces import Parting
 
 SHOWN = 4
 """Of the dialects that fit a case, how many are named."""

@@ -17,18 +17,18 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     mp = mpmath.MPContext()
     mp.dps = DIGITS
     single = lambda value: mp.mpf(float(np.float32(value)))  # noqa: E731
-    rounds = d.hyperparameters in ("float32", "float32 but learning rate", "float32 but epsilon")
+    rounds = d.hyperparameter_rounding in ("float32", "float32 but learning rate", "float32 but epsilon")
     seen = single if rounds else mp.mpf
-    if d.complement == "working":
+    if d.decay_complement == "working":
         source = np.float32(h.decay) if rounds else h.decay
         gamma = mp.mpf(float(precision(source)))
         rest = mp.mpf(float(precision(1) - precision(source)))
     else:
         gamma = seen(h.decay)
         rest = 1 - gamma
-    limit = single if d.hyperparameters in ("float32", "float32 but learning rate") else mp.mpf  # ε, and bounds
+    limit = single if d.hyperparameter_rounding in ("float32", "float32 but learning rate") else mp.mpf  # ε, and bounds
     eps, mu = limit(h.epsilon), seen(h.momentum)
-    lam = mp.mpf(h.weight_decay) if d.hyperparameters == "exact" else single(h.weight_decay)
+    lam = mp.mpf(h.weight_decay) if d.hyperparameter_rounding == "exact" else single(h.weight_decay)
     heavy = h.momentum != 0 and {"always": True, "when centered": h.centered, "never": False}[d.momentum]
     inside = d.epsilon == "inside"
     if d.epsilon == "inside with momentum":
@@ -40,7 +40,7 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     m = b = mp.mpf(0)
     path = []
     for t, gradient in enumerate(gradients, start=1):
-        single_rate = d.hyperparameters in ("float32", "float32 but epsilon", "float32 rates")
+        single_rate = d.hyperparameter_rounding in ("float32", "float32 but epsilon", "float32 rates")
         eta = single(h.rate(t - 1)) if single_rate else mp.mpf(h.rate(t - 1))
         g = (gradient if isinstance(gradient, mpmath.mpf) else mp.mpf(float(gradient))) * seen(h.rescale_gradient)
         if h.maximize:

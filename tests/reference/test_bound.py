@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from reference import Hyperparameters, dialects, replay
 from reference.precision import wider
-from suite.sharpness.evaluation import Input, evaluate
+from suite.diagnosis.mistakes.evaluation import Input, evaluate
 from tests.reference.strategies import hyperparameters, names, seeds, some_orders, tapes
 
 STEPS = 24

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reference import Dialect, Hyperparameters, dialects, replay, replay_each
 from reference.precision import wider
 from reference.replay import PARTS, within_each
-from suite.sharpness.evaluation import Input, evaluate
+from suite.diagnosis.mistakes.evaluation import Input, evaluate
 from tests.reference.strategies import names, seeds, some_orders
 
 STEPS, TAPES = 6, 64

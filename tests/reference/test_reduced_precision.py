@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from reference import Hyperparameters, dialects, replay
 from reference.precision import format_of
-from suite.sharpness.arithmetic import Arithmetic, to_bfloat16
-from suite.sharpness.evaluation import Input, evaluate
+from suite.diagnosis.mistakes.arithmetic import Arithmetic, to_bfloat16
+from suite.diagnosis.mistakes.evaluation import Input, evaluate
 from tests.reference.strategies import hyperparameters, names, seeds, some_orders, tapes
 
 STEPS = 24

@@ -55,7 +55,7 @@ def test_the_learning_rate_may_stay_exact_where_the_rest_is_rounded_to_float32()
     a = Algorithm.of(burn, h, "float64")
     assert a.rate(0.1) == np.longdouble(0.1)
     assert a.decay == np.longdouble(np.float32(0.9))
-    assert Algorithm.of(replace(burn, hyperparameters="float32"), h, "float64").rate(0.1) == np.float32(0.1)
+    assert Algorithm.of(replace(burn, hyperparameter_rounding="float32"), h, "float64").rate(0.1) == np.float32(0.1)
 
 
 def test_the_axes_on_which_two_dialects_differ_are_named():

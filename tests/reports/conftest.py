@@ -1,15 +1,15 @@
 """Results folders for the tests of the reports: a complete one, read-only, and one to damage."""
 
-import made_up
 import pytest
 
 import reports
+from tests.support import sample_results
 
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
     """A complete folder, with its report written."""
-    folder = made_up.build(tmp_path_factory.mktemp("results") / "complete")
+    folder = sample_results.build(tmp_path_factory.mktemp("results") / "complete")
     reports.write(folder)
     return folder
 
@@ -23,4 +23,4 @@ def complete(written):
 @pytest.fixture
 def folder(tmp_path):
     """A complete folder that the test may change."""
-    return made_up.build(tmp_path / "results")
+    return sample_results.build(tmp_path / "results")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from suite.job import Options
-from suite.progress import Progress
+from suite.run import Options
+from suite.workers.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -26,7 +26,7 @@ def script(folder: Path, name: str, command: str) -> Path:
 @pytest.fixture
 def numpy_python(tmp_path):
     """An "interpreter" of a framework that is made of NumPy."""
-    adapter = Path(__file__).parent / "made_of_numpy" / "adapter.py"
+    adapter = Path(__file__).parents[1] / "support" / "numpy_framework" / "adapter.py"
     return script(tmp_path, "numpy-python", f"{sys.executable} {adapter}")
 
 

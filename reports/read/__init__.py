@@ -1,0 +1,1 @@
+"""Reads a results folder. Its content is untrusted: whatever does not have the declared type is missing."""

@@ -1,0 +1,1 @@
+"""Writes tables and figures: on a terminal, as Markdown, HTML, JSON, CSV, JUnit XML and pictures."""

@@ -1,0 +1,1 @@
+"""Compares a trace with the oracle's: errors, rounding bounds, error growth, fingerprints. It starts no process."""

@@ -1,0 +1,1 @@
+"""A results folder: its rows and their store, the provenance of a run, and the known deviations."""

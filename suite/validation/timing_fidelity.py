@@ -1,0 +1,213 @@
+"""The stopwatch on trial: does the suite add to what it times, does it see what is there, and nothing that is not?
+
+Against a bare loop: a program that anyone would write, with nothing of ours in it (`suite/adapters/*/bare.py`), and the
+suite's worker take turns at the same step. Both are begun anew several times, since where memory comes to lie is luck,
+and differs from one process to the next.
+
+Calls: races between an implementation, its equal, and its equal that is made slower on purpose.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from suite import adapters
+from suite.benchmark import rows, statistics
+from suite.benchmark.interleaved import Entry, InterleavedRun, per_call
+from suite.cases.benchmarks import PROFILES, step
+from suite.cases.random import Bits
+from suite.workers.coordinator import Coordinator
+from suite.workers.environments import Environment
+from suite.workers.protocol import Message
+from suite.workers.timer import LEAD, memory
+
+IMPLEMENTATION = "builtin"
+SIZES = {10: 5, 100_000: 15, 1_000_000: 15, 10_000_000: 5}
+"""Parameters, and how often both are begun anew: most often where what is at work just fills the cache."""
+ROUNDS = 50  # samples of each after that
+CALLED_AT, BURDEN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
+WAIT = 1e-9  # a burden that is none, so that all wait for the end of each step alike
+CALLS, CAREFUL = 20, PROFILES["rigorous"]
+PATIENCE = 120.0  # seconds that a bare loop may take to begin
+
+
+class Bare:
+    """A bare loop in a process of its own. A context manager."""
+
+    def __init__(self, environment: Environment, size: int, threads: int) -> None:
+        self.name = f"of {environment.framework} at {size} parameters"
+        script = Path(adapters.__file__).with_name(environment.framework) / "bare.py"
+        command = [str(environment.python), "-I", str(script), str(size), str(threads)]
+        pipe, number = subprocess.PIPE, str(threads)
+        variables = {**os.environ, "OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number, "MKL_NUM_THREADS": number}
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=variables, text=True
+        )
+        try:
+            self.answer()
+        except LookupError:
+            self.__exit__()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def sample(self, loops: int) -> float:
+        """Seconds of one call, among so many, after a few that are not counted."""
+        if loops >= LEAD:
+            self.ask(loops // LEAD)
+        return self.ask(loops) / loops
+
+    def ask(self, loops: int) -> float:
+        """Seconds of so many calls."""
+        assert self.process.stdin is not None  # noqa: S101  (it was opened as a pipe)
+        with suppress(BrokenPipeError):  # then there is no answer either
+            print(loops, file=self.process.stdin, flush=True)
+        return float(self.answer())
+
+    def answer(self) -> str:
+        """A line.
+
+        Raises:
+            LookupError: if it has ended.
+        """
+        assert self.process.stdout is not None  # noqa: S101  (likewise)
+        line = self.process.stdout.readline()
+        if not line:
+            raise LookupError(f"the bare loop {self.name} has ended")
+        return line
+
+
+class Fidelity:
+    """The experiment, in frameworks that are there."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        environments: Mapping[str, Environment],
+        hellos: Mapping[str, Message],
+        folder: Path,
+        seed: int,
+    ) -> None:
+        self.coordinator, self.environments, self.hellos = coordinator, environments, hellos
+        self.folder, self.seed, self.careful = folder, seed, CAREFUL
+
+    def turns(self) -> int:
+        """How many steps there are to it."""
+        return len(self.hellos) * (sum(SIZES.values()) + CALLS)
+
+    def run(self) -> Iterator[dict[str, Any]]:
+        """A row for each step; `summary` makes tables of them."""
+        for framework in self.hellos:
+            for size, beginnings in SIZES.items():
+                for beginning in range(beginnings):
+                    yield self.beside(framework, size, beginning)
+            for number in range(CALLS):
+                yield self.called(framework, number)
+
+    def beside(self, framework: str, size: int, beginning: int) -> dict[str, Any]:
+        """One beginning of a bare loop and of the suite's, and turns of both."""
+        benchmark = step(size, 1, self.seed)
+        race = InterleavedRun(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
+        ours, theirs = race.entrant(Entry(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
+        with Bare(self.environments[framework], size, self.coordinator.clients[framework].threads) as bare:
+            bare_peak = memory("VmHWM", bare.process.pid)
+            self.coordinator.restart(framework)
+            race.enter(ours)
+            worker = self.coordinator.worker(framework)
+            peak = memory("VmHWM", worker.process.pid) if worker else None
+            if ours.running():
+                bare.sample(ours.loops)
+            bits = Bits(self.seed + beginning)
+            for first in bits.integers((ROUNDS,)) % np.uint64(2):
+                for turn in (first, 1 - first):
+                    if turn:
+                        race.sample(ours)
+                    elif ours.running():
+                        theirs.append(bare.sample(ours.loops))
+        race.leave(ours)
+        return {
+            "experiment": "bare",
+            "framework": framework,
+            "size": size,
+            "reason": ours.row["reason"],
+            "ours": per_call(ours.samples),
+            "theirs": theirs,
+            "peak": peak,
+            "bare_peak": bare_peak,
+        }
+
+    def called(self, framework: str, number: int) -> dict[str, Any]:
+        """One race of an implementation, its equals and one that is slower, and what is called of the last two."""
+        hello = self.hellos[framework]
+        burdens = (WAIT, WAIT, WAIT, BURDEN)
+        entered = [Entry(framework, IMPLEMENTATION, i, hello, burden=burden) for i, burden in enumerate(burdens, 1)]
+        benchmark, seed = step(CALLED_AT, 1, self.seed + number), self.seed + number
+        race = InterleavedRun(self.coordinator, benchmark, self.folder, self.careful, self.careful.rounds, seed)
+        for _ in race.run(entered):
+            pass
+        equal, slower = list(rows.rows(race))[2:]
+        return {
+            "experiment": "calls",
+            "framework": framework,
+            "reason": equal["reason"] or slower["reason"],
+            "floor": equal["floor"],
+            "equal": {part: equal[part] for part in ("ratio", "ratio_interval", "p", "call")},
+            "slower": {part: slower[part] for part in ("ratio", "ratio_interval", "p", "call")},
+        }
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the rows come to: by framework and size the ratio to the bare loop; by framework how often was called what.
+
+    `races` has what was called in each.
+
+    The ratio is the median over all beginnings of the ratio of medians; `low` and `high` are the least and the greatest
+    of these. `copies` is by how many copies of the parameters the worker's peak memory lies above the bare loop's.
+    """
+    beside: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
+    for framework in dict.fromkeys(row["framework"] for row in rows):
+        mine = [row for row in rows if row["framework"] == framework and not row["reason"]]
+        for size in SIZES:
+            found = [row for row in mine if row["experiment"] == "bare" and row["size"] == size]
+            ratios = [statistics.paired(row["ours"], row["theirs"]).value for row in found]
+            if ratios:
+                copies = [(r["peak"] - r["bare_peak"]) / (4 * size) for r in found if r["peak"] and r["bare_peak"]]
+                beside.append(
+                    {
+                        "framework": framework,
+                        "size": size,
+                        "seconds": float(np.median([np.median(row["theirs"]) for row in found])),
+                        "ratio": float(np.median(ratios)),
+                        "low": min(ratios),
+                        "high": max(ratios),
+                        "copies": float(np.median(copies)) if copies else math.nan,
+                    }
+                )
+        races = [row for row in mine if row["experiment"] == "calls"]
+        calls.append(
+            {
+                "framework": framework,
+                "races": len(races),
+                "slower": sum(row["slower"]["call"] == "slower" for row in races),
+                "different": sum(row["equal"]["call"] in ("slower", "faster") for row in races),
+                "floor": float(np.median([row["floor"] for row in races])) if races else math.nan,
+            }
+        )
+    return {"beside": beside, "calls": calls, "races": [row for row in rows if row["experiment"] == "calls"]}

@@ -1,0 +1,189 @@
+"""Worker's side: the program that runs in a framework's environment, started by path.
+
+    python -I suite/workers/worker.py torch --device cpu --threads 1
+
+It reads requests from standard input and answers on what was its standard output; whatever a framework prints goes to
+standard error instead. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+sys.path.insert(0, str(ROOT))  # our packages are found first, but only for as long as they are being imported:
+import suite.adapters  # noqa: E402
+from reference import Hyperparameters  # noqa: E402
+from suite.adapters.contract import Framework, Unsupported  # noqa: E402
+from suite.workers import arrays, protocol, replay, timer  # noqa: E402
+
+sys.path.remove(str(ROOT))  # our names are too generic to stand in the way of a framework's own imports
+
+
+class Worker:
+    """Answers requests for one framework on one device."""
+
+    def __init__(self, framework: Framework, threads: int) -> None:
+        self.framework = framework
+        self.threads = threads
+        self.opened: dict[int, timer.Timed] = {}
+
+    def answer(self, request: protocol.Message) -> protocol.Message:
+        """The reply to a request; an exception of the framework is an answer too."""
+        asks: dict[str, Callable[[protocol.Message], protocol.Message]] = {
+            "hello": self.hello,
+            "replay": self.replay,
+            "train": self.train,
+            "open": self.open,
+            "sample": self.sample,
+            "close": self.close,
+        }
+        try:
+            with self.framework.placed():
+                reply = asks[request["ask"]](request)
+        except Unsupported as reason:
+            reply = {"status": "unsupported", "reason": str(reason), "dialect": self._dialect(request)}
+        except Exception as error:
+            traceback.print_exc()
+            reply = {"status": "error", "reason": f"{type(error).__name__}: {error}"[:2000]}
+        return {"id": request["id"], **reply}
+
+    def hello(self, request: protocol.Message) -> protocol.Message:  # noqa: ARG002
+        """Who answers here."""
+        framework = self.framework
+        return {
+            "status": "ok",
+            "protocol": protocol.VERSION,
+            "framework": framework.name,
+            "python": platform.python_version(),
+            "versions": framework.versions(),
+            "instructions": {**framework.instructions(), **_switched(framework.switches)},
+            "devices": framework.devices(),
+            "device": framework.device,
+            "threads": self.threads,
+            "resolution": timer.resolution(),
+            "implementations": {
+                name: {
+                    "native": cls.native,
+                    "mode": cls.mode,
+                    "lean": cls.lean,
+                    "names": dict(cls.names),
+                    "any_dialect": cls.declared(Hyperparameters()) is None,
+                    "dialect": cls.declared(Hyperparameters()),
+                    "twin": cls.twin,
+                }
+                for name, cls in framework.implementations.items()
+            },
+        }
+
+    def replay(self, request: protocol.Message) -> protocol.Message:
+        """Open loop: tape in, trace out."""
+        return self._run(request, replay.replay)
+
+    def train(self, request: protocol.Message) -> protocol.Message:
+        """Closed loop: task in, trace with gradients out."""
+        return self._run(request, replay.train)
+
+    def open(self, request: protocol.Message) -> protocol.Message:
+        """Prepare what is to be timed, and write the trace of its first steps."""
+        begin = time.perf_counter()
+        if request["benchmark"] == "traffic":
+            given, sha256 = arrays.read(Path(request["input"]))
+            dialect, timed = "", timer.traffic(self.framework, given, request["dtype"])
+        else:
+            name, dialect, h, given, sha256 = self._given(request)
+            make = {"step": timer.steps, "epoch": timer.epochs}[request["benchmark"]]
+            timed = make(self.framework, name, dialect, given, h, request["dtype"])
+            arrays.write(Path(request["output"]), timed.trace)
+        timed.trace = {}
+        if request.get("burden"):
+            timed.once = timer.burdened(timed, request["burden"])
+        self.opened[request["id"]] = timed
+        return {
+            **self._done(dialect, sha256, time.perf_counter() - begin),
+            "first_call": timed.first_call,
+            "memory": timed.memory,
+            "start": timed.moved(),
+        }
+
+    def sample(self, request: protocol.Message) -> protocol.Message:
+        """Time what was opened."""
+        return {"status": "ok", **self.opened[request["opened"]].sample(request["loops"])}
+
+    def close(self, request: protocol.Message) -> protocol.Message:
+        """Forget what was opened, and say how far it got."""
+        timed = self.opened.pop(request["opened"])
+        return {"status": "ok", **timed.moved()}
+
+    def _run(self, request: protocol.Message, run: Callable[..., dict[str, Any]]) -> protocol.Message:
+        name, dialect, h, given, sha256 = self._given(request)
+        begin = time.perf_counter()
+        trace = run(self.framework, name, dialect, given, h, request["dtype"])
+        seconds = time.perf_counter() - begin
+        arrays.write(Path(request["output"]), trace)
+        return self._done(dialect, sha256, seconds)
+
+    def _given(self, request: protocol.Message) -> tuple[str, str, Hyperparameters, arrays.Arrays, str]:
+        """Implementation, dialect, hyper-parameters and input of a request, and the input's SHA-256."""
+        name = request["implementation"]
+        h = Hyperparameters.from_json(request["hyperparameters"])
+        if name not in self.framework.implementations:
+            raise Unsupported(f"{self.framework.name} has no implementation {name!r}")
+        reason = self.framework.implementations[name].unsupported(h, request["dtype"])
+        if reason:
+            raise Unsupported(reason)
+        given, sha256 = arrays.read(Path(request["input"]))
+        return name, self._dialect(request), h, given, sha256
+
+    def _dialect(self, request: protocol.Message) -> str:
+        """What the implementation of a request declares; else what it is told to run."""
+        implementation = self.framework.implementations.get(request["implementation"])
+        h = Hyperparameters.from_json(request["hyperparameters"])
+        return (implementation and implementation.declared(h)) or str(request["dialect"])
+
+    @staticmethod
+    def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:
+        return {"status": "ok", "dialect": dialect, "sha256": sha256, "seconds": seconds}
+
+
+def _switched(names: Sequence[str]) -> dict[str, str]:
+    """Those of these environment variables that are set."""
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    channel = protocol.private_output()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("framework", choices=(*suite.adapters.FRAMEWORKS, suite.adapters.ORACLE))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    worker: Worker | None = None
+    for line in sys.stdin.buffer:
+        request = protocol.decode(line)
+        if worker is None:
+            try:
+                framework = suite.adapters.load(options.framework, options.device)
+                worker = Worker(framework, framework.set_threads(options.threads))
+            except Exception as error:
+                traceback.print_exc()
+                reason = (
+                    f"{type(error).__name__}: {error}" if not isinstance(error, LookupError) else str(error.args[0])
+                )
+                channel.write(protocol.encode({"id": request["id"], "status": "error", "reason": reason[:2000]}))
+                return
+        channel.write(protocol.encode(worker.answer(request)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""The page in a real browser: nothing is fetched, nothing fails, and what a reader does with it works."""
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+import reports
+from reports.render import pictures
+from tests.support import sample_results
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
+PATIENCE = 20_000  # milliseconds; what is waited for takes a tenth of a second
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all; without it these tests are skipped, but fail in CI."""
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        why = f"no browser: none of {', '.join(NAMES)} is on the path (Debian's package is chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page that was opened, and what went on in it."""
+
+    def __init__(self, browser, file, width=1280, height=800, scheme="light"):
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.complaints, self.requests = [], []
+        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(file.as_uri())
+
+    def figure(self, name):
+        """A figure, once it is drawn: it is when it comes near the window."""
+        figure = self.page.locator(f"#{name}")
+        figure.scroll_into_view_if_needed()
+        self.page.locator(f"#{name} [data-drawn]").wait_for()
+        return figure
+
+    @property
+    def overflow(self):
+        """By how many pixels the page is wider than its window."""
+        return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens pages, and closes them after the test."""
+    opened = []
+
+    def open_(file, **how):
+        opened.append(Visit(browser, file, **how))
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        one.context.close()
+
+
+@pytest.fixture
+def opened(visit, written):
+    """The report of the complete folder."""
+    return visit(written / "report.html")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_figure_is_drawn_and_nothing_is_fetched_and_nothing_fails(visit, written, scheme):
+    one = visit(written / "report.html", scheme=scheme)
+    names = one.page.locator("figure").evaluate_all("found => found.map(each => each.id)")
+    assert len(names) == 8
+    for name in names:
+        one.figure(name)
+    assert one.complaints == []
+    assert one.requests == [(written / "report.html").as_uri()]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_ink_and_paper_follow_the_reader(visit, written, scheme):
+    page = visit(written / "report.html", scheme=scheme).page
+    paper, ink = page.evaluate("['background-color', 'color'].map(n => getComputedStyle(document.body)[n])")
+    lightness = [sum(map(int, colour.strip("rgb()").split(","))) for colour in (paper, ink)]
+    assert (lightness[0] > lightness[1]) == (scheme == "light")
+
+
+@pytest.mark.parametrize("width", [320, 400, 1280, 1920])
+def test_no_page_is_wider_than_its_window(visit, written, width):
+    one = visit(written / "report.html", width=width)
+    for name in ("figure-growth", "figure-steps-0", "figure-regression-loss"):
+        one.figure(name)
+    assert one.overflow == 0
+
+
+def test_a_click_on_a_column_sorts_by_it_and_another_turns_it_round(opened):
+    page = opened.page
+    table = page.locator("table:has(#agreement-caption)")
+    head = table.locator("thead th").filter(has_text="Largest error")
+    place = head.evaluate("cell => cell.cellIndex")
+
+    def column():
+        texts = table.locator("tbody tr").evaluate_all("(rows, at) => rows.map(r => r.cells[at].innerText)", place)
+        return [float(text) for text in texts]
+
+    before = column()
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert column() == sorted(before) != before
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert column() == sorted(before, reverse=True)
+
+
+def test_a_table_sorts_times_by_their_length_and_not_by_their_digits(opened):
+    page = opened.page
+    details = page.locator("#timing details").first
+    head = details.locator("thead th").filter(has_text="First call")
+    head.get_by_role("button").click()
+    place = head.evaluate("cell => cell.cellIndex")
+    texts = details.locator("tbody tr").evaluate_all("(rows, at) => rows.map(r => r.cells[at].innerText)", place)
+    units = {"µs": 1e-6, "ms": 1e-3, "s": 1.0}
+    seconds = [float(number) * units[unit] for number, unit in (text.split() for text in texts if text)]
+    assert seconds == sorted(seconds)
+    assert len({text.split()[1] for text in texts if text}) > 1
+    assert texts[-1] == ""  # what is missing comes last
+
+
+def test_what_is_typed_leaves_the_rows_that_contain_it(opened):
+    page = opened.page
+    page.get_by_label("Show the rows with this text: Verdicts by implementation").fill("legacy")
+    shown = page.locator("table:has(#agreement-caption) tbody tr:visible")
+    assert shown.count() == 1
+    assert "keras-legacy" in shown.inner_text()
+
+
+def test_verdicts_are_filtered_by_form_and_by_a_cell_of_the_matrix(opened):
+    page, rows = opened.page, opened.page.locator("#verdict-table tbody tr")
+    status = page.locator("#verdicts .status")
+    page.get_by_label("Search").fill("timeout after")
+    assert rows.count() == 1
+    assert "paddle" in rows.inner_text()
+    assert status.inner_text().startswith("1 of 590")
+    page.locator("table:has(#matrix-caption) td.differs a").first.click()
+    page.wait_for_function("document.querySelectorAll('#verdict-table tbody tr').length === 10")
+    assert page.get_by_label("Dialect").last.input_value() == "torch"
+    assert all("mlx" in text for text in rows.all_inner_texts())
+
+
+def test_arrows_lead_from_cell_to_cell_and_the_tabulator_past_the_matrix(opened):
+    page = opened.page
+    links = page.locator("table:has(#matrix-caption) td a")
+    assert links.evaluate_all("found => found.filter(each => each.tabIndex === 0).length") == 1
+    links.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    found = page.evaluate("[document.activeElement.dataset.name, document.activeElement.dataset.property]")
+    assert found == ["jax/scratch", "plain update"]
+
+
+def test_hovering_a_mark_shows_its_numbers(opened):
+    figure = opened.figure("figure-growth")
+    figure.locator(".mark-symbol.role-mark path").first.hover(force=True)
+    tooltip = opened.page.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for()
+    text = tooltip.inner_text()
+    assert "Implementation" in text
+    assert "Bound, ulps" in text
+    assert "2.5" in text
+
+
+def faint(figure):
+    """How many lines of a figure stand back."""
+    return figure.locator(".mark-line.role-mark path").evaluate_all(
+        "found => found.filter(each => Number(each.getAttribute('opacity')) < 0.1).length"
+    )
+
+
+def test_a_name_in_the_legend_stands_alone(opened):
+    figure = opened.figure("figure-regression-distance")
+    assert faint(figure) == 0
+    figure.locator(".role-legend-label text").filter(has_text="mxnet").click()
+    opened.page.wait_for_function("document.querySelector('#figure-regression-distance [opacity=\"0.06\"]')")
+    assert 0 < faint(figure) < figure.locator(".mark-line.role-mark path").count()
+
+
+def test_what_a_legend_does_a_list_does_too(opened):
+    figure = opened.figure("figure-regression-distance")
+    figure.get_by_label("Show framework").select_option("mxnet")
+    opened.page.wait_for_function("document.querySelector('#figure-regression-distance [opacity=\"0.06\"]')")
+    assert 0 < faint(figure) < figure.locator(".mark-line.role-mark path").count()
+
+
+def test_a_comparison_opens_sorts_and_fetches_nothing(visit, written, folder, tmp_path):
+    changed = [row | {"outcome": "differs"} if n == 5 else row for n, row in enumerate(sample_results.verdicts())]
+    (folder / "verdicts.jsonl").write_text(sample_results.lines(changed), encoding="utf-8")
+    time = reports.Time("torch/builtin", "step/10", (1e-5, 2e-5), 2.0, (1.9, 2.1), 0.02, "slower", None)
+    found = reports.compare(reports.load(written), reports.load(folder), [time])
+    page, _ = reports.write_comparison(found, tmp_path / "comparison")
+    one = visit(page, width=400)
+    one.figure("figure-ratios")
+    assert one.overflow == 0
+    assert "1 of 659 outcomes changed" in one.page.locator("main").inner_text()
+    assert one.complaints == []
+    assert one.requests == [page.as_uri()]
+
+
+def test_the_readmes_pictures_are_made_and_small(browser, folder, tmp_path):
+    written = pictures.write(folder, tmp_path / "docs", scales=(1.0,))
+    assert [path.name for path in written] == ["report.png", "steps.png"]
+    for path in written:
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) <= 300_000
+        assert int.from_bytes(content[16:20], "big") >= 900  # pixels across
+
+
+def test_without_a_figure_there_is_no_picture_and_that_is_said(folder, tmp_path):
+    for name in ("training", "timings"):
+        (folder / f"{name}.jsonl").unlink()
+    rows = [{**row, "course": None} for row in sample_results.verdicts()]
+    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    with pytest.raises(reports.ReportError, match="has no figure"):
+        pictures.write(folder, tmp_path)

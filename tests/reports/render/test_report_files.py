@@ -1,0 +1,110 @@
+"""What is written: CSV that comes back as it was, and Markdown in which foreign text does nothing."""
+
+import csv
+import io
+import json
+
+import pytest
+from markdown_it import MarkdownIt
+
+import reports
+from reports.read.results import records
+from reports.render.markdown import code, escape
+from tests.support import sample_results
+
+FILES = ["report.html", "report.md", "verdicts.csv", "training.csv", "timings.csv", "junit.xml", "summary.json"]
+
+
+def test_the_files_are_written_and_nothing_else_is_left(folder):
+    before = {path.name for path in folder.iterdir()}
+    assert [path.name for path in reports.write(folder)] == FILES
+    assert {path.name for path in folder.iterdir()} == before | set(FILES)
+
+
+def test_writing_twice_gives_the_same_bytes(folder):
+    first = [path.read_bytes() for path in reports.write(folder)]
+    assert [path.read_bytes() for path in reports.write(folder)] == first
+
+
+def test_a_link_in_the_folder_is_replaced_and_not_followed(folder, tmp_path):
+    outside = tmp_path / "precious.txt"
+    outside.write_text("keep", encoding="utf-8")
+    (folder / "report.md").symlink_to(outside)
+    reports.write(folder)
+    assert outside.read_text(encoding="utf-8") == "keep"
+    assert not (folder / "report.md").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["verdicts", "training", "timings"])
+def test_csv_comes_back_as_the_rows_that_were_read(written, complete, name):
+    frame = getattr(complete, name)
+    lists = set(frame.select_dtypes("object").columns)
+    numbers = set(frame.select_dtypes(["number", "boolean"]).columns)
+    with (written / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    def read(key, cell):
+        if cell == "":
+            return None
+        return json.loads(cell) if key in lists else json.loads(cell.lower()) if key in numbers else cell
+
+    back = [{key: read(key, cell) for key, cell in row.items()} for row in rows]
+    assert back == [dict(row) for row in records(frame)]
+
+
+def test_csv_of_a_table_that_was_not_run_has_its_header(folder):
+    (folder / "timings.jsonl").unlink()
+    reports.write(folder)
+    (header,) = csv.reader(io.StringIO((folder / "timings.csv").read_text(encoding="utf-8")))
+    assert header[:2] == ["framework", "implementation"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        sample_results.HOSTILE,
+        "a | b",
+        "`code` and ``more``",
+        "<b>bold</b> &amp; <!-- comment -->",
+        "# heading\n\n- item\n1. one",
+        "[link](javascript:alert(1)) ![image](http://x/y.png)",
+        "https://example.org/ www.example.org someone@example.org",
+        "*star* _under_ ~~gone~~ **bold**",
+        "back\\slash \\| pipe",
+    ],
+)
+def test_escaped_text_shows_as_it_is_in_a_table_cell(text):
+    shown = " ".join(text.split())
+    tokens = _parse(f"| a | b |\n|:--|:--|\n| {escape(text)} | end |\n")
+    cells = [token for token in tokens if token.type == "inline"][2:]
+    assert len(cells) == 2
+    assert {child.type for child in cells[0].children} <= {"text", "text_special"}
+    assert "".join(child.content for child in cells[0].children) == shown
+
+
+@pytest.mark.parametrize("text", ["plain", "`", "a `` b", "`start and end`", "two\nlines", sample_results.HOSTILE])
+def test_a_command_shows_as_it_is_in_a_code_span(text):
+    (inline,) = [token for token in _parse(code(text)) if token.type == "inline"]
+    assert [child.type for child in inline.children] == ["code_inline"]
+    assert inline.children[0].content == " ".join(text.split())
+
+
+def test_the_document_has_no_html_and_no_broken_table(written):
+    document = (written / "report.md").read_text(encoding="utf-8")
+    tokens = _parse(document)
+    kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}
+    assert not kinds & {"html_block", "html_inline", "link_open", "image"}
+    assert "alert(1)" in document
+    for table in document.split("\n\n"):
+        if table.startswith("| "):
+            assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_document_says_what_the_published_losses_hide(written):
+    document = (written / "report.md").read_text(encoding="utf-8")
+    assert "PyTorch's built-in column trains 4 epochs where the others train 2." in document
+    assert "x1 -0.010599, x2 0.000000" in document
+
+
+def _parse(text):
+    return MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)

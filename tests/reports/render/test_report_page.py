@@ -1,0 +1,193 @@
+"""What the page promises: whole, harmless, and open to everyone."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+import reports
+from reports.figures.contours import box_around, contours, quadratic, rotated
+from reports.render.html import script_json
+from tests.support import sample_results
+from tests.support.sample_results import HOSTILE
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the text of its scripts."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.scripts, self.open, self.text = [], [], None, []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag in ("script", "style"):
+            self.open = tag
+            if tag == "script":
+                self.scripts.append([dict(attributes), ""])
+
+    def handle_endtag(self, tag):
+        if tag == self.open:
+            self.open = None
+
+    def handle_data(self, data):
+        if self.open == "script":
+            self.scripts[-1][1] += data
+        elif self.open is None:
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def source(written):
+    return (written / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(source):
+    return Page(source)
+
+
+@pytest.mark.parametrize("value", [HOSTILE, "</SCRIPT >", "<!--<script>", "]]>", "\u2028 & '\"", "<\\/script>"])
+def test_embedded_json_cannot_close_its_script(value):
+    encoded = script_json({value: [value]})
+    assert not set("<>&") & set(encoded)
+    assert json.loads(encoded) == {value: [value]}
+
+
+def test_embedded_json_refuses_numbers_that_are_not_json():
+    with pytest.raises(ValueError, match="JSON"):
+        script_json(float("nan"))
+
+
+def test_hostile_text_makes_no_element(page):
+    assert not page.all("img")
+    assert [attributes.get("type") for attributes, _ in page.scripts] == ["application/json"] * 2 + [None] * 2
+    assert "<script>alert(1)</script>" in "".join(page.text)
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+
+
+def test_hostile_names_make_no_element_anywhere(folder):
+    for name, rows in sample_results.all_tables().items():
+        texts = ("framework", "implementation", "version", "device", "dialect", "case", "task", "benchmark", "unit")
+        hostile = [row | {key: f'"{HOSTILE}' for key in texts if key in row} for row in rows[:3]]
+        hostile += [rows[0] | {key: f"{HOSTILE} {rows[0][key]}" for key in ("framework", "dialect")}]
+        (folder / f"{name}.jsonl").write_text(sample_results.lines(hostile), encoding="utf-8")
+    manifest = sample_results.manifest(command=[HOSTILE], device=HOSTILE, created=HOSTILE)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    reports.write(folder)
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    assert not page.all("img")
+    assert len(page.scripts) == 4
+
+
+def test_the_policy_allows_the_two_scripts_of_the_page_and_nothing_else(page):
+    (policy,) = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    digests = [hashlib.sha256(text.encode()).digest() for attributes, text in page.scripts if not attributes]
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    assert policy.startswith(f"default-src 'none'; script-src {allowed}; ")
+
+
+def test_nothing_is_fetched(page, source):
+    assert not [a for tag, a in page.elements if tag in ("link", "iframe", "object", "embed", "base")]
+    assert not [a for _, a in page.elements if {"src", "srcset", "poster", "background"} & set(a)]
+    style = re.search("<style>(.*?)</style>", source, re.DOTALL)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert '"url"' not in next(text for attributes, text in page.scripts if attributes.get("id") == "figure-data")
+
+
+def test_every_verdict_is_embedded(page):
+    data = json.loads(next(text for attributes, text in page.scripts if attributes.get("id") == "verdict-data"))
+    assert data["size"] == len(sample_results.verdicts())
+    outcome = data["columns"]["outcome"]
+    assert len(outcome["places"]) == data["size"]
+    assert set(outcome["values"]) == set(data["symbols"])
+
+
+def test_every_figure_has_a_specification_a_drawing_and_words(page):
+    specs = json.loads(next(text for attributes, text in page.scripts if attributes.get("id") == "figure-data"))
+    drawings = [a for _, a in page.elements if "data-figure" in a]
+    assert [a["data-figure"] for a in drawings] == list(specs)
+    assert list(specs) == [
+        "figure-growth",
+        "figure-quadratic",
+        "figure-rotated",
+        "figure-regression-loss",
+        "figure-regression-distance",
+        "figure-timing-0",
+        "figure-steps-0",
+        "figure-tensors-0-1000000",
+    ]
+    assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
+    assert len(page.all("svg")) == len(specs)
+    assert "η, γ and ε" in "".join(page.text)
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(page):
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    inside = [a["href"][1:] for a in page.all("a") if a["href"].startswith("#")]
+    labels = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
+    assert set(inside) | set(labels) <= set(ids)
+
+
+def test_tables_have_captions_scopes_and_regions_that_a_keyboard_can_scroll(page):
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("caption") == tags.count("table")
+    assert all("scope" in a for a in page.all("th"))
+    assert all(a.get("tabindex") == "0" for _, a in page.elements if a.get("class") == "scroll")
+    assert page.all("html") == [{"lang": "en"}]
+    assert page.elements[tags.index("body") + 1] == ("a", {"class": "skip", "href": "#answers"})
+
+
+def test_the_answers_come_in_the_order_of_the_questions(source):
+    questions = ("Do they agree?", "What differs, and why?", "What losses?", "How fast?", "On what?")
+    places = [source.index(question) for question in questions]
+    assert places == sorted(places)
+
+
+def test_a_page_without_figures_carries_no_drawing_script(folder):
+    (folder / "training.jsonl").unlink()
+    (folder / "timings.jsonl").unlink()
+    rows = [{**row, "course": None} for row in sample_results.verdicts()]
+    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    reports.write(folder)
+    assert (folder / "report.html").stat().st_size < 500_000
+
+
+def test_twenty_implementations_with_ten_thousand_verdicts_stay_under_ten_megabytes(folder):
+    def named(row, copy):
+        more = "-b" if copy % 2 and row["framework"] in ("torch", "tensorflow") else ""
+        return row | {"case": f"{row['case']}/{copy}", "implementation": f"{row['implementation']}{more}"}
+
+    rows = [named(row, copy) for copy in range(17) for row in sample_results.verdicts()]
+    assert len(rows) > 10_000
+    assert len({(row["framework"], row["implementation"]) for row in rows}) > 20
+    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    reports.write(folder)
+    assert (folder / "report.html").stat().st_size < 10_000_000
+
+
+@pytest.mark.parametrize(("task", "function"), [("quadratic", quadratic), ("rotated", rotated)])
+def test_a_contour_stays_in_its_box_and_on_its_level(task, function):
+    box = box_around([(-5.0, -2.0), (1.0, 0.5), (1e9, 0.0)])
+    rows = contours(task, box)
+    assert all(box.holds(row["x1"], row["x2"]) for row in rows)
+    levels = {}
+    for row in rows:
+        levels.setdefault(row["arc"].split("-")[0], []).append(function(row["x1"], row["x2"]))
+    assert all(max(values) == pytest.approx(min(values)) for values in levels.values())
+    assert len(levels) == 9
+
+
+def test_there_is_no_box_around_nothing():
+    assert box_around([]) is None
+    assert box_around([(1e9, 1e9)]) is None

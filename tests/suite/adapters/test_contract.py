@@ -1,0 +1,158 @@
+"""Names map both ways, and what can't be expressed is said with its reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reference import Hyperparameters
+from suite.adapters import load
+from suite.adapters.contract import Unsupported, divided, flat, from_native, to_native, used
+from suite.workers import replay as replays
+from tests.support.numpy_framework.adapter import Numpy
+from tests.support.numpy_framework.right import Claims
+
+H = Hyperparameters(learning_rate=0.1, decay=0.5, epsilon=1e-2)
+TORCH = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps", "momentum": "momentum"}
+
+
+def test_a_vector_is_divided_into_shapes_and_put_together_again():
+    shapes = [(), (0,), (5, 3), (1,), (2, 3, 2)]
+    vector = np.arange(29.0)
+    parts = divided(vector, shapes)
+    assert [part.shape for part in parts] == shapes
+    assert np.array_equal(flat(parts), vector)
+
+
+def test_names_map_both_ways():
+    h = Hyperparameters(learning_rate=0.1, decay=0.8, epsilon=1e-3, momentum=0.5)
+    native = to_native(TORCH, h, learning_rate=0.1)
+    assert native == {"lr": 0.1, "alpha": 0.8, "eps": 1e-3, "momentum": 0.5}
+    assert from_native(TORCH, native) == h
+
+
+def test_a_name_of_another_framework_is_refused_with_the_names_that_there_are():
+    with pytest.raises(ValueError, match="no hyper-parameter rho; there are alpha, eps, lr, momentum"):
+        from_native(TORCH, {"rho": 0.9})
+
+
+def test_what_is_set_to_no_effect_is_not_used():
+    assert used(Hyperparameters()) == {"learning_rate", "decay", "epsilon"}
+    assert "momentum" in used(Hyperparameters(momentum=0.5))
+
+
+def test_what_has_no_name_in_a_framework_is_unsupported_by_that_name():
+    class Narrow(Claims):
+        native = "narrow"
+        names = TORCH
+        refused = {"float64": "it is narrow"}
+
+    assert Narrow.unsupported(Hyperparameters(momentum=0.5), "float32") is None
+    assert Narrow.unsupported(Hyperparameters(centered=True), "float32") == "narrow has no centered"
+    assert Narrow.unsupported(Hyperparameters(), "float64") == "narrow does not run in float64: it is narrow"
+
+
+def test_an_adapter_that_there_is_not_and_a_device_that_there_is_not_are_named():
+    with pytest.raises(LookupError, match="no adapter for 'caffe'; there are torch"):
+        load("caffe", "cpu")
+    with pytest.raises(LookupError, match="no device 'cuda:0' here, only cpu"):
+        Numpy("cuda:0")
+
+
+def tape(steps=5, size=6, **more):
+    random = np.random.default_rng(0)
+    return {
+        "initial": random.standard_normal(size).astype(np.float32),
+        "gradients": random.standard_normal((steps, size)).astype(np.float32),
+        **more,
+    }
+
+
+def replay(tape, h=H, name="builtin", dtype="float64"):
+    return replays.replay(Numpy("cpu"), name, "d2l", tape, h, dtype)
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[part], other[part], equal_nan=True) for part in one)
+
+
+def test_a_bound_of_which_zero_is_taken_for_none_is_unsupported_at_zero_alone():
+    class Boundless(Claims):
+        native = "boundless"
+        names = {**TORCH, "clip_gradient": "clip"}
+        bounds = ("clip_gradient",)
+
+    assert Boundless.unsupported(Hyperparameters(clip_gradient=0.0), "float32") == "boundless takes clip=0 for no bound"
+    assert Boundless.unsupported(Hyperparameters(clip_gradient=0.5), "float32") is None
+    assert Boundless.unsupported(Hyperparameters(), "float32") is None
+
+
+def test_it_is_the_framework_that_rounds_a_tape():
+    trace = replay(tape(), dtype="float16")
+    assert {part: trace[part].dtype for part in ("parameters", "square_average")} == {
+        "parameters": np.float16,
+        "square_average": np.float16,
+    }
+    assert trace["parameters"].shape == (5, 6)
+
+
+def test_a_gradient_is_spoiled_if_it_is_not_what_the_framework_had_rounded():
+    gradients = np.array([[np.nan, 0.1, 1e-9], [1 / 3, -7.7, -0.0]], np.float32)
+    given = tape(2, 3, gradients=gradients)
+    assert replay(given, dtype="float16")["spoiled"] == 0
+    assert replay(given, name="spoils-gradients", dtype="float16")["spoiled"] == 2
+    assert replay({**given, "gradients": 0 * np.ones((2, 3))}, name="spoils-gradients")["spoiled"] == 0
+
+
+def test_the_norm_of_each_parameters_gradient_is_bounded_before_its_coordinates_are():
+    h = Hyperparameters(learning_rate=0.0, decay=0.0, clip_norm=1.0)
+    gradients = np.array([[3.0, 4.0, 0.3, -0.4, 0.0]])
+    given = tape(1, 5, gradients=gradients, shapes=np.array([[2], [2], [1]]))
+    squares = np.square([0.6, 0.8, 0.3, 0.4, 0.0])
+    assert replay(given, h)["square_average"][0] == pytest.approx(squares, rel=1e-15)
+    both = Hyperparameters(learning_rate=0.0, decay=0.0, clip_norm=1.0, clip_gradient=0.7)
+    squares = np.square([0.6, 0.7, 0.3, 0.4, 0.0])
+    assert replay(given, both)["square_average"][0] == pytest.approx(squares, rel=1e-15)
+
+
+def test_a_bound_on_the_norm_is_a_number_that_is_not_negative():
+    with pytest.raises(ValueError, match="clip_norm must be None or at least 0, not -1"):
+        Hyperparameters(clip_norm=-1.0)
+
+
+def test_a_parameters_own_factor_scales_its_learning_rate_in_double_precision():
+    shapes = np.array([[2], [4]])
+    scaled = replay(tape(shapes=shapes, rate_scale=np.array([0.3, 7.0])))
+    for columns, scale in ((slice(0, 2), 0.3), (slice(2, 6), 7.0)):
+        alone = replay(tape(), Hyperparameters(learning_rate=0.1 * scale, decay=0.5, epsilon=1e-2))
+        assert np.array_equal(scaled["parameters"][:, columns], alone["parameters"][:, columns])
+
+
+def test_a_parameters_own_factor_outlives_a_restoration():
+    given = tape(shapes=np.array([[2], [4]]), rate_scale=np.array([0.3, 7.0]))
+    same(replay({**given, "restored": np.array(3)}), replay(given))
+
+
+def test_in_a_sparse_gradient_rows_add_up_and_padding_is_nothing():
+    rows = np.array([[2, 0, 2], [1, -1, -1], [-1, -1, -1]])
+    values = np.arange(18, dtype=np.float32).reshape(3, 3, 2)
+    dense = np.zeros((3, 3, 2), np.float32)
+    dense[0, 2], dense[0, 0], dense[1, 1] = values[0, 0] + values[0, 2], values[0, 1], values[1, 0]
+    shapes = np.array([[3, 2]])
+    initial = tape()["initial"]
+    sparse = {"initial": initial, "rows": rows, "values": values, "shapes": shapes}
+    same(replay(sparse), replay({"initial": initial, "gradients": dense.reshape(3, 6), "shapes": shapes}))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "given"),
+    [
+        ("sparse", {"rows": np.zeros((1, 1), int), "values": np.ones((1, 1, 2))}),
+        ("own_rates", {"gradients": np.ones((1, 6)), "rate_scale": np.ones(1)}),
+    ],
+)
+def test_an_implementation_that_lacks_a_kind_of_tape_says_what_it_does_instead(monkeypatch, attribute, given):
+    monkeypatch.setattr(Claims, attribute, "knows no better")
+    with pytest.raises(Unsupported, match="numpy knows no better"):
+        replay({"initial": np.zeros(6), "shapes": np.array([[3, 2]]), **given})

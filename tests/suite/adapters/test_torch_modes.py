@@ -1,0 +1,131 @@
+"""torch's modes: the same update on one tensor, on many and compiled, and loops that are one program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from suite.workers.environments import environments
+from tests.test_architecture import ROOT
+
+pytestmark = pytest.mark.framework("torch")
+
+CODE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from dataclasses import replace
+from reference import Hyperparameters
+from suite import adapters
+from suite.cases import datasets, tasks
+from suite.workers import exercise
+
+torch = adapters.load("torch", "cpu")
+torch.set_threads(1)
+def bits(implementation):
+    parts = [torch.numpy(p) for p in implementation.parameters]
+    parts += [part for name, arrays in sorted(implementation.state().items()) for part in arrays]
+    return b"".join(np.ascontiguousarray(part).tobytes() for part in parts).hex()
+"""
+
+
+def told(code: str, *arguments: str):
+    """What a program says that runs in torch's environment."""
+    environment = environments({})["torch"]
+    if not environment.exists:
+        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
+        refuse("there is no environment for torch: `rmsuite envs --build`")
+    command = [environment.python, "-c", CODE + code, str(ROOT), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+EPOCH = """
+def run(pieces):
+    task = tasks.regression(datasets.generated(), 0)
+    problem = exercise.problem(torch, task.file(), "float32")
+    scheduled = [0.01 * 0.99**step for step in range(task.steps)]
+    more = {"momentum": 0.5, "bias_correction": True} if sys.argv[2].startswith("scratch") else {}
+    h = replace(task.hyperparameters, learning_rate=scheduled, **more)
+    implementation, first = exercise.start(torch, sys.argv[2], "torch", problem.parameters, h), 0
+    for count in pieces:
+        gradients = implementation.descend(problem, first, count)
+        first += count
+    last = b"".join(torch.numpy(g).tobytes() for g in gradients).hex()
+    return [implementation.steps, bits(implementation), last]
+print(json.dumps([run([1] * 300), run([150, 150]), run([1, 7, 142, 150])]))
+"""
+
+
+@pytest.mark.parametrize("name", ["scratch", "scratch-foreach", "scratch-compiled", "section", "section-concise"])
+def test_an_epoch_in_one_call_leaves_the_bits_of_its_steps_one_by_one(name):
+    one_by_one, whole, parts = told(EPOCH, name)
+    assert one_by_one[0] == 300
+    assert whole == one_by_one
+    assert parts == one_by_one
+
+
+MANY = """
+def run(name, dtype):
+    random = np.random.default_rng(0)
+    shapes = [(5,), (), (2, 3), (7,), (0,), (4, 1)]
+    parameters = [torch.parameter(random.standard_normal(shape), dtype) for shape in shapes]
+    h = Hyperparameters(momentum=0.5, centered=True, epsilon=0.01, weight_decay=0.1, rescale_gradient=0.3)
+    implementation = exercise.start(torch, name, "keras3", parameters, h)
+    for _ in range(3):
+        implementation.step([torch.tensor(random.standard_normal(shape), dtype) for shape in shapes])
+    return bits(implementation)
+print(json.dumps([run(name, sys.argv[2]) for name in ("scratch", "scratch-foreach")]))
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_many_tensors_at_once_get_the_bits_of_one_after_another(dtype):
+    one_by_one, at_once = told(MANY, dtype)
+    assert at_once == one_by_one
+
+
+BLOCKS = """
+from suite.adapters.torch import scratch
+def run(block, name):
+    scratch.BLOCK = block
+    random = np.random.default_rng(0)
+    shapes = [(40, 25), (7,)]
+    parameters = [torch.parameter(random.standard_normal(shape), "float32") for shape in shapes]
+    h = Hyperparameters(momentum=0.5, centered=True, epsilon=0.01)
+    implementation = exercise.start(torch, name, "torch", parameters, h, [1.0, 0.5])
+    for _ in range(3):
+        implementation.step([torch.tensor(random.standard_normal(shape), "float32") for shape in shapes])
+    return [len(implementation.pieces), bits(implementation)]
+print(json.dumps([run(block, name) for name in ("scratch", "scratch-foreach") for block in (1 << 20, 1 << 10)]))
+"""
+
+
+def test_a_large_parameter_is_changed_block_by_block_to_the_same_bits():
+    whole, cut, together, grouped = told(BLOCKS)
+    assert (whole[0], cut[0], together[0], grouped[0]) == (2, 5, 2, 5)
+    assert whole[1] == cut[1] == together[1] == grouped[1]
+
+
+SERVES = """
+from suite.adapters.torch import program
+def run(rate, decay, epsilon, dtype):
+    x = torch.parameter(np.ones(3), dtype)
+    h = Hyperparameters(learning_rate=rate, decay=decay, epsilon=epsilon)
+    implementation = exercise.start(torch, "scratch-compiled", "d2l", [x], h)
+    implementation.step([torch.tensor(np.array([1.0, 2.0, 3.0]), dtype)])
+    return [torch.numpy(x).tolist(), len(program.PROGRAMS)]
+print(json.dumps([run(0.1, 0.9, 1e-6, "float64"), run(0.3, 0.99, 1e-3, "float64")]))
+"""
+
+
+def test_a_compiled_program_serves_all_hyperparameters_in_double_precision():
+    (first, programs), (second, same) = told(SERVES)
+    assert (programs, same) == (1, 1)
+    for found, (rate, decay, epsilon) in ((first, (0.1, 0.9, 1e-6)), (second, (0.3, 0.99, 1e-3))):
+        for x, g in zip(found, (1.0, 2.0, 3.0), strict=True):
+            expected = 1 - rate * g / ((1 - decay) * g * g + epsilon) ** 0.5
+            assert abs(x - expected) <= 2**-49  # sixteen roundings of numbers of at most 1; float32 would leave 2^-26

@@ -1,0 +1,163 @@
+"""What may be said of samples, and what may not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from suite.benchmark import statistics
+from suite.benchmark.statistics import Call, Ratio
+from suite.benchmark.warnings import Doubt, doubts
+
+
+def samples(median, spread=0.01, count=15, seed=0):
+    return (median * (1 + spread * np.random.default_rng(seed).standard_normal(count))).tolist()
+
+
+def test_the_interval_of_a_median_holds_it_and_narrows_with_the_samples():
+    few, many = samples(1.0, 0.1, 10), samples(1.0, 0.1, 1000)
+    (a, b), (c, d) = statistics.interval(few, 0), statistics.interval(many, 0)
+    assert a <= np.median(few) <= b
+    assert c <= np.median(many) <= d
+    assert d - c < b - a
+
+
+def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says():
+    hits = 0
+    for seed in range(200):
+        low, high = statistics.interval(samples(1.0, 0.1, 25, seed), seed)
+        hits += low <= 1.0 <= high
+    assert hits >= 178  # of 200 at 95 %; the 0.1 % quantile of the binomial at the 92 % that a percentile interval has
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "floor", "call"),
+    [
+        (1.10, 1.0, 0.0, Call.SLOWER),
+        (0.90, 1.0, 0.0, Call.FASTER),
+        (1.10, 1.0, 0.2, Call.SAME),
+        (1.00, 1.0, 0.0, Call.SAME),
+        (1.06, 1.0, 0.08, Call.SAME),
+    ],
+)
+def test_what_is_called_follows_from_the_interval_and_the_floor(ours, theirs, floor, call):
+    found = statistics.paired(samples(ours, seed=1), samples(theirs, seed=2))
+    assert found.call(floor) is call
+
+
+def test_between_different_and_the_same_it_is_unclear():
+    assert Ratio(1.02, 0.9, 1.15, 0.5).call(0.0) is Call.UNCLEAR
+    assert (
+        Ratio(1.06, 1.04, 1.08, 1e-6).call(0.05) is Call.UNCLEAR
+    )  # above what is the same to anyone, not clear of the floor
+    assert Ratio(1.2, 1.1, 1.3, 0.2).call(0.0) is Call.UNCLEAR  # the distributions may be one
+
+
+def test_what_slows_the_machine_for_a_while_does_not_hide_a_difference_within_rounds():
+    drift = np.linspace(1, 3, 31)
+    ours, theirs = (drift * 1.05).tolist(), drift.tolist()
+    found = statistics.paired(ours, theirs)
+    assert (found.low, found.value, found.high) == pytest.approx((1.05, 1.05, 1.05))
+    assert found.call(0.0) is Call.SLOWER
+    alone = statistics.unpaired(ours, theirs, 0)
+    assert alone.low < 1 < alone.high
+
+
+def test_the_interval_of_a_ratio_holds_just_what_its_test_does_not_refuse():
+    random = np.random.default_rng(0)
+    for count in (6, 15, 50):
+        for shift in (0.0, 0.02, 0.05):
+            ours = np.exp(shift + 0.05 * random.standard_normal(count)).tolist()
+            found = statistics.paired(ours, [1.0] * count)
+            assert (found.p >= 0.05) == (found.low <= 1 <= found.high)
+            assert found.low <= found.value <= found.high
+            lower, upper = (
+                statistics.paired(ours, [edge] * count).p for edge in (found.low / 1.001, found.high * 1.001)
+            )
+            assert max(lower, upper) < 0.05
+
+
+def test_the_interval_of_a_ratio_holds_the_truth_as_often_as_it_says():
+    random, hits = np.random.default_rng(1), 0
+    for _ in range(400):
+        found = statistics.paired(np.exp(0.1 * random.standard_t(2, 15)).tolist(), [1.0] * 15)
+        hits += found.low <= 1 <= found.high
+    assert hits >= 365  # of 400 at 95 % or more; the 0.1 % quantile of that binomial
+
+
+def test_of_few_rounds_a_ratio_is_known_as_far_as_it_was_seen():
+    found = statistics.paired([1.0, 1.1, 1.2], [1.0, 1.0, 1.0])
+    assert (found.low, found.high) == pytest.approx((1.0, 1.2))
+    assert found.call(0.0) is Call.UNCLEAR
+
+
+def test_rounds_that_do_not_match_can_not_be_paired():
+    with pytest.raises(ValueError, match="3 rounds can't be paired with 2"):
+        statistics.paired([1.0, 2.0, 3.0], [1.0, 2.0])
+
+
+def test_outliers_are_labelled_where_there_are_samples_enough():
+    quiet = samples(1.0, count=20)
+    assert statistics.outliers(quiet) == []
+    assert statistics.outliers([*quiet[:7], 2.0, *quiet[7:], 0.5]) == [7, 21]
+    assert statistics.outliers([1.0, 1.0, 1.0, 9.0]) == []
+
+
+def test_a_trend_is_drift_and_noise_is_none():
+    rising = np.linspace(1.0, 1.2, 30)
+    assert statistics.drift(rising.tolist()) == pytest.approx(0.2 / 1.1)
+    assert statistics.drift(rising[::-1].tolist()) == pytest.approx(-0.2 / 1.1)
+    assert statistics.drift(samples(1.0, count=30)) == 0
+    assert statistics.drift(rising[:5].tolist()) == 0
+
+
+def test_the_floor_is_the_widest_gap_between_equals():
+    pairs = [([1.0, 1.0], [1.0, 1.02]), ([2.0, 2.0], [1.9, 1.9]), ([], [1.0])]  # the last has lost its samples
+    assert statistics.noise(pairs) == pytest.approx(2 / 1.9 - 1)
+    assert statistics.noise([]) is None
+
+
+ROW = {
+    "median": 1.0,
+    "steady": True,
+    "spread": 0.01,
+    "outliers": [],
+    "drift": 0.0,
+    "leftover": 0.0,
+    "cpu_share": 1.0,
+    "threads": 1,
+    "sample_seconds": 0.005,
+    "missing_steps": 0.0,
+    "surroundings": {"others": 0.0, "stolen": 0.0, "pace": 0.0},
+}
+QUIET = ROW["surroundings"]
+
+
+@pytest.mark.parametrize(
+    ("doubt", "change"),
+    [
+        (Doubt.UNSTEADY, {"steady": False}),
+        (Doubt.SPREAD, {"spread": 0.2}),
+        (Doubt.OUTLIERS, {"outliers": [3]}),
+        (Doubt.DRIFT, {"drift": -0.1}),
+        (Doubt.UNFINISHED, {"leftover": 0.05}),
+        (Doubt.THREADS, {"cpu_share": 1.9}),
+        (Doubt.SHORT, {"sample_seconds": 0.0005}),
+        (Doubt.UNCOUNTED, {"missing_steps": -0.5}),
+        (Doubt.BUSY, {"surroundings": {**QUIET, "others": 0.3}}),
+        (Doubt.STOLEN, {"surroundings": {**QUIET, "stolen": 0.05}}),
+        (Doubt.THROTTLED, {"surroundings": {**QUIET, "pace": 0.2}}),
+    ],
+)
+def test_each_doubt_has_its_reason_and_no_other(doubt, change):
+    assert list(doubts(ROW)) == []
+    assert list(doubts({**ROW, **change})) == [doubt]
+    assert doubt.advice
+
+
+def test_two_threads_that_were_asked_for_are_no_reason_to_doubt():
+    assert list(doubts({**ROW, "cpu_share": 1.9, "threads": 2})) == []
+
+
+def test_without_a_figure_there_is_nothing_to_doubt():
+    assert list(doubts({**ROW, "median": None, "steady": None})) == []

@@ -1,0 +1,187 @@
+"""Inputs are the same bytes everywhere, and each says where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import numpy as np
+import pytest
+
+from reference import Hyperparameters
+from suite.cases import datasets
+from suite.cases.catalogue import GRID, SETTINGS, catalogue, select
+from suite.cases.datasets import DataError, generated, resolve
+from suite.cases.random import Bits
+from suite.cases.tapes import generated as generated_tapes
+from suite.cases.tasks import tasks
+from suite.conformance.tape_batches import tape_batches
+from suite.workers import arrays
+from tests.suite.conftest import DATA
+
+
+def digest(*parts):
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
+
+
+def test_a_seed_gives_the_same_bits_for_ever():
+    bits = Bits(0)
+    assert bits.integers((2,)).tolist() == [11749869230777074271, 4976686463289251617]
+    assert digest(Bits(7).uniform((9,)), Bits(7).normal((9,))) == "c6eb60b84d3c0cea"
+    assert digest(Bits(7).permutation(100)) == "0a0e60cf59d9ca2f"
+
+
+def test_normal_deviates_have_mean_zero_and_variance_one():
+    sample = Bits(1).normal((20000,))
+    assert abs(sample.mean()) < 4 / np.sqrt(sample.size)  # four standard errors, of a fixed seed
+    assert abs(sample.var() - 1) < 4 * np.sqrt(2 / sample.size)
+
+
+def test_a_permutation_has_each_number_once():
+    assert sorted(Bits(3).permutation(50)) == list(range(50))
+
+
+TAPES = {
+    "decades": "799320c782ce02d4",
+    "constant": "6e41bb98bb0d4c2c",
+    "alternating": "989e7081bb50fd4d",
+    "zeros": "cd16f6cd9fcc451f",
+    "spike": "130924a62419b01a",
+    "drifting": "0183e2a21fb0006b",
+}
+
+
+@pytest.mark.parametrize("name", TAPES)
+def test_the_generated_tapes_never_change(name):
+    tape = generated_tapes(0)[name]
+    assert digest(tape.initial, tape.gradients) == TAPES[name]
+
+
+def test_the_generated_table_never_changes():
+    table = generated().table
+    assert table.shape == (datasets.ROWS, datasets.COLUMNS)
+    assert generated().sha256[:16] == digest(table) == "0318b1642a66b46d"
+
+
+needs_data = pytest.mark.skipif(not (DATA / datasets.FILE).exists(), reason="the published file is not at hand")
+
+
+@needs_data
+def test_the_published_file_is_standardised_as_the_section_does(tmp_path):
+    data = resolve(DATA, tmp_path)
+    assert (data.name, data.source) == ("airfoil", "folder")
+    assert digest(data.standardized()) == "e65f286f9a39a601"
+    assert np.abs(data.standardized().mean(axis=0)).max() < 1e-4  # a float32 mean, as the section has it
+
+
+@needs_data
+def test_a_cached_file_is_used_and_one_that_was_changed_is_not(tmp_path):
+    content = (DATA / datasets.FILE).read_bytes()
+    (tmp_path / datasets.FILE).write_bytes(content)
+    assert resolve(None, tmp_path, download=False).source == "cache"
+    (tmp_path / datasets.FILE).write_bytes(content + b"\n")
+    assert resolve(None, tmp_path, download=False).name == "generated"
+
+
+def test_a_named_folder_must_hold_the_published_file(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="no airfoil_self_noise"):
+        resolve(tmp_path, tmp_path)
+    (tmp_path / datasets.FILE).write_text("800\t0\n")
+    with pytest.raises(DataError, match="is not the published file"):
+        resolve(tmp_path, tmp_path)
+    monkeypatch.setenv(datasets.VARIABLE, str(tmp_path))
+    with pytest.raises(DataError, match="is not the published file"):
+        resolve(None, tmp_path / "cache")
+
+
+def test_a_publisher_that_does_not_answer_costs_no_more_than_our_patience(tmp_path, monkeypatch):
+    import pooch
+
+    asked, release = threading.Event(), threading.Event()
+
+    def retrieve(*args, **kwargs):
+        asked.set()
+        release.wait(30)
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    monkeypatch.setattr(datasets, "PATIENCE", 0.2)
+    data = resolve(None, tmp_path)
+    release.set()
+    assert asked.is_set()
+    assert data.name == "generated"
+    assert "not at hand" in data.detail
+
+
+def test_a_download_that_fails_falls_back_to_generated_data(tmp_path, monkeypatch):
+    import pooch
+
+    def retrieve(*args, **kwargs):
+        raise ValueError("SHA256 hash of downloaded file does not match the known hash")
+
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    assert resolve(None, tmp_path).name == "generated"
+
+
+def test_the_regression_is_the_sections(tmp_path):
+    task = tasks(generated(), 0)["regression"]
+    assert task.steps == 300
+    assert task.steps_per_epoch == 150
+    assert task.hyperparameters == Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
+    batches = task.arrays["batches"]
+    assert batches.shape == (300, 10)
+    for epoch in (batches[:150], batches[150:]):
+        assert sorted(epoch.ravel()) == list(range(1500))
+    assert task.initial[-1] == 0
+    assert 0 < np.abs(task.initial[:-1]).max() <= 0.06
+
+
+def test_ids_of_cases_are_unique_and_say_tape_and_setting():
+    cases = catalogue(tasks(generated(), 0), 0)
+    ids = [case.id for case in cases]
+    assert len(set(ids)) == len(ids) > 200
+    assert all(case.tape.reason and case.setting.reason for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("decades", len(SETTINGS)),
+        ("grid-01", 1),
+        ("decades/momentum", 1),
+        ("range", len(GRID)),
+        ("shape/scalar", 1),
+        ("norm", 2),
+    ],
+)
+def test_cases_are_selected_by_tape_setting_or_pattern(pattern, count):
+    assert len(select(catalogue(tasks(generated(), 0), 0), [pattern])) == count
+
+
+def test_a_pattern_that_matches_nothing_is_refused_with_what_there_is():
+    with pytest.raises(LookupError, match=r"no case matches .decade.; .*decades"):
+        select(catalogue(tasks(generated(), 0), 0), ["decade"])
+
+
+def test_cases_ride_side_by_side_and_each_keeps_its_columns(tmp_path):
+    cases = select(catalogue(tasks(generated(), 0), 0), ["plain", "momentum"])
+    for tape_batch in tape_batches(cases, tmp_path):
+        stored, sha256 = arrays.read(tape_batch.path)
+        assert sha256 == tape_batch.sha256
+        for case, columns in tape_batch.cases:
+            if case.tape.sparse:
+                assert np.array_equal(stored["rows"], case.tape.sparse.rows)
+                assert np.array_equal(stored["values"], case.tape.sparse.values)
+                continue
+            assert np.array_equal(stored["gradients"][:, columns], case.tape.gradients, equal_nan=True)
+            assert np.array_equal(stored["initial"][columns], case.tape.initial)
+
+
+def test_arrays_survive_a_file_and_what_is_no_such_file_is_refused(tmp_path):
+    given = {"a": np.arange(6.0).reshape(2, 3).T, "scalar": np.array(7), "empty": np.zeros((0, 2), np.float32)}
+    arrays.write(tmp_path / "x.safetensors", given)
+    found, _ = arrays.read(tmp_path / "x.safetensors")
+    assert all(np.array_equal(found[key], given[key]) and found[key].shape == given[key].shape for key in given)
+    (tmp_path / "y.safetensors").write_bytes(b"\x80\x04not a tensor")
+    with pytest.raises(ValueError, match="no safetensors file"):
+        arrays.read(tmp_path / "y.safetensors")

@@ -1,0 +1,162 @@
+"""Baselines from end to end: a framework made of NumPy is recorded, patched, and checked."""
+
+from __future__ import annotations
+
+import json
+import platform
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from suite.regression.baseline import Baseline
+from suite.regression.comparison import Kind, compare
+from suite.regression.recording import record
+from tests.suite.cli.test_commands import rmsuite
+from tests.support.replays import require
+
+CASES = ["decades/plain", "decades/large-epsilon", "decades/long-memory", "law/restoration", "law/gradient"]
+
+
+@pytest.fixture
+def asked(options, quiet):
+    """Record `builtin`, as it is or in a patched copy."""
+
+    def ask(known=None, **given):
+        return record(options(**{"implementations": ["builtin"], "cases": CASES, **given}), quiet, known)
+
+    return ask
+
+
+PATCHES = {
+    "epsilon": (Kind.BEYOND, Kind.BEYOND, Kind.BEYOND, Kind.SAME, Kind.SAME),
+    "decay": (Kind.BEYOND, Kind.BEYOND, Kind.BEYOND, Kind.SAME, Kind.SAME),
+    "stale": (Kind.BEYOND, Kind.BEYOND, Kind.BEYOND, Kind.SAME, Kind.SAME),
+    "complement": (Kind.ROUNDING, Kind.ROUNDING, Kind.BEYOND, Kind.SAME, Kind.SAME),
+    "fma": (Kind.ROUNDING, Kind.ROUNDING, Kind.ROUNDING, Kind.SAME, Kind.SAME),
+    "order": (Kind.ROUNDING, Kind.ROUNDING, Kind.ROUNDING, Kind.SAME, Kind.SAME),
+    "forgetful": (Kind.SAME, Kind.SAME, Kind.SAME, Kind.BROKEN, Kind.SAME),
+    "spoils": (Kind.BROKEN, Kind.BROKEN, Kind.BROKEN, Kind.SAME, Kind.BROKEN),
+    "raises": (Kind.BROKEN, Kind.BROKEN, Kind.BROKEN, Kind.BROKEN, Kind.BROKEN),
+    "": (Kind.SAME, Kind.SAME, Kind.SAME, Kind.SAME, Kind.SAME),
+}
+AXES = {
+    "epsilon": {"epsilon": ("inside", "outside")},
+    "decay": {"hyperparameter decay": (0.999, 0.83)},
+    "complement": {"decay_complement": ("exact", "working")},
+}
+
+
+def test_each_patched_copy_gets_its_class_and_the_axis_is_named(asked, monkeypatch):
+    old = asked()
+    for patch, kinds in PATCHES.items():
+        monkeypatch.setenv("PATCHED", patch)
+        found = {change.key.case: change for change in compare(old, asked(old))}
+        assert tuple(found[case].kind for case in CASES) == kinds, patch
+        if patch in AXES:
+            assert AXES[patch] in found["decades/long-memory"].axes
+        for change in found.values():
+            if change.kind is Kind.ROUNDING:
+                assert 1 <= change.parting.ulps < 1000
+            elif change.kind is Kind.BEYOND:
+                assert change.parting.step == 1
+
+
+def test_other_bits_of_the_same_release_on_another_instruction_set_are_not_its_own_doing(asked, monkeypatch):
+    old = asked(cases=CASES[:2])
+    monkeypatch.setenv("PATCHED", "fma")
+    monkeypatch.setenv("KERNELS", "fused")
+    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {Kind.INSTRUCTIONS}
+    monkeypatch.setenv("RELEASE", "0.1")
+    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {Kind.ROUNDING}
+
+
+@pytest.mark.framework("torch")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these switches are of x86")
+def test_torch_on_an_instruction_set_without_fma_moves_within_rounding_and_says_so(asked, monkeypatch):
+    require("torch")
+    chosen = {"cases": ["decades/momentum", "decades/long-memory"], "pythons": {}, "dtypes": ["float32", "float64"]}
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
+    old = asked(**chosen)
+    kernels = old.frameworks["torch"]["instructions"]["kernels"]
+    if kernels == "DEFAULT":
+        pytest.skip("this processor has no other kernels")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    new = asked(old, **chosen)
+    assert new.frameworks["torch"]["instructions"] == {"kernels": "DEFAULT", "ATEN_CPU_CAPABILITY": "default"}
+    changes = compare(old, new)
+    assert {change.kind for change in changes} == {Kind.INSTRUCTIONS}
+    assert all(change.parting.ulps < 100 for change in changes)
+
+
+def test_bits_do_not_depend_on_what_else_is_selected(asked):
+    few, more = asked(cases=["spike/plain"]), asked(cases=["decades/plain", "spike/plain"])
+    assert {change.kind for change in compare(few, more)} == {Kind.SAME, Kind.NEW}
+    assert more.records.keys() - few.records.keys() == {key for key in more.records if key.case == "decades/plain"}
+
+
+def test_the_oracle_is_left_alone_where_bits_are_known(asked, monkeypatch):
+    old = asked()
+
+    def judged(*_):
+        raise AssertionError("judged again")
+
+    monkeypatch.setattr("suite.conformance.verdicts.Verdicts.findings", judged)
+    assert asked(old).records == old.records
+
+
+def test_what_is_recorded_is_what_was_judged(asked, tmp_path):
+    made = asked(implementations=["builtin", "raises", "refuses"])
+    made.write(tmp_path / "b")
+    read = Baseline.read(tmp_path / "b")
+    found = {(key.implementation, key.case): one for key, one in read.records.items()}
+    assert found["builtin", "decades/plain"].outcome == "agrees"
+    assert "d2l" in found["builtin", "decades/plain"].fits
+    assert found["builtin", "law/restoration"].digest is None
+    assert found["raises", "decades/plain"].outcome == "failed"
+    assert "no kernel" in found["raises", "decades/plain"].reason
+    assert found["refuses", "decades/plain"].outcome == "unsupported"
+    assert read.version("torch") == "0.0"
+    assert read.frameworks["torch"]["instructions"] == {"kernels": "plain"}
+
+
+def test_the_command_records_and_checks_and_its_exit_status_is_that_of_the_threshold(
+    tmp_path, numpy_python, monkeypatch
+):
+    folder, python = tmp_path / "b", ("--python", f"torch={numpy_python}")
+    chosen = ("-i", "torch/builtin", "-c", "decades", "--dtype", "float32", "-k", "plain or long-memory")
+    status, out, err = rmsuite("baseline", "record", folder, *chosen, *python)
+    assert (status, out) == (0, "torch 0.0: 2 recorded\n")
+    assert "wrote 3 files" in err
+    status, _, err = rmsuite("baseline", "record", folder, *chosen, *python)
+    assert (status, err) == (
+        2,
+        f"rmsuite: {folder} holds a baseline already; put another in its place with --replace\n",
+    )
+
+    status, out, _ = rmsuite("baseline", "check", folder, *python, "--fail-on", "bits")
+    assert status == 0
+    assert out.splitlines()[-1] == "torch 0.0: 2 same bits"
+
+    monkeypatch.setenv("PATCHED", "complement")
+    status, out, _ = rmsuite("baseline", "check", folder, *python, "-c", "plain", "--fail-on", "dialect")
+    assert status == 0
+    assert "torch/builtin: moved within rounding in decades/plain float32: from step" in out
+    status, out, _ = rmsuite("baseline", "check", folder, *python, "--json", "--junit", tmp_path / "junit.xml")
+    assert status == 1
+    found = json.loads(out)
+    assert found["counts"] == {"moved within rounding": 1, "moved beyond": 1}
+    (suite,) = ET.parse(tmp_path / "junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
+    failed = suite.find("testcase[@name='decades/long-memory']/failure")
+    assert failed.get("type") == "moved beyond"
+    assert f"rmsuite baseline check -i torch/builtin {folder} -c decades/long-memory --dtype float32" in failed.text
+
+
+def test_another_catalogue_is_refused_before_anybody_is_asked(asked, tmp_path):
+    made = asked(cases=CASES[:1])
+    made.manifest["catalogue"] = "3"
+    made.write(tmp_path / "b")
+    status, out, err = rmsuite("baseline", "check", tmp_path / "b")
+    assert (status, out) == (2, "")
+    assert err.startswith("rmsuite: the catalogue has changed: the baseline is of version 3, this is version")
+    assert err.count("\n") == 1

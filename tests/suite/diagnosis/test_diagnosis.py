@@ -1,0 +1,303 @@
+"""A difference is explained: what fits, what is nearest, what was changed, how the error grows, which case decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reference import Dialect, Hyperparameters, dialects
+from suite.cases.catalogue import Case, catalogue
+from suite.cases.datasets import generated
+from suite.cases.tapes import Tape
+from suite.cases.tasks import tasks
+from suite.compare.comparison import Comparison
+from suite.compare.error_growth import growth
+from suite.compare.oracle import Oracle
+from suite.diagnosis import reasons
+from suite.diagnosis.candidate_search import Part
+from suite.diagnosis.candidates import CHANGES, Candidate, restored
+from suite.diagnosis.distinguishing_cases import Deciding, undecided
+from suite.diagnosis.nearest import Search
+from suite.diagnosis.step_breakdown import Place, intermediate_values, step_breakdown
+
+CASES = {case.id: case for case in catalogue(tasks(generated(), 0), 0)}
+ALL = slice(0, None)
+
+
+def case_of(gradients, h) -> Case:
+    gradients = np.asarray(gradients, np.float32)
+    tape = Tape("made-up", "for a test", np.ones(gradients.shape[1], np.float32), gradients)
+    return Case(tape, replace(CASES["decades/plain"].setting, hyperparameters=h))
+
+
+STEADY = case_of(np.tile([0.1, -1.0, 3.0, 10.0], (100, 1)), CASES["decades/plain"].setting.hyperparameters)
+
+
+def shown(case: Case, candidate: Candidate, dtype: str = "float32", **spoiled):
+    """What an implementation of a candidate shows: computed in a wider type, and rounded once."""
+    trace = Oracle.of(case.tape, candidate.hyperparameters, dtype, {"": candidate.dialect}).predict("").trace
+    parts = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
+    found = {name: getattr(trace, name).astype(dtype) for name in parts if getattr(trace, name) is not None}
+    return {**found, **spoiled}
+
+
+def made(claimed: str, h: Hyperparameters, **changes) -> Candidate:
+    """A claimed dialect after changes: of an axis, or with `h_` before its name of a hyper-parameter."""
+    of_h = {name.removeprefix("h_"): value for name, value in changes.items() if name.startswith("h_")}
+    axes = {name: value for name, value in changes.items() if not name.startswith("h_")}
+    return Candidate(claimed, replace(dialects[claimed], **axes), replace(h, **of_h), h)
+
+
+def found(case: Case, claimed: str, observed, dtype: str = "float32", search: Search | None = None, **options):
+    h = case.setting.hyperparameters
+    result = Comparison(observed, Oracle.of(case.tape, h, dtype, [claimed]), claimed).judge(ALL)
+    assert result.outcome == "differs"
+    return (search or Search()).nearest(observed, Part(case.tape, h, dtype), claimed, result, "who", **options)
+
+
+@pytest.mark.parametrize(
+    ("case", "claimed", "changes", "words"),
+    [
+        ("decades/plain", "d2l", {"initial_accumulator": 1.0}, "d2l with initial_accumulator 1 in place of 0"),
+        ("decades/plain", "torch", {"epsilon": "inside"}, "torch with epsilon inside in place of outside"),
+        ("decades/momentum", "keras3", {"momentum": "never"}, "keras3 with momentum never in place of always"),
+        ("decades/momentum", "torch", {"h_nesterov": True}, "torch with nesterov on in place of off"),
+        ("decades/nesterov", "torch", {"h_nesterov": False}, "torch with nesterov ignored"),
+        ("decades/centered", "torch", {"h_centered": False}, "torch with centered ignored"),
+        ("decades/clipping", "d2l", {"h_clip_gradient": None}, "d2l with clip_gradient ignored"),
+        ("decades/weight-decay", "d2l", {"h_weight_decay": -0.01}, "d2l with weight_decay -0.01 in place of 0.01"),
+        ("decades/weight-decay", "d2l", {"h_weight_decay": 0.0}, "d2l with weight_decay ignored"),
+        ("decades/maximize", "d2l", {"h_maximize": False}, "d2l with maximize ignored"),
+        ("decades/plain", "d2l", {"h_maximize": True}, "d2l with maximize on in place of off"),
+        ("decades/bias-correction", "d2l", {"h_bias_correction": False}, "d2l with bias_correction ignored"),
+        ("decades/schedule", "d2l", {"h_learning_rate": 0.02}, "d2l with learning_rate 0.02 at every step"),
+        ("norm/clip-norm", "d2l", {"h_clip_norm": None}, "d2l with clip_norm ignored"),
+        ("rows/lazy/plain", "d2l", {"sparse": "lazy"}, "d2l with sparse lazy in place of dense"),
+        ("long-memory", "d2l", {"decay_complement": "working"}, "d2l with decay_complement working in place of exact"),
+    ],
+)
+def test_the_axis_that_was_changed_is_the_axis_that_is_named(case, claimed, changes, words):
+    case = CASES[case if "/" in case else f"decades/{case}"]
+    wrong = made(claimed, case.setting.hyperparameters, **changes)
+    nearest = found(case, claimed, shown(case, wrong))
+    assert nearest.fits
+    assert words in [one.words for one in (nearest.candidate, *nearest.alternatives)]
+    assert nearest.words(claimed).startswith("but ")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_two_changes_are_found_where_one_is_not_enough(dtype):
+    case = CASES["decades/plain"]
+    wrong = made("d2l", case.setting.hyperparameters, initial_accumulator=1.0, epsilon="outside")
+    nearest = found(case, "d2l", shown(case, wrong, dtype), dtype)
+    assert nearest.fits
+    assert nearest.candidate.differences() == {
+        "initial_accumulator": (0.0, 1.0),
+        "epsilon": ("inside", "outside"),
+    }
+    assert nearest.to_json() == {
+        "dialect": "d2l",
+        "changes": {"initial_accumulator": [0.0, 1.0], "epsilon": ["inside", "outside"]},
+        "fits": True,
+        "bound_ratio": nearest.bound_ratio,
+        "first_step": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "axis", "number"),
+    [
+        ("decades/plain", {"h_decay": 0.83}, "hyperparameter decay", 0.83),
+        ("decades/plain", {"h_epsilon": 3e-4}, "hyperparameter epsilon", 3e-4),
+        ("decades/plain", {"h_learning_rate": 0.003}, "hyperparameter learning_rate", 0.003),
+        ("decades/plain", {"initial_accumulator": 0.25}, "initial_accumulator", 0.25),
+        ("decades/momentum", {"h_momentum": 0.81}, "hyperparameter momentum", 0.81),
+        ("decades/rescaled", {"h_rescale_gradient": 0.3}, "hyperparameter rescale_gradient", 0.3),
+    ],
+)
+def test_a_number_that_nobody_would_guess_is_read_from_the_trace(case, changes, axis, number):
+    case = CASES[case]
+    nearest = found(case, "d2l", shown(case, made("d2l", case.setting.hyperparameters, **changes)))
+    assert nearest.fits
+    ((changed, (_, there)),) = nearest.candidate.differences().items()
+    assert (changed, there) == (axis, pytest.approx(number, rel=1e-12))
+
+
+def test_what_explained_one_case_is_tried_first_in_the_next():
+    search, first, second = Search(), CASES["decades/clipping"], CASES["spike/clipping-weight-decay"]
+    for case in (first, second):
+        wrong = made("d2l", case.setting.hyperparameters, h_clip_gradient=None)
+        nearest = found(case, "d2l", shown(case, wrong), search=search)
+        assert nearest.candidate.words == "d2l with clip_gradient ignored"
+
+
+def test_what_fits_nothing_has_no_change_named_that_is_no_better():
+    case = CASES["decades/plain"]
+    right = shown(case, Candidate.named("d2l", case.setting.hyperparameters))
+    broken = right["parameters"].copy()
+    broken[19:] = np.nan
+    nearest = found(case, "d2l", {**right, "parameters": broken})
+    assert not nearest.fits
+    assert nearest.candidate.changes == ()
+    assert nearest.words("d2l") == "and no change of an axis or two brings it nearer"
+
+
+def test_what_comes_nearer_without_fitting_is_named_with_the_factor():
+    case = CASES["decades/plain"]
+    wrong = shown(case, made("d2l", case.setting.hyperparameters, initial_accumulator=1.0))
+    wrong["parameters"] = wrong["parameters"] * np.float32(1.01)
+    nearest = found(case, "d2l", wrong)
+    assert not nearest.fits
+    axis, here, there, factor = nearest.mends
+    assert (axis, here, there) == ("initial_accumulator", 0.0, 1.0)
+    assert factor > 1e3
+    assert "initial_accumulator 1 in place of 0 mends most" in nearest.words("d2l")
+    assert nearest.to_json()["mends"]["axis"] == "initial_accumulator"
+
+
+def test_other_dialects_are_tried_as_they_are_where_they_have_not_been():
+    case = CASES["steps/10/large-epsilon"]
+    nearest = found(case, "d2l", shown(case, Candidate.named("optax-outside", case.setting.hyperparameters)),
+                    untried=True)  # fmt: skip
+    assert nearest.fits
+    assert nearest.candidate.changes == ()
+    assert "optax-outside" in [one.base for one in (nearest.candidate, *nearest.alternatives)]
+
+
+def test_changes_cover_every_value_of_every_axis_that_the_types_of_a_dialect_allow():
+    axes = {change.axis for change in CHANGES}
+    assert set(Dialect().axes()) <= axes
+    every = {(change.axis, change.value(Hyperparameters())) for change in CHANGES if change.axis in Dialect().axes()}
+    for dialect in dialects.values():
+        for axis, value in dialect.axes().items():
+            assert (axis, value) in every
+
+
+def test_what_was_written_down_can_be_shown_again():
+    h = CASES["decades/schedule"].setting.hyperparameters
+    candidate = restored("torch", {"epsilon": ["outside", "inside"], "hyperparameter momentum": [0.0, 0.5]}, h)
+    assert candidate.dialect.epsilon == "inside"
+    assert candidate.hyperparameters.momentum == 0.5
+    assert candidate.words == "torch with epsilon inside in place of outside and momentum 0.5 in place of 0"
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (lambda n: n**-0.5, "fading"),
+        (lambda n: np.ones_like(n), "constant"),
+        (lambda n: n**0.5, "growing slower than linearly"),
+        (lambda n: n, "growing linearly"),
+        (lambda n: n**2, "growing faster than linearly"),
+        (lambda n: 1.1**n, "growing faster than linearly"),
+    ],
+)
+def test_how_an_error_grows_is_told_in_a_word_and_in_a_short_series(error, word):
+    case, h = STEADY, STEADY.setting.hyperparameters
+    wrong = shown(case, Candidate.named("d2l", h), "float64")
+    steps = np.arange(1.0, 97.0)
+    wrong["parameters"][4:, 2] += 1e-9 * error(steps)
+    comparison = Comparison(wrong, Oracle.of(case.tape, h, "float64", ["d2l"]), "d2l")
+    result = comparison.judge(ALL)
+    grown = growth(comparison, ALL, result.first_step)
+    assert (result.first_step, grown.quantity, grown.index) == (5, "parameters", 2)
+    assert grown.kind == word
+    assert [step for step, _, _ in grown.series] == [5, 6, 9, 14, 24, 54, 100]
+    assert grown.words == f"the error is {word}"
+
+
+def test_an_error_that_is_no_number_has_no_kind():
+    case, h = STEADY, STEADY.setting.hyperparameters
+    wrong = shown(case, Candidate.named("d2l", h))
+    wrong["parameters"][50:, 1] = np.nan
+    comparison = Comparison(wrong, Oracle.of(case.tape, h, "float32", ["d2l"]), "d2l")
+    grown = growth(comparison, ALL, comparison.judge(ALL).first_step)
+    assert (grown.kind, grown.words) == (None, None)
+
+
+def test_an_undecided_case_says_in_how_many_coordinates_and_from_which_step_on_and_what_would_decide():
+    plain = CASES["decades/plain"].setting.hyperparameters
+    largest = np.sqrt(np.finfo(np.float32).max)  # whose square overflows, or does not, as rounding will have it
+    case = case_of(np.column_stack([np.ones(4), [1.0, largest, 1.0, 1.0], np.full(4, 1e-6)]), plain)
+    case.tape.initial[2] = 1e5  # of which no ulp is as short as the path
+    oracle = Oracle.of(case.tape, plain, "float32", ["d2l"])
+    comparison = Comparison(shown(case, Candidate.named("d2l", plain)), oracle, "d2l")
+    assert comparison.judge(ALL).outcome == "undecided"
+    why = undecided(comparison, oracle.predict("d2l"), oracle.initial, ALL)
+    assert "in 1 of 3 coordinates there is no bound, first at step 2, for " in why
+    assert "in 1 of 3 coordinates the bound is wider than the path that was travelled" in why
+    decides = Deciding(CASES.values()).decides(case, "d2l", "float32")
+    assert decides in {f"{tape}/plain" for tape in ("decades", "constant", "alternating", "zeros", "spike", "drifting")}
+    assert reasons.undeciding(why, decides).endswith(f"; {decides} would decide it")
+
+
+def test_where_no_other_tape_has_the_setting_nothing_is_said_to_decide():
+    case = case_of(np.ones((4, 1)), Hyperparameters(epsilon=0.123))
+    assert Deciding(CASES.values()).decides(case, "d2l", "float32") is None
+    assert "no other tape of this setting" in reasons.undeciding("why", None)
+
+
+def test_the_case_that_would_tell_dialects_apart_is_named_and_does():
+    deciding = Deciding(CASES.values())
+    where, _, groups = deciding.parts(["torch", "optax-outside", "mlx"], "float32").partition(" would: ")
+    assert groups == "torch | optax-outside | mlx"
+    assert CASES[where].setting.hyperparameters.momentum > 0
+    assert deciding.parts(["d2l", "optax", "jax"], "float32") is None  # one and the same on every axis
+
+
+def test_what_fits_is_put_as_a_change_of_what_was_claimed():
+    case = CASES["decades/plain"]
+    words = reasons.fitting(["tf1", "timm-tf"], "d2l", case, "float32", "long-memory would: tf1 | timm-tf")
+    assert words == (
+        "fits tf1, timm-tf; timm-tf is d2l with initial_accumulator 1 in place of 0; "
+        "this case can't tell them apart, long-memory would: tf1 | timm-tf"
+    )
+
+
+@pytest.mark.parametrize("name", ["d2l", "torch", "keras3", "keras-legacy", "tf1", "mxnet1"])
+@pytest.mark.parametrize(
+    "case",
+    ["decades/plain", "decades/centered-momentum", "decades/bias-correction", "decades/clipping-weight-decay",
+     "decades/schedule-momentum", "decades/nesterov", "norm/clip-norm", "rates/plain", "decades/clip-weights"],
+)  # fmt: skip
+def test_the_parts_of_a_step_make_the_step(case, name):
+    case = CASES[case]
+    h = case.setting.hyperparameters
+    place = Place(case.tape, h, "float32", len(case.tape.gradients), 3)
+    parts = {key: float(amount.value) for key, amount in intermediate_values(place, Candidate.named(name, h)).items()}
+    trace = Oracle.of(case.tape, h, "float32", [name]).predict(name).trace
+    assert parts["x after"] == float(trace.parameters[-1, 3])
+    assert parts["x before"] == float(trace.parameters[-2, 3])
+    assert parts["x before - x after"] == pytest.approx(parts["x before"] - parts["x after"], rel=1e-12)
+    last = next(parts[key] for key in ("g, clipped", "g, decayed", "g, scaled", "g, as given") if key in parts)
+    last = parts["g, decayed"] if "g, decayed" in parts and dialects[name].clipping == "before decay" else last
+    assert parts["g²"] == pytest.approx(last**2)
+    rate = parts["η"] if "u = η g / denominator" in parts else 1.0
+    u = parts.get("u = η g / denominator", parts.get("u = g / denominator"))
+    assert u == pytest.approx(rate * last / parts["denominator"])
+    if h.centered:
+        assert parts["v - m²"] == pytest.approx(parts["v ← γ v + (1-γ) g²"] - parts["m ← γ m + (1-γ) g"] ** 2, rel=1e-6)
+    if h.bias_correction:
+        assert parts["v / (1 - γ^t)"] == pytest.approx(parts["v ← γ v + (1-γ) g²"] / (1 - h.decay**place.step))
+    if "b ← μ b + u" not in parts and not h.weight_decay and h.clip_weights is None:
+        assert parts["x before - x after"] == pytest.approx(u, rel=1e-6, abs=1e-12)
+
+
+def test_a_step_shows_oracle_implementation_and_the_dialect_that_fits_side_by_side():
+    case = CASES["decades/large-epsilon"]
+    h = case.setting.hyperparameters
+    other = Candidate.named("optax-outside", h)
+    lines = {line.name: line for line in
+             step_breakdown(Place(case.tape, h, "float32", 1, 4), "d2l", shown(case, other), other)}  # fmt: skip
+    root = lines["denominator"]
+    assert float(root.oracle) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle + 1e-2))
+    assert float(root.other) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle) + 1e-2)
+    assert root.implied
+    assert root.implementation == pytest.approx(float(root.other), rel=1e-6)
+    after = lines["x after"]
+    assert not after.implied
+    assert after.bounds() > 1
+    assert after.ulps("float32") > 1
+    assert lines["v ← γ v + (1-γ) g²"].bounds() < 1

@@ -1,0 +1,476 @@
+"""Baselines as data: what is kept of a trace, what a folder holds, and what two of them say side by side."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reference import dialects
+from suite.cases import catalogue
+from suite.regression.baseline import Baseline, BaselineError, Key, Record
+from suite.regression.baseline_selection import Narrowing
+from suite.regression.compact_traces import Compact, Shape, digest, parting
+from suite.regression.comparison import FAILING, Kind, Unlike, compare, failing
+from suite.regression.report import details, summary, to_json
+
+KEY = Key("torch", "builtin", "decades/plain", "float32", "")
+INSIDE, OUTSIDE = ("d2l", "jax", "optax"), ("optax-outside", "torch")
+
+
+def trace(steps=50, size=64, dtype=np.float32, seed=0):
+    random = np.random.default_rng(seed)
+    return {
+        "parameters": random.standard_normal((steps, size)).astype(dtype),
+        "square_average": random.random((steps, size)).astype(dtype),
+    }
+
+
+def moved(before, step, column, *, ulps=1, quantity="parameters"):
+    after = {name: values.copy() for name, values in before.items()}
+    value = after[quantity][step - 1, column]
+    for _ in range(ulps):
+        value = np.nextafter(value, value.dtype.type(np.inf))
+    after[quantity][step - 1, column] = value
+    return after
+
+
+def record(of=None, outcome="agrees", fits=INSIDE, dialect="d2l", **more):
+    of = trace() if of is None else of
+    return Record(outcome, dialect, digest(of), fits, bound_ratio=0.3, compact=Compact.of(of), **more)
+
+
+def baseline(records, version="1.0", kernels="AVX2", flags=("avx2", "fma"), **more):
+    manifest = {
+        "created": "now",
+        "commit": None,
+        "catalogue": "4",
+        "seed": 0,
+        "device": "cpu",
+        "threads": 1,
+        "data": {"sha256": "d"},
+        "machine": {"cpu": "a processor", "instructions": list(flags)},
+        "frameworks": {"torch": {"versions": {"torch": version}, "threads": 1, "instructions": {"kernels": kernels}}},
+        "missing": {},
+        "dialects": sorted(dialects),
+    }
+    return Baseline({**manifest, **more}, records)
+
+
+def only(before, after, key=KEY, **conditions):
+    (change,) = compare(baseline({key: before}), baseline({key: after}, **conditions))
+    return change
+
+
+# What is kept of a trace
+
+
+def test_equal_traces_have_equal_digests_and_one_bit_makes_another():
+    before = trace()
+    assert digest(before) == digest(trace())
+    for quantity in before:
+        assert digest(moved(before, 7, 3, quantity=quantity)) != digest(before)
+    assert digest({"parameters": before["parameters"]}) != digest(before)
+
+
+def test_a_digest_knows_the_sign_of_a_zero_and_one_kind_of_nan_only():
+    before = {"parameters": np.array([[0.0, np.nan]], np.float32)}
+    assert digest({"parameters": np.array([[-0.0, np.nan]], np.float32)}) != digest(before)
+    other = before["parameters"].copy()
+    other.view(np.uint32)[0, 1] ^= 0x80000001
+    assert np.isnan(other[0, 1])
+    assert digest({"parameters": other}) == digest(before)
+
+
+@pytest.mark.parametrize("step", [1, 2, 17, 50])
+def test_the_first_step_that_moved_is_known_exactly_though_few_values_are_kept(step):
+    before = trace()
+    found = parting(Compact.of(before), Compact.of(moved(before, step, 33)), "float32")
+    assert (found.after, found.step) == (step - 1, step)
+
+
+def test_of_a_long_trace_the_first_step_is_known_to_lie_between_two():
+    before = trace(steps=1000, size=3)
+    found = parting(Compact.of(before), Compact.of(moved(before, 200, 1)), "float32")
+    assert (found.after, found.step) == (100, 200)
+    assert "from a step after 100 on, at the latest 200" in found.words
+
+
+def test_what_moved_in_the_state_alone_is_said():
+    before = trace()
+    found = parting(Compact.of(before), Compact.of(moved(before, 50, 0, quantity="square_average")), "float32")
+    assert found.step is None
+    assert found.words == "in the state alone, by up to 1 ulps (square_average, step 50)"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_distance_is_that_of_the_values_that_are_kept_in_ulps_of_the_format(dtype):
+    before = {name: (1 + abs(values) % 0.5).astype(dtype) for name, values in trace().items()}  # an ulp is the same
+    after = moved(moved(before, 20, 0, ulps=5), 50, 63, ulps=9)
+    found = parting(Compact.of(before), Compact.of(after), np.dtype(dtype).name)
+    assert (found.ulps, found.quantity, found.at) == (9, "parameters", 50)
+
+
+def test_what_cancels_is_measured_by_what_it_was():
+    before = {"parameters": np.array([[1.5], [0.0]], np.float32)}
+    after = {"parameters": np.array([[1.5], [2.0**-23]], np.float32)}
+    assert parting(Compact.of(before), Compact.of(after), "float32").ulps == 1
+    lost = {"parameters": np.array([[1.5], [np.nan]], np.float32)}
+    assert parting(Compact.of(before), Compact.of(lost), "float32").ulps == np.inf
+    assert parting(Compact.of(lost), Compact.of(lost), "float32").ulps == 0
+
+
+def test_traces_of_different_shapes_are_not_held_side_by_side():
+    assert parting(Compact.of(trace(size=3)), Compact.of(trace(size=4)), "float32") is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 1000])
+def test_a_compact_trace_is_small_and_fits_its_shape(size):
+    compact = Compact.of(trace(steps=1000, size=size))
+    assert compact.values.size == compact.shape.values <= 2 * 10 * 5
+    assert compact.marks.size == len(compact.shape.marked) <= 64 + 4
+    assert compact.shape.kept[-1] == compact.shape.marked[-1] == 1000
+    assert compact.shape == Shape(1000, size, ("parameters", "square_average"))
+
+
+# The folder
+
+
+def test_a_baseline_is_read_as_it_was_written(tmp_path):
+    wide, law = trace(dtype=np.float64), Record("agrees", "d2l")
+    records = {
+        KEY: record(),
+        KEY._replace(case="spike/plain"): record(outcome="differs", fits=(), first_step=3, reason="of\nthis"),
+        KEY._replace(dtype="float64"): record(wide),
+        KEY._replace(implementation="scratch", asked="torch"): record(trace(seed=1)),
+        KEY._replace(case="law/twin"): law,
+        KEY._replace(case="shape/empty/plain"): record(trace(size=0)),
+        KEY._replace(case="grid/1"): Record("unsupported", "d2l", reason="it has no courage"),
+    }
+    before = baseline(records)
+    before.write(tmp_path / "b")
+    after = Baseline.read(tmp_path / "b")
+    assert after.records == records
+    assert after.manifest == before.manifest
+    for key, one in after.records.items():
+        given = records[key].compact
+        assert (one.compact is None) == (given is None)
+        if given is not None:
+            assert one.compact.shape == given.shape
+            assert np.array_equal(one.compact.marks, given.marks)
+            assert np.array_equal(one.compact.values, given.values)
+            assert one.compact.values.dtype == given.values.dtype
+
+
+def test_the_same_baseline_is_the_same_bytes_and_another_differs_in_its_lines_alone(tmp_path):
+    keys = [KEY._replace(case=f"decades/{name}") for name in ("a", "b", "c")]
+    same = {key: record(trace(seed=place)) for place, key in enumerate(keys)}
+    files = {}
+    for name, records in (("1", same), ("2", dict(reversed(same.items()))), ("3", {**same, keys[1]: record()})):
+        baseline(records).write(tmp_path / name)
+        files[name] = [
+            (tmp_path / name / "torch" / file).read_bytes() for file in ("builtin.jsonl", "traces.safetensors")
+        ]
+    assert files["1"] == files["2"]
+    lines = [files[name][0].splitlines() for name in ("1", "3")]
+    assert [one == other for one, other in zip(*lines, strict=True)] == [True, False, True]
+    assert [json.loads(line)["case"] for line in lines[0]] == sorted(key.case for key in keys)
+
+
+def test_equal_traces_are_kept_once_in_whichever_implementation(tmp_path):
+    keys = [KEY._replace(implementation=name, case=f"decades/{number}") for name in "ab" for number in range(20)]
+    sizes = []
+    for name, count in (("one", 1), ("many", 40)):
+        baseline({key: record() for key in keys[:count]}).write(tmp_path / name)
+        sizes.append((tmp_path / name / "torch" / "traces.safetensors").stat().st_size)
+    assert sizes[0] == sizes[1]
+
+
+def test_what_is_no_baseline_is_said(tmp_path):
+    with pytest.raises(BaselineError, match=r"no baseline: it has no baseline.json; `rmsuite baseline record`"):
+        Baseline.read(tmp_path)
+    (tmp_path / "baseline.json").write_text("{")
+    with pytest.raises(BaselineError, match="can't be read"):
+        Baseline.read(tmp_path)
+    (tmp_path / "baseline.json").write_text('{"format": 0, "files": []}')
+    with pytest.raises(BaselineError, match="of another format than 1"):
+        Baseline.read(tmp_path)
+    (tmp_path / "baseline.json").write_text('{"format": 1, "files": ["../elsewhere.jsonl"]}')
+    with pytest.raises(BaselineError, match="is no file of a baseline"):
+        Baseline.read(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["line", "trace", "missing"])
+def test_a_damaged_baseline_is_said(tmp_path, damage):
+    baseline({KEY: record()}).write(tmp_path)
+    lines, traces = (tmp_path / "torch" / file for file in ("builtin.jsonl", "traces.safetensors"))
+    if damage == "line":
+        lines.write_text("[]\n")
+    elif damage == "trace":
+        lines.write_text(lines.read_text().replace("[50, 64]", "[50, 3]"))
+    else:
+        traces.unlink()
+    with pytest.raises(BaselineError, match="torch can't be read"):
+        Baseline.read(tmp_path)
+
+
+def test_what_else_is_in_a_folder_is_not_written_over(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(BaselineError, match="is not empty, and there is no baseline in it"):
+        baseline({KEY: record()}).write(tmp_path)
+
+
+def test_writing_again_leaves_nothing_of_what_was_there(tmp_path):
+    baseline({KEY: record(), KEY._replace(implementation="gone"): record()}).write(tmp_path)
+    baseline({KEY: record()}).write(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "torch").iterdir()) == ["builtin.jsonl", "traces.safetensors"]
+
+
+# Side by side
+
+
+def test_the_same_bits_are_the_same_whatever_else_has_changed():
+    change = only(record(), record(fits=OUTSIDE), version="2.0", kernels="AVX512")
+    assert change.kind is Kind.SAME
+
+
+NEAR = record(moved(trace(), 50, 63, ulps=2))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "kind"),
+    [
+        ({}, Kind.ROUNDING),
+        ({"version": "2.0"}, Kind.ROUNDING),
+        ({"kernels": "AVX512"}, Kind.INSTRUCTIONS),
+        ({"flags": ("avx2", "avx512f", "fma")}, Kind.INSTRUCTIONS),
+        ({"kernels": "AVX512", "version": "2.0"}, Kind.ROUNDING),  # which of the two it was can't be told
+    ],
+)
+def test_what_moved_inside_the_bound_of_one_dialect_moved_within_rounding(conditions, kind):
+    change = only(record(), NEAR, **conditions)
+    assert change.kind is kind
+    assert "from step 50 on, by up to 2 ulps (parameters, step 50)" in change.words
+
+
+def test_it_takes_only_one_dialect_inside_whose_bound_both_lie():
+    assert only(record(fits=("d2l", "jax")), replace(NEAR, fits=("d2l", "optax"))).kind is Kind.ROUNDING
+
+
+def test_a_dialect_that_one_of_the_two_did_not_know_says_nothing():
+    old = baseline({KEY: record(fits=("d2l",))}, dialects=["d2l", "torch"])
+    new = baseline({KEY: replace(NEAR, fits=("d2l", "jax"))})
+    assert compare(old, new)[0].kind is Kind.ROUNDING
+    unknown = baseline({KEY: record(fits=("torch",))}, dialects=["torch"])
+    assert compare(unknown, baseline({KEY: replace(NEAR, fits=("jax",))}))[0].kind is Kind.BEYOND
+
+
+def test_another_dialect_is_moved_beyond_and_the_axis_is_named():
+    after = replace(NEAR, outcome="differs", fits=OUTSIDE, first_step=1)
+    change = only(record(), after)
+    assert change.kind is Kind.BEYOND
+    assert change.axes[0] == {"epsilon": ("inside", "outside")}
+    assert change.words.startswith("epsilon outside in place of inside; from step 50 on")
+    assert "fits optax-outside, torch; fitted d2l, jax, optax" in change.words
+
+
+def test_another_dialect_that_is_declared_too_is_moved_beyond_though_both_agree():
+    """As when an adapter knows that a release computes something else."""
+    change = only(record(), replace(NEAR, fits=OUTSIDE, dialect="torch"), version="2.0")
+    assert change.kind is Kind.BEYOND
+    assert change.axes == ({"epsilon": ("inside", "outside")},)
+
+
+def test_what_can_not_be_told_apart_is_told_by_the_other_cases():
+    """Of 1-γ from a rounded γ, and of hyper-parameters rounded to float32, float32 shows the same."""
+    long = KEY._replace(case="decades/long-memory")
+    after = replace(NEAR, outcome="differs", fits=("caffe2", "tf-kernel"), first_step=1)
+    alone = compare(baseline({long: record()}), baseline({long: after}))
+    assert [list(one) for one in alone[0].axes] == [["hyperparameter_rounding"], ["decay_complement"]]
+    wide = long._replace(dtype="float64")
+    more = replace(record(moved(trace(), 50, 63), fits=("tf-kernel",)), outcome="differs")
+    both = compare(baseline({long: record(), wide: record()}), baseline({long: after, wide: more}))
+    assert [list(one) for one in both[0].axes] == [["decay_complement"]]
+
+
+def test_a_case_that_is_held_against_one_dialect_alone_does_not_tell_of_another():
+    large = next(case.id for case in catalogue.catalogue({}, 0) if case.tape.large)
+    after = replace(NEAR, fits=("torch",), dialect="torch")
+    change = only(record(fits=("d2l",)), after, KEY._replace(case=large))
+    assert change.kind is Kind.UNDECIDED
+    assert "held against d2l then, torch now" in change.words
+
+
+def nearest(value, fits=True):
+    changes = {"hyperparameter decay": [0.9, value]}
+    return {"dialect": "d2l", "changes": changes, "fits": fits, "bound_ratio": 0.3, "first_step": None}
+
+
+def test_a_change_of_the_dialect_that_fits_both_is_as_good_as_a_dialect():
+    before = record(outcome="differs", fits=(), nearest=nearest(0.83))
+    after = replace(before, digest="other", compact=NEAR.compact)
+    assert only(before, after).kind is Kind.ROUNDING
+    other = only(before, replace(after, nearest=nearest(0.5)))
+    assert (other.kind, other.axes) == (Kind.BEYOND, ({"hyperparameter decay": (0.83, 0.5)},))
+    assert other.words.startswith("decay 0.5 in place of 0.83")
+
+
+def test_where_nothing_fits_it_is_undecided_unless_the_errors_are_too_far_apart():
+    before = record(outcome="differs", fits=(), nearest=nearest(0.83, fits=False))
+    after = replace(before, digest="other", compact=NEAR.compact)
+    assert only(before, after).kind is Kind.UNDECIDED
+    assert only(before, replace(after, bound_ratio=2.4)).kind is Kind.BEYOND
+    assert only(before, replace(after, fits=OUTSIDE)).kind is Kind.BEYOND
+
+
+def test_where_there_is_no_bound_it_is_undecided():
+    change = only(record(outcome="undecided", fits=()), replace(NEAR, outcome="undecided", fits=()))
+    assert change.kind is Kind.UNDECIDED
+    assert "no bound says whether that is rounding" in change.words
+    assert only(change.before, change.after, kernels="AVX512").kind is Kind.ELSEWHERE
+
+
+def test_a_caller_s_gradient_that_is_changed_is_broken_not_moved():
+    after = replace(NEAR, outcome="differs", reason="it changed the caller's gradient in 50 steps")
+    change = only(record(), after)
+    assert change.kind is Kind.BROKEN
+    assert change.words == "agreed, now differs: it changed the caller's gradient in 50 steps"
+    assert only(after, record()).kind is Kind.MENDED
+
+
+LAW = KEY._replace(case="law/twin")
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after", "kind", "words"),
+    [
+        (LAW, "agrees", "agrees", Kind.SAME, ""),
+        (LAW, "differs", "differs", Kind.SAME, ""),
+        (LAW, "agrees", "differs", Kind.BROKEN, "held, now does not hold: after"),
+        (LAW, "differs", "agrees", Kind.MENDED, "did not hold, now holds: before"),
+        (LAW, "differs", "failed", Kind.BROKEN, "did not hold, now fails: after"),
+        (KEY, "failed", "failed", Kind.SAME, ""),
+        (KEY, "agrees", "failed", Kind.BROKEN, "agreed, now fails: after"),
+        (KEY, "differs", "unsupported", Kind.BROKEN, "differed, now is unsupported: after"),
+        (KEY, "unsupported", "failed", Kind.BROKEN, "was unsupported, now fails: after"),
+        (KEY, "failed", "agrees", Kind.MENDED, "failed, now agrees: before"),
+        (KEY, "failed", "unsupported", Kind.MENDED, "failed, now is unsupported: before"),
+    ],
+)
+def test_laws_and_failures_are_compared_by_what_became_of_them(key, before, after, kind, words):
+    change = only(Record(before, reason="before"), Record(after, reason="after"), key)
+    assert (change.kind, change.words) == (kind, words)
+
+
+def test_a_law_of_bits_that_holds_on_one_instruction_set_alone_is_not_broken_by_the_release():
+    held, fell = Record("agrees"), Record("differs", reason="by 1 ulps")
+    assert only(held, fell, LAW, kernels="AVX512").kind is Kind.ELSEWHERE
+    assert only(fell, held, LAW, kernels="AVX512").kind is Kind.ELSEWHERE
+    assert only(held, fell, LAW, kernels="AVX512", version="2.0").kind is Kind.BROKEN
+    assert only(held, Record("failed"), LAW, kernels="AVX512").kind is Kind.BROKEN
+
+
+def test_what_is_new_and_what_is_gone_is_said():
+    other = KEY._replace(implementation="foreach")
+    changes = compare(baseline({KEY: record()}), baseline({other: record()}))
+    assert [(change.key, change.kind, change.words) for change in changes] == [
+        (KEY, Kind.GONE, "torch/builtin is not there"),
+        (other, Kind.NEW, ""),
+    ]
+    (gone,) = compare(baseline({KEY: record()}), baseline({}, missing={"torch": "no environment for torch"}))
+    assert gone.words == "no environment for torch"
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ({"catalogue": "5"}, "the catalogue has changed: the baseline is of version 4, this is version 5"),
+        ({"seed": 1}, "the seed was 0 and is 1"),
+        ({"device": "cuda:0"}, "the device was cpu and is cuda:0"),
+        ({"data": {"sha256": "e"}}, "the data was d and is e"),
+    ],
+)
+def test_unlike_baselines_are_refused(other, what):
+    with pytest.raises(Unlike, match=what):
+        compare(baseline({KEY: record()}), baseline({KEY: record()}, **other))
+
+
+def test_baselines_without_a_dtype_in_common_are_refused():
+    with pytest.raises(Unlike, match="one has float32, the other float64"):
+        compare(baseline({KEY: record()}), baseline({KEY._replace(dtype="float64"): record()}))
+
+
+def narrowing(frameworks=(), implementations=(), cases=(), dtypes=(), select=""):
+    selection = {"implementations": [], "cases": ["decades"], "dtypes": ["float32"], "dialects": ["d2l"]}
+    keys = [KEY, KEY._replace(case="decades/momentum"), KEY._replace(implementation="foreach")]
+    of = baseline({key: record() for key in keys}, selection={**selection, "claim": None, "select": "decades"})
+    return Narrowing(of, frameworks, implementations, cases, dtypes, select)
+
+
+@pytest.mark.parametrize(
+    ("named", "what"),
+    [
+        ({"dtypes": ["float64"]}, "float64 is not in this baseline; there are float32"),
+        ({"frameworks": ["mxnet"]}, "mxnet is not in this baseline; there are torch"),
+        ({"cases": ["spike"]}, "no case of this baseline matches 'spike'"),
+    ],
+)
+def test_what_was_not_recorded_can_not_be_checked(named, what):
+    with pytest.raises(Unlike, match=what):
+        narrowing(**named).require("cpu")
+    with pytest.raises(Unlike, match="recorded on cpu, not on cuda:0"):
+        narrowing().require("cuda:0")
+
+
+def test_a_part_of_a_baseline_is_what_is_named_of_it_and_that_alone_is_asked():
+    assert len(narrowing().narrowed().records) == 3
+    assert list(narrowing(cases=["momentum"]).narrowed().records) == [KEY._replace(case="decades/momentum")]
+    assert len(narrowing(implementations=["torch/builtin"]).narrowed().records) == 2
+    part = narrowing(select="foreach", cases=["*/plain"])
+    assert list(part.narrowed().records) == [KEY._replace(implementation="foreach")]
+    assert part.selection()["select"] == "(decades) and (foreach)"
+    assert part.selection()["case"] == ["decades/plain"]
+    assert part.selection()["framework"] == ["torch"]
+
+
+def test_each_threshold_fails_what_a_stricter_one_fails_or_less():
+    assert FAILING["dialect"] < FAILING["rounding"] < FAILING["bits"]
+    assert FAILING["bits"] == set(Kind) - {Kind.SAME, Kind.NEW}
+    assert FAILING["bits"] - FAILING["rounding"] == {Kind.INSTRUCTIONS, Kind.ELSEWHERE}
+    change = only(record(), NEAR)
+    assert [len(failing([change], threshold)) for threshold in ("bits", "rounding", "dialect")] == [1, 1, 0]
+
+
+# In words
+
+
+def test_one_line_says_it_all():
+    keys = [KEY._replace(case=f"decades/{name}") for name in ("large-epsilon", "momentum", "plain", "schedule")]
+    before = baseline({key: record() for key in keys})
+    gone = replace(NEAR, outcome="differs", fits=OUTSIDE, first_step=1)
+    after = baseline(dict(zip(keys, [gone, gone, NEAR, record()], strict=True)), version="2.0")
+    assert summary(compare(before, after)) == (
+        "torch 1.0 to 2.0: 1 same bits, 1 moved within rounding (up to 2 ulps), 2 moved beyond (epsilon)"
+    )
+
+
+def test_cases_that_moved_the_same_way_share_a_line_and_the_gravest_comes_first():
+    keys = [KEY._replace(case=f"decades/{name}") for name in ("clipping", "large-epsilon", "plain")]
+    before = baseline({key: record() for key in keys})
+    gone = replace(NEAR, outcome="differs", fits=("optax-outside",), first_step=1)
+    lines = list(details(compare(before, baseline(dict(zip(keys, [NEAR, gone, gone], strict=True))))))
+    assert len(lines) == 2
+    assert lines[0].startswith("torch/builtin: moved beyond in 2 cases, as in decades/large-epsilon float32: epsilon")
+    assert lines[1].startswith("torch/builtin: moved within rounding in decades/clipping float32: from step 50")
+
+
+def test_json_has_all_that_is_not_the_same():
+    other = KEY._replace(case="decades/momentum")
+    old, new = baseline({KEY: record(), other: record()}), baseline({KEY: NEAR, other: record()})
+    changes = compare(old, new)
+    found = json.loads(to_json(changes, old, new, failing(changes, "rounding")))
+    assert (found["failing"], found["counts"]) == (1, {"moved within rounding": 1, "same bits": 1})
+    (entry,) = found["changes"]
+    assert (entry["case"], entry["ulps"], entry["first_step"]) == ("decades/plain", 2, 50)

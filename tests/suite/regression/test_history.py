@@ -1,0 +1,181 @@
+"""`rmsuite regress`: which release changed what, in words; of releases that are made of NumPy."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import pytest
+
+from reference import Dialect, dialects
+from suite.cases import catalogue, datasets
+from suite.cases.tasks import tasks
+from suite.cli import regress
+from suite.regression.baseline import BaselineError, Key, Record
+from suite.regression.comparison import Kind, compare
+from suite.regression.identity import WORDS, Identity, apart, differences, moved
+from suite.regression.recording import record
+from suite.workers.errors import NotInstalled
+from tests.suite.cli.test_commands import rmsuite
+from tests.suite.conftest import script
+
+ADAPTER = Path(__file__).parents[2] / "support" / "numpy_framework" / "adapter.py"
+CASES = {case.id: case for case in catalogue.catalogue(tasks(datasets.generated(), 0), 0)}
+
+
+def records(fits, *cases, outcome="agrees"):
+    return {Key("torch", "builtin", case, "float32", ""): Record(outcome, fits=tuple(fits)) for case in cases}
+
+
+def identity(found):
+    return Identity.of(found, CASES)
+
+
+def test_an_identity_is_what_fits_in_the_most_cases():
+    found = identity({**records(["torch", "mlx"], "decades/plain"), **records(["torch"], "decades/momentum")})
+    assert (found.dialects, found.name) == (("torch",), "torch")
+    found = identity({**records(["torch", "d2l"], "decades/plain"), **records([], "zeros/plain", outcome="differs")})
+    assert found.name == "d2l or torch, but for 1 of 2 cases"
+    assert identity(records([], "decades/plain", outcome="unsupported")).name == "no answer"
+    assert identity(records([], "decades/plain", outcome="differs")).name == "none with a name"
+    assert identity(records(["torch"], "law/negation")).answered == 0
+    silent = {**records([], "zeros/plain", outcome="undecided"), **records(["keras3"], "shape/large/large-epsilon")}
+    found = identity({**records(["torch"], "decades/plain"), **silent})
+    assert (found.name, found.judged, found.answered) == ("torch", 1, 3)
+
+
+def test_two_identities_differ_on_the_axes_that_cases_of_both_can_show():
+    def only(name, *cases):
+        return identity(records([name], *cases))
+
+    plain, both = ["decades/plain"], ["decades/plain", "decades/clipping-weight-decay"]
+    one, other = (only(name, *both) for name in ("mxnet1", "mxnet2"))
+    axes = differences(one, other, CASES)
+    assert axes == {"epsilon": ("inside", "inside when centered"), "clipping": ("after decay", "before decay")}
+    assert list(differences(one, only("mxnet2", *plain), CASES)) == ["epsilon"]
+    assert differences(one, one, CASES) is None
+    assert differences(identity(records(["torch", "mlx"], *plain)), only("mlx", *plain), CASES) is None
+    assert moved(axes) == (
+        "ε inside the root → inside the root when centered, outside otherwise; "
+        "clipping after weight decay → before weight decay"
+    )
+    assert apart(axes) == "ε inside the root when centered, outside otherwise; clipping before weight decay"
+
+
+def test_every_value_of_every_axis_has_words():
+    hints = get_type_hints(Dialect)
+    assert set(WORDS) == set(Dialect().axes())
+    for axis in Dialect().axes():
+        parts = [hints[axis], *get_args(hints[axis])]
+        values = [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
+        assert values
+        assert set(values) == set(WORDS[axis][1])
+    starts = {dialect.initial_accumulator for dialect in dialects.values()}
+    for start in starts - {"epsilon"}:
+        assert moved({"initial_accumulator": (start, start)}).startswith(f"average of squares from {start:g} →")
+
+
+@pytest.fixture
+def releases(tmp_path):
+    """Arguments that name three releases: of the second ε stands elsewhere; the third can't be had."""
+
+    def release(version, more=""):
+        python = script(tmp_path, f"python-{version}", f"env RELEASE={version} {more} {sys.executable} {ADAPTER}")
+        return ["--python", f"torch=={version}={python}"]
+
+    cases = ["-c", "decades/plain", "-c", "decades/schedule-momentum"]
+    return ["torch==1.0", "torch==2.0", *release("1.0"), *release("2.0", "BUILTIN=wrong-epsilon"), *cases,
+            "-i", "scratch", "-i", "builtin", "-o", tmp_path / "out"]  # fmt: skip
+
+
+def test_a_history_says_which_release_changed_the_dialect_and_on_which_axis(tmp_path, releases):
+    status, out, err = rmsuite("regress", *releases, "--no-timing")
+    assert status == 0, err
+    line = "torch 1.0 → 2.0: dialect in builtin (ε inside the root → outside the root); same bits in scratch as d2l"
+    assert out.splitlines()[-1] == line
+    told = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert told["summary"] == [line]
+    assert {name: one["versions"]["torch"] for name, one in told["releases"].items()} == {
+        "torch==1.0": "1.0",
+        "torch==2.0": "2.0",
+    }
+    turns = {(row["implementation"], row["version"]): row for row in told["history"]}
+    assert {place: row["turn"] for place, row in turns.items()} == {
+        ("torch/builtin", "1.0"): "first",
+        ("torch/builtin", "2.0"): "dialect",
+        ("torch/scratch", "1.0"): "first",
+        ("torch/scratch", "2.0"): "same bits",
+    }
+    changed = turns["torch/builtin", "2.0"]
+    assert "d2l" in turns["torch/builtin", "1.0"]["dialects"]
+    assert changed["dialects"] == ["optax-outside"]
+    assert changed["axes"] == {"epsilon": ["inside", "outside"]}
+    assert changed["words"].endswith(", from step 1 on")
+    assert {case["kind"] for case in changed["cases"]} == {"moved beyond"}
+    markdown = (tmp_path / "out" / "history.md").read_text()
+    assert f"- {line}" in markdown
+    assert "| torch 2.0 | optax-outside | builtin |  |" in markdown
+
+
+def test_a_release_that_can_not_be_asked_costs_its_own_rows_and_the_status(tmp_path, releases):
+    nowhere = ("torch==3.0", "--python", f"torch==3.0={tmp_path / 'nowhere'}")
+    status, out, err = rmsuite("regress", *releases, *nowhere, "--no-timing", "-k", "scratch")
+    assert status == 1
+    assert "torch==3.0 is left out: no environment for torch==3.0" in out.splitlines()[-1]
+    assert "torch 1.0 → 2.0: same bits in scratch as d2l" in out
+    assert "Traceback" not in err
+
+
+def test_a_release_that_can_not_be_installed_is_left_out_and_without_another_nobody_is_asked(monkeypatch, quiet):
+    def build(environment, say):
+        if environment.version == "99.0":
+            raise NotInstalled("mxnet==99.0 can't be installed: there is no such thing")
+
+    monkeypatch.setattr(regress, "build", build)
+    left_out = regress.unbuilt(["mxnet==99.0", "torch"], [], quiet)
+    assert left_out == {"mxnet==99.0": "mxnet==99.0 can't be installed: there is no such thing"}
+    with pytest.raises(LookupError, match="there is no release to ask"):
+        regress.unbuilt(["mxnet==99.0"], [], quiet)
+
+
+def test_what_fails_is_the_readers_choice_and_same_bits_never_do(releases):
+    assert rmsuite("regress", *releases, "--no-timing", "--fail-on", "bits", "-k", "scratch")[0] == 0
+
+
+def test_steps_are_timed_as_what_they_are_and_another_dialect_fails_if_that_is_asked(tmp_path, releases):
+    status, _, err = rmsuite("regress", *releases, "--size", "10", "--rounds", "2", "--fail-on", "dialect")
+    assert status == 1, err
+    told = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert told["benchmark"] == "step/10"
+    for row in told["history"]:
+        assert row["untimed"] is None
+        assert row["time"]["seconds"] > 0
+        assert (row["time"]["ratio"] is None) == (row["version"] == "1.0")
+    page = (tmp_path / "out" / "history.md").read_text()
+    assert "| step/10, µs | times that before | so it is |" in page
+
+
+def test_a_baseline_holds_a_release_under_its_frameworks_name(options, quiet, numpy_python):
+    case, python = {"cases": ["decades/plain"]}, {"torch": numpy_python, "torch==2.0": numpy_python}
+    old = record(options(frameworks=["torch"], pythons=python, **case), quiet)
+    new = record(options(frameworks=["torch==2.0"], pythons=python, **case), quiet, old)
+    assert list(new.frameworks) == ["torch"]
+    assert {change.kind for change in compare(old, new)} == {Kind.SAME}
+    with pytest.raises(BaselineError, match="one release of a framework"):
+        record(options(frameworks=["torch", "torch==2.0"], pythons=python, **case), quiet)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["jax==0.4"], "rmsuite: no framework 'jax'"),
+        (["torch==new"], "rmsuite: 'new' is no version"),
+    ],
+)
+def test_what_is_no_release_is_one_line(arguments, said):
+    status, out, err = rmsuite("regress", *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(said)
+    assert len(err.splitlines()) == 1

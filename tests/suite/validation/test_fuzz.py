@@ -1,0 +1,151 @@
+"""What is right is never said to differ, in any order of operations; and a bound that is too narrow is found out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from reference import Hyperparameters, dialects
+from reference.bound import Arithmetic as Model
+from suite.cli.commands import app
+from suite.compare.comparison import Comparison
+from suite.compare.oracle import Oracle
+from suite.diagnosis.mistakes.arithmetic import FORMATS
+from suite.diagnosis.mistakes.evaluation import Input, evaluate
+from suite.diagnosis.mistakes.operation_orders import PLAIN, orders
+from suite.validation import fuzz_inputs as questions
+from suite.validation.fuzz import Soundness, draws
+from suite.validation.fuzz_inputs import EVALUATIONS, LENGTHS, TAPES, drawn
+
+
+def asked(plan, seed=0):
+    found = Soundness(seed)
+    found.run(plan, lambda fmt: None)
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_no_evaluation_is_said_to_differ_from_its_own_dialect(fmt, seed):
+    found = asked({fmt: 25}, seed)
+    assert found.count(fmt) == 25 * EVALUATIONS
+    assert found.alarms == []
+
+
+def test_an_error_uses_up_to_a_third_of_its_bound_and_more_than_a_twentieth_half_of_the_time():
+    told = asked({"float32": 100}).to_json()["ratios"]["float32"]
+    assert all(spread["visible"] > spread["evaluations"] / 5 for spread in told.values())
+    assert max(spread["quantiles"]["1"] for spread in told.values()) > 1 / 3
+    assert told["10"]["quantiles"]["0.5"] > 1 / 20
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1])
+def test_a_bound_that_is_too_narrow_raises_alarms(share, monkeypatch):
+    predict = Oracle.predict
+
+    def narrowed(self, dialect):
+        found = predict(self, dialect)
+        bounds = replace(found.bounds, parameters=found.bounds.parameters * share)
+        return replace(found, bounds=bounds)
+
+    monkeypatch.setattr(Oracle, "predict", narrowed)
+    assert asked({"float32": 5}).alarms
+
+
+@pytest.mark.parametrize(("attribute", "share"), [("epsilon", 0.25), ("underflow", 0.01)])
+def test_a_model_of_arithmetic_that_promises_too_much_raises_alarms(attribute, share, monkeypatch):
+    begin = Model.__init__
+
+    def promising(self, *arguments):
+        begin(self, *arguments)
+        setattr(self, attribute, getattr(self, attribute) * share)
+
+    monkeypatch.setattr(Model, "__init__", promising)
+    assert asked({"float32": 60}).alarms
+
+
+def test_a_false_alarm_comes_with_all_that_is_needed_to_repeat_it(monkeypatch):
+    monkeypatch.setattr("suite.validation.fuzz_inputs.dialects", ["torch"])
+    wrong = replace(dialects["torch"], epsilon="inside")
+    monkeypatch.setattr("suite.validation.fuzz.dialects", {"torch": wrong})
+    found = json.loads(json.dumps(asked({"float32": 3}).alarms))
+    alarm = next(alarm for alarm in found if alarm["hyperparameters"]["clip_norm"] is None)
+    h = Hyperparameters.from_json(alarm["hyperparameters"])
+    initial, gradients = np.array([alarm["initial"]]), np.array([[float(value)] for value in alarm["gradients"]])
+    order = next(order for order in orders() if order.name == alarm["order"])
+    oracle = Oracle(initial, gradients, h, alarm["format"], [alarm["dialect"]])
+    trace = evaluate(wrong, h, Input(initial, gradients), order)
+    result = Comparison(trace, oracle, alarm["dialect"]).judge(slice(0, None))
+    assert (result.outcome, result.quantity) == ("differs", alarm["quantity"])
+    assert (result.first_step, result.bound_ratio) == (alarm["step"], float(alarm["bound_ratio"]))
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_draw_is_made_from_its_seed_format_and_number_alone(fmt):
+    one, again, other = drawn(3, fmt, 7), drawn(3, fmt, 7), drawn(3, fmt, 8)
+    assert np.array_equal(one.gradients, again.gradients, equal_nan=True)
+    assert (one.hyperparameters, one.dialect, one.orders) == (again.hyperparameters, again.dialect, again.orders)
+    assert not np.array_equal(one.initial, other.initial)
+    assert one.initial.shape == (TAPES,)
+
+
+def test_draws_reach_every_dialect_length_and_end_of_every_range():
+    found = [drawn(0, "float32", number) for number in range(400)]
+    hs = [draw.hyperparameters for draw in found]
+    assert {draw.dialect for draw in found} == set(dialects)
+    assert {len(draw.gradients) for draw in found} == set(LENGTHS)
+    assert {0.0, 1.0} <= {h.decay for h in hs}
+    assert {0.0, 1e-10, 1.0} <= {h.epsilon for h in hs}
+    assert {0.0, 0.99} <= {h.momentum for h in hs}
+    for switch in ("centered", "nesterov", "maximize", "bias_correction", "scheduled"):
+        assert {getattr(h, switch) for h in hs} == {False, True}
+    assert any(np.isnan(draw.gradients).any() for draw in found)
+    assert not all(np.isnan(draw.gradients).any() for draw in found)
+
+
+def test_there_are_well_over_a_thousand_orders_each_with_a_name_of_its_own():
+    names = [order.name for order in orders()]
+    assert len(set(names)) == len(names) > 10_000
+    assert PLAIN in orders()
+
+
+def test_orders_round_differently():
+    draw = next(d for d in (drawn(0, "float32", i) for i in range(99)) if len(d.gradients) == 10)
+    h = Hyperparameters(momentum=0.9, centered=True, epsilon=1e-3)
+    given = Input(draw.initial, np.nan_to_num(draw.gradients, posinf=1.0, neginf=-1.0))
+    some = [orders()[i] for i in range(0, len(orders()), 997)]
+    found = {evaluate(dialects["d2l"], h, given, order)["parameters"].astype(np.float64).tobytes() for order in some}
+    assert len(found) > len(some) / 2
+
+
+def test_the_plan_has_at_least_as_many_evaluations_as_are_asked_for():
+    plan = draws(100_000)
+    assert plan["float32"] * EVALUATIONS >= 100_000
+    assert all(plan[fmt] * EVALUATIONS >= 10_000 for fmt in FORMATS)
+    assert set(draws(1).values()) == {1}
+
+
+@pytest.mark.parametrize(("right", "code"), [(True, 0), (False, 1)])
+def test_the_command_prints_counts_and_seed_and_fails_on_a_false_alarm(right, code, monkeypatch, tmp_path):
+    if not right:
+        wrong = {name: replace(dialect, initial_accumulator=0.5) for name, dialect in dialects.items()}
+        monkeypatch.setattr("suite.validation.fuzz.dialects", wrong)
+    result = CliRunner().invoke(app, ["soundness", "--count", "1", "--seed", "5", "-o", str(tmp_path)])
+    assert result.exit_code == code
+    found = json.loads((tmp_path / "soundness.json").read_text())
+    assert found["seed"] == 5
+    assert found["evaluations"] == dict.fromkeys(FORMATS, EVALUATIONS)
+    assert bool(found["false_alarms"]) is not right
+    assert f"{len(found['false_alarms']):,} false alarms in {4 * EVALUATIONS:,} evaluations (seed 5)" in result.stdout
+    assert set(found["ratios"]["float32"]) == {str(steps) for steps in LENGTHS}
+
+
+def test_what_lies_at_the_edges_of_a_format_is_no_number_or_has_its_square_there():
+    for fmt in FORMATS:
+        found = questions.edges(fmt)
+        assert np.isnan(found).sum() == 1
+        assert np.isinf(found).sum() == 2

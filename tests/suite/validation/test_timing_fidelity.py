@@ -1,0 +1,84 @@
+"""The trial of the stopwatch: what its rows come to, and that a bare loop can be asked."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from suite.adapters import FRAMEWORKS
+from suite.cases.benchmarks import PROFILES
+from suite.validation import timing_fidelity
+from suite.validation.timing_fidelity import Bare, Fidelity, summary
+from suite.workers.coordinator import Coordinator
+from suite.workers.environments import Environment, environments
+from tests.suite.conftest import script
+
+
+def beside(framework, size, ours, theirs, peak=None, bare_peak=None):
+    return {
+        "experiment": "bare",
+        "framework": framework,
+        "size": size,
+        "reason": None,
+        "ours": ours,
+        "theirs": theirs,
+        "peak": peak,
+        "bare_peak": bare_peak,
+    }
+
+
+def called(framework, equal, slower, floor=0.02, reason=None):
+    said = {"equal": {"call": equal}, "slower": {"call": slower}}
+    return {"experiment": "calls", "framework": framework, "reason": reason, "floor": floor, **said}
+
+
+def test_the_ratio_is_the_median_over_beginnings_and_its_range_stands_beside():
+    rows = [beside("torch", 10, [r, r, r], [1.0, 1.0, 1.0]) for r in (1.1, 0.9, 1.02)]
+    (found,) = summary(rows)["beside"]
+    assert (found["ratio"], found["low"], found["high"]) == pytest.approx((1.02, 0.9, 1.1))
+
+
+def test_memory_is_counted_in_copies_of_the_parameters():
+    rows = [beside("torch", 1_000_000, [1.0], [1.0], peak=50_000_000, bare_peak=48_000_000)]
+    assert summary(rows)["beside"][0]["copies"] == 0.5
+
+
+def test_calls_are_counted_and_what_failed_is_not():
+    rows = [
+        called("mxnet", "same", "slower"),
+        called("mxnet", "faster", "unclear"),
+        called("mxnet", "slower", "slower"),
+        called("mxnet", None, None, reason="it died"),
+    ]
+    (found,) = summary(rows)["calls"]
+    assert (found["races"], found["slower"], found["different"]) == (3, 2, 2)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_bare_loop_answers_with_seconds_and_ends_with_its_context(framework):
+    environment = environments({})[framework]
+    if not environment.exists:
+        pytest.skip(f"there is no environment for {framework}: `rmsuite envs --build`")
+    with Bare(environment, 10, 1) as bare:
+        assert 0 < bare.sample(10) < 1
+    assert bare.process.returncode is not None
+
+
+def test_a_bare_loop_that_ends_says_so(tmp_path):
+    python = script(tmp_path, "broken", f"{sys.executable} -c 'pass'")
+    with pytest.raises(LookupError, match="the bare loop of torch at 10 parameters has ended"):
+        Bare(Environment("torch", python, named=True), 10, 1)
+
+
+def test_a_race_of_equals_and_one_that_is_slower_is_told_by_its_ratios(tmp_path, numpy_python, monkeypatch):
+    monkeypatch.setattr(timing_fidelity, "CALLED_AT", 10)
+    known = {"torch": Environment("torch", numpy_python, named=True)}
+    with Coordinator(known, "cpu", 1, 60.0) as coordinator:
+        experiment = Fidelity(coordinator, known, coordinator.hello(), tmp_path, 0)
+        experiment.careful = PROFILES["quick"]
+        row = experiment.called("torch", 0)
+    assert row["reason"] is None
+    assert row["slower"]["ratio"] > 0
+    assert row["equal"]["call"] in ("same", "unclear", "faster", "slower")
+    assert row["floor"] >= 0

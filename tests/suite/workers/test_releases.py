@@ -1,0 +1,102 @@
+"""Releases: what is named on a command line, what an environment of it holds, and what can't be had."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.cases.expression import Selection
+from suite.cli.options import interpreters, names
+from suite.results.repeat_command import Conditions
+from suite.workers import releases, selection
+from suite.workers.environments import build, environment, environments
+from suite.workers.errors import NotInstalled
+from suite.workers.names import words
+from suite.workers.releases import Release, compared, pinned, requirements
+
+
+def test_a_release_is_named_by_framework_and_version():
+    assert Release.parse("mxnet==2.0.0b1") == Release("mxnet", "2.0.0b1")
+    assert Release.parse("mxnet==2.0.0.beta1").name == "mxnet==2.0.0b1"
+    assert Release.parse("mxnet").version is None
+
+
+def test_the_release_that_is_pinned_shares_its_frameworks_environment(tmp_path):
+    same = Release.parse(f"tensorflow=={pinned('tensorflow')}")
+    other = Release.parse("tensorflow==2.15.1")
+    assert same == Release("tensorflow")
+    assert environment(same, tmp_path).folder == tmp_path / "tensorflow"
+    assert environment(other, tmp_path).folder == tmp_path / "tensorflow-2.15.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("jax", "no framework 'jax'; there are torch, "),
+        ("mxnet>=2", "no framework 'mxnet>=2'; there are torch, "),
+        ("mxnet==latest", "'latest' is no version; a release is named as mxnet==1.9.1 is"),
+    ],
+)
+def test_what_is_no_release_is_refused_in_one_line(text, said):
+    with pytest.raises(LookupError, match=r"^\S") as error:
+        Release.parse(text)
+    assert str(error.value).startswith(said)
+
+
+def test_a_run_asks_several_releases_of_a_framework_each_by_its_name(tmp_path):
+    assert names(["mxnet==2.0.0b1", "torch", "mxnet", "mxnet==2.0.0.beta1"]) == ["mxnet==2.0.0b1", "torch", "mxnet"]
+    python = tmp_path / "python"
+    known = environments(interpreters([f"mxnet==3.0={python}"]), tmp_path, [Release("mxnet", "2.0.0b1")])
+    assert known["mxnet==2.0.0b1"].folder == tmp_path / "mxnet-2.0.0b1"
+    assert known["mxnet"].folder == tmp_path / "mxnet"
+    assert (known["mxnet==3.0"].python, known["mxnet==3.0"].framework) == (python, "mxnet")
+
+
+def test_implementations_of_a_release_are_chosen_by_its_framework_or_by_itself():
+    hellos = {name: {"implementations": {"builtin": {}}} for name in ("mxnet", "mxnet==2.0.0b1")}
+    assert selection.named(hellos, ["mxnet/builtin"]) == {"mxnet": ["builtin"], "mxnet==2.0.0b1": ["builtin"]}
+    assert selection.named(hellos, ["mxnet==2.0.0b1/*"]) == {"mxnet": [], "mxnet==2.0.0b1": ["builtin"]}
+    assert selection.frameworks(list(hellos), ["mxnet/builtin"]) == list(hellos)
+    text = words("mxnet==2.0.0b1", "builtin", "decades/plain", "float32", "mxnet1")
+    for expression in ("mxnet/builtin", "mxnet==2.0.0b1", "2.0.0b1 and plain"):
+        assert Selection.of(expression).matches(text)
+
+
+def test_another_release_has_its_groups_requirements_and_what_old_ones_need_in_place_of_them():
+    assert requirements(Release("mxnet", "2.0.0b1"))[:2] == ("mxnet==2.0.0b1", "numpy<1.24")
+    old, new = (requirements(Release("tensorflow", version)) for version in ("2.17.1", "2.18.0"))
+    assert old[0] == "tensorflow-cpu==2.17.1"
+    assert "numpy<2" in old
+    assert "numpy<2" not in new
+    (numpy,) = (one for one in requirements(Release("torch", "2.2.0")) if one.startswith("numpy"))
+    assert numpy == "numpy<2"
+
+
+def test_each_framework_has_a_release_to_compare_and_the_pinned_one_is_among_them():
+    listed = compared()
+    assert {one.framework for one in listed} == {"torch", "tensorflow", "mxnet"}
+    assert {Release(one.framework) for one in listed} <= set(listed)
+    assert all(Release.parse(one.full_name) == one for one in listed)
+
+
+def test_a_release_that_the_index_does_not_have_is_said_in_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    missing = environment(Release("mxnet", "99.0"), tmp_path)
+    with pytest.raises(NotInstalled) as error:
+        build(missing, lambda _: None)
+    words = "mxnet==99.0 can't be installed: Could not find a version that satisfies the requirement mxnet==99.0"
+    assert str(error.value).startswith(words)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_repeats_names_the_release():
+    command = Conditions().command("agree", "mxnet==2.0.0b1", "builtin")
+    assert command == "rmsuite agree -f mxnet==2.0.0b1 -i mxnet/builtin"
+    assert Conditions().command("agree", "torch", "builtin") == "rmsuite agree -i torch/builtin"
+
+
+def test_where_there_is_no_checkout_only_a_version_needs_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(releases, "PROJECT", tmp_path)
+    assert Release.parse("mxnet") == Release("mxnet")
+    with pytest.raises(releases.EnvironmentMissing, match="which only a checkout has"):
+        Release.parse("mxnet==2.0.0b1")

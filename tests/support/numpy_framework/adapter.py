@@ -1,0 +1,149 @@
+"""The framework. As a script it is a worker like any other, and answers in the name of the framework that is asked for:
+
+    python adapter.py … torch --device cpu --threads 1
+
+So a test names a script that starts it as an interpreter, and nothing else is different.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+import suite.adapters
+from suite.adapters.contract import Framework
+from suite.adapters.oracle.adapter import Adapter as Oracle
+from suite.workers import worker
+from tests.support.numpy_framework import ill_behaved, patched, right, wrong
+
+
+class Value:
+    """A loss with its gradients: what differentiation would find."""
+
+    def __init__(self, *gradients):
+        self.gradients = gradients
+
+
+class Numpy(Framework):
+    name = "torch"
+    postponed = []  # work that waits until somebody looks
+    mistake = os.environ.get("MISTAKE", "")  # of its differentiation
+    implementations = {
+        "scratch": right.Right,
+        "builtin": patched.NAMED[os.environ.get("PATCHED", "")],
+        "wrong-epsilon": wrong.WrongEpsilon,
+        "accumulator-from-one": wrong.AccumulatorFromOne,
+        "two-mistakes": wrong.TwoMistakes,
+        "momentum-ignored": wrong.MomentumIgnored,
+        "decay-of-the-other-sign": wrong.DecayOfTheOtherSign,
+        "clipping-ignored": wrong.ClippingIgnored,
+        "another-decay": wrong.AnotherDecay,
+        "forgotten-complement": wrong.ForgottenComplement,
+        "stale-state": wrong.StaleState,
+        "loses-itself": wrong.LosesItself,
+        "spoils-gradients": wrong.SpoilsGradients,
+        "forgetful": wrong.Forgetful,
+        "random": wrong.Random,
+        "neighbourly": wrong.Neighbourly,
+        "shared-state": wrong.SharedState,
+        "one-sided": wrong.OneSided,
+        "hidden-epsilon": wrong.HiddenEpsilon,
+        "sloppy": wrong.Sloppy,
+        "packed": wrong.Packed,
+        "wrong-at-the-end": wrong.WrongAtTheEnd,
+        "wrong-at-the-end-below": wrong.WrongAtTheEndBelow,
+        "lazy": wrong.Lazy,
+        "postponed": wrong.Postponed,
+        "raises": ill_behaved.Raises,
+        "segfaults": ill_behaved.Segfaults,
+        "killed": ill_behaved.Killed,
+        "dies-of-age": ill_behaved.DiesOfAge,
+        "hangs": ill_behaved.Hangs,
+        "chatty": ill_behaved.Chatty,
+        "babbles": ill_behaved.Babbles,
+        "refuses": ill_behaved.Refuses,
+    }
+
+    @staticmethod
+    def versions():
+        return {Numpy.name: os.environ.get("RELEASE", "0.0"), "numpy": np.__version__}
+
+    @staticmethod
+    def instructions():
+        return {"kernels": os.environ.get("KERNELS", "plain")}
+
+    @staticmethod
+    def devices():
+        return ["cpu"]
+
+    @staticmethod
+    def set_threads(threads):
+        return threads
+
+    def tensor(self, array, dtype):
+        return np.array(array, dtype)
+
+    parameter = tensor
+
+    def sparse(self, rows, values, shape, dtype):
+        return right.Rows(rows, self.tensor(values, dtype), shape)
+
+    def numpy(self, tensor):
+        while self.postponed:
+            self.postponed.pop(0)()
+        return tensor.dense() if isinstance(tensor, right.Rows) else np.array(tensor)
+
+    def filled_like(self, parameter, value):
+        return np.full_like(parameter, value)
+
+    def assign(self, tensors, arrays):
+        for tensor, array in zip(tensors, arrays, strict=True):
+            tensor[...] = array
+
+    def strided(self, tensor):
+        gaps = np.zeros((*reversed(tensor.shape), 2), tensor.dtype)
+        view = gaps[..., 0].T
+        view[...] = tensor
+        return view
+
+    def dtype(self, tensor):
+        return tensor.dtype.name
+
+    def synchronize(self, tensors):
+        pass
+
+    def gradients(self, loss, parameters):
+        return list(loss().gradients)
+
+    def quadratic(self, x, rotated):
+        T = x.dtype.type  # noqa: N806
+        if self.mistake == "nan" and abs(x[0]) < 1:
+            return Value(np.full(2, np.nan, x.dtype))
+        if self.mistake == "doubled":  # the loss without its ½
+            return Value(2 * np.array([T(0.2) * x[0], T(4) * x[1]], x.dtype))
+        s, d = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
+        a, b = T(0.2) * s, T(4) * d
+        return Value(np.array([a + b, a - b] if rotated else [a, b], x.dtype))
+
+    squared_loss, cross_entropy = Oracle.squared_loss, Oracle.cross_entropy
+
+
+def main():
+    def load(name, device):
+        Numpy.name = name
+        if "BUILTIN" in os.environ:  # what a release computes
+            Numpy.implementations["builtin"] = Numpy.implementations[os.environ["BUILTIN"]]
+        return Numpy(device)
+
+    suite.adapters.load = load
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "-I" and not argument.endswith("worker.py")]
+    worker.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What a release may have made of `builtin`, under the same name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from reference import dialects
+from tests.support.numpy_framework.ill_behaved import Raises, Refuses
+from tests.support.numpy_framework.right import Claims, Right
+from tests.support.numpy_framework.wrong import AnotherDecay, Forgetful, SpoilsGradients, StaleState, WrongEpsilon
+
+
+class Fused(Claims):
+    """γv + c g² with one rounding in place of two, as a fused multiply-add has it."""
+
+    def average(self, old, new, decay, complement):
+        wide = np.float64 if old.dtype.itemsize < 8 else np.longdouble
+        old[...] = wide(decay) * old.astype(wide) + (complement * new).astype(wide)
+
+
+class Complement(Claims):
+    """1-γ from a γ that was rounded before."""
+
+    def prepare(self, dialect):
+        Right.prepare(self, replace(dialects["d2l"], decay_complement="working"))
+
+
+class Reordered(Claims):
+    """η (g / √(v + ε)) in place of (η g) / √(v + ε), where nothing but that is asked for."""
+
+    def update(self, gradients):
+        a, n = self.algorithm, self.numbers
+        if a.buffered or a.centered or a.coupled or a.decoupled or a.bias_corrected or a.clip_weights is not None:
+            super().update(gradients)
+            return
+        for x, v, g, rate in zip(self.parameters, self.square_average, gradients, self.rates, strict=True):
+            T = x.dtype.type  # noqa: N806
+            g = self.effective_gradient(g, x)
+            self.average(v, g * g, T(n["decay"]), T(n["complement"]))
+            x -= T(rate) * (g / np.sqrt(v + T(n["epsilon"])))
+
+
+NAMED = {
+    "": Claims,
+    "epsilon": WrongEpsilon,
+    "decay": AnotherDecay,
+    "complement": Complement,
+    "fma": Fused,
+    "order": Reordered,
+    "stale": StaleState,
+    "forgetful": Forgetful,
+    "spoils": SpoilsGradients,
+    "raises": Raises,
+    "refuses": Refuses,
+}

@@ -1,0 +1,97 @@
+"""A framework's worker for tests to ask, and what is asked of compiled modes in every framework."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reference import Hyperparameters
+from suite.cases import datasets, tasks
+from suite.workers import arrays
+from suite.workers.environments import Environment, environments
+from suite.workers.process import Worker, command
+
+H = Hyperparameters(learning_rate=2.0**-4, decay=0.5, epsilon=2.0**-6)
+EVERYTHING = Hyperparameters(
+    learning_rate=[0.0625, 0.125, 0.0625, 0.25, 0.125],
+    decay=0.75,
+    epsilon=1.0,  # the first v - m² is 0 but for rounding, which in half precision is not small
+    momentum=0.5,
+    centered=True,
+    nesterov=True,
+    bias_correction=True,
+    weight_decay=0.125,
+    clip_norm=3.0,
+    clip_gradient=1.5,
+    clip_weights=2.0,
+    rescale_gradient=0.5,
+    maximize=True,
+)
+
+
+def require(framework: str) -> Environment:
+    """The environment of a framework; a test that needs one fails in CI, and is skipped elsewhere, without it."""
+    environment = environments({})[framework]
+    if not environment.exists:
+        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
+        refuse(f"there is no environment for {framework}: `rmsuite envs --build`")
+    return environment
+
+
+class Asked:
+    """A framework's worker."""
+
+    def __init__(self, framework: str, folder: Path) -> None:
+        environment = require(framework)
+        self.python, self.folder = environment.python, folder
+        self.worker = Worker(command(environment.python, framework, "cpu", 1), 1)
+        self.implementations = self.worker.hello(180.0)["implementations"]
+
+    def replay(self, implementation, tape, h=H, dtype="float32"):
+        """The trace; a reply that is none fails the test."""
+        reply = self.ask(implementation, tape, h, dtype)
+        assert reply["status"] == "ok", reply
+        return arrays.read(self.folder / "trace.safetensors")[0]
+
+    def ask(self, implementation, tape, h=H, dtype="float32"):
+        """The reply."""
+        arrays.write(self.folder / "tape.safetensors", tape)
+        request = {
+            "ask": "replay",
+            "implementation": implementation,
+            "dialect": "d2l",
+            "hyperparameters": h.to_json(),
+            "dtype": dtype,
+            "input": str(self.folder / "tape.safetensors"),
+            "output": str(self.folder / "trace.safetensors"),
+        }
+        return self.worker.ask(request, 120.0)
+
+    def epoch_at_once(self, name: str) -> None:
+        """That an epoch in one call leaves the bits of its steps one by one.
+
+        What is timed is the epoch after those of the task, in which it has been judged; hence a training as long.
+        """
+        task = tasks.regression(datasets.generated(), 0)
+        judged, longer, made = (self.folder / f"{one}.safetensors" for one in ("judged", "longer", "made"))
+        arrays.write(judged, task.file())
+        arrays.write(longer, task.file() | {"steps": np.array(task.steps + task.steps_per_epoch)})
+        asked = {
+            "implementation": name,
+            "dialect": "d2l",
+            "hyperparameters": task.hyperparameters.to_json(),
+            "dtype": "float32",
+            "output": str(made),
+        }
+        assert self.worker.ask({"ask": "train", **asked, "input": str(longer)}, 120.0)["status"] == "ok"
+        trace = arrays.read(made)[0]["parameters"]
+        opened = self.worker.ask({"ask": "open", "benchmark": "epoch", **asked, "input": str(judged)}, 120.0)
+        assert opened["status"] == "ok", opened
+        assert np.array_equal(arrays.read(made)[0]["parameters"], trace[: task.steps])
+        closed = self.worker.ask({"ask": "close", "opened": opened["id"]}, 120.0)
+        assert closed["calls"] == 1
+        assert closed["parameters"] == trace[-1, : len(closed["parameters"])].tolist()
+        assert not np.array_equal(trace[-1], trace[task.steps - 1])
