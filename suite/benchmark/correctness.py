@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reference import dialects, replay
 from reference.precision import format_of
 from suite.cases.benchmarks import Benchmark
-from suite.compare.comparison import Comparison, ComparisonResult, TraceError
+from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
 from suite.compare.oracle import Oracle
 from suite.conformance.training import checked
 from suite.workers import arrays
@@ -54,7 +54,7 @@ class Judge:
             self._oracles[dialect] = Oracle(initial, gradients, h, self.dtype, [dialect])
         whole = slice(0, initial.size)
         both = [
-            Comparison({"parameters": trace[side]}, self._oracles[dialect], dialect).judge(whole)
+            TraceComparison({"parameters": trace[side]}, self._oracles[dialect], dialect).result(whole)
             for side in ("lowest", "highest")
         ]
         return _said(max(both, key=lambda one: one.bound_ratio))

@@ -49,7 +49,7 @@ class ComparisonResult:
     reason: str | None
 
 
-class Comparison:
+class TraceComparison:
     """A trace beside the prediction of one dialect."""
 
     def __init__(self, observed: Mapping[str, Array], oracle: Oracle, dialect: str) -> None:
@@ -86,7 +86,7 @@ class Comparison:
         inside = all(bool(np.all(ratio[:, columns] <= 1)) for ratio in self.ratios.values())
         return inside and bool(self.decided[columns].all())
 
-    def judge(self, columns: slice) -> ComparisonResult:
+    def result(self, columns: slice) -> ComparisonResult:
         """The result on these columns."""
         ratios = {name: ratio[:, columns] for name, ratio in self.ratios.items()}
         quantity = max(ratios, key=lambda name: float(ratios[name].max(initial=0)))
@@ -131,7 +131,7 @@ def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[sli
         inside = _ends_inside(observed, oracle.predict(names[0]))
         if not any(inside[part].all() for part in columns):
             continue
-        comparison = Comparison(observed, oracle, names[0])
+        comparison = TraceComparison(observed, oracle, names[0])
         for found, part in zip(fits, columns, strict=True):
             if comparison.fits(part):
                 found.extend(names)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.compare.comparison import Comparison, outside
+from suite.compare.comparison import TraceComparison, outside
 from suite.compare.error_growth import spread
 from suite.compare.oracle import Oracle
 
@@ -30,7 +30,7 @@ def digest(parameters: Array, dtype: str) -> str:
     return hashlib.sha256(repr(plain.shape).encode() + plain.tobytes()).hexdigest()
 
 
-def course(comparison: Comparison, columns: slice) -> list[list[float]]:
+def course(comparison: TraceComparison, columns: slice) -> list[list[float]]:
     """How the error of the parameters goes on: rows of step (from 1), error in ulps, and bound in ulps.
 
     At the steps 1, 2, 5, 10, 20, 50, … and the last, each in the coordinate that is nearest to its bound, or furthest

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 
 Array = NDArray[Any]
 
@@ -44,7 +44,7 @@ class Growth:
         return f"the error is {self.kind}" if self.kind else None
 
 
-def growth(comparison: Comparison, columns: slice, first: int) -> Growth:
+def growth(comparison: TraceComparison, columns: slice, first: int) -> Growth:
     """How the error grows in the coordinate that is furthest outside its bound at the first step outside.
 
     Args:
@@ -64,7 +64,7 @@ def growth(comparison: Comparison, columns: slice, first: int) -> Growth:
     return Growth(quantity, index, series, _kind(errors[first - 1 :]))
 
 
-def parting(comparison: Comparison, columns: slice, step: int) -> tuple[str, int]:
+def parting(comparison: TraceComparison, columns: slice, step: int) -> tuple[str, int]:
     """The quantity and the coordinate that are furthest outside their bound at a step, counted from 1."""
     ratios = {name: series[step - 1, columns] for name, series in comparison.ratios.items()}
     quantity = max(ratios, key=lambda name: float(ratios[name].max()))

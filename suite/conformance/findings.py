@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from suite.cases.catalogue import Case
-from suite.compare.comparison import Comparison, ComparisonResult
+from suite.compare.comparison import ComparisonResult, TraceComparison
 from suite.compare.error_growth import Growth, growth
 from suite.compare.oracle import Oracle
 from suite.conformance.targets import Target
@@ -70,7 +70,7 @@ class Explainer:
 
     def finding(self, reading: Reading, case: Case, columns: slice, fits: Sequence[str]) -> Finding:
         """The finding on one case; `fits` are the dialects that were tried and fit."""
-        result = reading.comparison.judge(columns)
+        result = reading.comparison.result(columns)
         if reading.spoiled:
             reason = f"it changed the caller's gradient in {reading.spoiled} steps"
             return Finding(replace(result, outcome="differs"), reason, tuple(fits))
@@ -128,4 +128,4 @@ class Reading:
     observed: Mapping[str, Array]
     spoiled: int
     oracle: Oracle
-    comparison: Comparison
+    comparison: TraceComparison

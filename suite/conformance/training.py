@@ -16,7 +16,7 @@ from reference import Trace
 from reference.precision import wider
 from suite.cases.expression import Selection
 from suite.cases.tasks import Task
-from suite.compare.comparison import Comparison, ComparisonResult, TraceError
+from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
 from suite.compare.oracle import Oracle, closed_loop
 from suite.conformance.verdicts import FEW_DIALECTS
 from suite.results.repeat_command import Conditions
@@ -240,7 +240,7 @@ def checked(task: Task, observed: arrays.Arrays, dialect: str, dtype: str) -> Ch
     before = np.concatenate([task.initial[None], parameters[:-1]])
     return Checked(
         gradient_ratio=worst_gradient(task, visited, gradients, dtype),
-        updates=Comparison(observed, oracle, dialect).judge(slice(0, task.initial.size)),
+        updates=TraceComparison(observed, oracle, dialect).result(slice(0, task.initial.size)),
         strayed=not np.array_equal(visited, before, equal_nan=True),
     )
 

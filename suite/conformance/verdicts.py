@@ -10,7 +10,7 @@ from typing import Any
 from reference import dialects
 from suite.cases.catalogue import Case
 from suite.cases.tapes import WIDE
-from suite.compare.comparison import Comparison, TraceError, fitting
+from suite.compare.comparison import TraceComparison, TraceError, fitting
 from suite.compare.error_curve import course, digest, leaves
 from suite.compare.oracle import Oracle
 from suite.conformance.findings import Explainer, Finding, Reading
@@ -131,7 +131,7 @@ class Verdicts:
             raise TraceError("the worker did not say which dialect it claims")
         spoiled = int(observed.pop("spoiled", 0))
         oracle = self._oracle(asked, dialect)
-        reading = Reading(asked.target, dialect, observed, spoiled, oracle, Comparison(observed, oracle, dialect))
+        reading = Reading(asked.target, dialect, observed, spoiled, oracle, TraceComparison(observed, oracle, dialect))
         fits = fitting(observed, oracle, [columns for _, columns in wanted])
         findings = [
             replace(self.explainer.finding(reading, case, columns, names), **self._kept(reading, case, columns, names))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reference import Hyperparameters, Trace
 from reference.precision import format_of, wider
 from suite.cases.tapes import Tape
-from suite.compare.comparison import QUANTITIES, Comparison, ComparisonResult
+from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
 from suite.compare.oracle import Oracle
 from suite.diagnosis.candidates import CHANGES, Candidate, Change, words
 from suite.diagnosis.number_estimation import estimates
@@ -281,6 +281,6 @@ class Trial:
 
 def _beside(candidate: Candidate, observed: Mapping[str, Array], part: Part) -> Nearest:
     """How a trace stands to a candidate, in its own bounds."""
-    comparison = Comparison(observed, part.oracle([candidate]), "0")
-    result = comparison.judge(slice(0, None))
+    comparison = TraceComparison(observed, part.oracle([candidate]), "0")
+    result = comparison.result(slice(0, None))
     return Nearest(candidate, comparison.fits(slice(0, None)), result.bound_ratio, result.first_step)

@@ -13,7 +13,7 @@ from reference import dialects
 from reference.algorithm import Algorithm
 from suite.cases.catalogue import Case
 from suite.cases.tapes import STEPS
-from suite.compare.comparison import QUANTITIES, Comparison
+from suite.compare.comparison import QUANTITIES, TraceComparison
 from suite.compare.oracle import Oracle, Prediction, path_length
 from suite.diagnosis.candidates import bearing
 
@@ -64,7 +64,7 @@ class Deciding:
         return self._parted[key]
 
 
-def undecided(comparison: Comparison, prediction: Prediction, initial: Array, columns: slice) -> str:
+def undecided(comparison: TraceComparison, prediction: Prediction, initial: Array, columns: slice) -> str:
     """Why a case is not decided: in how many coordinates there is no bound, from which step on; or how wide it is."""
     open_ = ~comparison.decided[columns]
     size = open_.size
@@ -93,7 +93,7 @@ def _complete(case: Case, dialect: str, dtype: str) -> bool:
     oracle = Oracle.of(case.tape, case.setting.hyperparameters, dtype, [dialect])
     expected = oracle.predict(dialect).trace
     shown = {name: getattr(expected, name) for name in QUANTITIES if getattr(expected, name) is not None}
-    return bool(Comparison(shown, oracle, dialect).decided.all())
+    return bool(TraceComparison(shown, oracle, dialect).decided.all())
 
 
 def _functions(case: Case, names: Sequence[str], dtype: str) -> int:

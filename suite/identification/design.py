@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from suite.compare.comparison import Comparison, ComparisonResult
+from suite.compare.comparison import ComparisonResult, TraceComparison
 from suite.compare.oracle import Oracle
 from suite.identification.hypotheses import Hypothesis, Survivors
 from suite.identification.inquiry import Array
@@ -91,7 +91,7 @@ class Outlook:
     def compare(self, function: Hashable, answer: Array) -> ComparisonResult:
         """What is to be said of an answer, if that is the function."""
         oracle, name = self.oracle(function)
-        return Comparison({"parameters": answer}, oracle, name).judge(slice(0, None))
+        return TraceComparison({"parameters": answer}, oracle, name).result(slice(0, None))
 
     def surviving(self, answer: Array) -> list[Hypothesis]:
         """Those inside of whose bound an answer is, in their order."""

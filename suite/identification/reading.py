@@ -21,7 +21,7 @@ from reference.algorithm import Algorithm
 from reference.precision import format_of
 from suite.cases.random import Bits
 from suite.cases.tapes import Tape
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle, path_length
 from suite.identification.hypotheses import Hypothesis
 from suite.identification.inquiry import Array
@@ -257,9 +257,9 @@ class _Reader:
 
     def fits(self, h: Hyperparameters) -> bool:
         """Whether the answer is inside the bound, and there is one nearly everywhere."""
-        result = Comparison(
+        result = TraceComparison(
             {"parameters": self.answer}, self.oracle(self.one.hyperparameters(h), self.one.dialect), ""
-        ).judge(slice(0, None))
+        ).result(slice(0, None))
         return result.first_step is None and result.decided >= DECIDED
 
     def oracle(self, h: Hyperparameters, dialect: Dialect) -> Oracle:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from reference import dialects
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle, path_length
 from suite.diagnosis.mistakes.arithmetic import Array, Name
 from suite.diagnosis.mistakes.evaluation import Input, evaluate
@@ -82,10 +82,10 @@ class Soundness:
         given = Input(draw.initial, draw.gradients)
         for order in draw.orders:
             trace = evaluate(dialects[draw.dialect], draw.hyperparameters, given, order, draw.format)
-            comparison = Comparison(trace, oracle, draw.dialect)
+            comparison = TraceComparison(trace, oracle, draw.dialect)
             ratios = np.where(visible, comparison.ratios["parameters"], -1).max(axis=0)
             spread.add(np.where(ratios < 0, np.nan, ratios))
-            if comparison.judge(slice(0, None)).outcome == "differs":
+            if comparison.result(slice(0, None)).outcome == "differs":
                 self.alarms += _alarms(draw, order, comparison)
 
     def to_json(self) -> dict[str, Any]:
@@ -113,11 +113,11 @@ class Soundness:
         }
 
 
-def _alarms(draw: Draw, order: Order, comparison: Comparison) -> list[dict[str, Any]]:
+def _alarms(draw: Draw, order: Order, comparison: TraceComparison) -> list[dict[str, Any]]:
     """The columns that are said to differ, with all that is needed to ask again."""
     found = []
     for column in range(draw.initial.size):
-        result = comparison.judge(slice(column, column + 1))
+        result = comparison.result(slice(column, column + 1))
         if result.outcome == "differs":
             found.append(
                 {

@@ -15,7 +15,7 @@ from typing import Any
 
 from reference import Dialect, dialects
 from suite.cases.catalogue import VERSION, Case, catalogue
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import TapeBatch, tape_batches
 from suite.diagnosis.mistakes import MISTAKES, Mistake
@@ -208,8 +208,8 @@ class _Trial:
         return self._traces[formula]
 
     def _judged(self, claimed: str, trace: Any) -> Sequence[str]:
-        comparison = Comparison({"parameters": trace["parameters"]}, self.oracle, claimed)
-        return [case.id for case, part in self.tape_batch.cases if comparison.judge(part).outcome == "differs"]
+        comparison = TraceComparison({"parameters": trace["parameters"]}, self.oracle, claimed)
+        return [case.id for case, part in self.tape_batch.cases if comparison.result(part).outcome == "differs"]
 
 
 def counted(fates: Iterable[Fate]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reference import dialects
 from suite.cases.catalogue import Case
-from suite.compare.comparison import Comparison, TraceError
+from suite.compare.comparison import TraceComparison, TraceError
 from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import TapeBatch, tape_batches
 from suite.conformance.targets import Target, evidence
@@ -161,7 +161,7 @@ class CheckSession:
         try:
             observed = evidence(answer, tape_batch)
             oracle = Oracle.of(tape_batch.tape, tape_batch.hyperparameters, asked.target.dtype, [dialect])
-            result = Comparison(observed, oracle, dialect).judge(slice(None))
+            result = TraceComparison(observed, oracle, dialect).result(slice(None))
         except (TraceError, DataMismatch, OSError, ValueError):  # which is then explained
             return None
         if result.outcome != "agrees" or int(observed.get("spoiled", 0)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference import Hyperparameters
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from tests.support.replays import EVERYTHING, Asked
 
@@ -34,8 +34,8 @@ def normal(*shape):
 def test_scratch_runs_with_all_there_is_to_an_algorithm_and_a_rate_that_changes(worker, name, dtype):
     initial, gradients = normal(6), normal(5, 6)
     trace = worker.replay(name, {"initial": initial, "gradients": gradients}, EVERYTHING, dtype)
-    compared = Comparison(trace, Oracle(initial, gradients, EVERYTHING, dtype, ["d2l"]), "d2l")
-    assert compared.judge(slice(0, 6)).outcome == "agrees"
+    compared = TraceComparison(trace, Oracle(initial, gradients, EVERYTHING, dtype, ["d2l"]), "d2l")
+    assert compared.result(slice(0, 6)).outcome == "agrees"
     assert set(compared.ratios) == {"parameters", "square_average", "mean_gradient", "momentum_buffer"}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference import Hyperparameters
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from tests.support.replays import EVERYTHING, Asked
 
@@ -29,8 +29,8 @@ def test_a_compiled_mode_runs_with_all_there_is_to_an_algorithm_and_a_rate_that_
     random = np.random.default_rng(0)
     initial, gradients = random.standard_normal(6).astype("f4"), random.standard_normal((5, 6)).astype("f4")
     trace = worker.replay(name, {"initial": initial, "gradients": gradients}, EVERYTHING, dtype)
-    compared = Comparison(trace, Oracle(initial, gradients, EVERYTHING, dtype, ["d2l"]), "d2l")
-    assert compared.judge(slice(0, 6)).outcome == "agrees"
+    compared = TraceComparison(trace, Oracle(initial, gradients, EVERYTHING, dtype, ["d2l"]), "d2l")
+    assert compared.result(slice(0, 6)).outcome == "agrees"
     assert set(compared.ratios) == {"parameters", "square_average", "mean_gradient", "momentum_buffer"}
 
 

@@ -13,7 +13,7 @@ from suite.cases.catalogue import catalogue
 from suite.cases.datasets import generated
 from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
-from suite.compare.comparison import Comparison, TraceError, fitting
+from suite.compare.comparison import TraceComparison, TraceError, fitting
 from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import tape_batches
 from suite.results.expectations import Expectations
@@ -39,7 +39,7 @@ def observed(asked, dialect="d2l", **changes):
 
 
 def judged(asked, trace, dialect="d2l"):
-    return Comparison(trace, asked, dialect).judge(ALL)
+    return TraceComparison(trace, asked, dialect).result(ALL)
 
 
 STEADY = np.full((5, 3), [[0.1, -2.0, 30.0]])
@@ -120,7 +120,7 @@ def test_the_dialects_that_fit_are_those_that_the_input_cannot_tell_apart():
 )
 def test_a_trace_that_lacks_what_it_must_have_is_refused(trace, words):
     with pytest.raises(TraceError, match=words):
-        Comparison(trace, oracle(STEADY), "d2l")
+        TraceComparison(trace, oracle(STEADY), "d2l")
 
 
 @pytest.mark.parametrize("dtype", [*WIDE, *REDUCED])
@@ -136,9 +136,9 @@ def test_the_catalogue_decides_every_case_in_every_dialect(dtype, tmp_path):
             tape.initial, gradients, tape_batch.hyperparameters, dtype, known, rate_scale=tape.rate_scale(), **special
         )
         for names in asked.groups():
-            comparison = Comparison({"parameters": asked.predict(names[0]).trace.parameters}, asked, names[0])
+            comparison = TraceComparison({"parameters": asked.predict(names[0]).trace.parameters}, asked, names[0])
             for case, columns in tape_batch.cases:
-                verdict = comparison.judge(columns)
+                verdict = comparison.result(columns)
                 if any(fnmatchcase(case.id, pattern) for pattern in UNDECIDABLE):
                     assert verdict.outcome == "undecided" or names[0] in FROM_ONE
                     continue

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reference import Hyperparameters
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.error_curve import course, digest, leaves
 from suite.compare.oracle import Oracle
 
@@ -40,18 +40,18 @@ def test_a_nan_is_a_nan_whatever_its_bits():
 
 
 def test_a_course_goes_from_the_first_step_to_the_last_and_stays_under_the_bound_of_what_agrees(oracle):
-    found = course(Comparison(answered(oracle, "torch"), oracle, "torch"), ALL)
+    found = course(TraceComparison(answered(oracle, "torch"), oracle, "torch"), ALL)
     assert [step for step, _, _ in found] == [1, 2, 5, 10, 20, 50, 60]
     assert all(0 <= ulps <= bound for _, ulps, bound in found)
 
 
 def test_the_course_of_another_dialect_is_over_the_bound(oracle):
-    found = course(Comparison(answered(oracle, "tf1"), oracle, "torch"), ALL)
+    found = course(TraceComparison(answered(oracle, "tf1"), oracle, "torch"), ALL)
     assert all(ulps > bound for _, ulps, bound in found)
 
 
 def test_there_is_no_course_of_nothing(oracle):
-    assert course(Comparison(answered(oracle, "torch"), oracle, "torch"), slice(0, 0)) == []
+    assert course(TraceComparison(answered(oracle, "torch"), oracle, "torch"), slice(0, 0)) == []
 
 
 def test_a_trace_leaves_each_dialect_that_it_is_not_and_the_step_is_the_first(oracle):

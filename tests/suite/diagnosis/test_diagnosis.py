@@ -12,7 +12,7 @@ from suite.cases.catalogue import Case, catalogue
 from suite.cases.datasets import generated
 from suite.cases.tapes import Tape
 from suite.cases.tasks import tasks
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.error_growth import growth
 from suite.compare.oracle import Oracle
 from suite.diagnosis import reasons
@@ -52,7 +52,7 @@ def made(claimed: str, h: Hyperparameters, **changes) -> Candidate:
 
 def found(case: Case, claimed: str, observed, dtype: str = "float32", search: Search | None = None, **options):
     h = case.setting.hyperparameters
-    result = Comparison(observed, Oracle.of(case.tape, h, dtype, [claimed]), claimed).judge(ALL)
+    result = TraceComparison(observed, Oracle.of(case.tape, h, dtype, [claimed]), claimed).result(ALL)
     assert result.outcome == "differs"
     return (search or Search()).nearest(observed, Part(case.tape, h, dtype), claimed, result, "who", **options)
 
@@ -199,8 +199,8 @@ def test_how_an_error_grows_is_told_in_a_word_and_in_a_short_series(error, word)
     wrong = shown(case, Candidate.named("d2l", h), "float64")
     steps = np.arange(1.0, 97.0)
     wrong["parameters"][4:, 2] += 1e-9 * error(steps)
-    comparison = Comparison(wrong, Oracle.of(case.tape, h, "float64", ["d2l"]), "d2l")
-    result = comparison.judge(ALL)
+    comparison = TraceComparison(wrong, Oracle.of(case.tape, h, "float64", ["d2l"]), "d2l")
+    result = comparison.result(ALL)
     grown = growth(comparison, ALL, result.first_step)
     assert (result.first_step, grown.quantity, grown.index) == (5, "parameters", 2)
     assert grown.kind == word
@@ -212,8 +212,8 @@ def test_an_error_that_is_no_number_has_no_kind():
     case, h = STEADY, STEADY.setting.hyperparameters
     wrong = shown(case, Candidate.named("d2l", h))
     wrong["parameters"][50:, 1] = np.nan
-    comparison = Comparison(wrong, Oracle.of(case.tape, h, "float32", ["d2l"]), "d2l")
-    grown = growth(comparison, ALL, comparison.judge(ALL).first_step)
+    comparison = TraceComparison(wrong, Oracle.of(case.tape, h, "float32", ["d2l"]), "d2l")
+    grown = growth(comparison, ALL, comparison.result(ALL).first_step)
     assert (grown.kind, grown.words) == (None, None)
 
 
@@ -223,8 +223,8 @@ def test_an_undecided_case_says_in_how_many_coordinates_and_from_which_step_on_a
     case = case_of(np.column_stack([np.ones(4), [1.0, largest, 1.0, 1.0], np.full(4, 1e-6)]), plain)
     case.tape.initial[2] = 1e5  # of which no ulp is as short as the path
     oracle = Oracle.of(case.tape, plain, "float32", ["d2l"])
-    comparison = Comparison(shown(case, Candidate.named("d2l", plain)), oracle, "d2l")
-    assert comparison.judge(ALL).outcome == "undecided"
+    comparison = TraceComparison(shown(case, Candidate.named("d2l", plain)), oracle, "d2l")
+    assert comparison.result(ALL).outcome == "undecided"
     why = undecided(comparison, oracle.predict("d2l"), oracle.initial, ALL)
     assert "in 1 of 3 coordinates there is no bound, first at step 2, for " in why
     assert "in 1 of 3 coordinates the bound is wider than the path that was travelled" in why

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from reference import Hyperparameters, dialects
 from reference.bound import Arithmetic as Model
 from suite.cli.commands import app
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.diagnosis.mistakes.arithmetic import FORMATS
 from suite.diagnosis.mistakes.evaluation import Input, evaluate
@@ -79,7 +79,7 @@ def test_a_false_alarm_comes_with_all_that_is_needed_to_repeat_it(monkeypatch):
     order = next(order for order in orders() if order.name == alarm["order"])
     oracle = Oracle(initial, gradients, h, alarm["format"], [alarm["dialect"]])
     trace = evaluate(wrong, h, Input(initial, gradients), order)
-    result = Comparison(trace, oracle, alarm["dialect"]).judge(slice(0, None))
+    result = TraceComparison(trace, oracle, alarm["dialect"]).result(slice(0, None))
     assert (result.outcome, result.quantity) == ("differs", alarm["quantity"])
     assert (result.first_step, result.bound_ratio) == (alarm["step"], float(alarm["bound_ratio"]))
 

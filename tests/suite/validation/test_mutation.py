@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from reference import Dialect, Hyperparameters, SparseGradients, dialects
 from suite.cli.commands import app
-from suite.compare.comparison import Comparison
+from suite.compare.comparison import TraceComparison
 from suite.diagnosis.mistakes import MISTAKES, Mistake
 from suite.diagnosis.mistakes.evaluation import Input, evaluate
 from suite.diagnosis.mistakes.mistake import buffered
@@ -77,12 +77,12 @@ def test_what_a_dialect_computes_is_not_killed_by_any_case():
 
 
 def test_a_judge_that_sees_only_gross_errors_leaves_survivors(monkeypatch):
-    class Blunt(Comparison):
+    class Blunt(TraceComparison):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             self.ratios = {name: ratio * 1e-6 for name, ratio in self.ratios.items()}
 
-    monkeypatch.setattr(matrices, "Comparison", Blunt)
+    monkeypatch.setattr(matrices, "TraceComparison", Blunt)
     blind = filled([mutant for mutant in of_one_axis() if mutant.of == "d2l" and mutant.axis == "decay_complement"])
     assert [fate.outcome for fate in blind.fates] == ["survives"]
     assert blind.to_json()["survivors"] == [
