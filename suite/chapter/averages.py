@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from reference import Hyperparameters, dialects, effective_window, half_life, leaky_weights, replay, weight_sum
-from suite.chapter.part import Means, Part, row, series
+from suite.chapter.part import Context, Part, row, series
 from suite.results.store import Row
 
 DECAYS = (0.95, 0.9, 0.8, 0.7)  # as the section plots them
 STEPS = 40
 
 
-def rows(means: Means) -> Iterator[Row]:  # noqa: ARG001  (no framework is asked)
+def rows(context: Context) -> Iterator[Row]:  # noqa: ARG001  (no framework is asked)
     """The weights of 40 steps for each γ: by the formula, and as the update really weighs a single gradient."""
     for decay in DECAYS:
         weights = leaky_weights(decay, STEPS)

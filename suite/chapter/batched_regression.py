@@ -13,7 +13,7 @@ from suite.cases.tasks import Task
 Array = NDArray[np.float64]
 
 
-class Least:
+class LeastSquares:
     """A regression in double precision.
 
     Attributes:
@@ -29,7 +29,7 @@ class Least:
         self.loss = float(self.losses(best[None])[0])
 
     @classmethod
-    def of(cls, task: Task) -> Least:
+    def of(cls, task: Task) -> LeastSquares:
         """Of the regression's task.
 
         Raises:

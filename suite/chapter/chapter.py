@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from suite.cases import datasets, images
-from suite.chapter.frameworks import Asking
-from suite.chapter.part import Means, Part
+from suite.chapter.frameworks import FrameworkRunner
+from suite.chapter.part import Context, Part
 from suite.results import provenance
 from suite.results.store import Row, Store, require_room
 from suite.workers.coordinator import Coordinator
@@ -60,9 +60,9 @@ class Chapter:
         known = environments(options.pythons)
         asked = {name: known[name] for name in options.frameworks}
         self.coordinator = Coordinator(asked, options.device, options.threads, options.timeout)
-        self.asking = Asking(self.coordinator, options.output, progress)
+        self.runner = FrameworkRunner(self.coordinator, options.output, progress)
         try:
-            self.asking.greet()
+            self.runner.greet()
             self.store = Store(options.output, self._manifest(), resume=options.resume, tables=TABLES)
         except BaseException:
             self.coordinator.__exit__(*sys.exc_info())
@@ -82,8 +82,8 @@ class Chapter:
 
     def run(self) -> None:
         """All parts that were chosen, but those that are done."""
-        means = Means(
-            self.asking,
+        context = Context(
+            self.runner,
             self.data,
             self.options.data,
             self.options.cache,
@@ -98,26 +98,26 @@ class Chapter:
                 continue
             begin = time.perf_counter()
             self.progress.say(f"{part.number} {part.title}")
-            for row in part.make(means):
+            for row in part.make(context):
                 self.store.append("chapter", {"part": part.name, **row})
             seconds = time.perf_counter() - begin
-            self.store.append("parts", {"part": part.name, "seconds": seconds, "frameworks": [*self.asking.hellos]})
+            self.store.append("parts", {"part": part.name, "seconds": seconds, "frameworks": [*self.runner.hellos]})
 
     @property
     def status(self) -> int:
         """0 only if every framework answered, and none differs from the oracle or fails."""
         wrong = any(row.get("outcome") in ("differs", "failed") for row in self.store.rows("chapter"))
-        return 1 if wrong or self.asking.missing else 0
+        return 1 if wrong or self.runner.missing else 0
 
     def _done(self) -> set[str]:
         """Parts that came to their end, and asked all whom there are now."""
-        here = set(self.asking.hellos)
+        here = set(self.runner.hellos)
         return {row["part"] for row in self.store.rows("parts") if here <= set(row["frameworks"])}
 
     def _manifest(self) -> Row:
         options = self.options
         return {
-            **provenance.manifest(self.data, self.asking.hellos, self.asking.missing),
+            **provenance.manifest(self.data, self.runner.hellos, self.runner.missing),
             "threads": options.threads,
             "device": options.device,
             "seed": options.seed,

@@ -27,11 +27,11 @@ _KEPT = ("framework", "implementation", "version", "device", "dtype", "dialect",
 
 
 @dataclass(frozen=True)
-class Trained:
+class FrameworkRun:
     """What came of one training.
 
     Attributes:
-        task: that was trained.
+        task: that was run.
         row: who it was, and what the oracle says of it.
         observed: the recording, as the worker wrote it; nothing where there is none.
     """
@@ -41,7 +41,7 @@ class Trained:
     observed: arrays.Arrays = field(repr=False)
 
 
-class Asking:
+class FrameworkRunner:
     """Frameworks and a folder for what is sent to them. Without any framework it asks nobody.
 
     Attributes:
@@ -63,14 +63,14 @@ class Asking:
             else:
                 self.hellos[name] = reply
 
-    def having(self, implementations: Sequence[str]) -> dict[str, list[str]]:
+    def available(self, implementations: Sequence[str]) -> dict[str, list[str]]:
         """Of each framework those of some implementations that it has."""
         return {
             framework: [name for name in implementations if name in hello["implementations"]]
             for framework, hello in self.hellos.items()
         }
 
-    def train(self, tasks: Mapping[str, Task], implementations: Sequence[str]) -> Iterator[Trained]:
+    def train(self, tasks: Mapping[str, Task], implementations: Sequence[str]) -> Iterator[FrameworkRun]:
         """Every task in these implementations of every framework.
 
         Args:
@@ -80,7 +80,7 @@ class Asking:
         questions = training.questions(
             self.hellos,
             tasks,
-            chosen=self.having(implementations),
+            chosen=self.available(implementations),
             scratch_dialects=(DIALECT,),
             folder=self.folder,
             done=frozenset(),
@@ -97,5 +97,5 @@ class Asking:
                 recording = Path(answer.request.message["output"])
                 observed, _ = arrays.read(recording) if answer.status == "ok" else ({}, "")
                 recording.unlink(missing_ok=True)  # its numbers are in the rows
-                yield Trained(answer.request.context.task, {name: found.get(name) for name in _KEPT}, observed)
+                yield FrameworkRun(answer.request.context.task, {name: found.get(name) for name in _KEPT}, observed)
                 advance(answer.request.framework)

@@ -17,8 +17,8 @@ from reference import Dialect, Hyperparameters, dialects
 from suite.cases import tasks
 from suite.cases.tasks import Task
 from suite.chapter.descent import descend, rmsprop
-from suite.chapter.frameworks import Trained
-from suite.chapter.part import Means, Part, path_with_start, row, series
+from suite.chapter.frameworks import FrameworkRun
+from suite.chapter.part import Context, Part, path_with_start, row, series
 from suite.chapter.trajectory import EPSILON, RATE, SLOPES, STEPS, loss
 from suite.conformance import training
 from suite.results.store import Row
@@ -34,7 +34,7 @@ RATES = {"section": RATE, "inside": TAMED * EPSILON**0.5, "outside": TAMED * EPS
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def rows(means: Means) -> Iterator[Row]:
+def rows(context: Context) -> Iterator[Row]:
     """The way to γ = 1 in the oracle; and the frameworks at γ = 1, with the section's η and with one that suits it."""
     start = tasks.quadratic().initial
     for decay in DECAYS:
@@ -48,7 +48,7 @@ def rows(means: Means) -> Iterator[Row]:
             series=series(step=np.arange(STEPS + 1), loss=loss(path), x1=path[:, 0], x2=path[:, 1]),
         )
     asked = {name: _task(name, rate) for name, rate in RATES.items()}
-    for one in means.asking.train(asked, IMPLEMENTATIONS):
+    for one in context.runner.train(asked, IMPLEMENTATIONS):
         h, setting = one.task.hyperparameters, one.task.id
         given = {"decay": h.decay, "learning_rate": h.rate(0), "epsilon": h.epsilon, "steps": STEPS}
         told = compared(path_with_start(one), h, dialects[one.row["dialect"]]) if one.observed else {}
@@ -89,7 +89,7 @@ def compared(path: NDArray[np.float64], h: Hyperparameters, dialect: Dialect) ->
     }
 
 
-def judged_before(one: Trained, steps: int) -> Row:
+def judged_before(one: FrameworkRun, steps: int) -> Row:
     """What the oracle says of the steps before a run ended: of what is no number it says nothing."""
     if steps < 1:
         return {}

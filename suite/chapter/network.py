@@ -16,7 +16,7 @@ from suite.cases.images import Images
 from suite.cases.random import Bits
 from suite.cases.tasks import SECTION, Task
 from suite.chapter.descent import Method, always, descend
-from suite.chapter.part import Means, Part, path_with_start, row, series
+from suite.chapter.part import Context, Part, path_with_start, row, series
 from suite.results.store import Row
 
 RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # a rate at which it matters how it is adjusted
@@ -58,19 +58,19 @@ SCHEDULES: Mapping[str, Schedule] = {
 }
 
 
-def rows(means: Means) -> Iterator[Row]:
+def rows(context: Context) -> Iterator[Row]:
     """Each schedule in the oracle, from several rates; and in each framework from scratch and built in, from one."""
-    pictures = images.resolve(means.folder, means.cache, download=means.download)
-    means.progress.say(f"images: {pictures.detail}")
-    tasks = {task.id: task for task in scheduled(pictures, means.seed)}
+    pictures = images.resolve(context.folder, context.cache, download=context.download)
+    context.progress.say(f"images: {pictures.detail}")
+    tasks = {task.id: task for task in scheduled(pictures, context.seed)}
     ends: dict[str, NDArray[np.int64]] = {}
     for name, task in tasks.items():
         path = own_path(task)
         ends[name] = predicted(task, path[-1], pictures)
         rates = task.hyperparameters.learning_rate
         yield row(pictures.name, "schedule", name, detail=pictures.detail, **_described(task, path, pictures, rates))
-    yield from over_peaks(pictures, means.seed)
-    for one in means.asking.train(tasks, IMPLEMENTATIONS):
+    yield from over_peaks(pictures, context.seed)
+    for one in context.runner.train(tasks, IMPLEMENTATIONS):
         told: dict[str, Any] = {}
         if one.observed:
             path = path_with_start(one)

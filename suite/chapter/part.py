@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.cases.datasets import Dataset
-from suite.chapter.frameworks import Asking, Trained
+from suite.chapter.frameworks import FrameworkRun, FrameworkRunner
 from suite.results.store import Row
 from suite.workers.progress import Progress
 
 
 @dataclass(frozen=True)
-class Means:
+class Context:
     """What a part may use.
 
     Attributes:
-        asking: the frameworks, and how a task is put to them.
+        runner: the frameworks, and how a task is put to them.
         data: of the regression.
         folder: that a user named for data, if any.
         cache: where downloads are kept.
@@ -30,7 +30,7 @@ class Means:
         progress: for those who wait.
     """
 
-    asking: Asking
+    runner: FrameworkRunner
     data: Dataset
     folder: Path | None
     cache: Path
@@ -53,11 +53,11 @@ class Part:
     number: int
     name: str
     title: str
-    make: Callable[[Means], Iterator[Row]]
+    make: Callable[[Context], Iterator[Row]]
 
 
 def row(subject: str, method: str, setting: str = "", **columns: Any) -> Row:
-    """A row of the oracle's; what a framework did has more columns (`Asking.rows`).
+    """A row of the oracle's; what a framework did has more columns (`FrameworkRunner.rows`).
 
     Args:
         subject: what was run: `quadratic`, `regression`, ….
@@ -78,7 +78,7 @@ def series(**columns: Any) -> Mapping[str, Sequence[float]]:
     return {name: numbers(values) for name, values in columns.items()}
 
 
-def path_with_start(trained: Trained) -> NDArray[np.float64]:
+def path_with_start(run: FrameworkRun) -> NDArray[np.float64]:
     """The parameters of a training on the way, the start included; shape (steps + 1, n)."""
-    start = trained.task.initial[None].astype(np.float64)
-    return np.concatenate([start, trained.observed["parameters"].astype(np.float64)])
+    start = run.task.initial[None].astype(np.float64)
+    return np.concatenate([start, run.observed["parameters"].astype(np.float64)])

@@ -19,8 +19,8 @@ from suite.benchmark import rows as timing_rows
 from suite.cases import tasks
 from suite.cases.benchmarks import PROFILES, epoch
 from suite.cases.tasks import EPOCHS, LOSS_EVERY, Task
-from suite.chapter.batched_regression import Least
-from suite.chapter.part import Means, Part, path_with_start, row, series
+from suite.chapter.batched_regression import LeastSquares
+from suite.chapter.part import Context, Part, path_with_start, row, series
 from suite.results.store import Row
 
 PROGRAMS = ("section", "section-concise")
@@ -36,15 +36,15 @@ EPSILONS = {
 """ε as the section writes it from scratch, and as the built-in columns have it by default: PyTorch, Keras, MXNet."""
 
 
-def rows(means: Means) -> Iterator[Row]:
+def rows(context: Context) -> Iterator[Row]:
     """The programs in the frameworks, judged and timed; what moves the loss in the oracle; the same in frameworks."""
-    task = tasks.regression(means.data, means.seed)
-    given = {"epochs": EPOCHS, "lowest": Least.of(task).loss}
-    for one in means.asking.train({task.id: task}, PROGRAMS):
-        about = {"subject": task.id, "method": "program", "setting": "", "given": given, "detail": means.data.name}
+    task = tasks.regression(context.data, context.seed)
+    given = {"epochs": EPOCHS, "lowest": LeastSquares.of(task).loss}
+    for one in context.runner.train({task.id: task}, PROGRAMS):
+        about = {"subject": task.id, "method": "program", "setting": "", "given": given, "detail": context.data.name}
         yield {**one.row, **about, **_told(task, path_with_start(one) if one.observed else None)}
-    yield from timed(means, task)
-    for method, setting, moved, name in moves(means, task):
+    yield from timed(context, task)
+    for method, setting, moved, name in moves(context, task):
         path = replay(
             lambda step, x: moved.objective.gradient(x, step),  # noqa: B023
             moved.initial,
@@ -53,23 +53,23 @@ def rows(means: Means) -> Iterator[Row]:
             steps=moved.steps,
         ).parameters
         yield row(task.id, method, setting, given=given, found={"loss": moved.objective.loss(path[-1])})
-    singles = {moved.id: moved for moved in ones(means, task)}
-    for one in means.asking.train(singles, ("scratch",)):
+    singles = {moved.id: moved for moved in ones(context, task)}
+    for one in context.runner.train(singles, ("scratch",)):
         about = {"subject": task.id, "method": one.task.id, "setting": "in a framework", "given": given}
         yield {**one.row, **about, **_told(one.task, path_with_start(one) if one.observed else None, curve=False)}
 
 
-def timed(means: Means, task: Task) -> Iterator[Row]:
+def timed(context: Context, task: Task) -> Iterator[Row]:
     """Seconds of an epoch in each program, a sample each in every round, in random order."""
     benchmark, profile = epoch(task), PROFILES["quick"]
-    chosen = means.asking.having(PROGRAMS)
-    entered = [one for one in interleaved.entries(means.asking.hellos, chosen, benchmark) if one.instance == 1]
+    chosen = context.runner.available(PROGRAMS)
+    entered = [one for one in interleaved.entries(context.runner.hellos, chosen, benchmark) if one.instance == 1]
     if not entered:
         return
     run = interleaved.InterleavedRun(
-        means.asking.coordinator, benchmark, means.asking.folder, profile, profile.rounds, means.seed
+        context.runner.coordinator, benchmark, context.runner.folder, profile, profile.rounds, context.seed
     )
-    with means.progress.stage("timing", run.turns(entered)) as advance:
+    with context.progress.stage("timing", run.turns(entered)) as advance:
         for entrant in run.run(entered):
             advance(entrant.entry.framework)
     for timing in timing_rows.rows(run):
@@ -80,11 +80,11 @@ def timed(means: Means, task: Task) -> Iterator[Row]:
         yield {**who, **told, "outcome": timing["outcome"], "reason": timing["reason"]}
 
 
-def moves(means: Means, task: Task) -> Iterator[tuple[str, str, Task, str]]:
+def moves(context: Context, task: Task) -> Iterator[tuple[str, str, Task, str]]:
     """What is moved, how far, the task then, and the dialect that runs it."""
     yield "nothing", "", task, "d2l"
     for number in range(1, RERUNS + 1):
-        other = tasks.regression(means.data, means.seed + number)
+        other = tasks.regression(context.data, context.seed + number)
         yield "order", str(number), reordered(task, other), "d2l"
         yield "start", str(number), replace(task, initial=other.initial), "d2l"
         yield "both", str(number), other, "d2l"
@@ -95,9 +95,9 @@ def moves(means: Means, task: Task) -> Iterator[tuple[str, str, Task, str]]:
         yield "epsilon", name, with_epsilon(task, epsilon), dialect
 
 
-def ones(means: Means, task: Task) -> Iterator[Task]:
+def ones(context: Context, task: Task) -> Iterator[Task]:
     """One of each kind of move, for the frameworks."""
-    other = tasks.regression(means.data, means.seed + 1)
+    other = tasks.regression(context.data, context.seed + 1)
     yield replace(task, id="nothing")
     yield replace(reordered(task, other), id="order")
     yield replace(task, id="start", initial=other.initial)

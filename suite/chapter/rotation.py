@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from suite.cases import tasks
 from suite.chapter import trajectory
 from suite.chapter.descent import Method, adagrad, descend, gradient_descent, rmsprop
-from suite.chapter.part import Means, Part, path_with_start, row, series
+from suite.chapter.part import Context, Part, path_with_start, row, series
 from suite.chapter.trajectory import DECAY, EPSILON, NEAR, RATE, SLOPES, STEPS
 from suite.results.store import Row
 
@@ -30,7 +30,7 @@ SHOWN = (0, 45)
 IMPLEMENTATIONS = trajectory.IMPLEMENTATIONS
 
 
-def rows(means: Means) -> Iterator[Row]:
+def rows(context: Context) -> Iterator[Row]:
     """Each method over the angles; two of its curves; and the frameworks on the exercise and on the section's f."""
     start = tasks.quadratic().initial.astype(np.float64)
     for name, method in METHODS.items():
@@ -61,7 +61,7 @@ def rows(means: Means) -> Iterator[Row]:
     for task in both.values():
         path = descend(lambda step, x: task.objective.gradient(x, step), task.initial, STEPS, METHODS["rmsprop"])  # noqa: B023
         yield row(task.id, "rmsprop", "as printed", found=_end(task, path))
-    for one in means.asking.train(both, IMPLEMENTATIONS):
+    for one in context.runner.train(both, IMPLEMENTATIONS):
         found = _end(one.task, path_with_start(one)) if one.observed else {}
         yield {**one.row, "subject": one.task.id, "method": "rmsprop", "setting": "as printed", "found": found}
 

@@ -13,9 +13,9 @@ from reference import Hyperparameters
 from suite.cases import tasks
 from suite.cases.tasks import Task
 from suite.chapter import trajectory
-from suite.chapter.batched_regression import Least
+from suite.chapter.batched_regression import LeastSquares
 from suite.chapter.descent import Method, Schedule, always, descend, rmsprop
-from suite.chapter.part import Means, Part, path_with_start, row, series
+from suite.chapter.part import Context, Part, path_with_start, row, series
 from suite.results.store import Row
 
 Array = NDArray[np.float64]
@@ -44,10 +44,10 @@ def schedules(steps: int) -> Mapping[str, Schedule]:
     }
 
 
-def rows(means: Means) -> Iterator[Row]:
+def rows(context: Context) -> Iterator[Row]:
     """The oracle's grids, its curves for each course of γ, and the frameworks at the corners of the regression's."""
-    task = tasks.regression(means.data, means.seed)
-    least = Least.of(task)
+    task = tasks.regression(context.data, context.seed)
+    least = LeastSquares.of(task)
     for subject, losses in (("regression", regression_grid(least, task)), ("quadratic", plane_grid())):
         lowest = least.loss if subject == "regression" else 0.0
         for decay, line in zip(DECAYS, losses, strict=True):
@@ -66,7 +66,7 @@ def rows(means: Means) -> Iterator[Row]:
             series=series(step=np.arange(task.steps + 1), loss=curve, decay=[used[0], *used]),
         )
     corners = [corner(task, decay, rate) for decay, rate in CORNERS]
-    for one in means.asking.train({one.id: one for one in corners}, ("scratch",)):
+    for one in context.runner.train({one.id: one for one in corners}, ("scratch",)):
         h = one.task.hyperparameters
         given = {"decay": h.decay, "learning_rate": h.rate(0), "lowest": least.loss}
         found = {"loss": float(least.losses(path_with_start(one)[-1:])[0])} if one.observed else {}
@@ -80,7 +80,7 @@ def corner(task: Task, decay: float, rate: float) -> Task:
     return replace(task, id=f"{task.id}-{decay}-{rate}", hyperparameters=h)
 
 
-def regression_grid(least: Least, task: Task) -> Array:
+def regression_grid(least: LeastSquares, task: Task) -> Array:
     """The loss after the task's steps; shape (decays, rates)."""
     end = _ends(least.gradient, task.initial, task.steps, RATES["regression"])
     return least.losses(np.moveaxis(end, 0, -1))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from suite.cases import tasks
 from suite.chapter.descent import Method, adagrad, descend, mean_of_squares, rmsprop
-from suite.chapter.part import Means, Part, path_with_start, row, series
+from suite.chapter.part import Context, Part, path_with_start, row, series
 from suite.results.store import Row
 
 RATE, DECAY, EPSILON = 0.4, 0.9, 1e-6  # the section's
@@ -26,13 +26,13 @@ IMPLEMENTATIONS = ("scratch", "section", "builtin")
 GIVEN = {"learning_rate": RATE, "decay": DECAY, "epsilon": EPSILON, "steps": STEPS, "near": NEAR}
 
 
-def rows(means: Means) -> Iterator[Row]:
+def rows(context: Context) -> Iterator[Row]:
     """Each method from the section's start with the section's numbers, and the frameworks on the first of them."""
     task = tasks.quadratic()
     for name, method in METHODS.items():
         path = descend(lambda step, x: SLOPES * x, task.initial, LONG, method)  # noqa: ARG005
         yield row(task.id, name, given=GIVEN, **described(path))
-    for one in means.asking.train({task.id: task}, IMPLEMENTATIONS):
+    for one in context.runner.train({task.id: task}, IMPLEMENTATIONS):
         told = described(path_with_start(one)) if one.observed else {}
         yield {**one.row, "subject": task.id, "method": "rmsprop", "setting": "", "given": GIVEN, **told}
 

@@ -209,6 +209,45 @@ class TimingRow:
     expectation: str | None = field(default=None, metadata=doc("the known deviation, with its reason"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChapterRow:
+    """A computation or a run of one part of the reproduced section. A line of chapter.jsonl."""
+
+    part: str = field(metadata=doc("the name of the part: `averages`, `trajectory`, …"))
+    framework: str = field(metadata=doc("`oracle` for a computation of the oracle, else as in a verdict"))
+    implementation: str | None = field(default=None, metadata=doc("as in a verdict; none for the oracle"))
+    version: str | None = field(default=None, metadata=doc("of the framework"))
+    device: str | None = field(default=None, metadata=doc("`cpu`, `cuda:0`, …"))
+    dtype: str | None = field(default=None, metadata=doc("the floating-point format"))
+    dialect: str | None = field(default=None, metadata=doc("the dialect that the updates were compared with"))
+    problem: str = field(metadata=doc("the objective or data set: `quadratic`, `regression`, …"))
+    method: str = field(metadata=doc("the optimizer or the experiment: `rmsprop`, `adagrad`, `schedule`, …"))
+    setting: str = field(default="", metadata=doc("distinguishes rows of the same problem and method"))
+    outcome: Outcome | None = field(default=None, metadata=doc("as in a training row; none for the oracle"))
+    reason: str | None = field(default=None, metadata=doc("why it does not agree, in words"))
+    gradient_ratio: float | None = field(default=None, metadata=doc("the largest error of a gradient over its bound"))
+    update_ratio: float | None = field(default=None, metadata=doc("the largest error of an update over its bound"))
+    inputs: Mapping[str, float | None] = field(
+        default_factory=dict, metadata=doc("numbers that were chosen: hyper-parameters, steps, thresholds, by name")
+    )
+    results: Mapping[str, float | None] = field(default_factory=dict, metadata=doc("numbers that came out, by name"))
+    series: Mapping[str, Sequence[float | None]] = field(
+        default_factory=dict, metadata=doc("columns of equal length, by name: steps, losses, coordinates, …")
+    )
+    detail: str | None = field(default=None, metadata=doc("the data set, in words"))
+    seconds: float | None = field(default=None, metadata=doc("the run took in the framework"))
+    sha256: str | None = field(default=None, metadata=doc("SHA-256 of the task's file, which the worker reported too"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRow:
+    """A part of the reproduced section that was completed. A line of parts.jsonl."""
+
+    part: str = field(metadata=doc("the name of the part"))
+    seconds: float | None = field(default=None, metadata=doc("the part took"))
+    frameworks: Sequence[str] = field(default=(), metadata=doc("the frameworks that were run"))
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of a results folder.
@@ -220,7 +259,7 @@ class Table:
     """
 
     name: str
-    row: type[VerdictRow | TrainingRow | TimingRow]
+    row: type[VerdictRow | TrainingRow | TimingRow | ChapterRow | PartRow]
     key: tuple[str, ...]
 
     @property
@@ -239,3 +278,11 @@ TIMINGS = Table("timings", TimingRow, ("framework", "implementation", "instance"
 
 TABLES = (VERDICTS, TRAINING, TIMINGS)
 """The tables of a run, in the order in which they are made."""
+
+CHAPTER = Table(
+    "chapter", ChapterRow, ("part", "framework", "implementation", "device", "problem", "method", "setting")
+)
+PARTS = Table("parts", PartRow, ("part",))
+
+CHAPTER_TABLES = (CHAPTER, PARTS)
+"""The tables of a reproduced section: the rows of all parts, and one row for each part that was completed."""

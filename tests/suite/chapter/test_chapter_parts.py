@@ -8,7 +8,7 @@ import pytest
 from reference import Hyperparameters, dialects, replay
 from suite.cases import datasets, images, tasks
 from suite.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
-from suite.chapter.batched_regression import Least
+from suite.chapter.batched_regression import LeastSquares
 from suite.chapter.descent import Method, adagrad, always, descend, gradient_descent, mean_of_squares, rmsprop
 from suite.chapter.parts import PARTS, chosen
 
@@ -120,15 +120,15 @@ def test_a_quarter_turn_gives_the_axes_again():
 
 
 def test_least_is_the_loss_of_the_normal_equations(task):
-    least = Least.of(task)
+    least = LeastSquares.of(task)
     x = np.linalg.solve(least.design.T @ least.design, least.design.T @ least.labels)
     assert least.loss == pytest.approx(task.objective.loss(x), rel=1e-12)
     with pytest.raises(TypeError, match="quadratic is no regression"):
-        Least.of(tasks.quadratic())
+        LeastSquares.of(tasks.quadratic())
 
 
 def test_a_cell_of_the_grid_is_a_run_of_its_own(task):
-    grid = sensitivity.regression_grid(Least.of(task), task)
+    grid = sensitivity.regression_grid(LeastSquares.of(task), task)
     i, j = 4, 6
     h = Hyperparameters(sensitivity.RATES["regression"][j], sensitivity.DECAYS[i], 1e-6)
     own = replay(lambda k, x: task.objective.gradient(x, k), task.initial, h, dialects["d2l"], steps=task.steps)
