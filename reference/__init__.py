@@ -1,14 +1,15 @@
-"""What RMSProp is: dialects, hyper-parameters, the update, its rounding bound, and objectives. NumPy only.
+"""The NumPy oracle: RMSProp in every published dialect, with a bound on the rounding error of other implementations.
 
-Runs wherever a framework does: CPython 3.9 and newer, NumPy 1.23 to 2.x.
+It needs CPython 3.9 or newer and NumPy 1.23 or newer, imports nothing else and uses relative imports. In a checkout it
+is `reference`; in an installed package it is `rmsuite.reference`.
 """
 
-from reference.averages import effective_window, half_life, leaky_weights, weight_sum
-from reference.dialect import Dialect
-from reference.hyperparameters import Hyperparameters
-from reference.published import dialects
-from reference.replay import Trace, replay, replay_each
-from reference.sparse import SparseGradients
+from .averages import effective_window, half_life, leaky_weights, weight_sum
+from .dialect import Dialect
+from .hyperparameters import Hyperparameters
+from .published import dialects
+from .replay import Trace, replay, replay_each
+from .sparse import SparseGradients
 
 __all__ = [
     "Dialect",

@@ -1,7 +1,7 @@
-"""A dialect and hyper-parameters made one: an algorithm in which no choice is left, and the update that it makes.
+"""The update of RMSProp, and the algorithm that a dialect and hyper-parameters define.
 
-The update is written once. On arrays it gives the oracle's numbers; on numbers that carry their error
-(`reference.bound`) the same lines give the rounding bound.
+The update is written once. Applied to arrays, it computes the oracle's values; applied to numbers that carry their
+error (`bound.Bounded`), the same lines compute the rounding bound.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.dialect import Dialect
-from reference.hyperparameters import Hyperparameters
-from reference.operations import average, complement_of_power, in_parts, norm, quotient, root, select, shrink, variance
-from reference.precision import Format, format_of
-from reference.sparse import Rows
+from .dialect import Dialect
+from .hyperparameters import Hyperparameters
+from .operations import added_in_parts, average, complement_of_power, norm, quotient, root, select, shrink, variance
+from .precision import Format, format_of
+from .sparse import Rows
 
-Value = Any  # an array, or the same as numbers that carry their error (Bounded)
+Value = Any  # an array, or a Bounded
 
 
 class State(NamedTuple):
-    """What the optimizer remembers between steps; each in the shape of the parameters."""
+    """The state of the optimizer between steps; each part has the shape of the parameters."""
 
     square_average: Any  # v
     mean_gradient: Any  # m
@@ -31,10 +31,11 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Algorithm:
-    """A dialect with hyper-parameters, reduced to what has an effect: equal algorithms compute the same function.
+    """A dialect with hyper-parameters, reduced to the choices that have an effect.
 
-    The booleans are its structure. The numbers are the hyper-parameters as the dialect rounds them in `precision`,
-    in a wider type; an array in place of a number gives each coordinate its own.
+    Equal algorithms compute the same function. The booleans and strings are the structure. The numbers are the
+    hyper-parameters, rounded as the dialect rounds them, in a wider type; an array instead of a number gives each
+    coordinate its own value.
     """
 
     epsilon_inside: bool
@@ -48,8 +49,7 @@ class Algorithm:
     clip_after_decay: bool
     single_rate: bool
     lazy: bool
-    apart: bool
-    in_turn: bool
+    duplicates: str
     subnormals: str
     initial_accumulator: Any
     decay: Any
@@ -57,17 +57,17 @@ class Algorithm:
     epsilon: Any
     momentum: Any
     weight_decay: Any
-    gradient_scale: Any  # None, in place of 1, where no time is to be spent on it
+    gradient_scale: Any  # None instead of 1 skips the product
     clip_norm: Any
     clip_gradient: Any
     clip_weights: Any
 
     @classmethod
     def of(cls, dialect: Dialect, h: Hyperparameters, precision: Format | DTypeLike | str) -> Algorithm:
-        """The algorithm of a dialect with hyper-parameters, as an implementation in `precision` would see it.
+        """Return the algorithm that an implementation in `precision` computes.
 
         Raises:
-            ValueError: if `precision` is no floating-point format that is known here.
+            ValueError: if `precision` is not a known floating-point format.
         """
         working, wide = format_of(precision), np.longdouble
         single = format_of("float32")
@@ -106,8 +106,7 @@ class Algorithm:
             clip_after_decay=clipped and coupled and dialect.clipping == "after decay",
             single_rate=rounding in ("float32", "float32 but epsilon", "float32 rates") and working != single,
             lazy=dialect.sparse == "lazy" or (dialect.sparse == "lazy with momentum" and h.momentum != 0),
-            apart=dialect.duplicates == "apart",
-            in_turn=dialect.duplicates == "in turn",
+            duplicates=dialect.duplicates,
             subnormals=dialect.subnormals if working.flushes else "kept",
             initial_accumulator=initial,
             decay=decay,
@@ -122,59 +121,60 @@ class Algorithm:
         )
 
     def rate(self, learning_rate: Any) -> Any:
-        """η of one step, a number or one a coordinate, as the dialect rounds it; a longdouble."""
+        """Round η of one step (one number, or one for each coordinate) as the dialect does; returns longdouble."""
         rate = np.longdouble(learning_rate)
         return format_of("float32").round(rate) if self.single_rate else rate
 
     def numbers(self) -> dict[str, Any]:
-        """The hyper-parameters among the fields: what rounding can touch."""
+        """Return the fields that are numbers, by name: those that rounding can affect."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: value for name, value in values.items() if value is not None and not isinstance(value, (bool, str))
         }
 
     def structure(self) -> Algorithm:
-        """What is left when every number is the same: two that are alike here can run side by side."""
+        """Return the algorithm with every number set to 0; algorithms of equal structure can be evaluated together."""
         return self.with_numbers(dict.fromkeys(self.numbers(), 0))
 
     def with_numbers(self, numbers: dict[str, Any]) -> Algorithm:
-        """The same structure with other numbers."""
+        """Return the same structure with other numbers."""
         return replace(self, **numbers)
 
 
 def update(
     x: Value, state: State, g: Value, t: int, rate: Any, a: Algorithm, rows: Rows | None = None
 ) -> tuple[Value, State]:
-    """One step of RMSProp, D2L equation (11.8.1) and every published variation of it.
+    """Take one step of RMSProp: D2L equation (11.8.1) and every published variation of it.
 
         v ← γ v + (1-γ) g²             m ← γ m + (1-γ) g
-        u = η g / √(v + ε)             or η g / (√v + ε);  v - m² in place of v when centered
+        u = η g / √(v + ε)             or η g / (√v + ε);  v - m² instead of v when centered
         b ← μ b + u                    x ← x - b
 
     Args:
-        x: parameters, any shape.
-        state: before the step.
+        x: parameters, of any shape.
+        state: the state before the step.
         g: the gradient, in the shape of x.
         t: the step, counted from 1.
         rate: η of this step.
-        a: which RMSProp.
-        rows: where the gradient has few of them: what there is besides their sum, which is g.
+        a: the algorithm.
+        rows: the statistics of a row-sparse gradient; g is the sum of its rows.
 
     Returns:
-        The new parameters and state; nothing is changed in place.
+        The new parameters and state; the arguments are not changed.
     """
     g = effective_gradient(g, x, a)
-    v = average(state.square_average, rows.squares if rows and a.apart else g * g, a.decay, a.complement)
+    apart = rows if a.duplicates == "apart" else None
+    v = average(state.square_average, apart.squares if apart else g * g, a.decay, a.complement)
     m = average(state.mean_gradient, g, a.decay, a.complement) if a.centered else state.mean_gradient
     eta, d = rate if a.rate_in_buffer else None, denominator(v, m, t, a)
     u = quotient(eta, g, d)
-    if rows and a.apart:
+    if apart:
         target = a.momentum * state.momentum_buffer if a.buffered else x
-        u = in_parts(u, quotient(eta, rows.magnitude, d), target, rows.multiplicity - 1)
+        u = added_in_parts(u, quotient(eta, apart.magnitude, d), target, apart.multiplicity - 1)
     b = a.momentum * state.momentum_buffer + u if a.buffered else state.momentum_buffer
     if a.buffered:
         u = u + a.momentum * b if a.nesterov else b
-    moved = clipped(shrunk(x, rate, a) - (u if a.rate_in_buffer else rate * u), a.clip_weights)
+    moved = clipped(decayed(x, rate, a) - (u if a.rate_in_buffer else rate * u), a.clip_weights)
     if rows and a.lazy:
         pairs = zip((moved, v, m, b), (x, *state))
         moved, v, m, b = (select(rows.touched, new, old) for new, old in pairs)
@@ -182,38 +182,38 @@ def update(
 
 
 def effective_gradient(g: Value, x: Value, a: Algorithm) -> Value:
-    """The gradient after scaling, clipping and l2 weight decay, in the dialect's order."""
+    """Return the gradient after scaling, clipping and l2 weight decay, in the order of the dialect."""
     g = g if a.gradient_scale is None else a.gradient_scale * g
     if not a.coupled:
-        return limited(g, a)
+        return clipped_gradient(g, a)
     decay = a.weight_decay * x
-    return limited(g + decay, a) if a.clip_after_decay else limited(g, a) + decay
+    return clipped_gradient(g + decay, a) if a.clip_after_decay else clipped_gradient(g, a) + decay
 
 
-def limited(g: Value, a: Algorithm) -> Value:
-    """g with its norm limited, g c / max(‖g‖, c), and then each of its coordinates."""
+def clipped_gradient(g: Value, a: Algorithm) -> Value:
+    """Clip the norm of g, g c / max(‖g‖, c), and then each of its coordinates."""
     if a.clip_norm is not None:
         g = quotient(a.clip_norm, g, np.maximum(norm(g), a.clip_norm))
     return clipped(g, a.clip_gradient)
 
 
 def denominator(v: Value, m: Value, t: int, a: Algorithm) -> Any:
-    """√(w + ε) or √w + ε, where w is v, or v - m² when centered, with the bias of the averages taken out on request."""
+    """Return √(w + ε) or √w + ε; w is v, or v - m² when centered, both bias-corrected if the algorithm does so."""
     if a.bias_corrected:
         correction = complement_of_power(a.decay, t)
         v, m = v / correction, m / correction
     if a.epsilon_inside:
         w = variance(v, m, a.epsilon) if a.centered else v + a.epsilon
-        return root(w, of_a_difference=a.centered)
+        return root(w, is_difference=a.centered)
     w = v - m * m if a.centered else v
-    return root(w, of_a_difference=a.centered) + a.epsilon
+    return root(w, is_difference=a.centered) + a.epsilon
 
 
-def shrunk(x: Value, rate: Any, a: Algorithm) -> Value:
-    """x after decoupled weight decay, x (1 - ηλ)."""
+def decayed(x: Value, rate: Any, a: Algorithm) -> Value:
+    """Apply decoupled weight decay, x (1 - ηλ)."""
     return shrink(x, rate * a.weight_decay) if a.decoupled else x
 
 
 def clipped(z: Value, limit: Any) -> Value:
-    """Each coordinate of z kept within ±limit; no limit where that is None."""
+    """Clip each coordinate of z to ±limit; None is no limit."""
     return z if limit is None else np.minimum(np.maximum(z, -limit), limit)

@@ -1,4 +1,4 @@
-"""Leaky averages, s_t = γ s_{t-1} + (1-γ) g_t²: what they remember, and for how long (D2L 11.8.1)."""
+"""Leaky averages, s_t = γ s_{t-1} + (1-γ) g_t²: their weights and their memory (D2L 11.8.1)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 
 def leaky_weights(decay: float, steps: int) -> NDArray[np.float64]:
-    """The weights (1-γ) γ^τ of the observations of τ = 0, 1, … steps ago (equation 11.8.2).
+    """Return the weights (1-γ) γ^τ of the observations made τ = 0, 1, … steps ago (equation 11.8.2).
 
     Args:
         decay: γ.
-        steps: how many, at least 0.
+        steps: the number of weights, at least 0.
 
     Returns:
         Shape (steps,); the newest observation first.
@@ -22,28 +22,28 @@ def leaky_weights(decay: float, steps: int) -> NDArray[np.float64]:
 
 
 def weight_sum(decay: float, steps: float = math.inf) -> float:
-    """The sum of the first `steps` weights, 1 - γ^steps, which tends to 1 if |γ| < 1."""
+    """Return the sum of the first `steps` weights, 1 - γ^steps, which tends to 1 if |γ| < 1."""
     return 1.0 - math.pow(decay, steps)
 
 
 def effective_window(decay: float) -> float:
-    """The number of observations that the average covers, 1/(1-γ): the mean age of what it holds, plus one.
+    """Return the number of observations that the average covers, 1/(1-γ): their mean age, plus one.
 
     Raises:
-        ValueError: if γ is 1 or more, where the average never forgets, or negative.
+        ValueError: if γ is negative, or 1 or more, so that the average never forgets.
     """
     _check(decay)
     return 1.0 / (1.0 - decay)
 
 
 def half_life(decay: float) -> float:
-    """The number of steps after which an observation weighs half, ln ½ / ln γ.
+    """Return the number of steps after which the weight of an observation is halved, ln ½ / ln γ; 0 for γ = 0.
 
-    The text of D2L 11.8.1 gives γ⁻¹ for it, which is something else: at γ = 0.9 that would be 1.1 steps, while the
-    weight really halves after 6.6. With γ = 0 nothing outlives its own step: 0.
+    D2L 11.8.1 states γ⁻¹ for this, which is another quantity: at γ = 0.9 it is 1.1 steps, while the weight is halved
+    after 6.6.
 
     Raises:
-        ValueError: if γ is 1 or more, where the average never forgets, or negative.
+        ValueError: if γ is negative, or 1 or more, so that the average never forgets.
     """
     _check(decay)
     return math.log(0.5) / math.log(decay) if decay > 0 else 0.0

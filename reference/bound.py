@@ -1,13 +1,13 @@
-"""Numbers that carry their error: a running error analysis by evaluation (Higham 2002, section 3.3).
+"""Numbers that carry their error: a running error analysis (Higham 2002, section 3.3).
 
-A `Bounded` is the oracle's value and a bound on the distance to it of what any evaluation in the tested format can
-hold. Arithmetic on them follows the standard model, with a whole ulp an operation in place of half of one, so that
-faithful hardware roots and reciprocals are covered, and the orders of evaluation that are in use with them:
+A `Bounded` holds the oracle's value and a bound on its distance to the value of any evaluation in the tested format.
+Arithmetic on bounded numbers follows the standard model of rounding with a whole ulp for each operation instead of half
+an ulp, so that it covers faithful hardware roots and reciprocals, and the orders of evaluation in use:
 
     |fl(a ∘ b) - (a ∘ b)| ≤ ε |a ∘ b| + τ,    ε an ulp of 1,    τ the underflow error
 
-What leaves the range of the format is followed as long as every order of evaluation agrees: a value that is infinite,
-or not a number, with no error is what each of them holds. The derivation, operation by operation, is docs/method.md.
+A value outside the range of the format is kept as long as every order of evaluation agrees on it: an infinity or NaN
+with error 0 is the value that all of them hold. docs/method.md derives each operation.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from reference.precision import Array, Format
+from .precision import Array, Format
 
 
 class Arithmetic:
-    """The standard model of a format, as an oracle that computes in a wider type may use it.
+    """The standard model of a format, for an oracle that computes in a wider type.
 
     Attributes:
         own: an ulp of 1 in the oracle's type.
-        epsilon: ε, an ulp of 1 in the format and one of the oracle's own, so that the oracle's rounding is counted too.
+        epsilon: ε, an ulp of 1 in the format plus one in the oracle's type, which accounts for the oracle's rounding.
         underflow: τ.
-        flushed: below this a number may be replaced by zero.
-        flushes: whether it certainly is.
-        vanishing: below this a product certainly is zero.
-        largest: beyond this there is no number.
+        flushed: the size below which a number may be replaced by zero.
+        flushes: whether such a number is certainly replaced.
+        vanishing: the size below which a product is certainly zero.
+        largest: the largest finite number.
         wide: the oracle's type.
     """
 
@@ -50,23 +50,23 @@ class Arithmetic:
 
 
 class Bounded(NDArrayOperatorsMixin):
-    """A value, and how far from it an evaluation may be; both arrays of one wide type.
+    """A value and the largest error of an evaluation; both are arrays of one wide type.
 
-    NumPy's operators and functions work on it (`+ - * /`, `sqrt`, `minimum`, `maximum`, `negative`): that is all
-    that an update is made of.
+    NumPy's operators and functions accept it (`+ - * /`, `sqrt`, `minimum`, `maximum`, `negative`): the operations of
+    the update.
     """
 
-    __slots__ = ("arithmetic", "error", "unlimited", "value")
+    __slots__ = ("arithmetic", "before_overflow", "error", "value")
 
-    def __init__(self, value: Any, error: Any, arithmetic: Arithmetic, unlimited: Bounded | None = None) -> None:
+    def __init__(self, value: Any, error: Any, arithmetic: Arithmetic, before_overflow: Bounded | None = None) -> None:
         self.value = value
         self.error = error
         self.arithmetic = arithmetic
-        self.unlimited = unlimited  # the same before it left the range of the format, where it has
+        self.before_overflow = before_overflow  # the value as if the format had no largest number
 
     @classmethod
-    def given(cls, value: Array, arithmetic: Arithmetic) -> Bounded:
-        """An input that the tested format holds exactly, unless it is subnormal and may be flushed."""
+    def from_input(cls, value: Array, arithmetic: Arithmetic) -> Bounded:
+        """Make a bounded number of an input, which the format holds exactly unless it flushes a subnormal number."""
         size = np.abs(value)
         small = size < arithmetic.flushed
         if arithmetic.flushes:
@@ -80,33 +80,33 @@ class Bounded(NDArrayOperatorsMixin):
         return rule(*(x if isinstance(x, Bounded) else Bounded(x, 0, self.arithmetic) for x in inputs))
 
     def size(self) -> Any:
-        """A bound on the size of what an evaluation can hold."""
+        """Return a bound on the absolute value of any evaluation."""
         return np.abs(self.value) + self.error
 
-    def known(self) -> Any:
-        """Whether there is a bound."""
+    def has_bound(self) -> Any:
+        """Return where the error is finite."""
         return np.isfinite(self.error)
 
-    def signed(self) -> Any:
-        """Whether the sign is certain, or that it is zero."""
-        return self.known() & ((np.abs(self.value) > self.error) | (self.error == 0))
+    def has_sign(self) -> Any:
+        """Return where the sign is certain, or the value is certainly zero."""
+        return self.has_bound() & ((np.abs(self.value) > self.error) | (self.error == 0))
 
     def is_nan(self) -> Any:
-        """Whether it is NaN in every evaluation."""
+        """Return where every evaluation is NaN."""
         return np.isnan(self.value) & (self.error == 0)
 
 
 def result(
     value: Any, propagated: Any, local: Any, arithmetic: Arithmetic, certain: Callable[[], Any] = lambda: False
 ) -> Bounded:
-    """A value with the error that came in and the error made here; no bound where that is lost, or it may overflow.
+    """Make the result of an operation; its error is infinite where an evaluation may or may not overflow.
 
     Args:
-        value: the oracle's.
-        propagated: the error that came in.
-        local: the error made here.
-        arithmetic: of the format.
-        certain: where an infinite value, or NaN, is what every evaluation has. Asked only if there is one.
+        value: the oracle's value.
+        propagated: the error that comes from the operands.
+        local: the error of the operation itself.
+        arithmetic: the model of the format.
+        certain: returns where every evaluation gives the infinity or NaN; called only if there is one.
     """
     error = propagated + local
     size = np.abs(value)
@@ -121,25 +121,24 @@ def result(
         arithmetic,
     )
     if np.any(overflows):
-        found.unlimited = Bounded(value, np.where(fits | overflows, error, np.inf), arithmetic)
+        found.before_overflow = Bounded(value, np.where(fits | overflows, error, np.inf), arithmetic)
     return found
 
 
 def _rounded(value: Any, propagated: Any, arithmetic: Arithmetic, certain: Callable[[], Any]) -> Bounded:
-    """The result of one product, quotient or root; an exact zero stays exact."""
+    """Make the result of one product, quotient or root; an exact zero stays exact."""
     size = np.abs(value) + propagated
     local = arithmetic.epsilon * size + arithmetic.underflow * (size > 0)
     return result(value, propagated, local, arithmetic, certain)
 
 
 def _add(a: Bounded, b: Bounded) -> Bounded:
-    """A sum is off by no more than an ulp, and by no more than its smaller term: the larger one is a candidate.
+    """Bound a sum: its error is at most an ulp, and at most the smaller term, because the larger term is representable.
 
-    The same holds for the oracle's own sum. It does not underflow, but a subnormal sum may be flushed. What is added to
-    NaN is NaN.
+    The same holds for the oracle's own sum. A sum does not underflow, but a subnormal sum may be flushed.
     """
-    if a.unlimited or b.unlimited:
-        return _fused(a, b)
+    if a.before_overflow or b.before_overflow:
+        return _sum_after_overflow(a, b)
     arithmetic, value = a.arithmetic, a.value + b.value
     propagated = a.error + b.error
     size = np.abs(value) + propagated
@@ -149,17 +148,17 @@ def _add(a: Bounded, b: Bounded) -> Bounded:
     flushing = np.minimum(size, arithmetic.flushed) * may_be_flushed
 
     def certain() -> Any:
-        return (a.known() & b.known()) | a.is_nan() | b.is_nan()
+        return (a.has_bound() & b.has_bound()) | a.is_nan() | b.is_nan()
 
     return result(value, propagated, np.maximum(local, flushing), arithmetic, certain)
 
 
-def _fused(a: Bounded, b: Bounded) -> Bounded:
-    """A sum of what has overflowed, or has not where it is not rounded before: known if both come to the same."""
-    total, plain = _add(a.unlimited or a, b.unlimited or b), a.value + b.value
+def _sum_after_overflow(a: Bounded, b: Bounded) -> Bounded:
+    """Bound a sum with an overflowed term, which a fused operation does not round: finite if both results agree."""
+    total, plain = _add(a.before_overflow or a, b.before_overflow or b), a.value + b.value
     finite = np.isfinite(a.value) & np.isfinite(b.value)
     same = finite | (total.value == plain) | (np.isnan(total.value) & np.isnan(plain))
-    total.error = np.where(same & a.known() & b.known(), total.error, np.inf)
+    total.error = np.where(same & a.has_bound() & b.has_bound(), total.error, np.inf)
     return total
 
 
@@ -169,28 +168,28 @@ def _subtract(a: Bounded, b: Bounded) -> Bounded:
 
 def _multiply(a: Bounded, b: Bounded) -> Bounded:
     propagated = np.abs(a.value) * b.error + b.size() * a.error
-    found = _rounded(a.value * b.value, propagated, a.arithmetic, lambda: a.signed() & b.signed())
-    if a.unlimited or b.unlimited:
-        beyond = _multiply(a.unlimited or a, b.unlimited or b)
-        found.unlimited = beyond.unlimited or beyond
+    found = _rounded(a.value * b.value, propagated, a.arithmetic, lambda: a.has_sign() & b.has_sign())
+    if a.before_overflow or b.before_overflow:
+        beyond = _multiply(a.before_overflow or a, b.before_overflow or b)
+        found.before_overflow = beyond.before_overflow or beyond
     return found
 
 
 def _divide(a: Bounded, b: Bounded) -> Bounded:
-    """|(a+δ)/(b+δ') - a/b| ≤ (|δ| + |a/b| |δ'|) / (|b| - |δ'|); none where b may be zero, unless it is."""
+    """Bound a quotient: |(a+δ)/(b+δ') - a/b| ≤ (|δ| + |a/b| |δ'|) / (|b| - |δ'|); infinite where b may be zero."""
     value = a.value / b.value
     room = np.abs(b.value) - b.error
     slope = a.error + np.abs(value) * b.error
     propagated = np.where(room > 0, slope / room, np.inf)
-    return _rounded(value, propagated, a.arithmetic, lambda: a.signed() & b.signed())
+    return _rounded(value, propagated, a.arithmetic, lambda: a.has_sign() & b.has_sign())
 
 
 def _sqrt(a: Bounded) -> Bounded:
-    """|√(a+δ) - √a| ≤ δ / (√a + √(a-δ)), and never more than √δ."""
+    """Bound a root: |√(a+δ) - √a| ≤ δ / (√a + √(a-δ)), and at most √δ."""
     value = np.sqrt(a.value)
     slope = value + np.sqrt(np.maximum(a.value - a.error, 0))
     propagated = np.minimum(np.sqrt(a.error), np.where(slope > 0, a.error / slope, np.inf))
-    return _rounded(value, propagated, a.arithmetic, a.signed)
+    return _rounded(value, propagated, a.arithmetic, a.has_sign)
 
 
 def _minimum(a: Bounded, b: Bounded) -> Bounded:
@@ -202,17 +201,18 @@ def _maximum(a: Bounded, b: Bounded) -> Bounded:
 
 
 def _chosen(choose: Any, a: Bounded, b: Bounded) -> Bounded:
-    """The smaller or the larger one. Both are monotonic: the ends of the intervals bound the result."""
+    """Bound a minimum or maximum. Both are monotonic, so that the ends of the intervals bound the result."""
     value = choose(a.value, b.value)
     least, most = choose(a.value - a.error, b.value - b.error), choose(a.value + a.error, b.value + b.error)
     error = np.maximum(most - value, value - least)
     error = error + a.arithmetic.own * (np.abs(value) + error) * (a.error + b.error > 0)
     error = np.where(np.isfinite(value), error, np.maximum(a.error, b.error))
-    return Bounded(value, np.where(a.known() & b.known(), error, np.inf), a.arithmetic)  # what is unknown may be NaN
+    error = np.where(a.has_bound() & b.has_bound(), error, np.inf)  # an operand without a bound may be NaN
+    return Bounded(value, error, a.arithmetic)
 
 
 def _negative(a: Bounded) -> Bounded:
-    return Bounded(-a.value, a.error, a.arithmetic, a.unlimited and _negative(a.unlimited))
+    return Bounded(-a.value, a.error, a.arithmetic, a.before_overflow and _negative(a.before_overflow))
 
 
 _RULES: dict[Any, Any] = {

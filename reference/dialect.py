@@ -1,8 +1,8 @@
-"""What tells one RMSProp from another: the axes on which published ones differ.
+"""The axes on which published RMSProps differ.
 
-An axis is here only if it changes the mathematics. What changes rounding alone (v + (1-γ)(g² - v) or
-γv + (1-γ)g², rsqrt or sqrt and divide, fused or not) is not an axis: the bound covers all of it. The published ones
-stand in `reference.published`.
+An axis is listed only if it changes the mathematics. Orders of operations (v + (1-γ)(g² - v) or γv + (1-γ)g²; a
+reciprocal square root or a root and a division; fused or separate products) change rounding alone, and the bound covers
+them. The named dialects are in `published`.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from typing import Any, Literal, Union
 
 @dataclass(frozen=True)
 class Dialect:
-    """One value on each axis.
+    """One RMSProp: a value on each axis.
 
     Attributes:
-        epsilon: where ε stands: `inside` the root, √(v + ε), or `outside`, √v + ε; some move it in from outside
-            when there is momentum, or when the average is centered.
-        initial_accumulator: v before the first step; a number, or `epsilon` itself.
-        learning_rate: whether η enters the momentum buffer (`inside`) or scales it (`outside`). The two part
-            ways when η changes.
-        momentum: whether a momentum buffer is kept always, only by the centered variant, or never.
-        weight_decay: `l2` adds λx to the gradient; `decoupled` shrinks x by 1 - ηλ before the update.
+        epsilon: position of ε: `inside` the root, √(v + ε), or `outside`, √v + ε. In some implementations it moves
+            inside when there is momentum, or when the average is centered.
+        initial_accumulator: v before the first step: a number, or `epsilon` itself.
+        learning_rate: whether η enters the momentum buffer (`inside`) or multiplies it (`outside`). The two differ
+            when η changes.
+        momentum: whether a momentum buffer is kept always, only when centered, or never.
+        weight_decay: `l2` adds λx to the gradient; `decoupled` multiplies x by 1 - ηλ before the update.
         clipping: whether the gradient is clipped before or after l2 weight decay is added to it.
-        hyperparameter_rounding: `exact`, or rounded to float32 first: all of them, all but the learning rate, all
-            but ε and bounds, or the rates alone, which are learning rate and weight decay. This can be seen in
-            float64.
-        decay_complement: whether 1-γ is formed exactly and rounded once, or in the working precision from a rounded γ,
-            which leaves it with a relative error of up to u γ/(1-γ).
-        sparse: what becomes of rows without a gradient, where gradients come in rows: they decay as under a gradient
-            of zero (`dense`), or rest (`lazy`).
-        duplicates: whether the gradients of a row that is named more than once are `merged` into their sum, or stay
-            `apart`, each squared by itself, or come `in turn`, as if each had a step of its own.
-        subnormals: whether a format's subnormal numbers are kept, or flushed to zero, or either. It changes what the
-            format holds (`Trace.within`) and how far it may be off, and nothing in exact arithmetic.
-        source: where this was read.
+        hyperparameter_rounding: `exact`, or which hyper-parameters are rounded to float32: all, all but the learning
+            rate, all but ε and the clipping bounds, or the rates alone (learning rate and weight decay). The
+            difference is visible in float64.
+        decay_complement: whether 1-γ is computed exactly and rounded once, or in the working precision from a rounded
+            γ, which gives it a relative error of up to u γ/(1-γ).
+        sparse: how rows without a gradient are treated when the gradient is row-sparse: they decay as with a gradient
+            of zero (`dense`), or stay unchanged (`lazy`).
+        duplicates: how several gradients of one row are combined: `merged` into their sum, squared `apart` before the
+            squares are summed, or applied `in turn`, as in steps of their own.
+        subnormals: whether subnormal numbers are kept, flushed to zero, or either. This axis has no effect in exact
+            arithmetic: it changes the values that a format holds (`Trace.within`) and their bound.
+        source: the file or paper in which the dialect was read.
     """
 
     epsilon: Literal["inside", "outside", "inside with momentum", "inside when centered"] = "inside"
@@ -54,10 +54,10 @@ class Dialect:
     source: str = field(default="", compare=False)
 
     def axes(self) -> dict[str, Any]:
-        """The value on each axis, by the axis's name."""
+        """Return the value on each axis, by the name of the axis."""
         return {axis.name: getattr(self, axis.name) for axis in fields(self) if axis.compare}
 
     def differences(self, other: Dialect) -> dict[str, tuple[Any, Any]]:
-        """The axes on which two dialects differ: name -> (value here, value there)."""
+        """Return the axes on which two dialects differ: name -> (value here, value in `other`)."""
         mine, theirs = self.axes(), other.axes()
         return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}

@@ -1,6 +1,6 @@
-"""The numbers that a user chooses, under the names that the field uses.
+"""The hyper-parameters, under the names of the literature.
 
-Nothing here knows a framework's spelling (`alpha`, `rho`, `gamma1`): adapters translate.
+Adapters translate them into the names of a framework (`alpha`, `rho`, `gamma1`); this module knows none of those.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ class Hyperparameters:
     """The hyper-parameters of one run.
 
     Attributes:
-        learning_rate: η; one number, or one a step (then no step may go beyond the last).
+        learning_rate: η; one number, or a sequence with one number for each step.
         decay: γ, the decay of the averages (torch `alpha`, TensorFlow `rho`, MXNet `gamma1`).
-        epsilon: ε, which keeps the denominator away from zero; where it stands is the dialect's.
-        momentum: μ, the decay of the momentum buffer; 0 means that there is no buffer.
-        centered: divide by the standard deviation of the gradient in place of its root mean square.
-        weight_decay: λ; how it acts (l2 or decoupled) is the dialect's.
+        epsilon: ε, which keeps the denominator away from zero; the dialect says where it is added.
+        momentum: μ, the decay of the momentum buffer; with 0 there is no buffer.
+        centered: divide by the standard deviation of the gradient instead of its root mean square.
+        weight_decay: λ; the dialect says how it acts (l2 or decoupled).
         nesterov: look ahead by one step of momentum.
         clip_norm: bound on the Euclidean norm of the gradient of each parameter, or None; g becomes g·c / max(‖g‖, c).
-        clip_gradient: bound on each coordinate of the gradient, or None; after that on the norm, if there are both.
+        clip_gradient: bound on each coordinate of the gradient, or None; applied after `clip_norm`.
         clip_weights: bound on each coordinate of the parameters after the update, or None.
         rescale_gradient: factor on the gradient, before everything else.
-        maximize: climb in place of descending.
+        maximize: ascend instead of descending.
         bias_correction: divide the averages by 1 - γ^t.
 
     Raises:
-        ValueError: if a value is no number, or a bound is negative. Values outside the useful range (a decay
-            above 1, say) are allowed: frameworks accept them, and what they compute then is a fair question.
+        ValueError: if a value is NaN, or a bound is negative. Values outside the useful range (for example a decay
+            above 1) are allowed, because frameworks accept them.
     """
 
     learning_rate: LearningRate = 0.01
@@ -68,30 +68,30 @@ class Hyperparameters:
                 raise ValueError(f"{name} must be None or at least 0, not {bound}")
 
     def rate(self, step: int) -> float:
-        """η of a step, counted from 0.
+        """Return η of a step, counted from 0.
 
         Raises:
-            IndexError: if there is one learning rate a step, and the step lies beyond the last.
+            IndexError: if the learning rate is a sequence that ends before the step.
         """
         rate = self.learning_rate
         return float(rate) if isinstance(rate, (int, float)) else rate[step]
 
     @property
     def scheduled(self) -> bool:
-        """Whether the learning rate is given step by step."""
+        """Whether the learning rate is a sequence with one number for each step."""
         return isinstance(self.learning_rate, tuple)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object that `from_json` reads back to an equal value."""
+        """Return a JSON object that `from_json` converts back to an equal value."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Hyperparameters:
-        """The value that `to_json` wrote.
+        """Convert a JSON object made by `to_json`.
 
         Raises:
-            ValueError: if a name is unknown or a value can't be right.
+            ValueError: if a name is unknown or a value is invalid.
         """
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:

@@ -1,8 +1,9 @@
-"""What is minimised: the objectives of D2L 11.8 and a small network, with gradients and the error of computed ones.
+"""The objectives of D2L 11.8 and a small network, with their gradients and bounds on the error of computed gradients.
 
-Parameters are a vector. A gradient's bound counts roundings, in any order of the operations: a sum of products, each
-with k roundings, is off by no more than k ε times the sum of the absolute products (Higham 2002, section 3.1). Unlike
-the update's bound it does not follow one formula, since differentiation may arrange the terms otherwise.
+Parameters are one vector. The bound on a gradient counts roundings: a sum of products with k roundings each has an
+error of at most k ε times the sum of the absolute products, in any order of operations (Higham 2002, section 3.1).
+Unlike the bound on the update it does not follow one formula, because automatic differentiation may arrange the terms
+differently.
 """
 
 from __future__ import annotations
@@ -13,40 +14,40 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from reference.precision import Array, Format, format_of
+from .precision import Array, Format, format_of
 
 
 class Objective(Protocol):
-    """A function of a parameter vector, of which each step sees the whole or a batch."""
+    """A function of a parameter vector, evaluated in each step on all data or on a batch."""
 
     def loss(self, x: Array) -> float:
-        """The value at x, over all the data."""
+        """Return the value at x, over all data."""
 
     def gradient(self, x: Array, step: int) -> Array:
-        """The gradient at x of what the step (counted from 0) sees, in the type of x."""
+        """Return the gradient at x on the data of a step (counted from 0), in the type of x."""
 
     def gradient_bound(self, x: Array, step: int, dtype: Format | DTypeLike | str) -> Array:
-        """The largest error of that gradient when it is computed in `dtype`, coordinate by coordinate."""
+        """Return the largest error of that gradient when it is computed in `dtype`, for each coordinate."""
 
 
 @dataclass(frozen=True)
 class Quadratic:
     """f(x) = 0.1 x1² + 2 x2² (D2L 11.8.2), or rotated by 45 degrees, 0.1 (x1 + x2)² + 2 (x1 - x2)² (exercise 2).
 
-    The rotated one, as the exercise writes it, is also twice as steep: a rotation proper would have (x1 ± x2)/√2.
+    The rotated function of the exercise is also scaled by 2: a pure rotation would use (x1 ± x2)/√2.
     """
 
     rotated: bool = False
 
     _SLOPES = (0.2, 4.0)
-    _ROUNDINGS = 8  # 0.1 or 2 rounded, x1 ± x2, its square's derivative, two products, the sum of two terms; and spare
+    _ROUNDINGS = 8  # the constants, x1 ± x2, the derivative of its square, two products, a sum of two; two spare
 
     def loss(self, x: Array) -> float:
-        """f(x); x has shape (2,)."""
+        """Return f(x); x has shape (2,)."""
         return float(np.sum(np.asarray(self._SLOPES, x.dtype) / 2 * self._axes(x) ** 2))
 
-    def gradient(self, x: Array, step: int) -> Array:  # noqa: ARG002  (every step sees the whole)
-        """∇f(x): (0.2 x1, 4 x2), or (0.2 s + 4 d, 0.2 s - 4 d) with s = x1 + x2 and d = x1 - x2."""
+    def gradient(self, x: Array, step: int) -> Array:  # noqa: ARG002  (every step uses all data)
+        """Return ∇f(x): (0.2 x1, 4 x2), or (0.2 s + 4 d, 0.2 s - 4 d) with s = x1 + x2 and d = x1 - x2."""
         shallow, steep = np.asarray(self._SLOPES, x.dtype) * self._axes(x)
         return np.array([shallow + steep, shallow - steep] if self.rotated else [shallow, steep])
 
@@ -67,7 +68,7 @@ class LinearRegression:
     Attributes:
         features: X, shape (rows, n).
         labels: y, shape (rows,).
-        batches: the rows that each step sees, shape (steps, batch).
+        batches: the rows that each step uses, shape (steps, batch).
 
     The parameter vector is (w, b), shape (n + 1,).
     """
@@ -77,17 +78,17 @@ class LinearRegression:
     batches: Array
 
     def loss(self, x: Array) -> float:
-        """Over all rows, in the type of x."""
+        """Return the loss over all rows, in the type of x."""
         residual = self._design(self.features, x) @ x - self.labels.astype(x.dtype)
         return float(np.mean(residual**2) / 2)
 
     def gradient(self, x: Array, step: int) -> Array:
-        """Xᵀ (Xw + b - y) / batch, over the rows of the step."""
+        """Return Xᵀ (Xw + b - y) / batch, over the rows of the step."""
         design, residual = self._residual(x, step)
         return np.asarray(design.T @ residual / len(residual))
 
     def gradient_bound(self, x: Array, step: int, dtype: Format | DTypeLike | str) -> Array:
-        """See `Objective`: n + 3 roundings in a residual, batch + 5 in the mean of its products with the features."""
+        """See `Objective`; n + 3 roundings in a residual, batch + 5 in the mean of its products with the features."""
         design, residual = self._residual(x, step)
         batch, terms = design.shape
         fmt = format_of(dtype)
@@ -109,14 +110,14 @@ class LinearRegression:
 
 @dataclass(frozen=True)
 class Network:
-    """The mean cross-entropy of softmax(relu(X W1 + b1) W2 + b2) with numbered classes.
+    """The mean cross-entropy of softmax(relu(X W1 + b1) W2 + b2) with integer class labels.
 
     Attributes:
         features: X, shape (rows, n).
         labels: the classes, integers, shape (rows,).
-        batches: the rows that each step sees, shape (steps, batch).
-        hidden: units between.
-        classes: how many.
+        batches: the rows that each step uses, shape (steps, batch).
+        hidden: the number of hidden units.
+        classes: the number of classes.
 
     The parameter vector is W1 (n, hidden), b1, W2 (hidden, classes), b2, one after another.
     """
@@ -127,43 +128,43 @@ class Network:
     hidden: int
     classes: int
 
-    _EXPONENTIAL = 16  # ulps that an exponential or a logarithm may be off by, fast ones included
+    _EXPONENTIAL = 16  # ulps: the largest error of an exponential or a logarithm, fast implementations included
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of the parameters."""
+        """The shapes of W1, b1, W2 and b2."""
         return (self.features.shape[1], self.hidden), (self.hidden,), (self.hidden, self.classes), (self.classes,)
 
     def loss(self, x: Array) -> float:
-        """Over all rows, in the type of x."""
+        """Return the loss over all rows, in the type of x."""
         _, logits = self._forward(x, self.features)
         top = logits.max(axis=1, keepdims=True)
         total = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
         return float(np.mean(total - logits[np.arange(len(logits)), self.labels]))
 
     def predicted(self, x: Array, features: Array) -> Array:
-        """The class of each row of features, (rows, n): that of the largest logit; shape (rows,)."""
+        """Return the class with the largest logit for each row of features, (rows, n); shape (rows,)."""
         return np.asarray(np.argmax(self._forward(x, features)[1], axis=1))
 
     def gradient(self, x: Array, step: int) -> Array:
-        """By the chain rule, over the rows of the step."""
+        """Return the gradient over the rows of the step, by the chain rule."""
         return self._backward(x, step)[0]
 
     def gradient_bound(self, x: Array, step: int, dtype: Format | DTypeLike | str) -> Array:
-        """See `Objective`: an error that is carried from layer to layer, forth and back."""
+        """See `Objective`; the error is propagated through the layers, forward and backward."""
         return self._backward(x, step, format_of(dtype))[1]
 
     def _forward(self, x: Array, features: Array) -> tuple[Array, Array]:
-        """What goes into the units between, and the logits."""
-        w1, b1, w2, b2 = self._divided(x)
+        """Return the inputs of the hidden units, and the logits."""
+        w1, b1, w2, b2 = self._split(x)
         before = features.astype(x.dtype) @ w1 + b1
         return before, np.maximum(before, 0) @ w2 + b2
 
     def _backward(self, x: Array, step: int, fmt: Format | None = None) -> tuple[Array, Array]:
-        """The gradient and its bound; without a format the bound is nothing."""
+        """Return the gradient and its bound; without a format the bound is zero."""
         rows = self.batches[step]
         seen, batch = self.features[rows].astype(x.dtype), len(rows)
-        (w1, b1, w2, b2), (z1, z2) = self._divided(x), self._forward(x, self.features[rows])
+        (w1, b1, w2, b2), (z1, z2) = self._split(x), self._forward(x, self.features[rows])
         h = np.maximum(z1, 0)
         powers = np.exp(z2 - z2.max(axis=1, keepdims=True))
         p, y = powers / powers.sum(axis=1, keepdims=True), np.eye(self.classes, dtype=x.dtype)[self.labels[rows]]
@@ -177,13 +178,13 @@ class Network:
         size = np.abs
         e1 = _counted(n + 2, size(seen) @ size(w1) + size(b1), fmt)
         e2 = e1 @ size(w2) + _counted(hidden + 2, (h + e1) @ size(w2) + size(b2), fmt)
-        exponent = 2 * e2.max(axis=1) + _counted(4, size(z2).max(axis=1), fmt)  # of what is exponentiated
+        exponent = 2 * e2.max(axis=1) + _counted(4, size(z2).max(axis=1), fmt)  # the error of the exponents
         relative = exponent + _counted(self.classes + 2 * self._EXPONENTIAL, np.ones(batch, x.dtype), fmt)
-        in_p = p * np.expm1(2 * relative)[:, None]  # in a power, and in the sum of them
+        in_p = p * np.expm1(2 * relative)[:, None]  # of an exponential, and of their sum
         in_d2 = (in_p + _counted(6, p + in_p + y, fmt)) / batch
         most = size(d2) + in_d2
         in_back = in_d2 @ size(w2).T + _counted(self.classes + 2, most @ size(w2).T, fmt)
-        in_d1 = np.where(size(z1) <= e1, size(back) + in_back, in_back * (z1 > 0))  # a unit that may be on or off
+        in_d1 = np.where(size(z1) <= e1, size(back) + in_back, in_back * (z1 > 0))  # the unit may be active or not
         each = (
             (size(seen).T @ in_d1, size(seen).T @ (size(d1) + in_d1)),
             (in_d1.sum(axis=0), (size(d1) + in_d1).sum(axis=0)),
@@ -192,12 +193,12 @@ class Network:
         )
         return gradient, np.concatenate([(e + _counted(batch + 4, terms, fmt)).ravel() for e, terms in each])
 
-    def _divided(self, x: Array) -> tuple[Array, ...]:
+    def _split(self, x: Array) -> tuple[Array, ...]:
         ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
         return tuple(part.reshape(shape) for part, shape in zip(np.split(x, ends[:-1]), self.shapes))
 
 
 def _counted(roundings: int, size: Any, fmt: Format) -> Any:
-    """The error of a sum of products with so many roundings each, k ε / (1 - k ε) of its size, and underflow."""
+    """Return the error of a sum of products with k roundings each, k ε / (1 - k ε) of its size, plus underflow."""
     relative = roundings * (fmt.epsilon + np.finfo(np.asarray(size).dtype).eps)
     return relative / (1 - relative) * size + roundings * fmt.underflow

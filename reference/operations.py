@@ -1,7 +1,7 @@
-"""What an update is made of besides plain arithmetic, on arrays and on numbers that carry their error alike.
+"""The formulas of the update that implementations evaluate in more than one order.
 
-Each is a formula that is evaluated in more than one order. On arrays it is the formula; on bounded numbers it is a
-bound that holds in all of these orders, where operation by operation would not do. docs/method.md derives them.
+On arrays each function computes its formula. On bounded numbers it computes a bound that holds for all these orders,
+where bounding one operation after another would not. docs/method.md derives the bounds.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from reference.bound import Bounded, result
+from .bound import Bounded, result
 
 
 def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
-    """The leaky average γ·old + (1-γ)·new.
+    """Return the leaky average γ·old + (1-γ)·new.
 
-    On bounded numbers it covers the two forms in use, γ·old + (1-γ)·new and old + (1-γ)·(new - old). The second names
-    `old` twice, so that bounding it operation by operation would count the error of `old` twice and let it grow where
-    in truth it fades by γ a step: hence a rule of its own. In ((1-γ)·g)·g the inner product may underflow, and the
-    outer one lifts what is lost by |g| = √new; and it may be finite where g² is not. Where 1-γ ≥ ½, the second form may
-    begin from `new`, as new - γ·(new - old), which is NaN where g² has overflowed.
+    On bounded numbers it covers the two forms in use, γ·old + (1-γ)·new and old + (1-γ)·(new - old). The second form
+    contains `old` twice. Bounding it one operation after another would count the error of `old` twice and let it grow,
+    while it really decays by γ in each step. In ((1-γ)·g)·g the inner product may underflow, and the outer product
+    multiplies the loss by |g| = √new; it may also be finite where g² is not. Where 1-γ ≥ ½, the second form may be
+    evaluated as new - γ·(new - old), which is NaN where g² has overflowed.
     """
     if not isinstance(old, Bounded):
         return decay * old + complement * new
-    arithmetic, limited = old.arithmetic, new
-    new = limited.unlimited or limited
+    arithmetic, stored = old.arithmetic, new
+    new = stored.before_overflow or stored
     value = decay.value * old.value + complement.value * new.value
     propagated = (
         np.abs(decay.value) * old.error
@@ -42,25 +42,27 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     local = arithmetic.epsilon * (terms + size) + lost
 
     def certain() -> Any:
-        infinite = np.isinf(new.value) & (new.error == 0) & np.isfinite(old.value) & old.known() & complement.signed()
+        infinite = (
+            np.isinf(new.value) & (new.error == 0) & np.isfinite(old.value) & old.has_bound() & complement.has_sign()
+        )
         return (infinite & (complement.value != 0)) | old.is_nan() | new.is_nan()
 
     found = result(value, propagated, local, arithmetic, certain)
-    found.unlimited = None
-    found.error = np.where(np.isinf(limited.value) & np.isinf(found.value) & (weight >= 0.5), np.inf, found.error)
+    found.before_overflow = None
+    found.error = np.where(np.isinf(stored.value) & np.isinf(found.value) & (weight >= 0.5), np.inf, found.error)
     zero = (old.size() == 0) & (weight * new.size() < arithmetic.vanishing)
-    if np.any(zero):  # no form has more than that one product
+    if np.any(zero):  # every form is that one product
         found.value, found.error = np.where(zero, 0, found.value), np.where(zero, 0, found.error)
-    if new is not limited:  # in one order g² has overflowed, in another there was no g²
-        found.error = np.where(np.isinf(limited.value) & np.isfinite(found.value), np.inf, found.error)
+    if new is not stored:  # g² overflows in one order and is not formed in another
+        found.error = np.where(np.isinf(stored.value) & np.isfinite(found.value), np.inf, found.error)
     return found
 
 
 def quotient(rate: Any, g: Any, d: Any) -> Any:
-    """η g / d, or g / d where η is None.
+    """Return η g / d, or g / d if η is None.
 
-    On bounded numbers it covers what can be lost on the way, in whatever order: η/d, 1/d or g/d may vanish before a
-    product with what is large; and where 1/d, η/d or g/d may overflow, there is no bound, unless d is zero for certain.
+    On bounded numbers it covers the losses of every order: η/d, 1/d or g/d may underflow before a product with a large
+    factor. Where 1/d, η/d or g/d may overflow there is no bound, unless d is certainly zero.
     """
     numerator = g if rate is None else rate * g
     found = numerator / d
@@ -69,35 +71,35 @@ def quotient(rate: Any, g: Any, d: Any) -> Any:
         vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
         most = np.maximum(np.maximum(scale, 1), 0 if rate is None else g.size())
         fits = most <= arithmetic.largest * (np.abs(d.value) - d.error)
-        if numerator.unlimited:  # what is divided first may not overflow
+        if numerator.before_overflow:  # an order that divides first may not overflow
             fits = fits & np.isfinite(numerator.value)
         error = np.where(fits, found.error + vanished, np.inf)
         if not np.all(np.isfinite(error)):
             lasting = (numerator.size() == 0) | (np.abs(numerator.value) - numerator.error > arithmetic.underflow)
-            by_nothing = (d.value == 0) & (d.error == 0) & lasting & (numerator.unlimited is None)
-            endless = ~np.isfinite(g.value) & (g.error == 0) & (numerator.unlimited is None)
+            by_nothing = (d.value == 0) & (d.error == 0) & lasting & (numerator.before_overflow is None)
+            endless = ~np.isfinite(g.value) & (g.error == 0) & (numerator.before_overflow is None)
             error = np.where(by_nothing | endless | d.is_nan(), found.error, error)
         found.error = error
-        if found.unlimited:
-            found.unlimited.error = np.where(np.isinf(error), np.inf, found.unlimited.error + vanished)
+        if found.before_overflow:
+            found.before_overflow.error = np.where(np.isinf(error), np.inf, found.before_overflow.error + vanished)
     return found
 
 
 def norm(g: Any) -> Any:
-    """The Euclidean norm over all axes but the first, which is that of the dialects, and is kept.
+    """Return the Euclidean norm over all axes but the first, the axis of the dialects; dimensions are kept.
 
-    On bounded numbers it covers every order of summation: n - 1 sums of squares, none of them negative.
+    On bounded numbers it covers every order of summation: n - 1 sums of non-negative squares.
     """
     squares = g * g
     if not isinstance(squares, Bounded):
         return np.sqrt(_total(squares))
-    arithmetic, squares = squares.arithmetic, squares.unlimited or squares
+    arithmetic, squares = squares.arithmetic, squares.before_overflow or squares
     value, size = _total(squares.value), _total(squares.size())
     count = int(np.prod(squares.value.shape[1:])) - 1
     drift = count * arithmetic.epsilon
     total = result(value, size - value, size * drift / (1 - drift), arithmetic, lambda: np.isnan(value))
-    if total.unlimited:  # a norm that scales before it squares has not overflowed
-        total.error, total.unlimited = np.where(np.isinf(total.value), np.inf, total.error), None
+    if total.before_overflow:  # a norm that scales before it squares does not overflow
+        total.error, total.before_overflow = np.where(np.isinf(total.value), np.inf, total.error), None
     return np.sqrt(total)
 
 
@@ -106,7 +108,7 @@ def _total(z: Any) -> Any:
 
 
 def variance(v: Any, m: Any, epsilon: Any) -> Any:
-    """v - m² + ε, in that order or as (v + ε) - m², whose first sum is off by an ulp of what is larger."""
+    """Return v - m² + ε, evaluated in that order or as (v + ε) - m², whose first sum has an error of one ulp."""
     found = v - m * m + epsilon
     if isinstance(found, Bounded):
         extra = found.arithmetic.epsilon * (v.size() + epsilon.size())
@@ -115,16 +117,16 @@ def variance(v: Any, m: Any, epsilon: Any) -> Any:
 
 
 def summed(total: Bounded, magnitude: Bounded, roundings: Any) -> Bounded:
-    """A sum of which the terms have this total magnitude, after so many roundings (Higham 2002, section 4.2)."""
+    """Add the error of `roundings` roundings to a sum whose terms have a total magnitude (Higham 2002, section 4.2)."""
     drift = np.maximum(roundings, 0) * total.arithmetic.epsilon
     local = magnitude.size() * drift / (1 - drift) + np.maximum(roundings, 0) * total.arithmetic.underflow
     return result(total.value, total.error, np.where(magnitude.size() > 0, local, 0), total.arithmetic)
 
 
-def in_parts(u: Any, parts: Any, target: Any, more: Any) -> Any:
-    """A step u that is a sum of steps, each added to `target` by itself: so many more roundings of what is there.
+def added_in_parts(u: Any, parts: Any, target: Any, more: Any) -> Any:
+    """Bound a step u that is a sum of steps, each added to `target` separately, with `more` additional roundings.
 
-    `parts` is the sum of their sizes, with its error: that of each step is in proportion to its size.
+    `parts` is the sum of the sizes of the steps, with its error; the error of each step is proportional to its size.
     """
     if not isinstance(u, Bounded):
         return u
@@ -133,7 +135,7 @@ def in_parts(u: Any, parts: Any, target: Any, more: Any) -> Any:
 
 
 def select(where: Any, new: Any, old: Any) -> Any:
-    """`new` where the condition holds, else `old`."""
+    """Return `new` where the condition holds, else `old`."""
     if not isinstance(new, Bounded):
         return np.where(where, new, old)
     value, error = (np.where(where, getattr(new, part), getattr(old, part)) for part in ("value", "error"))
@@ -141,23 +143,23 @@ def select(where: Any, new: Any, old: Any) -> Any:
 
 
 def shrink(x: Any, share: Any) -> Any:
-    """x (1 - s). Formed as x - s x, it makes NaN of what is infinite: then there is no bound."""
+    """Return x (1 - s). Evaluated as x - s x it is NaN for an infinite x, which therefore has no bound."""
     found = x * (1 - share)
     if isinstance(found, Bounded):
         found.error = np.where(np.isinf(x.value), np.inf, found.error)
     return found
 
 
-def root(radicand: Any, *, of_a_difference: bool) -> Any:
-    """√w. A difference may round to less than zero, if it is no larger than its error: then there is no bound."""
+def root(radicand: Any, *, is_difference: bool) -> Any:
+    """Return √w. A difference that is not larger than its error may round to a negative number: it has no bound."""
     found = np.sqrt(radicand)
-    if isinstance(found, Bounded) and of_a_difference:
+    if isinstance(found, Bounded) and is_difference:
         found.error = np.where(radicand.value < radicand.error, np.inf, found.error)
     return found
 
 
 def complement_of_power(decay: Any, t: int) -> Any:
-    """1 - γ^t. The power is taken to be good to an ulp a factor, however it is formed."""
+    """Return 1 - γ^t. The power may have an error of one ulp for each factor, whichever way it is computed."""
     if not isinstance(decay, Bounded):
         return 1 - decay**t
     power = decay.value**t

@@ -1,7 +1,7 @@
-"""The update at work: parameters changed in place, in the precision that they are in.
+"""RMSProp as an optimizer that changes NumPy arrays in place, in their own precision.
 
-An update makes a dozen arrays on its way. Given a block of the parameters at a time, these stay in the cache, and none
-of them is as large as the parameters.
+The update allocates about a dozen temporary arrays. It is applied to one block of the parameters at a time, so that the
+temporaries stay in the cache and none of them is as large as the parameters.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from typing import Any
 
 import numpy as np
 
-from reference.algorithm import Algorithm, State, update
-from reference.dialect import Dialect
-from reference.hyperparameters import Hyperparameters
-from reference.precision import Array
+from .algorithm import Algorithm, State, update
+from .dialect import Dialect
+from .hyperparameters import Hyperparameters
+from .precision import Array
 
 BLOCK = 112 * 1024
-"""Bytes of a block: smaller ones are done too soon, and from 128 KiB on malloc may ask the system each time."""
+"""Bytes of a block: in smaller blocks the overhead of a call dominates; from 128 KiB on malloc may map memory anew."""
 
 
 class RMSProp:
     """RMSProp in any dialect, in place.
 
     Attributes:
-        parameters: contiguous arrays of one dtype, in any shapes.
-        states: of each parameter, in its shape; what the algorithm has no use for is a single zero.
-        steps: that were made.
+        parameters: contiguous arrays of one dtype, of any shapes.
+        states: the state of each parameter, in its shape; a part that the algorithm does not use is a single zero.
+        steps: the number of steps taken.
     """
 
     def __init__(self, parameters: Sequence[Array], h: Hyperparameters, dialect: Dialect) -> None:
-        """Make the state.
+        """Initialise the state.
 
         Raises:
-            ValueError: if parameters are not contiguous, or their dtype is no floating-point format known here.
+            ValueError: if a parameter is not contiguous, or its dtype is not a known floating-point format.
         """
         if not all(x.flags.c_contiguous for x in parameters):
-            raise ValueError("parameters must be contiguous, for blocks of them to be changed in place")
+            raise ValueError("parameters must be contiguous, because they are changed in place, block by block")
         self.parameters, self.h, self.steps = list(parameters), h, 0
         self.number = parameters[0].dtype.type
         exact = Algorithm.of(dialect, h, self.number)
@@ -52,14 +52,14 @@ class RMSProp:
         ]
 
     def step(self, gradients: Sequence[Array], scales: Sequence[float] | None = None) -> None:
-        """One step; the gradients are left as they are.
+        """Take one step; the gradients are not changed.
 
         Args:
-            gradients: one a parameter, in its shape and dtype.
-            scales: a factor on the learning rate for each parameter, if they have one of their own.
+            gradients: one for each parameter, in its shape and dtype.
+            scales: a factor on the learning rate for each parameter; 1 for all if omitted.
 
         Raises:
-            IndexError: if the learning rate is given step by step, for fewer steps.
+            IndexError: if the learning rate is a sequence that ends before this step.
         """
         a, rate = self.algorithm, self.h.rate(self.steps)
         self.steps += 1
@@ -69,7 +69,7 @@ class RMSProp:
                 x_[...], (v[...], m[...], b[...]) = update(x_, State(v, m, b), g_, self.steps, eta, a)
 
     def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
-        """Views of what belongs together, a block at a time; the whole, where a norm is taken of it."""
+        """Yield views of corresponding blocks of the arrays, shape (1, n); the whole arrays where a norm is clipped."""
         rows = [array.reshape(1, -1) for array in arrays]
         size = rows[0].size
         length = max(size, 1) if self.algorithm.clip_norm is not None else BLOCK // rows[0].itemsize

@@ -1,4 +1,7 @@
-"""Floating-point formats, as far as a rounding bound needs them (IEEE 754-2019, section 3; Higham 2002, chapter 2)."""
+"""Floating-point formats: the constants and the rounding that the bound uses.
+
+Sources: IEEE 754-2019, section 3; N. J. Higham, Accuracy and Stability of Numerical Algorithms (2002), chapter 2.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ class Format:
     """A binary floating-point format.
 
     Attributes:
-        name: as NumPy spells it; `bfloat16`, which NumPy lacks, too.
+        name: the name in NumPy, or `bfloat16`, which NumPy lacks.
         digits: bits of the significand p, the implicit one included.
         least_exponent: exponent of the smallest normal number, which is 2**least_exponent.
         greatest_exponent: exponent of the largest finite number, (2 - 2**(1-p)) * 2**greatest_exponent.
-        flushes: whether hardware and libraries in use may replace a subnormal by zero in this format. In
-            float16 they don't: it is computed in float32, where its subnormals are normal numbers.
+        flushes: whether hardware and libraries in use may replace a subnormal number by zero. In float16 they do
+            not, because float16 is computed in float32, where its subnormal numbers are normal.
     """
 
     name: str
@@ -34,39 +37,39 @@ class Format:
 
     @cached_property
     def epsilon(self) -> float:
-        """Distance from 1 to the next number, 2**(1-p): an ulp of 1, twice the unit roundoff."""
+        """The distance from 1 to the next number, 2**(1-p): an ulp of 1, twice the unit roundoff."""
         return float(2.0 ** (1 - self.digits))
 
     @cached_property
     def smallest_normal(self) -> float:
-        """Below this a number is subnormal."""
+        """The smallest positive normal number."""
         return float(2.0**self.least_exponent)
 
     @cached_property
     def smallest_subnormal(self) -> Any:
-        """The distance between neighbours around zero."""
+        """The smallest positive number, a longdouble."""
         return np.ldexp(np.longdouble(1), self.least_exponent - self.digits + 1)
 
     @cached_property
     def largest(self) -> Any:
-        """The largest finite number; a longdouble, since that of float64 is needed exactly."""
+        """The largest finite number, a longdouble."""
         significand = np.longdouble(2) - np.ldexp(np.longdouble(1), 1 - self.digits)
         return np.ldexp(significand, self.greatest_exponent)
 
     @cached_property
     def underflow(self) -> float:
-        """The largest absolute error that one operation can make near zero."""
+        """The largest absolute error of one operation near zero."""
         return self.smallest_normal if self.flushes else float(self.smallest_subnormal)
 
     def ulp(self, x: Number) -> Array:
-        """Distance between neighbours of this format at |x|, elementwise; NaN where x is not finite."""
+        """Return the distance between adjacent numbers of this format at |x|; NaN where x is not finite."""
         _, exponent = np.frexp(np.abs(x))
         exponent = np.maximum(exponent - 1, self.least_exponent) - (self.digits - 1)
         exponent = np.where(np.equal(x, 0), self.least_exponent - (self.digits - 1), exponent)
         return np.where(np.isfinite(x), np.ldexp(np.longdouble(1), exponent), np.nan)
 
     def round(self, x: Number) -> Any:
-        """x rounded to the nearest number of this format, ties to even, in the type of x; overflow to infinity."""
+        """Round x to the nearest number of this format, ties to even, overflow to infinity; keeps the type of x."""
         x = np.asarray(x) if isinstance(x, (float, int)) else x
         with np.errstate(invalid="ignore", over="ignore"):
             spacing = self.ulp(x).astype(np.longdouble)
@@ -84,10 +87,10 @@ _FORMATS = {
 
 
 def format_of(dtype: Format | DTypeLike | str) -> Format:
-    """The format of a dtype, or of a name such as "float32" or "bfloat16".
+    """Return the format of a dtype, or of a name such as "float32" or "bfloat16".
 
     Raises:
-        ValueError: if it is none of float16, bfloat16, float32, float64, or what `longdouble` is.
+        ValueError: if it is not float16, bfloat16, float32, float64 or longdouble.
     """
     if isinstance(dtype, Format):
         return dtype
@@ -101,9 +104,9 @@ def format_of(dtype: Format | DTypeLike | str) -> Format:
 
 
 def wider(dtype: Format | DTypeLike | str) -> type[np.floating[Any]]:
-    """The NumPy type in which the oracle judges a format: float64, and longdouble for float64.
+    """Return the NumPy type in which the oracle computes to check a format: float64, or longdouble for float64.
 
-    Where longdouble is no wider than float64 (Windows, 64-bit Arm on macOS), a float64 oracle judges float64: still
-    sound, since the bound counts the oracle's own rounding, but twice as wide.
+    Where longdouble is not wider than float64 (Windows, 64-bit Arm on macOS), float64 is checked in float64. The bound
+    stays valid, because it includes the oracle's own rounding, but it is twice as wide.
     """
     return np.longdouble if format_of(dtype).digits > _FORMATS["float32"].digits else np.float64

@@ -1,8 +1,8 @@
-"""The published RMSProps by name, each with the file or the paper in which it was read.
+"""The published dialects by name, each with the file or paper in which it was read.
 
-Where a framework lacks a hyper-parameter (weight decay, say), its entry has the usual value on that axis, and nothing
-follows from it. Momentum is told apart, since some take the argument and ignore it. What becomes of subnormals was seen
-on x86-64 CPUs, where PyTorch and MXNet 1 keep them, and TensorFlow, JAX and MXNet 2 flush them.
+Where a framework lacks a hyper-parameter (for example weight decay), its entry has the default on that axis, which then
+has no effect. Momentum is an exception, because some implementations accept the argument and ignore it. The treatment
+of subnormals was observed on x86-64 CPUs: PyTorch and MXNet 1 keep them; TensorFlow, JAX and MXNet 2 flush them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from reference.dialect import Dialect
+from .dialect import Dialect
 
 _NAMED = {
     "d2l": Dialect(source="Dive into Deep Learning, equation (11.8.1)"),
@@ -71,4 +71,4 @@ _NAMED = {
 }  # fmt: skip
 
 dialects: Mapping[str, Dialect] = MappingProxyType(_NAMED)
-"""The named dialects: read-only, name -> Dialect."""
+"""The named dialects, name -> Dialect; read-only."""

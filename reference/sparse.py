@@ -1,8 +1,7 @@
-"""Gradients of few rows, as embeddings have them: which rows, how often, and what becomes of the others.
+"""Row-sparse gradients, as embeddings have them.
 
-Two axes of a dialect speak of them. `sparse`: whether rows without a gradient decay (dense) or rest (lazy).
-`duplicates`: whether a row that is named twice has the sum of its gradients, or each of them squared by itself, or one
-after the other, as if in steps of their own.
+Two axes of a dialect concern them. `sparse`: whether rows without a gradient decay (dense) or stay unchanged (lazy).
+`duplicates`: whether several gradients of one row are summed, squared separately, or applied one after another.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.bound import Arithmetic, Bounded
-from reference.operations import summed
-from reference.precision import Array
+from .bound import Arithmetic, Bounded
+from .operations import summed
+from .precision import Array
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class SparseGradients:
     """Gradients of some rows of a parameter of shape (height, width).
 
     Attributes:
-        rows: shape (steps, k), which rows; one may be named more than once, and -1 is none.
-        values: shape (steps, k, width), what is given for each.
-        height: how many rows there are.
+        rows: shape (steps, k), the indices of the rows. An index may occur more than once; -1 is no row.
+        values: shape (steps, k, width), the gradient of each of these rows.
+        height: the number of rows of the parameter.
 
     Raises:
-        ValueError: if the shapes don't fit, or a row is not there.
+        ValueError: if the shapes are inconsistent, or an index is out of range.
     """
 
     rows: Array
@@ -47,26 +46,26 @@ class SparseGradients:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the same gradients with all rows: (steps, height, width)."""
+        """The shape of the dense gradients: (steps, height, width)."""
         return (len(self.rows), self.height, self.values.shape[2])
 
     def dense(self) -> Array:
-        """The same with all rows, each the sum of what is given for it: shape (steps, height · width)."""
+        """Return the dense gradients, the gradients of one row summed: shape (steps, height · width)."""
         shape = (self.height * self.values.shape[2],)
-        return np.stack([rows.total for i in range(len(self)) for rows in self.together(i, shape, np.float64)]).astype(
+        return np.stack([rows.total for i in range(len(self)) for rows in self.merged(i, shape, np.float64)]).astype(
             self.values.dtype
         )
 
-    def together(self, step: int, shape: tuple[int, ...], wide: Any) -> Iterator[Rows]:
-        """The gradient of one step (from 0), in the shape of the parameter."""
+    def merged(self, step: int, shape: tuple[int, ...], wide: Any) -> Iterator[Rows]:
+        """Yield the gradient of one step (counted from 0), in the shape of the parameter."""
         yield self._gathered(step, np.flatnonzero(self.rows[step] >= 0), shape, wide)
 
     def in_turn(self, step: int, shape: tuple[int, ...], wide: Any) -> Iterator[Rows]:
-        """The same taken apart, so that no row is named twice: first those that come first, and so on."""
-        named = np.flatnonzero(self.rows[step] >= 0)
-        before = [int(np.sum(self.rows[step][named[:i]] == self.rows[step][place])) for i, place in enumerate(named)]
-        for turn in range(max(before, default=0) + 1):
-            yield self._gathered(step, named[np.array(before, int) == turn], shape, wide)
+        """Yield the gradient of one step in parts without duplicates: the first gradients of all rows, then others."""
+        places = np.flatnonzero(self.rows[step] >= 0)
+        earlier = [int(np.sum(self.rows[step][places[:i]] == self.rows[step][place])) for i, place in enumerate(places)]
+        for count in range(max(earlier, default=0) + 1):
+            yield self._gathered(step, places[np.array(earlier, int) == count], shape, wide)
 
     def _gathered(self, step: int, places: Array, shape: tuple[int, ...], wide: Any) -> Rows:
         rows, values = self.rows[step][places], self.values[step][places].astype(wide)
@@ -80,13 +79,13 @@ class SparseGradients:
 
 
 class Rows(NamedTuple):
-    """The gradient of one step; each in the shape of the parameter.
+    """The row-sparse gradient of one step; each field has the shape of the parameter.
 
     Attributes:
-        total: the sum of what is given for a row.
-        squares: the sum of its squares.
-        magnitude: the sum of its absolute values.
-        multiplicity: of how many.
+        total: the sum of the gradients of a row.
+        squares: the sum of their squares.
+        magnitude: the sum of their absolute values.
+        multiplicity: their number.
     """
 
     total: Any
@@ -100,8 +99,8 @@ class Rows(NamedTuple):
         return self.multiplicity > 0
 
     def bounded(self, arithmetic: Arithmetic) -> Rows:
-        """The same in numbers that carry their error: of the sums, in any order."""
-        total, squares, magnitude = (Bounded.given(np.asarray(z), arithmetic) for z in self[:3])
+        """Return bounded numbers, whose error covers every order of summation."""
+        total, squares, magnitude = (Bounded.from_input(np.asarray(z), arithmetic) for z in self[:3])
         return Rows(
             summed(total, magnitude, self.multiplicity - 1),
             summed(squares, squares, self.multiplicity),

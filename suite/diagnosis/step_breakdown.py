@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from reference.algorithm import Algorithm, State, denominator, limited, shrunk
+from reference.algorithm import Algorithm, State, clipped_gradient, decayed, denominator
 from reference.bound import Arithmetic, Bounded
 from reference.operations import average, complement_of_power, quotient
 from reference.precision import format_of, wider
@@ -136,7 +136,7 @@ class _Step:
         self.rate = self.number(algorithm.rate(h.rate(place.step - 1) * place.tape.rate_scale()))
         oracle = Oracle.of(place.tape, h, dtype, {"": dialect})
         self.prediction = oracle.predict("")
-        self.x = Bounded.given(oracle.initial[None], self.arithmetic)
+        self.x = Bounded.from_input(oracle.initial[None], self.arithmetic)
         self.state = initial_state(self.x, self.a)
         if place.step > 1:
             self.x, self.state = self.held("parameters", place.step - 1), self.remembered(place.step - 1)
@@ -159,7 +159,7 @@ class _Step:
     def quantities(self) -> Iterator[tuple[str, Any]]:
         """Every one, in the order of the computation; of gradients of few rows what is sure of every dialect."""
         tape, step = self.place.tape, self.place.step
-        given = Bounded.given(self.format.round(tape.gradients[step - 1].astype(self.wide))[None], self.arithmetic)
+        given = Bounded.from_input(self.format.round(tape.gradients[step - 1].astype(self.wide))[None], self.arithmetic)
         yield BEFORE, self.x
         yield "η", self.rate
         yield "g, as given", given
@@ -184,7 +184,7 @@ class _Step:
         stages = ["limited", "decayed"] if not a.clip_after_decay else ["decayed", "limited"]
         for stage in stages:
             if stage == "limited" and (a.clip_gradient is not None or a.clip_norm is not None):
-                g = limited(g, a)
+                g = clipped_gradient(g, a)
                 yield "g, clipped", g
             if stage == "decayed" and a.coupled:
                 g = g + a.weight_decay * self.x
@@ -220,7 +220,7 @@ class _Step:
         """The step that is made."""
         after = self.held("parameters", self.place.step)
         if self.a.decoupled:
-            yield "x, decayed", shrunk(self.x, self.rate, self.a)
+            yield "x, decayed", decayed(self.x, self.rate, self.a)
         yield MOVE, Bounded(self.x.value - after.value, self.x.error + after.error, self.arithmetic)
 
 

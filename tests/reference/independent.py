@@ -1,4 +1,4 @@
-"""RMSProp for one coordinate at 50 digits, from the sources that `Dialect.source` names; apart from the oracle."""
+"""RMSProp for one coordinate at 50 digits, written from the sources in `Dialect.source`, apart from the oracle."""
 
 from __future__ import annotations
 

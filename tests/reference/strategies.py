@@ -1,4 +1,4 @@
-"""Random hyper-parameters and tapes, over the ranges in which a bound is to hold."""
+"""Hypothesis strategies: hyper-parameters and tapes over the ranges in which the bound must hold."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def tapes(seed: int, count: int, steps: int) -> tuple[Any, Any]:
-    """`count` tapes of one coordinate each, side by side: of all scales, signs and kinds, in float32."""
+    """`count` one-coordinate tapes of all scales, signs and kinds, in float32."""
     gradients, initial = fuzz_inputs.tapes(np.random.default_rng(seed), count, steps)
     return gradients.astype(np.float32), initial.astype(np.float32)
 
 
 def some_orders(seed: int, count: int = 24) -> list[Order]:
-    """Orders of operations, drawn from all."""
+    """Orders of operations."""
     every = orders()
     return [every[i] for i in np.random.default_rng(seed).integers(0, len(every), count)]

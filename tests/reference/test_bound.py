@@ -1,4 +1,4 @@
-"""The bound is sound, whatever the order of operations, and not far from what happens."""
+"""The bound holds in every order of operations and is not much larger than the largest error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = 40  # so 10,240 tapes, each in 24 of the orders
 
 
 def ratios(h, name, seed, dtype, count=SIDE_BY_SIDE):
-    """For each order, error over bound: shape (steps, tapes); 0 where nothing is claimed."""
+    """Error over bound for each order: shape (steps, tapes); 0 where there is no bound."""
     gradients, initial = tapes(seed, count, STEPS)
     dialect = replace(dialects[name], subnormals="either")
     trace = replay(gradients, initial, h, dialect, dtype=wider(dtype), precision=dtype)
@@ -64,7 +64,7 @@ def test_the_bound_stays_far_below_the_effect_of_moving_epsilon():
     assert np.median(moved[free] / together[free]) > 1e2
 
 
-def test_a_coordinate_without_gradient_has_no_room_to_move():
+def test_the_bound_is_zero_for_a_coordinate_without_gradient():
     trace = replay(np.zeros((5, 1)), [3.0], Hyperparameters(), dialects["d2l"])
     assert trace.bound("float32").max() == 0
 
@@ -75,7 +75,7 @@ def test_there_is_no_bound_where_a_divisor_may_be_zero():
     assert np.isinf(trace.bound("float32")).all()
 
 
-def test_the_bound_counts_that_a_float32_run_forms_one_minus_decay_from_a_rounded_decay():
+def test_the_bound_includes_the_error_of_one_minus_decay_in_float32():
     gradients, initial = tapes(2, 100, 1)
     h = Hyperparameters(decay=0.999)
     exact = replay(gradients, initial, h, dialects["tf-kernel"])
@@ -86,7 +86,7 @@ def test_the_bound_counts_that_a_float32_run_forms_one_minus_decay_from_a_rounde
     assert np.median(exact.bound("float32")[visible] / modelled.bound("float32")[visible]) > 2
 
 
-def test_nearly_every_value_has_a_bound_and_most_are_narrower_than_the_effect():
+def test_nearly_every_value_has_a_bound_and_most_bounds_are_smaller_than_the_effect():
     gradients, initial = tapes(3, 2000, STEPS)
     trace = replay(gradients, initial, Hyperparameters(), dialects["d2l"], precision="float32")
     moved = np.abs(trace.parameters - initial)
@@ -94,7 +94,7 @@ def test_nearly_every_value_has_a_bound_and_most_are_narrower_than_the_effect():
     assert (trace.bound("float32") < moved)[moved > 0].mean() > 0.8
 
 
-def test_what_underflows_in_a_scaled_gradient_is_lifted_by_the_gradient_that_follows():
+def test_the_bound_includes_an_underflow_that_the_second_gradient_factor_magnifies():
     h = Hyperparameters(decay=1 - 2.0**-24)
     trace = replay(np.full((1, 1), 22.5), [0.0], h, dialects["d2l"], precision="float16")
     complement, g = np.float16(1 - h.decay), np.float16(22.5)

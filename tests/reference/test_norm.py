@@ -1,4 +1,4 @@
-"""The gradient limited by its norm, and a learning rate of each parameter's own."""
+"""Clipping by the norm of the gradient, and a factor on the learning rate of each parameter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMITED = replace(PLAIN, clip_norm=0.5)
 ROUNDED = 16 * np.finfo(np.float64).eps  # a norm, a quotient, a square and an average: at most a dozen roundings
 
 
-def test_each_gradient_is_scaled_down_to_the_norm_and_none_up():
+def test_gradients_above_the_norm_limit_are_scaled_down_and_others_are_unchanged():
     gradients = np.array([[3.0, -4.0], [0.0, 0.0], [0.3, 0.4], [1e-3, 0.0]])
     limited = np.array([[0.3, -0.4], [0.0, 0.0], [0.3, 0.4], [1e-3, 0.0]])
     found, wanted = replay(gradients, [1.0, 1.0], LIMITED, Dialect()), replay(limited, [1.0, 1.0], PLAIN, Dialect())
@@ -45,13 +45,13 @@ def test_the_oracle_is_within_its_own_rounding_of_a_norm_of_fifty_digits(seed, n
                 assert abs(mpmath.mpf(float(own.parameters[step, column])) - value) <= bound[step, column]
 
 
-def test_the_norm_is_limited_before_the_coordinates():
+def test_the_norm_is_clipped_before_the_coordinates():
     both = replace(LIMITED, clip_gradient=0.35)
     found = replay(np.array([[3.0, -4.0]]), [1.0, 1.0], both, Dialect())
     assert found.square_average[0] == pytest.approx([0.1 * 0.3**2, 0.1 * 0.35**2], rel=ROUNDED)
 
 
-def test_weight_decay_enters_before_or_after_the_norm_is_limited():
+def test_weight_decay_is_added_before_or_after_the_norm_is_clipped():
     h = replace(LIMITED, weight_decay=1.0)
     before, after = (
         replay([[0.0, 0.0]], [3.0, 4.0], h, Dialect(clipping=order)) for order in ("before decay", "after decay")
@@ -61,7 +61,7 @@ def test_weight_decay_enters_before_or_after_the_norm_is_limited():
 
 
 def limited_in_float32(gradients, limit, order):
-    """As frameworks may limit a norm: the squares summed one way or the other, and the quotient formed so or so."""
+    """Clip by the norm in float32, with different orders of summation and division."""
     squares = np.square(gradients)
     if order % 2:
         total = np.cumsum(squares, axis=1, dtype=gradients.dtype)[:, -1:]
@@ -74,7 +74,7 @@ def limited_in_float32(gradients, limit, order):
 @settings(max_examples=60)
 @given(seeds, st.sampled_from([1e-3, 0.5, 40.0]))
 @pytest.mark.parametrize("order", range(4))
-def test_no_float32_evaluation_leaves_the_bound_however_it_sums_and_divides(order, seed, limit):
+def test_no_float32_evaluation_of_the_norm_leaves_the_bound(order, seed, limit):
     gradients, initial = tapes(seed, 33, 6)
     h = replace(PLAIN, clip_norm=limit)
     bound = replay(gradients, initial, h, dialects["d2l"], precision="float32").bounds("float32").square_average
@@ -86,8 +86,8 @@ def test_no_float32_evaluation_leaves_the_bound_however_it_sums_and_divides(orde
         assert inside.all()
 
 
-def test_a_long_sum_that_drifts_stays_inside_the_bound():
-    """A hundred thousand equal squares, one after another in float32: each is rounded to the same side."""
+def test_the_rounding_of_a_long_sum_of_squares_stays_inside_the_bound():
+    """100,000 equal squares, summed sequentially in float32: every sum is rounded in the same direction."""
     g = np.full((1, 100_000), 0.1, np.float32)
     h = replace(PLAIN, clip_norm=1.0)
     norm = np.sqrt(np.cumsum(np.square(g[0]), dtype=np.float32)[-1])
@@ -98,7 +98,7 @@ def test_a_long_sum_that_drifts_stays_inside_the_bound():
     assert error <= bound
 
 
-def test_the_norm_is_of_one_dialect_when_many_run_side_by_side():
+def test_the_norm_is_computed_for_each_dialect_when_many_are_evaluated_together():
     gradients, initial = tapes(0, 10, 8)
     h = replace(LIMITED, momentum=0.9, weight_decay=0.01)
     together = replay_each(gradients, initial, h, dialects)
@@ -107,7 +107,7 @@ def test_the_norm_is_of_one_dialect_when_many_run_side_by_side():
 
 
 @pytest.mark.parametrize("name", ["torch", "tf1", "keras3"])
-def test_a_coordinate_has_its_share_of_the_learning_rate(name):
+def test_rate_scale_multiplies_the_learning_rate_of_each_coordinate(name):
     gradients, initial = tapes(0, 3, 8)
     scale = np.array([1.0, 0.1, 3.0])
     together = replay(gradients, initial, PLAIN, dialects[name], rate_scale=scale, precision="float64")
@@ -118,8 +118,8 @@ def test_a_coordinate_has_its_share_of_the_learning_rate(name):
         assert np.array_equal(together.bound("float32")[:, [i]], alone.bound("float32"))
 
 
-def test_a_share_for_each_coordinate_or_one_for_all_is_needed():
-    with pytest.raises(ValueError, match="rate_scale of shape"):
+def test_rate_scale_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="rate_scale has shape"):
         replay(np.ones((2, 3)), np.zeros(3), PLAIN, Dialect(), rate_scale=[1.0, 2.0])
 
 
@@ -128,7 +128,7 @@ def test_a_negative_norm_is_refused():
         Hyperparameters(clip_norm=-1.0)
 
 
-def test_a_norm_that_may_overflow_on_the_way_has_no_bound():
+def test_a_norm_whose_squares_may_overflow_has_no_bound():
     h = replace(PLAIN, clip_norm=1.0)
     trace = replay(np.full((1, 4), 1.2e19), np.zeros(4), h, Dialect())  # a square fits, the sum of four does not
     assert np.isinf(trace.bound("float32")).all()

@@ -1,4 +1,4 @@
-"""The update at work is the update: to the bit, whatever it is divided into, and without a copy of the parameters."""
+"""The in-place optimizer equals the replay to the bit for any division into blocks, without copying the parameters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(x, gradients, h, dialect, scales=None):
 
 @settings(deadline=None, max_examples=60)
 @given(hyperparameters, names, seeds)
-def test_it_is_the_replay_in_the_same_precision_to_the_bit(h, dialect, seed):
+def test_the_optimizer_equals_the_replay_in_the_same_precision_to_the_bit(h, dialect, seed):
     x, gradients = draw((7,), 20, seed)
     with np.errstate(all="ignore"):
         found, optimizer = run(x, gradients, h, dialect)
@@ -56,7 +56,7 @@ def test_blocks_and_shapes_make_no_difference(h, shape):
     assert np.array_equal(run(x, gradients, h, "torch")[0], trace.parameters[-1])
 
 
-def test_several_parameters_are_changed_each_by_itself_with_a_rate_of_its_own():
+def test_several_parameters_are_updated_separately_with_their_own_rate_scales():
     (x, gx), (y, gy) = draw((5,), 4, 1), draw((2, 3), 4, 2)
     together = [x.copy(), y.copy()]
     optimizer = RMSProp(together, PLAIN, dialects["d2l"])
@@ -71,7 +71,7 @@ def test_several_parameters_are_changed_each_by_itself_with_a_rate_of_its_own():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_it_computes_in_the_precision_of_its_parameters_and_leaves_gradients_alone(dtype):
+def test_it_computes_in_the_dtype_of_its_parameters_and_does_not_change_gradients(dtype):
     x, gradients = draw((9,), 5, dtype=dtype)
     before = gradients.copy()
     found, optimizer = run(x, gradients, PLAIN, "keras3")
@@ -83,7 +83,7 @@ def test_it_computes_in_the_precision_of_its_parameters_and_leaves_gradients_alo
     assert (np.abs(found - exact.parameters[-1]) <= exact.bound(format_of(np.dtype(dtype).name))[-1]).all()
 
 
-def test_nothing_is_made_that_is_as_large_as_the_parameters():
+def test_no_temporary_array_is_as_large_as_the_parameters():
     n = 1_000_000
     x, g = np.ones(n, np.float32), np.ones(n, np.float32)
     optimizer = RMSProp([x], Hyperparameters(momentum=0.9, centered=True), dialects["torch"])
@@ -97,12 +97,12 @@ def test_nothing_is_made_that_is_as_large_as_the_parameters():
     assert peak < 16 * BLOCK < x.nbytes
 
 
-def test_parameters_with_gaps_are_refused():
+def test_non_contiguous_parameters_are_refused():
     with pytest.raises(ValueError, match="must be contiguous"):
         RMSProp([np.zeros((4, 4), np.float32).T[::2]], PLAIN, dialects["torch"])
 
 
-def test_a_schedule_ends_with_its_last_step():
+def test_a_step_after_the_end_of_a_schedule_is_refused():
     x, gradients = draw((3,), 2)
     with pytest.raises(IndexError):
         run(x, [*gradients, gradients[0]], Hyperparameters(learning_rate=[0.1, 0.2]), "torch")

@@ -1,4 +1,4 @@
-"""What leaves the range of a format: followed where all orders of evaluation agree, and without a bound where not."""
+"""Values outside the range of a format: certain where all orders of evaluation agree, without a bound elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ at_the_ends = st.builds(
 
 
 def tapes(seed, specials=0.3):
-    """Deviates over 24 decades of scale, and among them what no deviate is."""
+    """Deviates over 24 decades of scale, mixed with NaN, infinities, zeros and the ends of the range."""
     rng = np.random.default_rng(seed)
     gradients = rng.normal(size=(STEPS, TAPES)) * 10.0 ** rng.uniform(-12, 12, TAPES)
     strange = rng.choice(SPECIAL, size=gradients.shape)
@@ -44,7 +44,7 @@ def tapes(seed, specials=0.3):
 
 
 def outside(limits, found):
-    """How many values of a trace are not what they are bound to be; of the state, while the parameter is a number."""
+    """Count the values of a trace outside their bound; of the state only while the parameter is not NaN."""
     count = 0
     for part in PARTS:
         held, error = getattr(limits.values, part), getattr(limits.errors, part)
@@ -61,7 +61,7 @@ def outside(limits, found):
 
 @settings(max_examples=150)
 @given(at_the_ends, names, seeds)
-def test_what_is_certain_of_infinities_and_nan_is_so_in_any_order(h, name, seed):
+def test_certain_infinities_and_nan_occur_in_every_order(h, name, seed):
     gradients, initial = tapes(seed)
     dialect = replace(dialects[name], subnormals="either")
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
@@ -101,7 +101,7 @@ def test_a_square_that_is_subnormal_moves_the_parameter_or_makes_it_infinite():
 
 @pytest.mark.parametrize(("gradient", "later"), [(np.nan, np.nan), (np.inf, np.nan), (-np.inf, np.nan), (1e25, 1.0)])
 @pytest.mark.parametrize("name", ["d2l", "torch"])
-def test_what_is_no_number_stays_in_its_coordinate_and_is_certain_there(name, gradient, later):
+def test_nan_and_infinity_stay_in_their_coordinate_and_are_certain_there(name, gradient, later):
     gradients = np.full((2, 3), 0.5)
     gradients[1, 1] = gradient
     h = Hyperparameters(learning_rate=0.5, decay=0.75, epsilon=1e-6)
@@ -113,7 +113,7 @@ def test_what_is_no_number_stays_in_its_coordinate_and_is_certain_there(name, gr
     assert (errors.parameters[:, [0, 2]] < 1e-5).all()
 
 
-def test_a_trace_tells_how_far_it_is_from_what_a_format_can_hold():
+def test_bounds_include_the_distance_to_the_value_that_a_format_holds():
     trace = replay(np.full((1, 1), 1e25), [1.0], Hyperparameters(learning_rate=0.5), dialects["d2l"])
     moved = 1 - trace.parameters.item()
     assert moved == pytest.approx(0.5 / np.sqrt(0.1), rel=8 * EPS)  # seven operations in float64
@@ -130,7 +130,7 @@ def test_where_one_order_overflows_and_another_does_not_there_is_no_bound():
 
 
 @pytest.mark.parametrize(("decay", "certain"), [(0.5, False), (0.75, True)])
-def test_an_average_that_may_begin_from_a_square_that_overflows_is_not_certain_to_be_infinite(decay, certain):
+def test_an_average_whose_square_overflows_in_some_orders_has_no_bound(decay, certain):
     h = Hyperparameters(learning_rate=0.5, decay=decay)
     for gradient in (1e25, np.inf):
         values, errors = replay(np.full((1, 1), gradient), [1.0], h, dialects["d2l"]).within("float32")
@@ -150,9 +150,7 @@ def test_an_average_that_may_begin_from_a_square_that_overflows_is_not_certain_t
     ],
 )
 @pytest.mark.parametrize("beside", [0.0, 60.0, 6e4])
-def test_what_overflows_on_the_way_in_some_evaluations_is_not_known_whatever_stands_beside_it(
-    gradients, changes, beside
-):
+def test_an_intermediate_overflow_in_some_orders_leaves_no_bound_in_its_coordinate(gradients, changes, beside):
     h = replace(Hyperparameters(learning_rate=1.0, decay=0.9, epsilon=1e-3), **changes)
     dialect = Dialect(epsilon="outside", learning_rate="outside")
     tape = np.column_stack([gradients, np.zeros(len(gradients))])
@@ -161,7 +159,7 @@ def test_what_overflows_on_the_way_in_some_evaluations_is_not_known_whatever_sta
     assert np.isinf(limits.errors.parameters[-1, 0])
 
 
-def test_an_overflow_that_is_certain_does_not_hide_one_beside_it_that_is_not():
+def test_a_certain_overflow_does_not_hide_an_uncertain_one_in_another_coordinate():
     almost = 255.9375  # its square is the largest number, but for rounding
     for gradients in ([[almost]], [[almost, 1e4]]):
         trace = replay(gradients, np.zeros(len(gradients[0])), Hyperparameters(), Dialect(), precision="float16")
@@ -169,7 +167,7 @@ def test_an_overflow_that_is_certain_does_not_hide_one_beside_it_that_is_not():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_limits_that_are_made_without_traces_are_the_same(dtype):
+def test_within_each_equals_within_of_the_traces(dtype):
     gradients, initial = tapes(7)
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3, decay=0.999)
     sooner = within_each(gradients, initial, h, dialects, dtype, dtype=wider(dtype))
@@ -183,7 +181,7 @@ def test_limits_that_are_made_without_traces_are_the_same(dtype):
 
 @pytest.mark.parametrize(("subnormals", "least"), [("flushed", 2.0**-126), ("kept", 2.0**-150)])
 @pytest.mark.parametrize(("share", "gone"), [(0.7, True), (1.1, False), (2.0, False)])
-def test_a_product_is_zero_for_certain_below_what_the_format_keeps_and_not_above(subnormals, least, share, gone):
+def test_a_product_is_certainly_zero_exactly_below_the_smallest_number_that_is_kept(subnormals, least, share, gone):
     """v = g²/10: below the smallest normal number where less is flushed, below half of the smallest where it is kept.
 
     A little less: g² may have been rounded up, and a tenth of that counts.
@@ -206,7 +204,7 @@ def test_an_infinite_parameter_that_shrinks_has_no_bound():
     assert errors.parameters[1].item() == np.inf
 
 
-def test_the_limits_have_every_part_of_the_trace():
+def test_limits_have_every_part_of_the_trace():
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3)
     values, errors = replay(np.ones((2, 3)), np.zeros(3), h, dialects["torch"]).within("float32")
     assert all(getattr(of, part).shape == (2, 3) for part in PARTS for of in (values, errors))

@@ -1,4 +1,4 @@
-"""The bound is sound in float16, bfloat16 and in float64 judged by float64, and says where it can't tell."""
+"""The bound holds in float16, bfloat16, and in float64 with a float64 oracle; it is infinite where it must be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TAPES = 64  # side by side in one example
 
 
 def worst(dtype, h, name, seed):
-    """The largest error over bound, and the order in which it is met."""
+    """Return the largest error over its bound, and the order of operations in which it occurs."""
     fmt = format_of(dtype)
     with np.errstate(all="ignore"):
         gradients, initial = (fmt.round(array.astype(np.float64)) for array in tapes(seed, TAPES, STEPS))
@@ -51,7 +51,7 @@ def test_no_bfloat16_evaluation_leaves_the_bound_in_any_order(h, name, seed):
 
 @settings(max_examples=10)
 @given(hyperparameters, names, seeds)
-def test_a_float64_oracle_judges_float64_where_there_is_nothing_wider(h, name, seed):
+def test_a_float64_oracle_bounds_float64_where_longdouble_is_not_wider(h, name, seed):
     ratio, where = worst("float64", h, name, seed)
     assert ratio <= 1, where
 

@@ -1,4 +1,4 @@
-"""The oracle computes RMSProp: against the book, against 50 digits, and against laws."""
+"""The oracle computes RMSProp: compared with the book, with 50 digits, and by metamorphic relations."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_many_dialects_at_once_give_what_each_gives_alone(name):
     assert np.array_equal(together.bound("float32"), alone.bound("float32"))
 
 
-def test_dialects_that_come_down_to_the_same_algorithm_share_a_trace():
+def test_dialects_that_reduce_to_the_same_algorithm_share_a_trace():
     found = replay_each(*tapes(0, 3, 4), PLAIN, dialects)
     assert found["d2l"] is found["chainer-graves"]
     assert found["mlx"] is found["jittor"]
     assert found["d2l"] is not found["mlx"]
 
 
-def test_state_is_kept_where_the_algorithm_has_it_and_only_there():
+def test_the_trace_has_exactly_the_state_of_the_algorithm():
     gradients, initial = tapes(0, 3, 4)
     bare = replay(gradients, initial, PLAIN, dialects["torch"])
     full = replay(gradients, initial, replace(PLAIN, centered=True, momentum=0.5), dialects["torch"])
@@ -116,7 +116,7 @@ def test_negating_gradients_and_start_negates_the_trace_to_the_bit():
     assert np.array_equal(plus, -minus)
 
 
-def test_not_a_number_at_one_coordinate_stays_there():
+def test_nan_in_one_coordinate_does_not_spread():
     gradients, initial = tapes(6, 5, 8)
     gradients[3, 2] = np.nan
     trace = replay(gradients, initial, PLAIN, dialects["d2l"])
@@ -138,12 +138,12 @@ def test_no_steps_give_an_empty_trace():
 @pytest.mark.parametrize(
     ("gradients", "steps", "words"),
     [
-        (np.ones((3, 2)), None, "need"),
-        (np.ones((3, 3)), 4, "4 steps need as many gradients"),
+        (np.ones((3, 2)), None, "expected"),
+        (np.ones((3, 3)), 4, "4 steps need 4 gradients; there are 3"),
         (lambda step, x: x, None, "needs the number of steps"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_words(gradients, steps, words):
+def test_inconsistent_arguments_are_refused_with_a_message(gradients, steps, words):
     with pytest.raises(ValueError, match=words):
         replay(gradients, np.zeros(3), PLAIN, dialects["d2l"], steps=steps)
 

@@ -1,4 +1,4 @@
-"""Gradients of few rows: what rests, what decays, and what becomes of a row that is named twice."""
+"""Row-sparse gradients: dense and lazy rows, and duplicate rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sparse(rows, values=None):
     return SparseGradients(rows, values, 3)
 
 
-def test_gradients_of_all_rows_are_dense_gradients():
+def test_sparse_gradients_of_all_rows_equal_dense_gradients():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(4, 3, 2))
     for name in ("d2l", "tf-kernel", "keras3"):
@@ -35,14 +35,14 @@ def test_gradients_of_all_rows_are_dense_gradients():
 
 
 @pytest.mark.parametrize(("policy", "after"), [("dense", 0.1 * 0.9), ("lazy", 0.1)])
-def test_a_row_without_a_gradient_decays_or_rests(policy, after):
+def test_a_row_without_a_gradient_decays_or_stays_unchanged(policy, after):
     trace = replay(sparse([[0], [1]]), INITIAL, PLAIN, Dialect(sparse=policy))
     assert trace.square_average[1, 0] == pytest.approx([after] * 2, rel=ROUNDED)
     assert (trace.parameters[1, 0] == trace.parameters[0, 0]).all()
     assert (trace.parameters[:, 2] == 1).all()
 
 
-def test_a_lazy_row_has_the_trace_of_its_own_gradients_alone():
+def test_a_lazy_row_depends_on_its_own_gradients_only():
     rng = np.random.default_rng(1)
     rows, values = np.array([[0], [1], [0], [2], [0]]), rng.normal(size=(5, 1, 2))
     h = replace(PLAIN, momentum=0.9, centered=True, epsilon=1e-3)
@@ -52,7 +52,7 @@ def test_a_lazy_row_has_the_trace_of_its_own_gradients_alone():
     assert np.array_equal(lazy.bound("float32")[rows[:, 0] == 0, 0], alone.bound("float32"))
 
 
-def test_a_resting_row_keeps_its_momentum_and_a_decaying_one_moves_on():
+def test_a_lazy_row_keeps_its_momentum_and_a_dense_row_moves_on():
     h = replace(PLAIN, momentum=0.5)
     rests, moves = (replay(sparse([[0], [1]]), INITIAL, h, Dialect(sparse=policy)) for policy in ("lazy", "dense"))
     assert (rests.parameters[1, 0] == rests.parameters[0, 0]).all()
@@ -67,8 +67,8 @@ def test_legacy_keras_is_lazy_only_with_momentum():
         assert np.array_equal(found.square_average, wanted.square_average)
 
 
-def test_duplicates_are_added_before_they_are_squared_or_after_that():
-    """As seen: indices [0, 0] with values [1, 2], γ 0.9, η 0.1, from 1; semantics of Keras 3 and of the others."""
+def test_duplicates_are_summed_before_or_after_squaring():
+    """Values observed in Keras 3 and in the others: indices [0, 0], values [1, 2], γ 0.9, η 0.1, parameter 1."""
     twice = sparse([[0, 0]], [[[1.0, 1.0], [2.0, 2.0]]])
     h = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-7)
     apart = replay(twice, INITIAL, h, dialects["keras3"])
@@ -78,7 +78,7 @@ def test_duplicates_are_added_before_they_are_squared_or_after_that():
     assert merged.parameters[0, 0] == pytest.approx([0.6838] * 2, abs=PRINTED)
 
 
-def test_duplicates_in_turn_have_a_step_each():
+def test_duplicates_in_turn_take_one_step_each():
     h = replace(PLAIN, momentum=0.5)
     values = [[[1.0, 1.0], [2.0, -2.0], [0.5, 0.5]], [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
     twice = replay(sparse([[0, 0, 1], [1, 2, 1]], values), INITIAL, h, Dialect(sparse="lazy", duplicates="in turn"))
@@ -90,14 +90,14 @@ def test_duplicates_in_turn_have_a_step_each():
     assert np.array_equal(twice.bound("float32")[-1], wanted.bound("float32")[-1])
 
 
-def test_a_row_that_is_none_is_left_out():
+def test_the_row_index_minus_one_is_skipped():
     with_none = replay(sparse([[0, -1]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
     without = replay(sparse([[0]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
     assert np.array_equal(with_none.parameters, without.parameters)
 
 
 def evaluated(rows, values, initial, h, dialect, order):
-    """In float32, one after another or the sum of duplicates first, in either order of the rows."""
+    """Compute in float32, duplicates one after another or summed first, in either order of the rows."""
     single = np.float32
     x, v, b = (np.array(z, single) for z in (initial, np.zeros_like(initial), np.zeros_like(initial)))
     decay, complement = single(h.decay), single(1 - h.decay)
@@ -129,7 +129,7 @@ def evaluated(rows, values, initial, h, dialect, order):
 @settings(max_examples=80)
 @given(seeds, st.sampled_from([0.0, 0.9]), st.sampled_from(["dense", "lazy"]), st.sampled_from(["merged", "apart"]))
 @pytest.mark.parametrize("order", [0, 1])
-def test_no_float32_evaluation_leaves_the_bound_whatever_comes_first(order, seed, momentum, policy, duplicates):
+def test_no_float32_evaluation_of_sparse_gradients_leaves_the_bound(order, seed, momentum, policy, duplicates):
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, 5, (8, 6))
     values = (rng.normal(size=(8, 6, 3)) * 10.0 ** rng.uniform(-3, 3)).astype(np.float32)
@@ -144,8 +144,8 @@ def test_no_float32_evaluation_leaves_the_bound_whatever_comes_first(order, seed
 
 
 @pytest.mark.parametrize("duplicates", ["merged", "apart"])
-def test_a_row_that_is_named_many_times_has_a_sum_that_drifts_inside_the_bound(duplicates):
-    """A hundred thousand equal gradients, one after another in float32: each sum is rounded to the same side."""
+def test_the_rounding_of_a_long_sum_of_duplicates_stays_inside_the_bound(duplicates):
+    """100,000 equal gradients, summed sequentially in float32: every sum is rounded in the same direction."""
     count, g = 100_000, np.float32(0.1)
     values = np.full((1, count, 1), g)
     trace = replay(SparseGradients(np.zeros((1, count), int), values, 1), np.ones((1, 1)), PLAIN,
@@ -158,8 +158,8 @@ def test_a_row_that_is_named_many_times_has_a_sum_that_drifts_inside_the_bound(d
     assert error <= bound
 
 
-def test_steps_that_are_lost_one_by_one_are_inside_the_bound():
-    """64 steps of 0.4 ulps each: added together they move the parameter by 26 ulps, one after another not at all."""
+def test_steps_that_rounding_loses_one_by_one_stay_inside_the_bound():
+    """64 steps of 0.4 ulps each: their sum moves the parameter by 26 ulps, one after another they do not move it."""
     count, one = 64, np.float32(1)
     h = Hyperparameters(learning_rate=0.4 * 2.0**-24 * count**0.5, decay=0.0, epsilon=1e-12)
     gradients = SparseGradients(np.zeros((1, count), int), np.ones((1, count, 1)), 1)
@@ -181,11 +181,11 @@ def test_steps_that_are_lost_one_by_one_are_inside_the_bound():
         ([[3]], np.ones((1, 1, 2)), "from 0 to 2, or -1"),
     ],
 )
-def test_rows_that_are_not_there_are_refused(rows, values, words):
+def test_row_indices_out_of_range_are_refused(rows, values, words):
     with pytest.raises(ValueError, match=words):
         SparseGradients(np.array(rows), values, 3)
 
 
-def test_what_has_no_meaning_for_few_rows_is_refused():
+def test_hyperparameters_that_need_dense_gradients_are_refused():
     with pytest.raises(ValueError, match="weight_decay"):
         replay(sparse([[0]]), INITIAL, replace(PLAIN, weight_decay=0.1), Dialect())

@@ -1,4 +1,4 @@
-"""Hyper-parameters, dialects, formats, averages and objectives: the plain facts."""
+"""Hyper-parameters, dialects, formats, averages and objectives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_hyperparameters_survive_json():
     assert Hyperparameters.from_json(h.to_json()) == h
 
 
-def test_a_learning_rate_is_one_for_all_steps_or_one_a_step():
+def test_a_learning_rate_is_one_number_or_one_for_each_step():
     assert Hyperparameters(learning_rate=0.1).rate(7) == 0.1
     scheduled = Hyperparameters(learning_rate=[0.1, 0.2])
     assert scheduled.rate(1) == 0.2
@@ -37,7 +37,7 @@ def test_a_learning_rate_is_one_for_all_steps_or_one_a_step():
     ("values", "words"),
     [({"decay": math.nan}, "decay"), ({"clip_gradient": -1.0}, "clip_gradient"), ({"alpha": 0.9}, "alpha")],
 )
-def test_impossible_hyperparameters_are_refused_by_name(values, words):
+def test_invalid_hyperparameters_are_refused_by_name(values, words):
     with pytest.raises(ValueError, match=words):
         Hyperparameters.from_json(values)
 
@@ -67,7 +67,7 @@ def test_the_axes_on_which_two_dialects_differ_are_named():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_a_format_knows_what_numpy_knows(dtype):
+def test_the_constants_of_a_format_equal_numpys(dtype):
     fmt, limits = format_of(dtype), np.finfo(dtype)
     assert fmt.epsilon == limits.eps
     assert fmt.largest == limits.max
@@ -76,7 +76,7 @@ def test_a_format_knows_what_numpy_knows(dtype):
 
 
 @given(st.floats(width=64, allow_nan=False))
-def test_rounding_to_float32_is_what_numpy_does(value):
+def test_rounding_to_float32_equals_numpys(value):
     with np.errstate(over="ignore"):
         expected = np.float32(value)
     assert np.float32(format_of("float32").round(np.float64(value))) == expected
@@ -95,7 +95,7 @@ def test_bfloat16_has_eight_digits_and_the_range_of_float32():
     assert fmt.smallest_normal == format_of("float32").smallest_normal
 
 
-def test_each_format_is_judged_in_a_wider_one():
+def test_the_oracle_checks_each_format_in_a_wider_type():
     assert wider("float32") is np.float64
     assert wider("float64") is np.longdouble
     with pytest.raises(ValueError, match="int32"):
@@ -103,7 +103,7 @@ def test_each_format_is_judged_in_a_wider_one():
 
 
 @pytest.mark.parametrize("decay", [0.95, 0.9, 0.8, 0.7])
-def test_leaky_weights_sum_to_what_the_closed_form_says(decay):
+def test_the_sum_of_leaky_weights_equals_the_closed_form(decay):
     weights = leaky_weights(decay, 40)
     assert weights[0] == 1 - decay
     assert weights.sum() == pytest.approx(weight_sum(decay, 40), rel=40 * EPS)
@@ -112,7 +112,7 @@ def test_leaky_weights_sum_to_what_the_closed_form_says(decay):
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.9, 0.99])
-def test_after_a_half_life_an_observation_weighs_half(decay):
+def test_after_a_half_life_the_weight_is_halved(decay):
     assert decay ** half_life(decay) == pytest.approx(0.5, rel=8 * EPS)
     assert half_life(0.0) == 0.0
     with pytest.raises(ValueError, match="less than 1"):
@@ -200,7 +200,7 @@ def test_a_float32_gradient_of_a_network_stays_inside_its_bound(seed):
         assert bound.max() < 1e-3 * np.abs(exact).max()
 
 
-def test_a_unit_that_may_be_on_or_off_may_have_either_gradient():
+def test_a_hidden_unit_near_zero_may_have_either_gradient():
     objective, x = network()
     features = np.tile(objective.features[:1], (24, 1))
     alike = replace(objective, features=features)
