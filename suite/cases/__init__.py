@@ -1,1 +1,4 @@
-"""What is asked: tapes, tasks, data sets and the catalogue. Pure data; no framework, no process."""
+"""The test inputs: tapes, tasks, data sets and the catalogue of conformance cases.
+
+Pure data: it imports no framework, starts no process and knows nothing of results. It may import `reference`.
+"""

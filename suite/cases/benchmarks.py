@@ -1,4 +1,4 @@
-"""What is timed: steps of an optimizer over numbers of parameters and of tensors, and epochs of tasks."""
+"""The benchmarks: steps of an optimizer for several numbers of parameters and tensors, and epochs of tasks."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from numpy.typing import NDArray
 from reference import Hyperparameters
 from suite.cases.random import Bits
 from suite.cases.tasks import Task
+from suite.errors import UserError
 
 PERIOD = 4099
-"""Numbers of the tape, repeated to whatever size: a prime, so that no vector register meets the same ones each time."""
+"""Distinct numbers of the tape, repeated to any size; a prime, so that vector registers see different numbers."""
 
 BEYOND_CACHE = 1_000_000
-"""Parameters from which on a step is held against the memory that it moves."""
+"""The number of parameters from which on a step is compared with the memory traffic that it needs."""
 
 STEP = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
-"""Of every timed step: the section's, without momentum and without options, which all implementations have."""
+"""The hyper-parameters of every timed step: those of the section, which all implementations support."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One thing that all implementations are timed at, side by side.
+    """A workload that is timed in all implementations.
 
     Attributes:
         id: `step/SIZE`, `step/SIZE/TENSORS` or `epoch/TASK`.
         kind: `step` or `epoch`.
-        size: parameters.
-        tensors: among which they are divided.
-        hyperparameters: of the optimizer.
-        arrays: what a worker needs, as its file has it.
-        task: of an epoch.
+        size: the number of parameters.
+        tensors: the number of tensors that they are divided among.
+        hyperparameters: the hyper-parameters of the optimizer.
+        arrays: the arrays that are sent to a worker, by name.
+        task: the task of an epoch.
     """
 
     id: str
@@ -48,23 +49,23 @@ class Benchmark:
 
     @property
     def moves_memory(self) -> bool:
-        """Whether a step is so large that memory limits it."""
+        """Whether a step is so large that memory bandwidth limits it."""
         return self.kind == "step" and self.size >= BEYOND_CACHE and self.tensors == 1
 
     @cached_property
     def gradients(self) -> NDArray[np.float32]:
-        """Of a step: the same each time, in the tape's period; shape (1, n)."""
+        """The gradients of a step, the same in each step; one period of the tape, shape (1, n)."""
         return np.asarray(self.arrays["gradient"][None])
 
 
 def step(size: int, tensors: int, seed: int) -> Benchmark:
-    """One step over so many parameters. Gradients are at least a hundredth, so that none vanishes when it is squared.
+    """Return the benchmark of one step. Gradients are at least 0.01 in size, so that no square underflows.
 
     Raises:
-        LookupError: if there are more tensors than parameters.
+        UserError: if there are more tensors than parameters.
     """
     if not 1 <= tensors <= size:
-        raise LookupError(f"{size} parameters can't be divided among {tensors} tensors")
+        raise UserError(f"{size} parameters can't be divided among {tensors} tensors; use --tensors from 1 to {size}")
     bits, period = Bits(seed), min(PERIOD, size)
     deviates = bits.normal((2, PERIOD))[:, :period]
     gradient = np.copysign(np.maximum(np.abs(deviates[1]), 0.01), deviates[1])
@@ -79,23 +80,23 @@ def step(size: int, tensors: int, seed: int) -> Benchmark:
 
 
 def epoch(task: Task) -> Benchmark:
-    """One epoch of a task's training; evaluations are not counted."""
-    tensors = len(task.arrays["shapes"])
-    return Benchmark(f"epoch/{task.id}", "epoch", task.initial.size, tensors, task.hyperparameters, task.file(), task)
+    """Return the benchmark of one epoch of a task, without evaluations of the loss."""
+    tensors = len(task.data["shapes"])
+    return Benchmark(f"epoch/{task.id}", "epoch", task.initial.size, tensors, task.hyperparameters, task.arrays(), task)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """How much is timed, and how closely.
+    """The extent and the precision of a timing run.
 
     Attributes:
-        name: on the command line.
-        sizes: parameters of a step, in one tensor.
-        many: parameters and tensors of a step over several.
-        tasks: of which an epoch is timed.
-        rounds: samples of each implementation.
+        name: the name on the command line.
+        sizes: the numbers of parameters of steps with one tensor.
+        many: the numbers of parameters and of tensors of steps with several tensors.
+        tasks: the tasks whose epochs are timed.
+        rounds: the number of samples of each implementation.
         beginnings: how often all are opened anew, in as many parts of the rounds.
-        sample: seconds that one takes at least.
+        sample: the shortest duration of a sample, in seconds.
     """
 
     name: str
@@ -123,10 +124,10 @@ PROFILES = {
 def benchmarks(
     profile: Profile, tasks: Mapping[str, Task], seed: int, sizes: Sequence[int] = (), tensors: Sequence[int] = ()
 ) -> Iterator[Benchmark]:
-    """What a profile times: epochs first; or, where the user names sizes or numbers of tensors, steps over these.
+    """Yield the benchmarks of a profile, epochs first; or steps with the given sizes and numbers of tensors, if any.
 
     Raises:
-        LookupError: as `step`.
+        UserError: as `step`.
     """
     if sizes or tensors:
         yield from (step(n, k, seed) for n in sizes or (100_000,) for k in tensors or (1,))

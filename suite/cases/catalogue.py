@@ -9,17 +9,18 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from reference import Hyperparameters
-from suite.cases import edge_tapes, hyperparameter_grid, parameter_tapes, shape_tapes
+from suite.cases import edge_tapes, hyperparameter_grid, structure_tapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
 from suite.cases.tasks import Task
+from suite.errors import UserError
 
 VERSION = "4"
-"""Changes when a case is added; the meaning of an id never does."""
+"""The version of the catalogue. It changes when a case is added; the meaning of an id never changes."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Hyper-parameters, and what they are there to tell apart."""
+    """Hyper-parameters, with the reason why they are tested."""
 
     id: str
     reason: str
@@ -28,14 +29,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """A tape under a setting."""
+    """A conformance case: a tape under a setting."""
 
     tape: Tape
     setting: Setting
 
     @property
     def id(self) -> str:
-        """Tape and setting, as `decades/momentum`."""
+        """The identifier, TAPE/SETTING, for example `decades/momentum`."""
         return f"{self.tape.id}/{self.setting.id}"
 
 
@@ -46,64 +47,68 @@ def _h(**values: object) -> Hyperparameters:
 _FALLING = [0.02 * (0.97**step) for step in range(STEPS)]
 
 SETTINGS = (
-    Setting("plain", "the section's own hyper-parameters", _h()),
-    Setting("large-epsilon", "where ε stands: here it outweighs the root of small averages", _h(epsilon=1e-2)),
-    Setting("long-memory", "how 1-γ is formed: its relative error is γ/(1-γ) times that of γ", _h(decay=0.999)),
-    Setting("no-memory", "γ = 0, where the average is the last square; ε outweighs what v + (g² - v) loses of it",
+    Setting("plain", "the hyper-parameters of the section", _h()),
+    Setting("large-epsilon", "the position of ε, here larger than the root of small averages", _h(epsilon=1e-2)),
+    Setting("long-memory", "how 1-γ is computed: its relative error is γ/(1-γ) times that of γ", _h(decay=0.999)),
+    Setting("no-memory", "γ = 0, where the average is the last square; ε is larger than the rounding of v + (g² - v)",
             _h(decay=0.0, epsilon=1e-2)),
     Setting("momentum", "the momentum buffer", _h(momentum=0.9)),
     Setting("schedule", "a falling learning rate", _h(learning_rate=_FALLING)),
-    Setting("schedule-momentum", "η in the buffer or outside: they part when η changes",
+    Setting("schedule-momentum", "η inside or outside the momentum buffer: they differ when η changes",
             _h(learning_rate=_FALLING, momentum=0.9)),
     Setting("centered", "the centered variant", _h(centered=True, epsilon=1e-3)),
-    Setting("centered-momentum", "the centered variant with momentum, where ε may move",
+    Setting("centered-momentum", "the centered variant with momentum, where some implementations move ε",
             _h(centered=True, epsilon=1e-3, momentum=0.5)),
-    Setting("centered-schedule-momentum", "η in the buffer or outside, where there is one only when centered",
+    Setting("centered-schedule-momentum", "η inside or outside a momentum buffer that exists only when centered",
             _h(learning_rate=_FALLING, centered=True, epsilon=1e-3, momentum=0.9)),
-    Setting("centered-nesterov", "Nesterov's momentum, where there is a buffer only when centered",
+    Setting("centered-nesterov", "Nesterov momentum with a buffer that exists only when centered",
             _h(centered=True, epsilon=1e-3, momentum=0.5, nesterov=True)),
     Setting("weight-decay", "l2 or decoupled weight decay", _h(weight_decay=1e-2, epsilon=1e-2)),
     Setting("clipping", "clipping each coordinate of the gradient", _h(clip_gradient=0.5)),
     Setting("clipping-weight-decay", "clipping before or after weight decay is added",
             _h(clip_gradient=0.1, weight_decay=0.1, epsilon=1e-2)),
-    Setting("clip-weights", "bounded parameters", _h(clip_weights=0.05)),
+    Setting("clip-weights", "clipping each parameter after the update", _h(clip_weights=0.05)),
     Setting("rescaled", "a factor on the gradient", _h(rescale_gradient=0.125)),
-    Setting("maximize", "climbing", _h(maximize=True, weight_decay=1e-2, epsilon=1e-2)),
-    Setting("nesterov", "Nesterov's momentum", _h(momentum=0.9, nesterov=True)),
-    Setting("bias-correction", "averages freed of their initial bias", _h(bias_correction=True)),
+    Setting("maximize", "gradient ascent", _h(maximize=True, weight_decay=1e-2, epsilon=1e-2)),
+    Setting("nesterov", "Nesterov momentum", _h(momentum=0.9, nesterov=True)),
+    Setting("bias-correction", "bias correction of the averages", _h(bias_correction=True)),
 )  # fmt: skip
-"""Under which the generated tapes run, all of them under each."""
+"""The settings that are combined with every generated tape."""
 
 GRID = tuple(Setting(*row) for row in hyperparameter_grid.rows())
-"""Under which one tape runs."""
+"""The settings of the tape `range`."""
 
 SPECIAL = (
-    Setting(
-        "no-epsilon", "ε = 0, where nothing stands between a vanishing square and a division by zero", _h(epsilon=0.0)
-    ),
-    Setting("clip-norm", "limiting the norm of a gradient", _h(clip_norm=1.0)),
+    Setting("no-epsilon", "ε = 0, where a square that underflows leads to a division by zero", _h(epsilon=0.0)),
+    Setting("clip-norm", "clipping by the norm of the gradient", _h(clip_norm=1.0)),
     Setting(
         "clip-norm-weight-decay",
-        "limiting the norm before or after weight decay is added",
+        "clipping by the norm before or after weight decay is added",
         _h(clip_norm=1.0, weight_decay=0.1, epsilon=1e-2),
     ),
-    Setting("tiny-epsilon", "an ε that float16 has no number for, PyTorch's default", _h(decay=0.99, epsilon=1e-8)),
-    Setting("centered-tiny-epsilon", "the same, centered", _h(epsilon=1e-8, centered=True)),
+    Setting(
+        "tiny-epsilon", "an ε below the smallest float16 number; the default of PyTorch", _h(decay=0.99, epsilon=1e-8)
+    ),
+    Setting(
+        "centered-tiny-epsilon", "an ε below the smallest float16 number, centered", _h(epsilon=1e-8, centered=True)
+    ),
     Setting("decay-above-one", "γ > 1", _h(decay=1.5)),
 )
-"""Under which only tapes run that name them."""
+"""The settings of tapes that name them."""
 
 
 def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
-    """Every case, in a fixed order: each generated tape under each setting; those about shapes, edges and parameters
-    under the ones that they name; one under hyper-parameters over their whole range; those recorded under their task's.
-    """  # noqa: D205
+    """Return every case in a fixed order.
+
+    Each generated tape is combined with each setting. The tapes about structure and about the limits of formats name
+    their settings; one tape has the grid of hyper-parameters; a recorded tape has the hyper-parameters of its task.
+    """
     tapes = generated(seed)
     cases = [Case(tape, setting) for setting in SETTINGS for tape in tapes.values()]
     cases += [
         Case(tape, _setting(name))
-        for made in (shape_tapes, edge_tapes, parameter_tapes)
-        for tape, name in made.tapes(seed)
+        for tapes_of in (structure_tapes.shape_tapes, edge_tapes.tapes, structure_tapes.parameter_tapes)
+        for tape, name in tapes_of(seed)
     ]
     cases += [Case(hyperparameter_grid.tape(seed), setting) for setting in GRID]
     for task in (one for one in tasks.values() if one.replayed):
@@ -117,21 +122,23 @@ def _setting(name: str) -> Setting:
 
 
 class Named(Protocol):
-    """What can be selected: a case, or a law."""
+    """An item that can be selected: a case or a metamorphic relation."""
 
     @property
     def id(self) -> str:
-        """Its parts, as `decades/momentum`."""
+        """The identifier, for example `decades/momentum`."""
 
 
 Item = TypeVar("Item", bound=Named)
 
 
 def select(items: Iterable[Item], patterns: Iterable[str]) -> list[Item]:
-    """Those whose id, or a part of it, matches a pattern (`*` and `?` as in file names); all if none is given.
+    """Return the items whose id, or a part of it, matches a pattern; all if there is no pattern.
+
+    A pattern may contain `*` and `?`, as in file names.
 
     Raises:
-        LookupError: if a pattern matches nothing.
+        UserError: if a pattern matches nothing.
     """
     items, patterns = list(items), list(patterns)
     for pattern in patterns:
@@ -139,10 +146,10 @@ def select(items: Iterable[Item], patterns: Iterable[str]) -> list[Item]:
             parts = {name for item in items for name in (item.id, *item.id.split("/"))}
             close = " or ".join(map(repr, get_close_matches(pattern, sorted(parts))))
             meant = f" did you mean {close}?" if close else ""
-            raise LookupError(f"no case matches {pattern!r};{meant} `rmsuite cases` lists them")
+            raise UserError(f"no case matches {pattern!r};{meant} `rmsuite cases` lists them")
     return [item for item in items if not patterns or any(matches(item.id, pattern) for pattern in patterns)]
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a pattern is for a case or a law of this id."""
+    """Return whether a pattern matches the id of a case or a relation."""
     return fnmatchcase(name, pattern) or f"/{pattern}/" in f"/{name}/"

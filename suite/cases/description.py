@@ -1,143 +1,165 @@
-"""What a case asks, in full: for people, and as JSON."""
+"""Descriptions of cases: id, reason, source, requirements, hyper-parameters and tape."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from reference import Hyperparameters
 from suite.cases.catalogue import Case, select
 from suite.cases.expression import Selection
-from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first
+from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first_tape
 from suite.cases.tapes import Tape
 from suite.cases.tasks import Task
+from suite.errors import UserError
 
-IN_FULL = 3
-"""So many cases are described in full; more are listed."""
+BASIC = ("learning_rate", "decay", "epsilon")
+"""The hyper-parameters that every RMSProp has."""
 
-Described = dict[str, Any]
+
+@dataclass(frozen=True)
+class TapeDescription:
+    """A tape without its numbers; `shapes` is None if the tape may be batched with others."""
+
+    id: str
+    reason: str
+    steps: int
+    coordinates: int
+    shapes: Sequence[Sequence[int]] | None
+    dtypes: Sequence[str]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """A case or a metamorphic relation.
+
+    Attributes:
+        id: the identifier.
+        kind: `case` or `relation`.
+        reason: what it tests.
+        source: where its numbers come from.
+        seed: the seed of its numbers.
+        needs: what an implementation must support.
+        hyperparameters: the basic ones, and those that differ from their defaults.
+        tape: the tape.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    source: str
+    seed: int
+    needs: Sequence[str]
+    hyperparameters: Mapping[str, Any]
+    tape: TapeDescription
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object with the same names."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return the description as lines of text."""
+        tape = self.tape
+        shapes = "any; the tape is batched with others" if tape.shapes is None else _shapes(tape.shapes)
+        parts = {
+            "reason": self.reason,
+            "source": self.source,
+            "needs": ", ".join(self.needs) or "nothing beyond the basic hyper-parameters",
+            "hyper-parameters": ", ".join(f"{name} {_value(value)}" for name, value in self.hyperparameters.items()),
+            "tape": f"{tape.id}: {tape.reason}",
+            "steps": f"{tape.steps:,}",
+            "coordinates": f"{tape.coordinates:,}",
+            "shapes": shapes,
+            "dtypes": ", ".join(tape.dtypes),
+            "SHA-256": tape.sha256,
+            "run": f"rmsuite agree -c {self.id}" + (f" --seed {self.seed}" if self.seed else ""),
+        }
+        return [self.id, *(f"  {name:<17} {text}" for name, text in parts.items())]
 
 
 def choose(
-    everything: Iterable[Case | MetamorphicRelation], patterns: Sequence[str], selection: Selection
+    items: Iterable[Case | MetamorphicRelation], patterns: Sequence[str], selection: Selection
 ) -> list[Case | MetamorphicRelation]:
-    """The cases and laws that match a pattern, if there is one, and an expression.
+    """Return the cases and relations that match a pattern (all without patterns) and an expression.
 
     Raises:
-        LookupError: if a pattern matches nothing, or nothing is left.
+        UserError: if a pattern matches nothing, or nothing is selected.
     """
-    chosen = [one for one in select(everything, patterns) if selection.matches(one.id)]
+    chosen = [item for item in select(items, patterns) if selection.matches(item.id)]
     if not chosen:
-        raise LookupError(f"-k {selection.expression!r} selects no case; see `rmsuite cases`")
+        raise UserError(f"-k {selection.expression!r} selects no case; `rmsuite cases` lists them")
     return chosen
 
 
-def describe(one: Case | MetamorphicRelation, tasks: Mapping[str, Task], seed: int) -> Described:
-    """A case or a law: id, reason, source, what it needs, its setting and its tape."""
-    tape = one.tape if isinstance(one, Case) else first(seed)
-    law = isinstance(one, MetamorphicRelation)
-    h = HYPERPARAMETERS if isinstance(one, MetamorphicRelation) else one.setting.hyperparameters
+def describe(item: Case | MetamorphicRelation, tasks: Mapping[str, Task], seed: int) -> Description:
+    """Describe a case or a relation.
+
+    Args:
+        item: the case or relation.
+        tasks: the tasks, by id, whose recorded tapes name their source.
+        seed: the seed of the catalogue.
+    """
+    if isinstance(item, Case):
+        kind, reason, tape, h = "case", item.setting.reason, item.tape, item.setting.hyperparameters
+    else:
+        kind, reason, tape, h = "relation", item.reason, first_tape(seed), HYPERPARAMETERS
     task = tasks.get(tape.id)
-    return {
-        "id": one.id,
-        "kind": "law" if law else "case",
-        "reason": one.reason if isinstance(one, MetamorphicRelation) else one.setting.reason,
-        "source": task.source if task else f"generated from seed {seed}",
-        "seed": seed,
-        "needs": _needs(tape, h),
-        "hyperparameters": _changed(h),
-        "tape": {
-            "id": tape.id,
-            "reason": tape.reason,
-            "steps": len(tape.gradients),
-            "coordinates": int(tape.initial.size),
-            "shapes": None if tape.shapes is None else [list(shape) for shape in tape.shapes],
-            "dtypes": list(tape.dtypes),
-            "sha256": digest(tape),
-        },
-    }
+    values = h.to_json()
+    return Description(
+        id=item.id,
+        kind=kind,
+        reason=reason,
+        source=task.source if task else f"generated from seed {seed}",
+        seed=seed,
+        needs=_needs(tape, h),
+        hyperparameters={name: values[name] for name in (*BASIC, *_changed(h))},
+        tape=TapeDescription(
+            id=tape.id,
+            reason=tape.reason,
+            steps=len(tape.gradients),
+            coordinates=int(tape.initial.size),
+            shapes=None if tape.shapes is None else [list(shape) for shape in tape.shapes],
+            dtypes=list(tape.dtypes),
+            sha256=digest(tape),
+        ),
+    )
 
 
 def digest(tape: Tape) -> str:
-    """The SHA-256 of a tape's arrays: of each in the order of their names the name, the dtype, the shape, the bytes.
+    """Return the SHA-256 of the name, dtype, shape and bytes of a tape's arrays, in the order of their names.
 
-    Tapes that tape_batch in one file share that file's hash in the results; this one is the tape's own.
+    Tapes that are batched in one file share the hash of that file in the results; this hash is the tape's own.
     """
     found = hashlib.sha256()
-    for name, array in sorted(tape.file().items()):
+    for name, array in sorted(tape.arrays().items()):
         found.update(f"{name} {array.dtype.str} {array.shape}".encode())
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
 
 
-def _changed(h: Hyperparameters) -> Described:
-    """The hyper-parameters that are not the default, and the three that every RMSProp has."""
-    usual, basic = Hyperparameters(), ("learning_rate", "decay", "epsilon")
-    values = h.to_json()
-    return {
-        field.name: values[field.name]
-        for field in fields(h)
-        if field.name in basic or getattr(h, field.name) != getattr(usual, field.name)
-    }
+def _changed(h: Hyperparameters) -> list[str]:
+    """Return the names of the hyper-parameters beyond the basic ones that differ from their defaults."""
+    defaults = Hyperparameters()
+    names = [field.name for field in fields(h) if field.name not in BASIC]
+    return [name for name in names if getattr(h, name) != getattr(defaults, name)]
 
 
 def _needs(tape: Tape, h: Hyperparameters) -> list[str]:
-    """What an implementation must have, or be able to do, for a verdict."""
-    usual, basic = Hyperparameters(), ("learning_rate", "decay", "epsilon")
-    needed = [f.name for f in fields(h) if f.name not in basic and getattr(h, f.name) != getattr(usual, f.name)]
-    able = {
-        "a learning rate that changes": h.scheduled,
-        "gradients with gaps in memory": tape.strided,
+    """Return what an implementation must support."""
+    conditions = {
+        "a learning-rate schedule": h.scheduled,
+        "non-contiguous gradients": tape.strided,
         "empty parameters": tape.initial.size == 0,
-        "gradients of few rows": tape.sparse is not None,
-        "learning rates of parameters' own": tape.rates is not None,
-        "a state that can be saved": tape.restored is not None,
+        "row-sparse gradients": tape.sparse is not None,
+        "a learning rate for each parameter": tape.rates is not None,
+        "saving and restoring its state": tape.restored is not None,
     }
-    return [*needed, *(what for what, is_needed in able.items() if is_needed)]
-
-
-def to_json(every: Sequence[Described]) -> str:
-    """All of them, as a JSON array."""
-    return json.dumps(every, indent=2, ensure_ascii=False) + "\n"
-
-
-def in_full(one: Described) -> str:
-    """One, for people."""
-    tape = one["tape"]
-    shapes = "any; it shares a tape with others" if tape["shapes"] is None else _shapes(tape["shapes"])
-    lines = {
-        "reason": one["reason"],
-        "source": one["source"],
-        "needs": ", ".join(one["needs"]) or "nothing beside what every RMSProp has",
-        "hyper-parameters": ", ".join(f"{name} {_value(value)}" for name, value in one["hyperparameters"].items()),
-        "tape": f"{tape['id']}: {tape['reason']}",
-        "steps": f"{tape['steps']:,}",
-        "coordinates": f"{tape['coordinates']:,}",
-        "shapes": shapes,
-        "dtypes": ", ".join(tape["dtypes"]),
-        "SHA-256": tape["sha256"],
-        "ask": f"rmsuite agree -c {one['id']}" + (f" --seed {one['seed']}" if one["seed"] else ""),
-    }
-    return "\n".join([one["id"], *(f"  {name:<17} {value}" for name, value in lines.items())])
-
-
-def listed(every: Iterable[Described]) -> Table:
-    """Many, a line each."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("case", no_wrap=True, overflow="fold")
-    for name in ("steps", "coordinates", "tape", "setting"):
-        table.add_column(name, justify="right" if name in ("steps", "coordinates") else "left")
-    for one in every:
-        tape, law = one["tape"], one["kind"] == "law"
-        reasons = (one["reason"], "") if law else (tape["reason"], one["reason"])
-        table.add_row(one["id"], str(tape["steps"]), str(tape["coordinates"]), *reasons)
-    return table
+    return [*_changed(h), *(need for need, required in conditions.items() if required)]
 
 
 def _shapes(shapes: Sequence[Sequence[int]]) -> str:

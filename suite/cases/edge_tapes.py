@@ -1,4 +1,4 @@
-"""Tapes at the edges of number formats: what is no number, what overflows or underflows, and formats of few digits."""
+"""Tapes at the limits of floating-point formats: NaN, infinity, overflow, underflow, and formats of few digits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from suite.cases.tapes import REDUCED, STEPS, Array32, Tape
 
 _STREAM = 2000  # far from the seeds of other tapes
 _SIZE = 9
-_AT = (3, 4)  # the step and the coordinate at which something happens
+_AT = (3, 4)  # the step and the coordinate of the special gradient
 _EVERYWHERE = (
     "plain",
     "large-epsilon",
@@ -24,7 +24,7 @@ _EVERYWHERE = (
 
 
 def tapes(seed: int) -> Iterator[tuple[Tape, str]]:
-    """All of them, each with the id of its setting; the same numbers under each of its settings."""
+    """Yield each tape with the id of a setting; a tape has the same numbers under all of its settings."""
     for number, (make, settings) in enumerate(_TAPES):
         tape = make(Bits(_STREAM + seed + number))
         for setting in settings:
@@ -32,7 +32,7 @@ def tapes(seed: int) -> Iterator[tuple[Tape, str]]:
 
 
 def _plain(bits: Bits) -> Array32:
-    """What happens nowhere else: gradients of a size that nobody minds."""
+    """Return gradients of moderate size."""
     return (4 * bits.uniform((STEPS, _SIZE)) - 2).astype(np.float32)
 
 
@@ -43,63 +43,66 @@ def _with(bits: Bits, name: str, reason: str, value: float, step: int = _AT[0]) 
 
 
 def _nan(bits: Bits) -> Tape:
-    return _with(bits, "edge/nan", "a gradient that is no number must stay in its coordinate", np.nan)
+    return _with(bits, "edge/nan", "a NaN gradient must affect its coordinate only", np.nan)
 
 
 def _infinity(bits: Bits) -> Tape:
-    return _with(bits, "edge/infinity", "an infinite gradient must stay in its coordinate", -np.inf)
+    return _with(bits, "edge/infinity", "an infinite gradient must affect its coordinate only", -np.inf)
 
 
 def _overflow(bits: Bits) -> Tape:
-    reason = "a square that overflows float32, in the last step: g/∞ = 0, and the parameter stays where it is"
+    reason = "a square that overflows float32 in the last step: g/∞ = 0, and the parameter does not move"
     return _with(bits, "edge/overflow", reason, 1e25, step=STEPS - 1)
 
 
 def _underflow(bits: Bits) -> Tape:
     scale = np.repeat([1e-25, 1e-23, 1e-21], 3)
     gradients = (scale * bits.normal((STEPS, _SIZE))).astype(np.float32)
-    return Tape("edge/underflow", "squares that vanish, so that ε stands alone", np.zeros(_SIZE, np.float32), gradients)
+    return Tape(
+        "edge/underflow",
+        "squares that underflow, so that only ε divides",
+        np.zeros(_SIZE, np.float32),
+        gradients,
+    )
 
 
 def _subnormal(bits: Bits) -> Tape:
-    """Squares from 1e-43 to 1e-39 without ε; and gradients that are subnormal themselves, of which the square is 0."""
+    """Squares from 1e-43 to 1e-39 without ε; and gradients that are subnormal themselves, whose squares are 0."""
     scale = np.repeat([3e-22, 3e-21, 2e-20], 2)
     normal = scale * (1 + bits.uniform((2, len(scale))))
     gradients = np.concatenate([normal, np.full((2, 1), 1e-40)], axis=1).astype(np.float32)
     gradients[:, ::2] *= -1
-    reason = (
-        "squares that are subnormal in float32, and no ε: kept, they move the parameter; flushed, they divide by zero"
-    )
+    reason = "squares that are subnormal in float32, and no ε: if kept, a step is finite; if flushed, it is infinite"
     return Tape("edge/subnormal", reason, np.ones(gradients.shape[1], np.float32), gradients, subnormals=True)
 
 
 def _tiny(bits: Bits) -> Tape:
-    """Subnormal gradients of which the steps are subnormal too where v starts at 1, and ε weighs nothing."""
+    """Subnormal gradients whose steps are subnormal too if v starts at 1 and ε is negligible."""
     gradients = (5e-39 * (1 + bits.uniform((2, 6)))).astype(np.float32)
     gradients[:, ::2] *= -1
-    reason = "gradients that are subnormal in float32, from zero: kept, they move the parameter; flushed, nothing does"
+    reason = "gradients that are subnormal in float32, from zero: if kept, the parameter moves; if flushed, it does not"
     return Tape("edge/tiny", reason, np.zeros(6, np.float32), gradients, subnormals=True)
 
 
-def _nothing(bits: Bits) -> Tape:  # noqa: ARG001  (there is no number to draw)
-    reason = "no gradient and no ε: 0/0, unless the average starts elsewhere"
+def _nothing(bits: Bits) -> Tape:  # noqa: ARG001  (the tape has no random numbers)
+    reason = "a zero gradient and no ε: 0/0, unless the average starts at another value"
     return Tape("edge/nothing", reason, np.ones(2, np.float32), np.array([[0.0, -0.0]] * 2, np.float32))
 
 
 def _zero(bits: Bits) -> Tape:  # noqa: ARG001
-    reason = "a gradient of zero where ε vanishes too: √0 + 1e-8 is 0 in float16, and 0/0 no number"
+    reason = "a zero gradient where ε underflows: √0 + 1e-8 is 0 in float16, and 0/0 is NaN"
     return Tape("edge/zero", reason, np.ones(2, np.float32), np.zeros((2, 2), np.float32), dtypes=("float16",))
 
 
 def _steady(bits: Bits) -> Tape:
-    """Constant gradients from 1e3 to 1e4, as long as it takes until v - m² rounds below zero."""
+    """Constant gradients from 1e3 to 1e4, for enough steps that v - m² may round below zero."""
     value = 1e3 + 9e3 * bits.uniform((16,))
-    reason = "a large gradient that stays as it is: v - m² fades, and what is left of it is rounding, of either sign"
+    reason = "a large constant gradient: v - m² decays until only rounding errors of either sign remain"
     return Tape("edge/steady", reason, np.zeros(16, np.float32), np.tile(value, (150, 1)).astype(np.float32), lean=True)
 
 
 def _divergent(bits: Bits) -> Tape:
-    reason = "a decay above 1, which all accept: the average falls below zero, and has no root"
+    reason = "a decay above 1, which all frameworks accept: the average becomes negative and has no real root"
     return Tape("edge/divergent", reason, bits.normal((_SIZE,)).astype(np.float32), _plain(bits))
 
 
@@ -108,7 +111,7 @@ def _reduced(bits: Bits) -> Tape:
     gradients = (scale * (0.5 + bits.uniform((6, len(scale))))).astype(np.float32)
     gradients[::2, ::2] *= -1
     gradients[1::2, 1::4] *= -1
-    reason = "few steps of visible size from zero: what formats of 11 and of 8 digits can decide"
+    reason = "a few steps of visible size from zero, which formats with 11 and with 8 digits can decide"
     return Tape("edge/reduced", reason, np.zeros(len(scale), np.float32), gradients, dtypes=REDUCED)
 
 

@@ -1,10 +1,11 @@
-"""Choosing by an expression, as pytest's -k does: names, `and`, `or`, `not` and parentheses; nothing is evaluated.
+"""Selection by an expression, as with pytest's -k: names, `and`, `or`, `not` and parentheses.
 
     expression  ::=  conjunction { "or" conjunction }
     conjunction ::=  factor { "and" factor }
     factor      ::=  "not" factor | "(" expression ")" | name
 
-A name holds for a text of which it is a part, in whatever case.
+A name matches every text that contains it, in upper or lower case. The expression is parsed, never evaluated as code.
+The module needs the standard library only, because the pytest plugin loads it in the user's environment.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ _WORDS = ("and", "or", "not", "(", ")")
 
 
 class SelectionError(ValueError):
-    """An expression can't be read; the message says where, and what was expected there."""
+    """An expression is invalid; the message says where, and what was expected there."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """An expression, read.
+    """A parsed expression.
 
     Attributes:
-        expression: as it was given; nothing in it selects everything.
-        matches: whether it holds for a text.
+        expression: the expression; an empty one selects everything.
+        matches: returns whether the expression matches a text.
     """
 
     expression: str
@@ -38,10 +39,10 @@ class Selection:
 
     @classmethod
     def of(cls, expression: str) -> Self:
-        """Read an expression.
+        """Parse an expression.
 
         Raises:
-            SelectionError: if it can't be read.
+            SelectionError: if it is invalid.
         """
         if not expression.strip():
             return cls(expression, lambda text: True)  # noqa: ARG005
@@ -50,59 +51,59 @@ class Selection:
 
 
 class _Parser:
-    """Recursive descent; each method reads what the rule of its name says."""
+    """A recursive-descent parser with one method for each rule of the grammar."""
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
         self.tokens = [(match.group(), match.start() + 1) for match in _TOKEN.finditer(expression)]
-        self.place = 0
+        self.position = 0
 
     @property
     def token(self) -> str | None:
-        """The next one, before it is taken; None at the end."""
-        return self.tokens[self.place][0] if self.place < len(self.tokens) else None
+        """The next token; None at the end."""
+        return self.tokens[self.position][0] if self.position < len(self.tokens) else None
 
-    def taken(self, word: str) -> bool:
-        """Whether the next one is this word, which is then behind us."""
+    def accept(self, word: str) -> bool:
+        """Consume the next token if it is this word; return whether it was."""
         found = self.token == word
-        self.place += found
+        self.position += found
         return found
 
-    def refused(self, expected: str) -> SelectionError:
+    def error(self, expected: str) -> SelectionError:
         if self.token is None:
             return SelectionError(f"-k {self.expression!r} ends where {expected} is expected")
-        word, column = self.tokens[self.place]
+        word, column = self.tokens[self.position]
         return SelectionError(f"-k {self.expression!r} has {word!r} at column {column}, where {expected} is expected")
 
     def whole(self) -> Predicate:
         holds = self.disjunction()
         if self.token is not None:
-            raise self.refused("'and', 'or' or the end")
+            raise self.error("'and', 'or' or the end")
         return holds
 
     def disjunction(self) -> Predicate:
         parts = [self.conjunction()]
-        while self.taken("or"):
+        while self.accept("or"):
             parts.append(self.conjunction())
         return lambda text: any(holds(text) for holds in parts)
 
     def conjunction(self) -> Predicate:
         parts = [self.factor()]
-        while self.taken("and"):
+        while self.accept("and"):
             parts.append(self.factor())
         return lambda text: all(holds(text) for holds in parts)
 
     def factor(self) -> Predicate:
-        if self.taken("not"):
+        if self.accept("not"):
             other = self.factor()
             return lambda text: not other(text)
-        if self.taken("("):
+        if self.accept("("):
             inner = self.disjunction()
-            if not self.taken(")"):
-                raise self.refused("'and', 'or' or ')'")
+            if not self.accept(")"):
+                raise self.error("'and', 'or' or ')'")
             return inner
         name = self.token
         if name is None or name in _WORDS:
-            raise self.refused("a name, 'not' or '('")
-        self.place += 1
+            raise self.error("a name, 'not' or '('")
+        self.position += 1
         return lambda text: name.lower() in text

@@ -1,7 +1,7 @@
-"""Hyper-parameters over their range and at its ends: every pair of values of every two of them occurs together.
+"""Pairwise combinations of hyper-parameters over their range, its ends included.
 
-Seven decays by five epsilons make at least 35 combinations, and so many are enough for all pairs. Only one pair is left
-out, since rounding decides what comes of it: centered with γ = 0, where v - m² is g² - g².
+Seven decays and five epsilons need at least 35 combinations, which are enough for all pairs. One pair is left out,
+because its result depends on rounding alone: centered with γ = 0, where v - m² is g² - g².
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ _ROWS = (
 
 
 def rows() -> Iterator[tuple[str, str, Hyperparameters]]:
-    """Id, reason and hyper-parameters of each combination."""
+    """Yield the id, the reason and the hyper-parameters of each combination."""
     for number, (decay, epsilon, rate, momentum, centered) in enumerate(_ROWS, start=1):
         words = f"γ = {decay:g}, ε = {epsilon:g}, η = {rate:g}, μ = {momentum:g}{', centered' if centered else ''}"
         h = Hyperparameters(learning_rate=rate, decay=decay, epsilon=epsilon, momentum=momentum, centered=centered)
-        yield f"grid-{number:02}", f"pairwise combined: {words}", h
+        yield f"grid-{number:02}", f"pairwise combination: {words}", h
 
 
 def tape(seed: int) -> Tape:
-    """Normal deviates over four decades, half of them from zero."""
+    """Return normal deviates over four decades; half of the initial parameters are zero."""
     bits = Bits(_STREAM + seed)
     scale = np.array([1e-2, 1e-1, 1.0, 1e1] * 3)
     gradients = scale * bits.normal((_STEPS, len(scale)))
     initial = np.where(np.arange(len(scale)) < len(scale) // 2, 0.0, bits.normal((len(scale),)))
-    reason = "deviates over four decades under hyper-parameters over their whole range"
+    reason = "deviates over four decades, for hyper-parameters over their whole range"
     return Tape("range", reason, initial.astype(np.float32), gradients.astype(np.float32), lean=True)

@@ -1,14 +1,13 @@
-"""The images of a real problem: Fashion-MNIST where it is at hand, else the digits that scikit-learn ships.
+"""Images for the section's exercise 3: Fashion-MNIST, or the handwritten digits that scikit-learn includes.
 
-Looked for in this order: the folder that the user named; the user's cache; the publisher, checked against the MD5 sums
-that it publishes. Each result says which it is.
+Fashion-MNIST is looked for in the folder that the user names, in the user's cache and at the publisher, in this order,
+and checked against the published MD5 sums. If it is not available, the digits are used.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.cases import datasets
-from suite.cases.datasets import DataError
 from suite.cases.random import Bits
+from suite.errors import UserError
 
 PUBLISHER = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FILES = {
@@ -27,25 +26,26 @@ FILES = {
     "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
 }
-"""Of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017), with the publisher's MD5 sums; the smallest first."""
+"""The files of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017) with the published MD5 sums, the smallest first."""
 
-PATIENCE = {"t10k-labels-idx1-ubyte.gz": 6.0}
-LONGER = 60.0  # seconds that a file may take once the smallest one has come, which takes a slow name server too
-TRAINED, TESTED = 6400, 2000  # images of Fashion-MNIST, the first that there are
+FIRST_SECONDS = 6.0  # for the smallest file, including a slow name server
+OTHER_SECONDS = 60.0  # for each other file
+TRAINED, TESTED = 6400, 2000  # numbers of images of Fashion-MNIST that are used, the first ones
 DIGITS_TRAINED = 1408
 
 
 @dataclass(frozen=True)
 class Images:
-    """Pictures in rows, and their classes.
+    """A data set of images and their classes.
 
     Attributes:
         name: `Fashion-MNIST` or `digits`.
         source: `folder`, `cache`, `download` or `embedded`.
-        detail: a sentence for people.
-        features: to train on, float32 in [0, 1], shape (n, pixels).
-        labels: their classes, int64, shape (n,).
-        test_features, test_labels: to test on, likewise.
+        detail: the provenance in words.
+        features: the training images, float32 in [0, 1], shape (n, pixels).
+        labels: the classes of the training images, int64, shape (n,).
+        test_features: the test images, in the form of `features`.
+        test_labels: the classes of the test images.
     """
 
     name: str
@@ -58,19 +58,19 @@ class Images:
 
 
 def resolve(folder: Path | None, cache: Path, *, download: bool = True) -> Images:
-    """The images to use.
+    """Find the images.
 
     Args:
-        folder: what the user named, if anything; else the environment variable `RMSUITE_DATA` counts. It need not hold
-            these files, but what it holds under their names must be they.
-        cache: where downloads are kept.
-        download: whether the publisher may be asked.
+        folder: the folder that the user named; if None, the environment variable `RMSUITE_DATA` is read. It need not
+            hold Fashion-MNIST.
+        cache: the folder in which downloads are kept.
+        download: whether a download is allowed.
 
     Raises:
-        DataError: if a folder is named that holds some of the files but not all, or others under their names.
+        UserError: if the named folder holds some of the files but not all, or other files under their names.
     """
     where = datasets.named(folder)
-    if where is not None and holds(where):
+    if where is not None and has_fashion_mnist(where):
         return _fashion(_read(where), "folder", f"Fashion-MNIST, from {where}")
     kept = {name: (cache / name).read_bytes() for name in FILES if (cache / name).is_file()}
     if len(kept) == len(FILES) and all(_md5(content) == FILES[name] for name, content in kept.items()):
@@ -80,23 +80,23 @@ def resolve(folder: Path | None, cache: Path, *, download: bool = True) -> Image
     return digits()
 
 
-def holds(folder: Path) -> bool:
-    """Whether there is any of Fashion-MNIST's files in a folder."""
+def has_fashion_mnist(folder: Path) -> bool:
+    """Return whether a folder has any file of Fashion-MNIST."""
     return any((folder / name).is_file() for name in FILES)
 
 
 def digits() -> Images:
-    """Handwritten digits, 8 by 8: in a fixed random order, so that those to test on are by the same writers."""
+    """Return the handwritten digits in a fixed random order, so that training and test images have the same writers."""
     features, labels = datasets.digits()
     order = Bits(0).permutation(len(labels))
     features, labels = features[order], labels[order]
-    detail = f"{len(labels):,} handwritten digits, 8 by 8, as scikit-learn ships them (Fashion-MNIST was not at hand)"
+    detail = f"{len(labels):,} handwritten digits, 8 by 8 pixels, from scikit-learn (Fashion-MNIST was not available)"
     cut = DIGITS_TRAINED
     return Images("digits", "embedded", detail, features[:cut], labels[:cut], features[cut:], labels[cut:])
 
 
 def pooled(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Images of 28 by 28 as 14 by 14, each number the mean of four, in [0, 1]: exact in float32 up to one rounding."""
+    """Reduce images from 28 by 28 to 14 by 14 pixels by the mean of four, in [0, 1], with one rounding to float32."""
     sums = pixels.reshape(-1, 14, 2, 14, 2).astype(np.int64).sum(axis=(2, 4))
     return np.asarray(sums.reshape(len(sums), -1).astype(np.float32) / np.float32(4 * 255))
 
@@ -111,7 +111,7 @@ def _fashion(content: Mapping[str, bytes], source: str, detail: str) -> Images:
     def classes(name: str, count: int) -> NDArray[np.int64]:
         return np.frombuffer(parts[f"{name}-labels-idx1-ubyte.gz"], np.uint8, offset=8)[:count].astype(np.int64)
 
-    detail = f"{detail}: {TRAINED:,} images to train on, {TESTED:,} to test on, 14 by 14 (means of four pixels)"
+    detail = f"{detail}: {TRAINED:,} training and {TESTED:,} test images, 14 by 14 (means of four pixels)"
     trained, tested = ("train", TRAINED), ("t10k", TESTED)
     return Images(
         "Fashion-MNIST", source, detail, images(*trained), classes(*trained), images(*tested), classes(*tested)
@@ -123,43 +123,22 @@ def _read(folder: Path) -> dict[str, bytes]:
     for name, md5 in FILES.items():
         file = folder / name
         if not file.is_file():
-            raise DataError(f"no {name} in {folder}, which has others of Fashion-MNIST's files; put it there too")
+            raise UserError(f"no {name} in {folder}, which has other files of Fashion-MNIST; add it")
         content[name] = file.read_bytes()
         if _md5(content[name]) != md5:
-            raise DataError(f"{file} is not the published file; fetch it again from {PUBLISHER}{name}")
+            raise UserError(f"{file} is not the published file; download it again from {PUBLISHER}{name}")
     return content
 
 
 def _download(cache: Path) -> dict[str, bytes] | None:
-    """The publisher's files if they come in time and are right, else None."""
-    content = {}
+    """Download the files; None if one does not arrive in time, or has another MD5 sum."""
+    content: dict[str, bytes] = {}
     for name, md5 in FILES.items():
-        found = _fetched(name, md5, cache, PATIENCE.get(name, LONGER))
+        found = datasets.fetch(PUBLISHER + name, f"md5:{md5}", cache, OTHER_SECONDS if content else FIRST_SECONDS)
         if found is None:
             return None
         content[name] = found
     return content
-
-
-def _fetched(name: str, md5: str, cache: Path, patience: float) -> bytes | None:
-    """One file. Runs aside, since a name server may be slow."""
-    found: list[bytes] = []
-
-    def fetch() -> None:
-        import pooch
-
-        pooch.get_logger().setLevel("ERROR")
-        try:
-            downloader = pooch.HTTPDownloader(timeout=PATIENCE["t10k-labels-idx1-ubyte.gz"] / 2)
-            path = pooch.retrieve(PUBLISHER + name, f"md5:{md5}", fname=name, path=cache, downloader=downloader)
-            found.append(Path(path).read_bytes())
-        except (OSError, ValueError):  # no network, or not the published file: digits serve instead
-            pass
-
-    thread = threading.Thread(target=fetch, daemon=True)
-    thread.start()
-    thread.join(patience)
-    return found[0] if found else None
 
 
 def _md5(content: bytes) -> str:

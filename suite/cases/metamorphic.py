@@ -1,6 +1,6 @@
-"""Laws: what must hold between two replays of one implementation, to the bit, whatever its dialect.
+"""Metamorphic relations: equalities between two replays of one implementation that hold to the bit in every dialect.
 
-No oracle is needed. A law says how to change a tape, and what then becomes of the trace.
+They need no oracle. A relation says how the tape of the second replay is made, and what its trace must be.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STEPS, SIZE = 12, 37
 SCALE = 2.0**5
 
 HYPERPARAMETERS = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=2.0**-10, momentum=0.5, centered=True)
-"""Every kind of state, and nothing that breaks the symmetry under scaling: neither weight decay nor clipping."""
+"""Every kind of state, and no weight decay or clipping, which would break the symmetry under scaling."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class MetamorphicRelation:
     """A relation between two replays.
 
     Attributes:
-        id: never changes its meaning.
-        reason: what it tells.
-        tape: the second tape, from the first; None if there is no second replay, since the first shows it.
-        trace: what the second trace must be, from the first.
-        hyperparameters: of the second replay, in a dialect.
-        exempt: why a dialect does not have it; None if it does.
-        twin: whether the second replay is made by the implementation that the first one must equal.
+        id: the identifier, whose meaning never changes.
+        reason: the property that the relation tests.
+        tape: makes the second tape from the first; None if the first replay is enough.
+        trace: makes the required second trace from the first.
+        hyperparameters: the hyper-parameters of the second replay, in a dialect.
+        exempt: why the relation does not hold in a dialect; None if it does.
+        twin: whether the second replay uses the twin: the implementation that must give the same bits.
     """
 
     id: str
@@ -49,14 +49,16 @@ class MetamorphicRelation:
     twin: bool = False
 
 
-def first(seed: int) -> Tape:
-    """The tape that every law starts from: normal deviates over four decades, some of them zero."""
+def first_tape(seed: int) -> Tape:
+    """Return the first tape of every relation: normal deviates over four decades, some of them zero."""
     bits = Bits(seed)
     scale = np.resize([1e-2, 1e-1, 1e0, 1e1], SIZE)
     gradients = scale * bits.normal((STEPS, SIZE))
     gradients[bits.uniform((STEPS, SIZE)) < 0.1] = 0.0
     initial = bits.normal((SIZE,)).astype(np.float32)
-    return Tape("first", "what every law starts from", initial, gradients.astype(np.float32), ((SIZE,),))
+    return Tape(
+        "first", "the first tape of every metamorphic relation", initial, gradients.astype(np.float32), ((SIZE,),)
+    )
 
 
 def _negated(trace: Trace) -> Trace:
@@ -64,59 +66,57 @@ def _negated(trace: Trace) -> Trace:
 
 
 def _scaled(trace: Trace) -> Trace:
-    """v ∝ g² and m ∝ g. The step has no unit, nor has a buffer that collects steps."""
+    """Scale a trace: v ∝ g² and m ∝ g; steps and the momentum buffer do not depend on the scale of the gradients."""
     factors = {"square_average": SCALE**2, "mean_gradient": SCALE}
     return {name: values * values.dtype.type(factors.get(name, 1.0)) for name, values in trace.items()}
 
 
 def _epsilon_scaled(dialect: Dialect) -> Hyperparameters:
-    """ε has the unit of g² inside the root, and that of g outside."""
+    """Scale ε: as g² inside the root, as g outside."""
     inside = Algorithm.of(dialect, HYPERPARAMETERS, "float64").epsilon_inside
     return replace(HYPERPARAMETERS, epsilon=HYPERPARAMETERS.epsilon * (SCALE**2 if inside else SCALE))
 
 
 def _unscaled(dialect: Dialect) -> str | None:
-    return (
-        None
-        if dialect.initial_accumulator == 0
-        else "the average does not start at 0, and what it starts at has a unit"
-    )
+    return None if dialect.initial_accumulator == 0 else "the average starts at a constant, which does not scale"
 
 
 _ORDER = Bits(SIZE).permutation(SIZE)
 
 RELATIONS = (
-    MetamorphicRelation("law/repetition", "the same again gives the same bits"),
-    MetamorphicRelation("law/gradient", "the caller's gradient is left as it was", tape=None),
+    MetamorphicRelation("law/repetition", "a repeated replay gives the same bits"),
+    MetamorphicRelation("law/gradient", "the caller's gradient is not changed", tape=None),
     MetamorphicRelation(
         "law/restoration",
-        "saved in the middle, built anew and restored, it goes on as if nothing had happened",
+        "saving the state, rebuilding the optimizer and restoring the state changes nothing",
         tape=lambda tape: replace(tape, restored=STEPS // 2),
     ),
     MetamorphicRelation(
         "law/negation",
-        "gradients and start of the other sign give the same trace with the other sign",
+        "negated gradients and initial parameters give the negated trace",
         tape=lambda tape: replace(tape, initial=-tape.initial, gradients=-tape.gradients),
         trace=_negated,
     ),
     MetamorphicRelation(
         "law/permutation",
-        "coordinates in another order have the same traces in that order: none knows its place, or its neighbours",
+        "permuted coordinates give the permuted trace: a coordinate depends on neither its position nor its neighbours",
         tape=lambda tape: replace(tape, initial=tape.initial[_ORDER], gradients=tape.gradients[:, _ORDER]),
         trace=lambda trace: {name: values[:, _ORDER] for name, values in trace.items()},
     ),
     MetamorphicRelation(
         "law/splitting",
-        "it makes no difference how coordinates are divided into parameters",
+        "the trace does not depend on how coordinates are divided into parameters",
         tape=lambda tape: replace(tape, shapes=((5,), (4, 4), (16,))),
     ),
     MetamorphicRelation(
         "law/scaling",
-        "gradients in another unit, a power of two, and ε with them, give the same steps",
+        "gradients multiplied by a power of two, with ε scaled accordingly, give the same steps",
         tape=lambda tape: replace(tape, gradients=tape.gradients * np.float32(SCALE)),
         trace=_scaled,
         hyperparameters=_epsilon_scaled,
         exempt=_unscaled,
     ),
-    MetamorphicRelation("law/twin", "what does the same faster gives the same bits", twin=True),
+    MetamorphicRelation(
+        "law/twin", "a faster implementation of the same operations gives the same bits as its twin", twin=True
+    ),
 )

@@ -1,6 +1,6 @@
-"""Open-loop tapes: a start and a sequence of gradients, from seeded bits or recorded from the oracle's own runs.
+"""Open-loop tapes: initial parameters and a sequence of gradients, generated from a seed or recorded by the oracle.
 
-Most hold STEPS steps, so that they can tape_batch side by side in one array: the update is element-wise.
+Most tapes have STEPS steps, so that several can be batched in one array: the update is element-wise.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ class Tape:
     """The input of a replay.
 
     Attributes:
-        id: never changes its meaning.
-        reason: what it tells apart.
-        initial: float32, shape (n,).
+        id: the identifier, whose meaning never changes.
+        reason: what the tape distinguishes.
+        initial: the initial parameters, float32, shape (n,).
         gradients: float32, shape (steps, n).
-        shapes: of the parameters that the coordinates are divided into; None: any will do, in the company of others.
-        strided: whether parameters and gradients have gaps in memory.
-        restored: the steps after which the optimizer is built anew from its saved state, if it is.
-        alone: whether it shares no tape with others, since it may be refused.
+        shapes: the shapes of the parameters that the coordinates are divided into; None if any division will do and the
+            tape may be batched with others.
+        strided: whether parameters and gradients are non-contiguous.
+        restored: the number of steps after which the optimizer is rebuilt from its saved state, or None.
+        alone: whether the tape is never batched with others, because an implementation may refuse it.
         lean: whether one dtype, and two dialects of a scratch implementation, are enough.
-        dtypes: in which it is run.
-        rates: what each of the parameters has of the learning rate; None: the whole.
-        subnormals: whether it tells those who keep subnormals from those who flush them. A scratch implementation is
-            not asked then: it does as its framework does, whatever its dialect.
+        dtypes: the formats in which it is replayed.
+        rates: the factor on the learning rate of each parameter; None is 1 for all.
+        subnormals: whether the tape distinguishes implementations that keep subnormal numbers from those that flush
+            them. It is not replayed by scratch implementations, where this depends on the framework, not the dialect.
+        sparse: the row-sparse gradients, if the gradients are row-sparse.
     """
 
     id: str
@@ -61,17 +63,17 @@ class Tape:
 
     @property
     def large(self) -> bool:
-        """Whether it is too large to be replayed in every dialect."""
+        """Whether the tape is too large to be replayed in every dialect."""
         return self.initial.size > LARGE
 
     def rate_scale(self) -> NDArray[np.float64]:
-        """What each coordinate has of the learning rate: shape (n,), or () if all have the whole."""
+        """Return the factor on the learning rate of each coordinate: shape (n,), or () if it is 1 for all."""
         if self.rates is None or self.shapes is None:
             return np.array(1.0)
         return np.repeat(self.rates, [math.prod(shape) for shape in self.shapes])
 
-    def file(self) -> dict[str, NDArray[Any]]:
-        """What is written for the workers."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that are sent to a worker, by name."""
         arrays: dict[str, NDArray[Any]] = {"initial": self.initial}
         if self.sparse is None:
             arrays["gradients"] = self.gradients
@@ -91,26 +93,26 @@ class Tape:
 
 
 def _decades(bits: Bits) -> tuple[Array32, Array32]:
-    """Normal deviates over eight decades of scale, eight coordinates a decade."""
+    """Normal deviates over eight decades of scale, eight coordinates in each."""
     scale = np.repeat([1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3], 8)
     return _start(bits, len(scale)), (scale * bits.normal((STEPS, len(scale)))).astype(np.float32)
 
 
 def _constant(bits: Bits) -> tuple[Array32, Array32]:
-    """One value for ever, from 0.01 to 100 and of either sign."""
+    """Constant gradients from 0.01 to 100, of both signs."""
     value = np.array([1e-2, -1e-1, 1.0, -3.0, 10.0, -100.0])
     return _start(bits, len(value)), np.tile(value, (STEPS, 1)).astype(np.float32)
 
 
 def _alternating(bits: Bits) -> tuple[Array32, Array32]:
-    """One value with a sign that changes every step: the mean fades, the square does not."""
+    """Gradients of constant size whose sign changes in every step: the mean decays, the mean square does not."""
     value = np.array([1e-2, 1e-1, 1.0, 3.0, 10.0, 100.0])
     sign = np.where(np.arange(STEPS) % 2 == 0, 1.0, -1.0)
     return _start(bits, len(value)), (sign[:, None] * value).astype(np.float32)
 
 
 def _zeros(bits: Bits) -> tuple[Array32, Array32]:
-    """Zeros throughout, from the tenth step on, until the tenth step, at random: with a zero of either sign."""
+    """Zero gradients: always, from the tenth step on, until the tenth step, or at random; zeros of both signs."""
     gradients = bits.normal((STEPS, 16))
     step = np.arange(STEPS)[:, None]
     column = np.arange(16)
@@ -122,14 +124,14 @@ def _zeros(bits: Bits) -> tuple[Array32, Array32]:
 
 
 def _spike(bits: Bits) -> tuple[Array32, Array32]:
-    """Small deviates with one gradient a thousand times larger: what the average then remembers, and how long."""
+    """Small deviates with one gradient that is a thousand times larger, which the average forgets slowly."""
     gradients = 1e-2 * bits.normal((STEPS, 8))
     gradients[20] *= 1e3
     return _start(bits, 8), gradients.astype(np.float32)
 
 
 def _drifting(bits: Bits) -> tuple[Array32, Array32]:
-    """Gradients that grow a thousandfold, and that shrink as much."""
+    """Gradients that grow or shrink by a factor of a thousand."""
     growth = np.array([1.0 + step * step / 10 for step in range(STEPS)])
     gradients = bits.normal((STEPS, 16))
     gradients[:, :8] *= 1e-1 * growth[:, None]
@@ -138,7 +140,7 @@ def _drifting(bits: Bits) -> tuple[Array32, Array32]:
 
 
 def _start(bits: Bits, n: int) -> Array32:
-    """Half of the coordinates start at zero, where every bit of a step can be seen; half elsewhere."""
+    """Return initial parameters: half are zero, where every bit of a step is visible; half are normal deviates."""
     return np.where(np.arange(n) % 2 == 0, 0.0, bits.normal((n,))).astype(np.float32)
 
 
@@ -153,7 +155,7 @@ _GENERATORS: Mapping[str, Callable[[Bits], tuple[Array32, Array32]]] = {
 
 
 def generated(seed: int) -> dict[str, Tape]:
-    """The tapes made from bits; each has a stream of its own, so that one more tape changes no other."""
+    """Return the generated tapes by id. Each has its own random stream, so that adding a tape changes no other."""
     made = {}
     for number, (name, generator) in enumerate(_GENERATORS.items()):
         reason = (generator.__doc__ or "").strip().rstrip(".")
@@ -162,7 +164,7 @@ def generated(seed: int) -> dict[str, Tape]:
 
 
 def recorded(task: Task) -> Tape:
-    """The gradients that the oracle meets on a task, rounded to float32: D2L's dialect, the task's hyper-parameters."""
+    """Return the gradients of the oracle's run of a task in the dialect d2l, rounded to float32, as a tape."""
     initial = task.initial.astype(np.float64)
     trace = replay(
         lambda step, x: task.objective.gradient(x, step),
@@ -171,5 +173,5 @@ def recorded(task: Task) -> Tape:
         dialects["d2l"],
         steps=task.steps,
     )
-    reason = f"the gradients that the task {task.id!r} meets"
+    reason = f"the gradients of the task {task.id!r}"
     return Tape(task.id, reason, task.initial, trace.gradients.astype(np.float32))

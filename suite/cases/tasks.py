@@ -1,4 +1,4 @@
-"""Closed-loop tasks: the workloads of D2L 11.8, with one start and one batch order for all."""
+"""Closed-loop tasks: the workloads of D2L 11.8, with the same initial parameters and batch order for everyone."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from suite.cases.datasets import Dataset
 from suite.cases.random import Bits
 
 SECTION = "Dive into Deep Learning 11.8"
-ROWS, BATCH, EPOCHS = 1500, 10, 2  # of the regression, as `get_data_ch11` and `train_ch11` have them
-DIGITS_STEPS, DIGITS_BATCH = 28, 64  # of the 1797 images, the first 1792
-LOSS_EVERY = 200 // BATCH  # steps between evaluations of the loss, likewise
+ROWS, BATCH, EPOCHS = 1500, 10, 2  # of the regression, as in `get_data_ch11` and `train_ch11`
+DIGITS_STEPS, DIGITS_BATCH = 28, 64  # the first 1792 of the 1797 images
+LOSS_EVERY = 200 // BATCH  # steps between evaluations of the loss, as in `train_ch11`
 
 
 @dataclass(frozen=True)
 class Task:
-    """A model, data, a start and a batch order.
+    """A model with data, initial parameters and a batch order.
 
     Attributes:
-        id: never changes its meaning.
-        reason: why it is here.
-        source: where it comes from.
-        objective: what the oracle knows of it.
-        initial: parameters before the first step, float32, shape (n,).
-        steps: how many.
-        steps_per_epoch: of which an epoch has so many.
-        evaluate: the steps after which the loss is reported; 0 is the start.
-        hyperparameters: as the section has them.
-        arrays: what a worker needs beside `initial`.
-        replayed: whether the gradients that it meets are a tape of the catalogue too.
+        id: the identifier, whose meaning never changes.
+        reason: what the task tests.
+        source: where it is taken from.
+        objective: the function that is minimised, for the oracle.
+        initial: the initial parameters, float32, shape (n,).
+        steps: the number of steps.
+        steps_per_epoch: the number of steps in an epoch.
+        evaluate: the steps after which the loss is reported; 0 is before the first.
+        hyperparameters: those of the section.
+        data: the arrays that a worker needs besides `initial`, by name.
+        replayed: whether the gradients of the oracle's run are a tape of the catalogue.
     """
 
     id: str
@@ -48,13 +48,13 @@ class Task:
     steps_per_epoch: int
     evaluate: tuple[int, ...]
     hyperparameters: Hyperparameters
-    arrays: Mapping[str, NDArray[Any]] = field(repr=False)
+    data: Mapping[str, NDArray[Any]] = field(repr=False)
     replayed: bool = True
 
-    def file(self) -> dict[str, NDArray[Any]]:
-        """What is written for the workers."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that are sent to a worker, by name."""
         counts = {"steps": np.array(self.steps), "steps_per_epoch": np.array(self.steps_per_epoch)}
-        return {"initial": self.initial, **counts, **self.arrays}
+        return {"initial": self.initial, **counts, **self.data}
 
 
 def quadratic(*, rotated: bool = False) -> Task:
@@ -62,9 +62,9 @@ def quadratic(*, rotated: bool = False) -> Task:
     steps = 20
     return Task(
         id="rotated" if rotated else "quadratic",
-        reason="coordinates of unlike curvature, mixed by rotation: what element-wise scaling can't undo"
+        reason="coordinates of different curvature, mixed by a rotation, which element-wise scaling can't undo"
         if rotated
-        else "coordinates of unlike curvature: what element-wise scaling is for",
+        else "coordinates of different curvature, which element-wise scaling corrects",
         source=f"{SECTION}.5, exercise 2" if rotated else f"{SECTION}.2",
         objective=Quadratic(rotated),
         initial=np.array([-5.0, -2.0], np.float32),
@@ -72,16 +72,16 @@ def quadratic(*, rotated: bool = False) -> Task:
         steps_per_epoch=steps,
         evaluate=tuple(range(steps + 1)),
         hyperparameters=Hyperparameters(learning_rate=0.4, decay=0.9, epsilon=1e-6),
-        arrays={"rotated": np.array(rotated)},
+        data={"rotated": np.array(rotated)},
     )
 
 
 def regression(data: Dataset, seed: int) -> Task:
-    """Linear regression of section 11.8.2: first 1500 rows, batch 10, w ~ N(0, 0.01²), b = 0, two epochs.
+    """The linear regression of section 11.8.2: the first 1500 rows, batch 10, w ~ N(0, 0.01²), b = 0, two epochs.
 
     Args:
         data: the table.
-        seed: of the start and the batch order.
+        seed: of the initial parameters and the batch order.
     """
     bits = Bits(seed)
     table = np.ascontiguousarray(data.standardized()[:ROWS])
@@ -99,7 +99,7 @@ def regression(data: Dataset, seed: int) -> Task:
         steps_per_epoch=steps // EPOCHS,
         evaluate=tuple(range(0, steps + 1, LOSS_EVERY)),
         hyperparameters=Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6),
-        arrays={
+        data={
             "shapes": np.array([[features.shape[1], 1], [1, -1]]),
             "features": features,
             "labels": labels,
@@ -109,9 +109,9 @@ def regression(data: Dataset, seed: int) -> Task:
 
 
 def digits(seed: int) -> Task:
-    """A network with one layer of 32 units on handwritten digits (exercise 3, "a real problem"): batch 64, two epochs.
+    """A network with 32 hidden units on handwritten digits (exercise 3, "a real problem"): batch 64, two epochs.
 
-    Weights start as N(0, 1/n) where n numbers come in, and are rounded to float32.
+    Initial weights are N(0, 1/n) for n inputs, rounded to float32.
     """
     bits = Bits(seed + 1)
     features, labels = datasets.digits()
@@ -123,7 +123,7 @@ def digits(seed: int) -> Task:
     ]
     return Task(
         id="digits",
-        reason="a small network on real images: four parameters of unlike size, and gradients that are zero in part",
+        reason="a small network on real images: four parameters of different sizes, and gradients that are partly zero",
         source=f"{SECTION}.5, exercise 3",
         objective=objective,
         initial=np.concatenate([part.ravel() for part in start]).astype(np.float32),
@@ -131,7 +131,7 @@ def digits(seed: int) -> Task:
         steps_per_epoch=DIGITS_STEPS,
         evaluate=tuple(range(0, len(batches) + 1, DIGITS_STEPS // 4)),
         hyperparameters=Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6),
-        arrays={
+        data={
             "shapes": np.array([[*shape, -1][:2] for shape in objective.shapes]),
             "features": features,
             "labels": labels,
@@ -142,11 +142,11 @@ def digits(seed: int) -> Task:
 
 
 def replayed(data: Dataset, seed: int) -> dict[str, Task]:
-    """Those of which the catalogue has a tape."""
+    """Return the tasks whose gradients are tapes of the catalogue, by id."""
     return {task.id: task for task in (quadratic(), quadratic(rotated=True), regression(data, seed))}
 
 
 def tasks(data: Dataset, seed: int) -> dict[str, Task]:
-    """All of them, by id."""
+    """Return all tasks, by id."""
     other = digits(seed)
     return {**replayed(data, seed), other.id: other}

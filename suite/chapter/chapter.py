@@ -54,7 +54,7 @@ class Chapter:
         self.options, self.progress, self.begin = options, progress, time.perf_counter()
         require_room(options.output, resume=options.resume)
         where = datasets.named(options.data)
-        other = where is not None and images.holds(where)
+        other = where is not None and images.has_fashion_mnist(where)
         self.data = datasets.resolve(options.data, options.cache, download=options.download, required=not other)
         progress.say(f"data: {self.data.detail}")
         known = environments(options.pythons)

@@ -127,7 +127,7 @@ def scheduled(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]
                 sorted({round(k * epoch / POINTS_TO_AN_EPOCH) for k in range(POINTS_TO_AN_EPOCH * epochs + 1)})
             ),
             hyperparameters=Hyperparameters(learning_rate=rates, decay=DECAY, epsilon=EPSILON),
-            arrays={
+            data={
                 "shapes": np.array([[*shape, -1][:2] for shape in objective.shapes]),
                 "features": pictures.features,
                 "labels": pictures.labels,

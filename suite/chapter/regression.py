@@ -108,15 +108,15 @@ def ones(context: Context, task: Task) -> Iterator[Task]:
 
 def reordered(task: Task, other: Task) -> Task:
     """A task with the batches of another one."""
-    batches = other.arrays["batches"]
-    return replace(task, objective=replace(task.objective, batches=batches), arrays={**task.arrays, "batches": batches})  # type: ignore[type-var]
+    batches = other.data["batches"]
+    return replace(task, objective=replace(task.objective, batches=batches), data={**task.data, "batches": batches})  # type: ignore[type-var]
 
 
 def lengthened(task: Task, epochs: int) -> Task:
     """A task of so many epochs; after the last batch comes the first again."""
     steps = epochs * task.steps_per_epoch
-    batches = np.resize(task.arrays["batches"], (steps, task.arrays["batches"].shape[1]))
-    return replace(reordered(task, replace(task, arrays={**task.arrays, "batches": batches})), steps=steps,
+    batches = np.resize(task.data["batches"], (steps, task.data["batches"].shape[1]))
+    return replace(reordered(task, replace(task, data={**task.data, "batches": batches})), steps=steps,
                    evaluate=tuple(range(0, steps + 1, LOSS_EVERY)))  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from rich.table import Table
 import reports
 from suite.cases import datasets
 from suite.cases.catalogue import catalogue
-from suite.cases.description import IN_FULL, choose, describe, in_full, listed, to_json
+from suite.cases.description import Description, choose, describe
 from suite.cases.expression import Selection
 from suite.cases.metamorphic import RELATIONS
 from suite.cases.tasks import tasks
@@ -82,6 +83,9 @@ app = typer.Typer(
     "carried out, 130 if it was interrupted.",
 )
 
+
+IN_FULL = 3
+"""The number of cases up to which each is described in full."""
 
 NUMBERS = 160
 """Columns of a table of numbers; a terminal that has fewer wraps it, since a number that is cut is none."""
@@ -257,11 +261,24 @@ def cases(
     chosen = choose([*catalogue(found, seed), *RELATIONS], case, Selection.of(select))
     described = [describe(one, found, seed) for one in chosen]
     if json:
-        sys.stdout.write(to_json(described))
+        sys.stdout.write(dumps([one.to_json() for one in described], indent=2, ensure_ascii=False) + "\n")
     elif len(described) <= IN_FULL:
-        Console(soft_wrap=True).print(*(in_full(one) for one in described), sep="\n\n", markup=False, highlight=False)
+        texts = ("\n".join(one.lines()) for one in described)
+        Console(soft_wrap=True).print(*texts, sep="\n\n", markup=False, highlight=False)
     else:
-        Console().print(listed(described))
+        Console().print(_listed(described))
+
+
+def _listed(described: Sequence[Description]) -> Table:
+    """Return a table with a row for each case."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("case", no_wrap=True, overflow="fold")
+    for name in ("steps", "coordinates", "tape", "setting"):
+        table.add_column(name, justify="right" if name in ("steps", "coordinates") else "left")
+    for one in described:
+        reasons = (one.reason, "") if one.kind == "relation" else (one.tape.reason, one.reason)
+        table.add_row(one.id, str(one.tape.steps), str(one.tape.coordinates), *reasons)
+    return table
 
 
 @app.command()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects
 from reference.precision import format_of
-from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first
+from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first_tape
 from suite.cases.tapes import Tape
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceError
 from suite.conformance.tape_batches import TapeBatch, written
@@ -56,7 +56,7 @@ class MetamorphicVerdicts:
             seed: of the tape.
             folder: of results, with `tapes` and `traces`.
         """
-        self.laws, self.folder, self.tape = tuple(laws), folder, first(seed)
+        self.laws, self.folder, self.tape = tuple(laws), folder, first_tape(seed)
         self.tape_batches: dict[tuple[str, Hyperparameters], TapeBatch] = {}
         self.following: list[Request] = []
 

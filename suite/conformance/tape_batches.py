@@ -53,7 +53,7 @@ def tape_batches(cases: Iterable[Case], folder: Path) -> list[TapeBatch]:
 def written(name: str, tape: Tape, h: Hyperparameters, cases: Iterable[tuple[Case, slice]], folder: Path) -> TapeBatch:
     """A tape_batch whose tape lies in a file of the folder."""
     path = folder / f"{name}.safetensors"
-    return TapeBatch(tuple(cases), h, tape, path, arrays.write(path, tape.file()))
+    return TapeBatch(tuple(cases), h, tape, path, arrays.write(path, tape.arrays()))
 
 
 def _ride(cases: list[Case], folder: Path) -> TapeBatch:

@@ -92,7 +92,7 @@ def questions(
     found = []
     for task in tasks.values():
         path = folder / "tapes" / f"task-{task.id}.safetensors"
-        sha256 = arrays.write(path, task.file())
+        sha256 = arrays.write(path, task.arrays())
         for framework, hello in hellos.items():
             for name in chosen[framework]:
                 described = hello["implementations"][name]

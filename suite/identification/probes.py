@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from reference import Hyperparameters
-from suite.cases import edge_tapes, parameter_tapes
+from suite.cases import edge_tapes, structure_tapes
 from suite.cases.random import Bits
 from suite.cases.tapes import Tape
 from suite.diagnosis.candidate_search import Part
@@ -133,7 +133,7 @@ def _given(dtype: str, plain: Mapping[str, float]) -> Iterator[Probe]:
             tape = replace(whole, gradients=whole.gradients[:FIRST])
             values: dict[str, Any] = {**plain, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6}
             yield Probe(f"{tape.id}/{dtype}", Part(tape, Hyperparameters(**values), dtype), frozenset({"epsilon"}))
-    for tape, setting in parameter_tapes.tapes(0):
+    for tape, setting in structure_tapes.parameter_tapes(0):
         if tape.sparse is not None and setting in ("plain", "momentum"):
             names = ("momentum",) if setting == "momentum" else ()
             values = {**plain, **(FEATURES["momentum"] if names else {})}

@@ -77,8 +77,8 @@ class Asked:
         """
         task = tasks.regression(datasets.generated(), 0)
         judged, longer, made = (self.folder / f"{one}.safetensors" for one in ("judged", "longer", "made"))
-        arrays.write(judged, task.file())
-        arrays.write(longer, task.file() | {"steps": np.array(task.steps + task.steps_per_epoch)})
+        arrays.write(judged, task.arrays())
+        arrays.write(longer, task.arrays() | {"steps": np.array(task.steps + task.steps_per_epoch)})
         asked = {
             "implementation": name,
             "dialect": "d2l",

@@ -52,5 +52,5 @@ class IdentifySession:
 
     def _written(self, query: Query) -> Message:
         path = self.folder / "query.safetensors"
-        arrays.write(path, query.tape.file())
+        arrays.write(path, query.tape.arrays())
         return {"id": query.id, "input": str(path), "given": dict(query.given), "dtype": query.dtype}

@@ -46,7 +46,7 @@ def told(code: str, *arguments: str):
 EPOCH = """
 def run(pieces):
     task = tasks.regression(datasets.generated(), 0)
-    problem = exercise.problem(torch, task.file(), "float32")
+    problem = exercise.problem(torch, task.arrays(), "float32")
     scheduled = [0.01 * 0.99**step for step in range(task.steps)]
     more = {"momentum": 0.5, "bias_correction": True} if sys.argv[2].startswith("scratch") else {}
     h = replace(task.hyperparameters, learning_rate=scheduled, **more)

@@ -1,4 +1,4 @@
-"""Inputs are the same bytes everywhere, and each says where it came from."""
+"""The inputs have the same bytes on every platform, and state their provenance."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 from reference import Hyperparameters
 from suite.cases import datasets
 from suite.cases.catalogue import GRID, SETTINGS, catalogue, select
-from suite.cases.datasets import DataError, generated, resolve
+from suite.cases.datasets import generated, resolve
 from suite.cases.random import Bits
 from suite.cases.tapes import generated as generated_tapes
 from suite.cases.tasks import tasks
 from suite.conformance.tape_batches import tape_batches
+from suite.errors import UserError
 from suite.workers import arrays
 from tests.suite.conftest import DATA
 
@@ -24,7 +25,7 @@ def digest(*parts):
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
 
-def test_a_seed_gives_the_same_bits_for_ever():
+def test_the_bits_of_a_seed_never_change():
     bits = Bits(0)
     assert bits.integers((2,)).tolist() == [11749869230777074271, 4976686463289251617]
     assert digest(Bits(7).uniform((9,)), Bits(7).normal((9,))) == "c6eb60b84d3c0cea"
@@ -63,19 +64,19 @@ def test_the_generated_table_never_changes():
     assert generated().sha256[:16] == digest(table) == "0318b1642a66b46d"
 
 
-needs_data = pytest.mark.skipif(not (DATA / datasets.FILE).exists(), reason="the published file is not at hand")
+needs_data = pytest.mark.skipif(not (DATA / datasets.FILE).exists(), reason="the published file is not available")
 
 
 @needs_data
-def test_the_published_file_is_standardised_as_the_section_does(tmp_path):
+def test_the_published_file_is_standardised_as_in_the_section(tmp_path):
     data = resolve(DATA, tmp_path)
     assert (data.name, data.source) == ("airfoil", "folder")
     assert digest(data.standardized()) == "e65f286f9a39a601"
-    assert np.abs(data.standardized().mean(axis=0)).max() < 1e-4  # a float32 mean, as the section has it
+    assert np.abs(data.standardized().mean(axis=0)).max() < 1e-4  # a float32 mean, as in the section
 
 
 @needs_data
-def test_a_cached_file_is_used_and_one_that_was_changed_is_not(tmp_path):
+def test_a_cached_file_is_used_unless_it_was_changed(tmp_path):
     content = (DATA / datasets.FILE).read_bytes()
     (tmp_path / datasets.FILE).write_bytes(content)
     assert resolve(None, tmp_path, download=False).source == "cache"
@@ -84,17 +85,17 @@ def test_a_cached_file_is_used_and_one_that_was_changed_is_not(tmp_path):
 
 
 def test_a_named_folder_must_hold_the_published_file(tmp_path, monkeypatch):
-    with pytest.raises(DataError, match="no airfoil_self_noise"):
+    with pytest.raises(UserError, match="no airfoil_self_noise"):
         resolve(tmp_path, tmp_path)
     (tmp_path / datasets.FILE).write_text("800\t0\n")
-    with pytest.raises(DataError, match="is not the published file"):
+    with pytest.raises(UserError, match="is not the published file"):
         resolve(tmp_path, tmp_path)
     monkeypatch.setenv(datasets.VARIABLE, str(tmp_path))
-    with pytest.raises(DataError, match="is not the published file"):
+    with pytest.raises(UserError, match="is not the published file"):
         resolve(None, tmp_path / "cache")
 
 
-def test_a_publisher_that_does_not_answer_costs_no_more_than_our_patience(tmp_path, monkeypatch):
+def test_a_publisher_that_does_not_answer_costs_a_limited_time(tmp_path, monkeypatch):
     import pooch
 
     asked, release = threading.Event(), threading.Event()
@@ -105,12 +106,12 @@ def test_a_publisher_that_does_not_answer_costs_no_more_than_our_patience(tmp_pa
         raise OSError("no route to host")
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
-    monkeypatch.setattr(datasets, "PATIENCE", 0.2)
+    monkeypatch.setattr(datasets, "DOWNLOAD_SECONDS", 0.2)
     data = resolve(None, tmp_path)
     release.set()
     assert asked.is_set()
     assert data.name == "generated"
-    assert "not at hand" in data.detail
+    assert "not available" in data.detail
 
 
 def test_a_download_that_fails_falls_back_to_generated_data(tmp_path, monkeypatch):
@@ -128,7 +129,7 @@ def test_the_regression_is_the_sections(tmp_path):
     assert task.steps == 300
     assert task.steps_per_epoch == 150
     assert task.hyperparameters == Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
-    batches = task.arrays["batches"]
+    batches = task.data["batches"]
     assert batches.shape == (300, 10)
     for epoch in (batches[:150], batches[150:]):
         assert sorted(epoch.ravel()) == list(range(1500))
@@ -136,7 +137,7 @@ def test_the_regression_is_the_sections(tmp_path):
     assert 0 < np.abs(task.initial[:-1]).max() <= 0.06
 
 
-def test_ids_of_cases_are_unique_and_say_tape_and_setting():
+def test_ids_of_cases_are_unique():
     cases = catalogue(tasks(generated(), 0), 0)
     ids = [case.id for case in cases]
     assert len(set(ids)) == len(ids) > 200
@@ -158,12 +159,12 @@ def test_cases_are_selected_by_tape_setting_or_pattern(pattern, count):
     assert len(select(catalogue(tasks(generated(), 0), 0), [pattern])) == count
 
 
-def test_a_pattern_that_matches_nothing_is_refused_with_what_there_is():
-    with pytest.raises(LookupError, match=r"no case matches .decade.; .*decades"):
+def test_a_pattern_that_matches_nothing_is_refused_with_a_suggestion():
+    with pytest.raises(UserError, match=r"no case matches .decade.; .*decades"):
         select(catalogue(tasks(generated(), 0), 0), ["decade"])
 
 
-def test_cases_ride_side_by_side_and_each_keeps_its_columns(tmp_path):
+def test_batched_cases_keep_their_columns(tmp_path):
     cases = select(catalogue(tasks(generated(), 0), 0), ["plain", "momentum"])
     for tape_batch in tape_batches(cases, tmp_path):
         stored, sha256 = arrays.read(tape_batch.path)
@@ -177,7 +178,7 @@ def test_cases_ride_side_by_side_and_each_keeps_its_columns(tmp_path):
             assert np.array_equal(stored["initial"][columns], case.tape.initial)
 
 
-def test_arrays_survive_a_file_and_what_is_no_such_file_is_refused(tmp_path):
+def test_arrays_are_written_and_read_exactly_and_another_file_is_refused(tmp_path):
     given = {"a": np.arange(6.0).reshape(2, 3).T, "scalar": np.array(7), "empty": np.zeros((0, 2), np.float32)}
     arrays.write(tmp_path / "x.safetensors", given)
     found, _ = arrays.read(tmp_path / "x.safetensors")

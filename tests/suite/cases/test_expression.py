@@ -32,7 +32,7 @@ TEXT = "torch/builtin decades/schedule-momentum float32 torch"
         ("((torch))", True),
     ],
 )
-def test_a_name_holds_for_what_it_is_a_part_of_and_the_words_join_names_as_in_python(expression, selected):
+def test_a_name_matches_texts_that_contain_it_and_operators_work_as_in_python(expression, selected):
     assert Selection.of(expression).matches(TEXT) is selected
 
 
@@ -59,7 +59,7 @@ def test_it_agrees_with_python_on_every_expression_of_three_names():
         ("()", "has ')' at column 2"),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_one_line_that_says_where(expression, words):
+def test_an_invalid_expression_is_refused_in_one_line_that_says_where(expression, words):
     with pytest.raises(SelectionError) as error:
         Selection.of(expression)
     assert words in str(error.value)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from suite.cases import images
-from suite.cases.datasets import VARIABLE, DataError
+from suite.cases.datasets import VARIABLE
+from suite.errors import UserError
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_files_at_hand_are_used_from_the_folder_or_the_cache(folder, tmp_path):
+def test_files_are_read_from_the_folder_or_the_cache(folder, tmp_path):
     named = images.resolve(folder, tmp_path / "none", download=False)
     assert (named.name, named.source) == ("Fashion-MNIST", "folder")
     assert named.features.shape == (6400, 196)
@@ -41,35 +42,36 @@ def test_files_at_hand_are_used_from_the_folder_or_the_cache(folder, tmp_path):
     assert np.array_equal(kept.features, named.features)
 
 
-def test_a_file_that_is_not_the_published_one_is_refused(folder, tmp_path):
+def test_a_file_with_another_hash_is_refused(folder, tmp_path):
     (folder / "train-labels-idx1-ubyte.gz").write_bytes(b"other")
-    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte.gz is not the published file; fetch it again"):
+    with pytest.raises(UserError, match=r"train-labels-idx1-ubyte.gz is not the published file; download it again"):
         images.resolve(folder, tmp_path / "none", download=False)
     assert images.resolve(None, folder, download=False).name == "digits"
 
 
 def test_a_folder_with_some_of_the_files_names_what_is_missing(folder, tmp_path):
     (folder / "t10k-images-idx3-ubyte.gz").unlink()
-    with pytest.raises(DataError, match=r"no t10k-images-idx3-ubyte.gz in .* put it there too"):
+    with pytest.raises(UserError, match=r"no t10k-images-idx3-ubyte.gz in .* add it"):
         images.resolve(folder, tmp_path / "none", download=False)
 
 
-def test_a_folder_of_other_data_and_no_network_leave_the_digits(tmp_path, monkeypatch):
+def test_without_fashion_mnist_the_digits_are_used(tmp_path, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     found = images.resolve(tmp_path, tmp_path, download=False)
     assert (found.name, found.source) == ("digits", "embedded")
     assert len(found.labels) + len(found.test_labels) == 1797
-    assert "Fashion-MNIST was not at hand" in found.detail
+    assert "Fashion-MNIST was not available" in found.detail
 
 
-def test_what_comes_from_the_publisher_is_kept_and_nothing_is_when_it_does_not_come(folder, tmp_path, monkeypatch):
+def test_a_download_is_used_if_every_file_arrives(folder, tmp_path, monkeypatch):
     asked = []
 
-    def fetched(name, md5, cache, patience):
-        asked.append((name, patience))
+    def fetch(url, known_hash, cache, seconds):
+        name = url.rpartition("/")[2]
+        asked.append((name, seconds))
         return (folder / name).read_bytes() if name in there else None
 
-    monkeypatch.setattr(images, "_fetched", fetched)
+    monkeypatch.setattr(images.datasets, "fetch", fetch)
     there = set(images.FILES)
     assert images.resolve(None, tmp_path / "none").source == "download"
     assert len(asked) == 4

@@ -193,8 +193,8 @@ def test_schedules_share_images_start_and_order():
     first, *others = network.scheduled(images.digits(), 0)
     assert len(others) == 4
     for other in others:
-        assert other.file().keys() == first.file().keys()
-        assert all(np.array_equal(other.file()[name], array) for name, array in first.file().items())
+        assert other.arrays().keys() == first.arrays().keys()
+        assert all(np.array_equal(other.arrays()[name], array) for name, array in first.arrays().items())
         assert other.hyperparameters != first.hyperparameters
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference import dialects, replay
-from suite.cases.metamorphic import HYPERPARAMETERS, RELATIONS, first
+from suite.cases.metamorphic import HYPERPARAMETERS, RELATIONS, first_tape
 from suite.compare.comparison import TraceError
 from suite.conformance.metamorphic import judged, partings
 from tests.suite.test_run import rows, run
@@ -93,7 +93,7 @@ def test_the_oracle_keeps_every_law_in_every_kind_of_dialect(law, dialect):
         found = replay(tape.gradients, tape.initial, h, dialects[dialect])
         return {name: getattr(found, name) for name in ("parameters", "square_average", "momentum_buffer")}
 
-    start = first(0)
+    start = first_tape(0)
     second = law.tape(start)
     expected = law.trace(trace(start, HYPERPARAMETERS))
     assert compared(expected, trace(second, law.hyperparameters(dialects[dialect])), "float64").outcome == "agrees"
