@@ -1,17 +1,24 @@
-"""Tables, figures and the page, made from a results folder and nothing else.
+"""Tables, figures and pages, made from a results folder and nothing else.
 
-This package must not know how the results were made: it imports neither the suite nor a framework, and it
-treats what it reads as coming from a stranger.
+This package does not know how results are made: of the suite it imports only `suite.results` and `suite.errors`. It
+treats the contents of a results folder as untrusted. The functions below are imported when they are first used, so that
+`reports.tables.table` and `reports.render.text` can be used where neither pandas nor rich is installed.
 """
 
-from reports.read.results import Results, load
-from reports.read.schema import ReportError
-from reports.render.comparison import show as show_comparison
-from reports.render.comparison import write as write_comparison
-from reports.render.files import write
-from reports.render.terminal import show
-from reports.tables.comparison import Comparison, Time
-from reports.tables.comparison import build as compare
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reports.read.results import Results, load
+    from reports.read.schema import ReportError
+    from reports.render.comparison import show as show_comparison
+    from reports.render.comparison import write as write_comparison
+    from reports.render.files import write
+    from reports.render.report_terminal import show
+    from reports.tables.comparison import Comparison, Time
+    from reports.tables.comparison import build as compare
 
 __all__ = [
     "Comparison",
@@ -25,3 +32,25 @@ __all__ = [
     "write",
     "write_comparison",
 ]
+
+_HOME = {
+    "Comparison": ("tables.comparison", "Comparison"),
+    "ReportError": ("read.schema", "ReportError"),
+    "Results": ("read.results", "Results"),
+    "Time": ("tables.comparison", "Time"),
+    "compare": ("tables.comparison", "build"),
+    "load": ("read.results", "load"),
+    "show": ("render.report_terminal", "show"),
+    "show_comparison": ("render.comparison", "show"),
+    "write": ("render.files", "write"),
+    "write_comparison": ("render.comparison", "write"),
+}
+"""Public name -> the module that defines it, and its name there."""
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOME[name]
+    return getattr(importlib.import_module(f"reports.{module}"), attribute)

@@ -8,6 +8,8 @@ from reports.chapter.reading import Read
 from reports.chapter.section import Section
 from reports.render.markdown import escape, table
 from reports.tables import published
+from reports.tables.table import Column, Table
+from reports.tables.table import number as number_column
 
 
 def render(read: Read, sections: Sequence[Section]) -> str:
@@ -23,7 +25,7 @@ def render(read: Read, sections: Sequence[Section]) -> str:
         for sheet in section.sheets:
             blocks += [
                 escape(sheet.caption),
-                table(sheet.header, ([escape(cell) for cell in row] for row in sheet.rows)),
+                table(Table.of(map(_column, sheet.header), sheet.rows)),
             ]
     blocks += ["## On what", *_facts(read)]
     return "\n\n".join(blocks) + "\n"
@@ -31,19 +33,17 @@ def render(read: Read, sections: Sequence[Section]) -> str:
 
 def _numbers(sections: Sequence[Section]) -> Iterator[str]:
     rows = [
-        [
-            escape(number.what),
-            escape(number.published),
-            escape(number.ours),
-            verdict(number.holds),
-            escape(number.remark),
-        ]
+        (number.what, number.published, number.ours, verdict(number.holds), number.remark)
         for section in sections
         for number in section.numbers
     ]
     if rows:
         yield "## The section's numbers beside ours"
-        yield table(["Number", ">Published", ">Ours", "Same?", "Remark"], rows)
+        yield table(Table.of(["Number", number_column("Published"), number_column("Ours"), "Same?", "Remark"], rows))
+
+
+def _column(name: str) -> Column:
+    return number_column(name.removeprefix(">")) if name.startswith(">") else Column(name)
 
 
 def verdict(holds: bool | None) -> str:

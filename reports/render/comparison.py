@@ -13,7 +13,8 @@ from rich.text import Text
 from reports.figures import time_ratios
 from reports.render import html
 from reports.render.files import replace
-from reports.render.markdown import escape, table
+from reports.render.markdown import escape
+from reports.render.report_markdown import table
 from reports.tables.comparison import Comparison, Line, Loss, Time
 from reports.tables.numbers import MISSING, count, distance, duration, loss, share, significant
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.read.results import load
-from reports.render import junit, markdown, page, summary
+from reports.render import junit, report_markdown, report_page, summary
 from reports.tables import report
 
 
@@ -25,8 +25,8 @@ def write(folder: Path) -> list[Path]:
     results = load(folder)
     built = report.build(results)
     contents = {
-        "report.html": page.render(results, built),
-        "report.md": markdown.render(results, built),
+        "report.html": report_page.render(results, built),
+        "report.md": report_markdown.render(results, built),
         "verdicts.csv": csv(results.verdicts),
         "training.csv": csv(results.training),
         "timings.csv": csv(results.timings),

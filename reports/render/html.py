@@ -63,6 +63,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["svg"] = _svg
     environment.filters["shorten"] = shorten
     environment.filters["breakable"] = _breakable
+    environment.filters["lines"] = lambda text: Markup("<br>").join(text.split("\n"))
     environment.filters["first_upper"] = lambda text: text[:1].upper() + text[1:]
     return environment
 
