@@ -8,21 +8,7 @@ from dataclasses import dataclass
 from reports.read.schema import Row
 from reports.tables.numbers import count, multiple, share
 from reports.tables.timing import Benchmark
-
-ADVICE = {
-    "unsteady": "it had not become steady when the rounds began: look at its warm-up",
-    "spread": "half of its samples lie this far apart, of their median: run it on a quieter machine",
-    "outliers": "so many of its samples lie far out: they are kept, and the median does not mind them",
-    "drift": "it changed by so much as the rounds went on: let the machine rest, and run it again",
-    "unfinished": "so much of the work was left when the clock was stopped: its wait does not wait",
-    "threads": "it used so many times the processor time that its threads have",
-    "short": "its samples are so many times shorter than they ought to be: the clock may show",
-    "uncounted": "its parameters have not gone where so many steps would have brought them",
-    "busy": "other programs used so much of the processors: stop them, and run it again",
-    "stolen": "the host took so much of the processors' time: run it where the machine is its own",
-    "throttled": "the processor's own pace changed by so much: fix its frequency, or let it cool",
-}
-"""Of each code: what it says of a figure, and what to do about it."""
+from suite.results.wording import WARNING_ADVICE
 
 
 def _around(name: str) -> Callable[[Row], float | None]:
@@ -71,8 +57,8 @@ def footnotes(benchmarks: Iterable[Benchmark]) -> list[Footnote]:
     """Each reason once, in the order in which they are explained; what is not known comes last."""
     rows = [timing.row for benchmark in benchmarks for timing in benchmark.timings if timing.median is not None]
     found = {code for row in rows for code in row["doubts"]}
-    codes = [*(code for code in ADVICE if code in found), *sorted(found - ADVICE.keys())]
-    return [Footnote(code, _extent(code, rows), ADVICE.get(code, "")) for code in codes]
+    codes = [*(code for code in WARNING_ADVICE if code in found), *sorted(found - WARNING_ADVICE.keys())]
+    return [Footnote(code, _extent(code, rows), WARNING_ADVICE.get(code, "")) for code in codes]
 
 
 def _extent(code: str, rows: Sequence[Row]) -> str:

@@ -6,21 +6,23 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
+from suite.results.wording import WARNING_ADVICE
+
 
 class Doubt(Enum):
     """A reason to doubt a figure: its code in a row, the most that is no reason yet, and what to do about it."""
 
-    UNSTEADY = "unsteady", 0.0, "it had not become steady when the rounds began: look at its warm-up"
-    SPREAD = "spread", 0.1, "half of its samples lie this far apart, of their median: run it on a quieter machine"
-    OUTLIERS = "outliers", 0.0, "so many of its samples lie far out: they are kept, and the median does not mind them"
-    DRIFT = "drift", 0.05, "it changed by so much as the rounds went on: let the machine rest, and run it again"
-    UNFINISHED = "unfinished", 0.02, "so much of the work was left when the clock was stopped: its wait does not wait"
-    THREADS = "threads", 1.1, "it used so many times the processor time that its threads have"
-    SHORT = "short", 1.0, "its samples are so many times shorter than they ought to be: the clock may show"
-    UNCOUNTED = "uncounted", 0.01, "its parameters have not gone where so many steps would have brought them"
-    BUSY = "busy", 0.05, "other programs used so much of the processors: stop them, and run it again"
-    STOLEN = "stolen", 0.01, "the host took so much of the processors' time: run it where the machine is its own"
-    THROTTLED = "throttled", 0.05, "the processor's own pace changed by so much: fix its frequency, or let it cool"
+    UNSTEADY = "unsteady", 0.0
+    SPREAD = "spread", 0.1
+    OUTLIERS = "outliers", 0.0
+    DRIFT = "drift", 0.05
+    UNFINISHED = "unfinished", 0.02
+    THREADS = "threads", 1.1
+    SHORT = "short", 1.0
+    UNCOUNTED = "uncounted", 0.01
+    BUSY = "busy", 0.05
+    STOLEN = "stolen", 0.01
+    THROTTLED = "throttled", 0.05
 
     @property
     def code(self) -> str:
@@ -35,7 +37,7 @@ class Doubt(Enum):
     @property
     def advice(self) -> str:
         """For people."""
-        return self.value[2]
+        return WARNING_ADVICE[self.code]
 
 
 SHORTEST = 0.001  # seconds of a sample

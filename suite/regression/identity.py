@@ -15,6 +15,7 @@ from suite.cases.catalogue import Case
 from suite.diagnosis.candidates import telling
 from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
+from suite.results.wording import AXES
 
 
 @dataclass(frozen=True)
@@ -94,45 +95,6 @@ def _parting(one: str, other: str, seen: Iterable[tuple[str, str]], cases: Mappi
     return {axis: pair for axis, pair in dialects[one].differences(dialects[other]).items() if axis in told}
 
 
-WORDS: Mapping[str, tuple[str, Mapping[Any, str]]] = {
-    "epsilon": (
-        "ε",
-        {
-            "inside": "inside the root",
-            "outside": "outside the root",
-            "inside with momentum": "inside the root with momentum, outside without",
-            "inside when centered": "inside the root when centered, outside otherwise",
-        },
-    ),
-    "initial_accumulator": ("average of squares from", {"epsilon": "ε"}),
-    "learning_rate": ("learning rate", {"inside": "in the momentum buffer", "outside": "outside the momentum buffer"}),
-    "momentum": ("momentum", {"always": "heeded", "when centered": "heeded when centered only", "never": "ignored"}),
-    "weight_decay": ("weight decay", {"l2": "in the gradient", "decoupled": "apart from the gradient"}),
-    "clipping": ("clipping", {"before decay": "before weight decay", "after decay": "after weight decay"}),
-    "hyperparameter_rounding": (
-        "hyper-parameters",
-        {
-            "exact": "exact",
-            "float32": "in float32",
-            "float32 but learning rate": "but the learning rate in float32",
-            "float32 but epsilon": "but ε in float32",
-            "float32 rates": "exact but learning rate and weight decay, in float32",
-        },
-    ),
-    "decay_complement": ("1-γ", {"exact": "exact, rounded once", "working": "formed in the working precision"}),
-    "sparse": (
-        "rows without a gradient",
-        {"dense": "decaying", "lazy": "resting", "lazy with momentum": "resting with momentum, decaying without"},
-    ),
-    "duplicates": (
-        "gradients of a row named twice",
-        {"merged": "merged", "apart": "squared apart", "in turn": "one after the other"},
-    ),
-    "subnormals": ("subnormals", {"either": "kept or flushed", "kept": "kept", "flushed": "flushed"}),
-}
-"""Axis -> what it is of, and value -> how that is."""
-
-
 def moved(axes: Axes) -> str:
     """What became of each axis, as in `clipping after weight decay → before weight decay`."""
     return "; ".join(f"{_of(axis)} {_how(axis, was)} → {_how(axis, now)}" for axis, (was, now) in axes.items())
@@ -144,8 +106,8 @@ def apart(axes: Axes) -> str:
 
 
 def _of(axis: str) -> str:
-    return WORDS[axis][0]
+    return AXES[axis].name
 
 
 def _how(axis: str, value: Any) -> str:
-    return WORDS[axis][1].get(value) or f"{value:g}"
+    return AXES[axis].value(value)

@@ -16,6 +16,7 @@ from reports.tables import report, timing_columns, timing_grid, timing_warnings
 from reports.tables.numbers import duration, share, significant, size, unit
 from reports.tables.timing import Timing
 from suite.benchmark.warnings import Doubt
+from suite.results.wording import WARNING_ADVICE
 from tests.support import sample_results
 
 
@@ -263,22 +264,22 @@ def test_those_without_a_time_for_the_same_reason_are_said_once(made):
 
 
 def test_every_doubt_of_the_suite_is_known_in_its_own_words():
-    assert {doubt.code: doubt.advice for doubt in Doubt} == timing_warnings.ADVICE
+    assert {doubt.code: doubt.advice for doubt in Doubt} == dict(WARNING_ADVICE)
 
 
 def test_every_doubt_is_explained_once_with_how_much_of_it_there_is(made, folder):
     extent = {
         "spread": 0.21, "outliers": [3, 4], "drift": -0.31, "leftover": 0.41, "cpu_share": 1.51, "missing_steps": -0.61,
-        "surroundings": {"others": 0.71, "stolen": 0.81, "pace": 0.91}, "doubts": [*timing_warnings.ADVICE, "new"],
+        "surroundings": {"others": 0.71, "stolen": 0.81, "pace": 0.91}, "doubts": [*WARNING_ADVICE, "new"],
     }  # fmt: skip
     footnotes = timing_warnings.footnotes(made(rows_of(extent)))
-    assert [one.code for one in footnotes] == [*timing_warnings.ADVICE, "new"]
+    assert [one.code for one in footnotes] == [*WARNING_ADVICE, "new"]
     assert [one.extent.removeprefix("1 of 2 figures") for one in footnotes] == [
         "", ", up to 21 %", ", up to 2", ", up to 31 %", ", up to 41 %", ", up to 1.51", "", ", up to 61 %",
         ", up to 71 %", ", up to 81 %", ", up to 91 %", "",
     ]  # fmt: skip
     for text in forms(folder):
-        for advice in timing_warnings.ADVICE.values():
+        for advice in WARNING_ADVICE.values():
             assert " ".join(text.replace("&#39;", "'").split()).count(advice) == 1
 
 

@@ -15,8 +15,9 @@ from suite.cases.tasks import tasks
 from suite.cli import regress
 from suite.regression.baseline import BaselineError, Key, Record
 from suite.regression.comparison import Kind, compare
-from suite.regression.identity import WORDS, Identity, apart, differences, moved
+from suite.regression.identity import Identity, apart, differences, moved
 from suite.regression.recording import record
+from suite.results.wording import AXES
 from suite.workers.errors import NotInstalled
 from tests.suite.cli.test_commands import rmsuite
 from tests.suite.conftest import script
@@ -66,12 +67,12 @@ def test_two_identities_differ_on_the_axes_that_cases_of_both_can_show():
 
 def test_every_value_of_every_axis_has_words():
     hints = get_type_hints(Dialect)
-    assert set(WORDS) == set(Dialect().axes())
+    assert set(AXES) == set(Dialect().axes())
     for axis in Dialect().axes():
         parts = [hints[axis], *get_args(hints[axis])]
         values = [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
         assert values
-        assert set(values) == set(WORDS[axis][1])
+        assert set(values) == set(AXES[axis].values)
     starts = {dialect.initial_accumulator for dialect in dialects.values()}
     for start in starts - {"epsilon"}:
         assert moved({"initial_accumulator": (start, start)}).startswith(f"average of squares from {start:g} →")
