@@ -24,8 +24,9 @@ class Editable(editable_wheel):
 
     def run(self) -> None:
         """Change the package layout, then build."""
-        self.distribution.packages = [*PLUGIN.values(), *PACKAGES]
-        self.distribution.package_dir = {installed: name.replace(".", "/") for name, installed in PLUGIN.items()}
+        plugin = {installed: name.replace(".", "/") for name, installed in PLUGIN.items()}
+        self.distribution.packages = [*plugin, "rmsuite.reference", *PACKAGES]
+        self.distribution.package_dir = {**plugin, "rmsuite.reference": "reference"}
         super().run()
 
 

@@ -88,7 +88,7 @@ def test_no_framework_is_imported_outside_its_adapter(path):
 
 
 @pytest.mark.parametrize("path", PLUGIN, ids=name)
-def test_the_users_side_imports_nothing_of_the_house_but_for_types(path):
+def test_the_plugin_imports_no_other_package_except_for_types(path):
     tree = ast.parse(path.read_text("utf-8"))
     for block in [
         node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"

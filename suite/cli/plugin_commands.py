@@ -15,8 +15,8 @@ USERS = import_module("rmsuite.__main__" if find_spec("rmsuite") else "suite.plu
 def offer(app: typer.Typer) -> None:
     """Add them; their arguments are read on the user's side, where there is no typer."""
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    for name, answers in USERS.HERE.items():
-        app.command(name, help=f"{answers[0].upper()}{answers[1:]}", context_settings=passed_on)(_passed_on(name))
+    for name, description in USERS.COMMANDS.items():
+        app.command(name, help=description, context_settings=passed_on)(_passed_on(name))
 
 
 def _passed_on(name: str) -> Callable[[typer.Context], None]:

@@ -1,10 +1,11 @@
-"""RMSProp's conformance catalogue in a user's own environment: their optimizer, their tests. Installed as `rmsuite`.
+"""The conformance catalogue for a user's own optimizer, in the user's own environment and tests.
 
     import rmsuite
     test_my_rmsprop = rmsuite.conformance(make, dialect="torch")
 
-Needs NumPy (1.23 to 2.x) and safetensors. What judges runs in a process of its own, and neither it nor a framework is
-imported here. All imports in here are relative: the folder has another name in the repository.
+It is installed as `rmsuite` and needs NumPy (1.23 to 2.x), safetensors and packaging. The oracle runs in a server
+process; neither it nor a framework is imported here. Imports in this package are relative, because its name in a
+checkout is another one.
 """
 
 from __future__ import annotations
@@ -14,26 +15,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .adapters.contract import Unsupported
-    from .client import JudgeError, Mistake
-    from .signature import FactoryError
+    from .client import ServerError, UserError
     from .testing import conformance
-    from .user_optimizer import Subject
+    from .user_optimizer import UserOptimizer
 
-_WHERE = {
-    "conformance": "testing",
-    "JudgeError": "client",
-    "Mistake": "client",
+_MODULES = {
+    "ServerError": "client",
     "Unsupported": "adapters.contract",
-    "FactoryError": "signature",
-    "Subject": "user_optimizer",
+    "UserError": "client",
+    "UserOptimizer": "user_optimizer",
+    "conformance": "testing",
+}
+_RENAMED = {
+    "FactoryError": "UserError",
+    "JudgeError": "ServerError",
+    "Mistake": "UserError",
+    "Subject": "UserOptimizer",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first asked for: pytest imports this package wherever it is installed."""
-    if name in _WHERE:
-        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    """Import a public name on first use: pytest imports this package wherever it is installed."""
+    name = _RENAMED.get(name, name)
+    if name in _MODULES:
+        return getattr(import_module(f".{_MODULES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["FactoryError", "JudgeError", "Mistake", "Subject", "Unsupported", "conformance"]
+__all__ = ["ServerError", "Unsupported", "UserError", "UserOptimizer", "conformance"]

@@ -1,44 +1,44 @@
-"""The command `rmsuite`: what a user's own environment can do is done here, and all else by the harness."""
+"""The command `rmsuite`: two commands run in the user's own environment, all others need the extra `harness`."""
 
 from __future__ import annotations
 
-import runpy
+import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .packages import HOUSE
+from .shared import ROOT
 
 USAGE, INTERRUPTED = 2, 130  # exit statuses
-HERE: Mapping[str, str] = {
-    "check": "does an optimizer compute the RMSProp that it claims?",
-    "identify": "which RMSProp does an optimizer compute, if it claims none?",
+COMMANDS: Mapping[str, str] = {
+    "check": "Test whether an optimizer computes the RMSProp that it claims.",
+    "identify": "Find out which RMSProp an optimizer computes.",
 }
-"""Commands that need no more than the user's own environment -> what they answer."""
+"""The commands that need the user's own environment only, with their descriptions."""
 
 
 def main() -> None:
-    """Run a command; what a user can mend ends in one line on standard error."""
+    """Run a command; an error that the user can correct is one line on standard error."""
     sys.exit(command(sys.argv[1:]))
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Run one; returns its exit status."""
+    """Run the command of these arguments; returns its exit status."""
     name = arguments[0] if arguments else "--help"
-    return _here(name)(arguments[1:]) if name in HERE else _harness(name)
+    return _own_command(name)(arguments[1:]) if name in COMMANDS else _harness_command(name)
 
 
-def _here(name: str) -> Callable[[Sequence[str]], int]:
+def _own_command(name: str) -> Callable[[Sequence[str]], int]:
     from .check import check
-    from .client import JudgeError, Mistake
+    from .client import ServerError, UserError
     from .identify import identify
-    from .signature import FactoryError
 
     commands = {"check": check, "identify": identify}
 
     def run(arguments: Sequence[str]) -> int:
         try:
             return commands[name](arguments)
-        except (Mistake, FactoryError, JudgeError, ValueError, OSError) as error:
+        except (UserError, ServerError, ValueError, OSError) as error:
             sys.stderr.write(f"rmsuite: {error}\n")
             return USAGE
         except KeyboardInterrupt:
@@ -47,11 +47,12 @@ def _here(name: str) -> Callable[[Sequence[str]], int]:
     return run
 
 
-def _harness(name: str) -> int:
-    """All other commands. The process is the harness's then, and the house's names are free in it."""
-    sys.path.insert(0, str(HOUSE))
+def _harness_command(name: str) -> int:
+    """Run a command of the harness, which may use the names of its packages in this process."""
     try:
-        runpy.run_module("suite", run_name="__main__")
+        for package in ("reference", "suite", "reports"):
+            _import_package(package)
+        importlib.import_module("suite.__main__").main()
     except ModuleNotFoundError as error:
         lacking = f"needs the harness ({error.name} is not installed): pip install 'rmsuite[harness]'"
         if name in ("-h", "--help"):
@@ -62,11 +63,22 @@ def _harness(name: str) -> int:
     return 0
 
 
+def _import_package(name: str) -> None:
+    """Import a package from `ROOT` under its own name, without putting other modules on the search path."""
+    folder = ROOT / name
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None and spec.loader is not None  # noqa: PT018, S101  (the file is a Python file)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
 def _help(lacking: str) -> None:
-    width = max(map(len, HERE))
-    lines = [f"  {name.ljust(width)}   {answers}" for name, answers in HERE.items()]
-    told = ["Usage: rmsuite COMMAND [OPTIONS]", "", *lines, "", f"Every other command {lacking}"]
-    sys.stdout.write("\n".join(told) + "\n")
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}   {description}" for name, description in COMMANDS.items()]
+    text = ["Usage: rmsuite COMMAND [OPTIONS]", "", *lines, "", f"Every other command {lacking}"]
+    sys.stdout.write("\n".join(text) + "\n")
 
 
 if __name__ == "__main__":

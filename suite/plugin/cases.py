@@ -1,4 +1,4 @@
-"""The cases that there are, from a small file: nothing is started to list them."""
+"""The list of cases that a factory can be tested on, read from a file, so that no server is needed to collect tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from .client import Mistake
+from .client import UserError
 from .signature import BASIC, Signature
 
 FILE = Path(__file__).with_name("cases.json")
@@ -19,13 +19,13 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 @dataclass(frozen=True)
 class Case:
-    """A case, as far as it is known before it is put.
+    """A case without its numbers.
 
     Attributes:
-        id: as `decades/momentum`.
-        dtypes: in which it is asked.
-        lean: whether one of these is enough.
-        sets: hyper-parameters beside learning rate, decay and epsilon.
+        id: the identifier, for example `decades/momentum`.
+        dtypes: the formats in which it is replayed.
+        lean: whether one of these formats is enough.
+        sets: the hyper-parameters that it sets besides learning rate, decay and epsilon.
         scheduled: whether the learning rate changes.
     """
 
@@ -36,46 +36,46 @@ class Case:
     scheduled: bool
 
     def needs(self, signature: Signature) -> list[str]:
-        """What of its hyper-parameters a factory does not take."""
+        """Return the hyper-parameters of the case that a factory does not take."""
         return [name for name in (*BASIC, *self.sets) if name not in signature.accepts]
 
 
 @lru_cache(maxsize=1)
-def every() -> tuple[Case, ...]:
-    """All of them, in the catalogue's order."""
-    known = json.loads(FILE.read_text("utf-8"))["cases"]
+def all_cases() -> tuple[Case, ...]:
+    """Return all cases in the order of the catalogue."""
+    listed = json.loads(FILE.read_text("utf-8"))["cases"]
     return tuple(
         Case(name, tuple(one["dtypes"]), one["lean"], tuple(one["sets"]), one["scheduled"])
-        for name, one in known.items()
+        for name, one in listed.items()
     )
 
 
 def select(patterns: Sequence[str]) -> list[Case]:
-    """Those whose id, or a part of it, matches a pattern (`*` and `?` as in file names); all if none is given.
+    """Return the cases whose id, or a part of it, matches a pattern (with `*` and `?`); all if there is no pattern.
 
     Raises:
-        Mistake: if a pattern matches nothing.
+        UserError: if a pattern matches nothing.
     """
     for pattern in patterns:
-        if not any(_matches(case.id, pattern) for case in every()):
-            parts = sorted({name for case in every() for name in (case.id, *case.id.split("/"))})
+        if not any(_matches(case.id, pattern) for case in all_cases()):
+            parts = sorted({name for case in all_cases() for name in (case.id, *case.id.split("/"))})
             close = " or ".join(map(repr, get_close_matches(pattern, parts)))
-            raise Mistake(f"no case matches {pattern!r}" + (f"; did you mean {close}?" if close else ""))
-    return [case for case in every() if not patterns or any(_matches(case.id, pattern) for pattern in patterns)]
+            raise UserError(f"no case matches {pattern!r}" + (f"; did you mean {close}?" if close else ""))
+    return [case for case in all_cases() if not patterns or any(_matches(case.id, pattern) for pattern in patterns)]
 
 
-def questions(cases: Iterable[Case], dtypes: Sequence[str]) -> Iterator[tuple[Case, str]]:
-    """Each case in each format in which it is asked, a lean one in the first.
+def in_formats(cases: Iterable[Case], dtypes: Sequence[str]) -> Iterator[tuple[Case, str]]:
+    """Yield each case with each of its formats; a lean case with the first format only.
 
     Raises:
-        Mistake: if a format is none.
+        UserError: if a format is unknown.
     """
     for dtype in dtypes:
         if dtype not in DTYPES:
-            raise Mistake(f"no dtype {dtype!r}; there are {', '.join(DTYPES)}")
+            raise UserError(f"no dtype {dtype!r}; there are {', '.join(DTYPES)}")
     for case in cases:
-        asked = [dtype for dtype in dtypes if dtype in case.dtypes]
-        yield from ((case, dtype) for dtype in (asked[:1] if case.lean else asked))
+        formats = [dtype for dtype in dtypes if dtype in case.dtypes]
+        yield from ((case, dtype) for dtype in (formats[:1] if case.lean else formats))
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -1,7 +1,7 @@
-"""User's side: the judge's process, started when it is first needed, one for each process that asks.
+"""The client of the server process that holds the oracle. The process is started when it is first needed.
 
-It runs on this interpreter, or on that of the variable `RMSUITE_JUDGE_PYTHON`: it needs CPython 3.11, NumPy,
-safetensors and packaging. Neither its imports nor its floating-point modes are this process's.
+The server runs on this interpreter, or on the one that the variable `RMSUITE_SERVER_PYTHON` names. It needs CPython
+3.11, NumPy, safetensors and packaging. Its imports and floating-point modes do not affect this process.
 """
 
 from __future__ import annotations
@@ -15,36 +15,38 @@ import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from .packages import HOUSE, protocol
+from .shared import ROOT, errors, protocol
 
-VARIABLE = "RMSUITE_JUDGE_PYTHON"
-PROGRAM = HOUSE / "suite" / "plugin" / "server" / "program.py"
-NEEDED = ("numpy", "safetensors", "packaging")
+if TYPE_CHECKING:
+    from suite.errors import UserError as UserError
+else:
+    UserError = errors.UserError
+
+VARIABLE = "RMSUITE_SERVER_PYTHON"
+FORMER_VARIABLE = "RMSUITE_JUDGE_PYTHON"
+PROGRAM = ROOT / "suite" / "plugin" / "server" / "program.py"
+REQUIRED = ("numpy", "safetensors", "packaging")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-class Mistake(ValueError):
-    """What was asked for can't be had; the message says why, and what to do."""
+class ServerError(RuntimeError):
+    """The server process ended or failed; the message has its last words."""
 
 
-class JudgeError(RuntimeError):
-    """The judge can't go on; the message says what it left."""
-
-
-class Judge:
-    """The process, and a folder for what passes between. It ends when its input does, as this process's end sees to."""
+class Client:
+    """A server process and the folder for the arrays that are exchanged. The process ends when its input is closed."""
 
     def __init__(self) -> None:
-        """Start it.
+        """Start the server.
 
         Raises:
-            JudgeError: if it can't be started, or does not answer.
+            ServerError: if it can't be started, or does not answer.
         """
         self.folder, self._sent = Path(tempfile.mkdtemp(prefix="rmsuite-")), 0
-        self._errors = self.folder / "judge.log"
-        python = os.environ.get(VARIABLE)
+        self._errors = self.folder / "server.log"
+        python = os.environ.get(VARIABLE) or os.environ.get(FORMER_VARIABLE)
         command = [python or sys.executable, "-I", str(PROGRAM), *([] if python else _paths())]
         with self._errors.open("wb") as log:
             try:
@@ -54,11 +56,11 @@ class Judge:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     env={**os.environ, **dict.fromkeys(_THREADS, "1")},
-                    start_new_session=True,  # Ctrl-C is for this process, whose end is that one's
+                    start_new_session=True,  # Ctrl-C interrupts this process, whose end closes the server's input
                 )
             except OSError as error:
                 shutil.rmtree(self.folder, ignore_errors=True)
-                raise JudgeError(f"can't start the judge, {command[0]}: {error.strerror}") from error
+                raise ServerError(f"can't start the server with {command[0]}: {error.strerror}") from error
         try:
             hello = self.ask("hello", protocol=protocol.VERSION, folder=str(self.folder))
         except BaseException:
@@ -66,32 +68,32 @@ class Judge:
             raise
         self.dialects: list[str] = hello["dialects"]
 
-    def ask(self, what: str, **more: Any) -> dict[str, Any]:
-        """The answer to a request.
+    def ask(self, request: str, **parameters: Any) -> dict[str, Any]:
+        """Send a request and return the reply.
 
         Raises:
-            Mistake: if the request can't be met.
-            JudgeError: if the judge has failed.
+            UserError: if the request can't be carried out and the user can correct it.
+            ServerError: if the server has failed.
         """
         self._sent += 1
         streams: list[IO[bytes] | None] = [self._process.stdin, self._process.stdout]
-        asked, answered = streams
-        assert asked is not None and answered is not None  # noqa: PT018, S101  (they were opened as pipes)
-        with suppress(OSError):  # it has ended: that there is no answer says so
-            asked.write(protocol.encode({"id": self._sent, "ask": what, **more}))
-            asked.flush()
-        line = answered.readline()
+        requests, replies = streams
+        assert requests is not None and replies is not None  # noqa: PT018, S101  (opened as pipes)
+        with suppress(OSError):  # the server has ended, and the missing reply shows it
+            requests.write(protocol.encode({"id": self._sent, "ask": request, **parameters}))
+            requests.flush()
+        line = replies.readline()
         if not line:
-            raise JudgeError(self._obituary())
+            raise ServerError(self._exit_reason())
         reply = protocol.decode(line)
-        if reply["status"] == "mistake":
-            raise Mistake(reply["reason"])
+        if reply["status"] == "user error":
+            raise UserError(reply["reason"])
         if reply["status"] != "ok":
-            raise JudgeError(f"the judge failed, which is a mistake of rmsuite's: {reply['reason']}")
+            raise ServerError(f"the server failed, which is a defect of rmsuite: {reply['reason']}")
         return reply
 
     def close(self) -> None:
-        """Let it end."""
+        """End the server."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):
@@ -102,37 +104,37 @@ class Judge:
         self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _obituary(self) -> str:
+    def _exit_reason(self) -> str:
         code = self._process.wait()
         lines = [line for line in self._errors.read_text("utf-8", "replace").splitlines() if line.strip()]
-        last = lines[-1] if lines else "it left no word"
-        return f"the judge ended with status {code}: {last} ({VARIABLE} names another interpreter for it)"
+        last = lines[-1] if lines else "it printed no error"
+        return f"the server ended with status {code}: {last} ({VARIABLE} names another interpreter for it)"
 
 
-_judges: dict[int, Judge] = {}
-"""By the process that has started it: a parent's is the parent's to close."""
+_clients: dict[int, Client] = {}
+"""The client of each process, by its number: after a fork, the parent's client belongs to the parent."""
 
 
-def judge() -> Judge:
-    """The judge of this process: after a fork, another one.
+def client() -> Client:
+    """Return the client of this process; after a fork a new one.
 
     Raises:
-        JudgeError: if it can't be started.
+        ServerError: if the server can't be started.
     """
     own = os.getpid()
-    if own not in _judges:
-        _judges[own] = Judge()
+    if own not in _clients:
+        _clients[own] = Client()
         atexit.register(_close, own)
-    return _judges[own]
+    return _clients[own]
 
 
 def _close(process: int) -> None:
-    if process == os.getpid() and process in _judges:
-        _judges.pop(process).close()
+    if process == os.getpid() and process in _clients:
+        _clients.pop(process).close()
 
 
 def _paths() -> list[str]:
-    """Where this process has what the judge needs, which -I may not find: it heeds no PYTHONPATH."""
-    found = [find_spec(name) for name in NEEDED]
+    """Return options with the folders of the required packages, because -I ignores PYTHONPATH."""
+    found = [find_spec(name) for name in REQUIRED]
     places = [Path(spec.origin).parents[1] for spec in found if spec is not None and spec.origin]
     return [f"--path={place}" for place in dict.fromkeys(places)]

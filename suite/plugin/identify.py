@@ -1,4 +1,4 @@
-"""`rmsuite identify`: which RMSProp is an optimizer that claims none? The judge asks, one question after another."""
+"""`rmsuite identify`: find out which RMSProp an optimizer computes, by experiments that the server designs."""
 
 from __future__ import annotations
 
@@ -9,76 +9,76 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import packages
+from . import shared
 from .adapters import KINDS
 from .adapters.contract import Unsupported
-from .client import judge
-from .user_optimizer import Subject
+from .client import client
+from .user_optimizer import UserOptimizer
 
-ASKED = ("float32", "float64")
-"""Formats with enough digits to tell functions apart."""
+PRECISE = ("float32", "float64")
+"""Formats with enough digits to distinguish dialects."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command takes."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="rmsuite identify",
-        description="Which RMSProp does an optimizer compute, which axes can't be decided, and what are its defaults?",
+        description="Find out which RMSProp an optimizer computes, which axes are undecided, and its defaults.",
         epilog="Exit status: 0 if it is identified, 1 if nothing fits, 2 if the command can't be carried out.",
     )
-    made.add_argument("factory", help="as torch.optim:RMSprop, mypackage.optim:make or tests/test_mine.py:make")
-    made.add_argument("--kind", choices=[*KINDS], help="of what the factory makes, if that can't be told from it")
-    made.add_argument("-v", "--verbose", action="store_true", help="name each question on standard error")
-    made.add_argument("--json", action="store_true", help="JSON to standard output, in place of tables")
+    made.add_argument("factory", help="for example torch.optim:RMSprop, mypackage:make or tests/test_mine.py:make")
+    made.add_argument("--kind", choices=[*KINDS], help="the kind of optimizer, if it can't be determined")
+    made.add_argument("-v", "--verbose", action="store_true", help="print the id of each experiment on standard error")
+    made.add_argument("--json", action="store_true", help="write JSON instead of tables")
     return made
 
 
 def identify(arguments: Sequence[str]) -> int:
-    """Carry out the command; returns its exit status.
+    """Run the command and return its exit status.
 
     Raises:
-        Mistake, FactoryError: if it can't be carried out.
-        JudgeError: if the judge fails.
+        UserError: if it can't be carried out.
+        ServerError: if the server fails.
     """
     options = parser().parse_args(arguments)
-    subject = Subject.named(options.factory, options.kind)
-    court = judge()
-    found = court.ask("identify", about=_about(subject))
-    output = court.folder / "trace.safetensors"
+    optimizer = UserOptimizer.named(options.factory, options.kind)
+    server = client()
+    found = server.ask("identify", about=_about(optimizer))
+    output = server.folder / "trace.safetensors"
     while "query" in found:
         if options.verbose:
             sys.stderr.write(f"{found['query']['id']}\n")
-        found = court.ask("answered", reply=_answered(subject, found["query"], output), output=str(output))
-    told = json.dumps(found["card"], indent=2) if options.json else "\n".join(found["lines"])
-    sys.stdout.write(told + "\n")
+        found = server.ask("answered", reply=_replayed(optimizer, found["query"], output), output=str(output))
+    text = json.dumps(found["card"], indent=2) if options.json else "\n".join(found["lines"])
+    sys.stdout.write(text + "\n")
     return int(found["card"]["exit_status"])
 
 
-def _about(subject: Subject) -> dict[str, Any]:
-    """What the judge is told; of defaults those that are numbers, switches or none."""
-    said = {
-        name: value for name, value in subject.defaults.items() if isinstance(value, (bool, int, float, type(None)))
+def _about(optimizer: UserOptimizer) -> dict[str, Any]:
+    """Return the properties of the optimizer that the server needs; of its defaults those that JSON can hold."""
+    plain = {
+        name: value for name, value in optimizer.defaults.items() if isinstance(value, (bool, int, float, type(None)))
     }
     return {
-        "name": subject.name,
-        "accepts": sorted(subject.accepts),
-        "defaults": {name: None if value in (float("inf"), float("-inf")) else value for name, value in said.items()},
-        "dtypes": [dtype for dtype in subject.dtypes if dtype in ASKED] or list(subject.dtypes)[:1],
-        "scheduled": subject.scheduled,
+        "name": optimizer.name,
+        "accepts": sorted(optimizer.accepts),
+        "defaults": {name: None if value in (float("inf"), float("-inf")) else value for name, value in plain.items()},
+        "dtypes": [dtype for dtype in optimizer.dtypes if dtype in PRECISE] or list(optimizer.dtypes)[:1],
+        "scheduled": optimizer.scheduled,
     }
 
 
-def _answered(subject: Subject, query: dict[str, Any], output: Path) -> dict[str, Any]:
-    """Put a question to the subject; its trace goes to a file."""
-    tape, _ = packages.arrays.read(Path(query["input"]))
+def _replayed(optimizer: UserOptimizer, query: dict[str, Any], output: Path) -> dict[str, Any]:
+    """Replay the tape of an experiment, write the trace to a file, and return the status."""
+    tape, _ = shared.arrays.read(Path(query["input"]))
     given = query["given"]
-    if set(given) == subject.accepts:  # nothing is left to defaults; but what is off may stay unsaid
-        given = subject.signature.chosen(packages.hyperparameters.Hyperparameters.from_json(given))
+    if set(given) == optimizer.accepts:  # everything is set; a hyper-parameter that is off may be omitted
+        given = optimizer.signature.chosen(shared.hyperparameters.Hyperparameters.from_json(given))
     try:
-        trace = subject.answer(tape, given, query["dtype"])
+        trace = optimizer.replay(tape, given, query["dtype"])
     except Unsupported as reason:
         return {"status": "unsupported", "reason": str(reason)}
-    except Exception as raised:  # whatever it is, it is the optimizer's
+    except Exception as raised:  # an exception of the optimizer
         return {"status": "error", "reason": f"{type(raised).__name__}: {raised}"[:2000]}
-    packages.arrays.write(output, {"parameters": trace["parameters"]})
+    shared.arrays.write(output, {"parameters": trace["parameters"]})
     return {"status": "ok"}

@@ -1,4 +1,4 @@
-"""A user's optimizer as the suite sees it: gradients in, parameters out, whatever framework it is made for."""
+"""A user's optimizer as a function from gradients to parameters, independent of its framework."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import packages
-from .adapters import KINDS, MADE_OF, Array, Bound, bound_of, candidates
+from . import shared
+from .adapters import EXPECTED, KINDS, Array, OptimizerAdapter, adapter_class, parameter_kinds
 from .adapters.contract import Unsupported
-from .signature import FactoryError, Signature
+from .client import UserError
+from .signature import Signature
 
 if TYPE_CHECKING:
     from reference import Hyperparameters
@@ -24,124 +25,124 @@ if TYPE_CHECKING:
 Arrays = dict[str, Array]
 
 _LACKING = {
-    "rows": "its gradients are dense: a factory is not asked for sparse ones",
-    "rate_scale": "all its parameters have one learning rate",
-    "strided": "its parameters have no gaps in memory",
-    "restored": "a factory has no way to go on from a saved state",
+    "rows": "row-sparse gradients are not supported for a factory",
+    "rate_scale": "a factory has one learning rate for all parameters",
+    "strided": "non-contiguous parameters are not supported for a factory",
+    "restored": "a factory can't restore a saved state",
 }
-"""What a tape may ask for that a factory is not asked for -> why."""
+"""Array of a tape -> why a factory does not support it."""
 
 
-class Subject:
-    """A factory, and what is known of it before it is asked.
+class UserOptimizer:
+    """The optimizer that a user's factory makes.
 
     Attributes:
-        factory: makes an optimizer; see docs/plugin.md for what it is given.
-        name: for people, as `mypackage:make`.
-        signature: what it takes.
+        factory: makes the optimizer; docs/plugin.md describes its arguments.
+        name: the name of the factory, for example `mypackage:make`.
+        signature: the arguments of the factory.
     """
 
     def __init__(self, factory: Callable[..., Any], name: str = "", kind: str | None = None) -> None:
-        """Read its signature; it is not called yet.
+        """Read the signature; the factory is not called yet.
 
         Args:
             factory: a function or a class.
-            name: for people; by default where it is defined.
-            kind: of what it makes, one of `KINDS`; by default that is found out.
+            name: the name to show; the place of its definition by default.
+            kind: the kind of optimizer, one of `KINDS`; determined from the object by default.
 
         Raises:
-            FactoryError: if it can't be called with what there is to give, or there is no such kind.
+            UserError: if the factory has arguments that are not known, or the kind is unknown.
         """
         if not callable(factory):
-            raise FactoryError(f"a factory is a function or a class, not {type(factory).__name__}")
+            raise UserError(f"a factory is a function or a class, not {type(factory).__name__}")
         if kind is not None and kind not in KINDS:
-            raise FactoryError(f"no kind {kind!r}; there are {', '.join(KINDS)}")
+            raise UserError(f"no kind {kind!r}; there are {', '.join(KINDS)}")
         self.factory, self._given_kind = factory, kind
         self.name = name or _name(factory)
         try:
             self.signature = Signature(factory)
-        except ValueError as error:  # of inspect too, which can't read what is written in C
-            raise FactoryError(f"{self.name}: {error}") from error
+        except (UserError, ValueError) as error:  # inspect raises ValueError for functions written in C
+            raise UserError(f"{self.name}: {error}") from error
 
     @classmethod
-    def named(cls, name: str, kind: str | None = None) -> Subject:
-        """The factory of a name, as `module:factory` or `folder/file.py:factory`; modules are looked for here, too.
+    def named(cls, name: str, kind: str | None = None) -> UserOptimizer:
+        """Import a factory by its name, `module:factory` or `folder/file.py:factory`, also from the working directory.
 
         Raises:
-            FactoryError: if there is none.
+            UserError: if there is no such factory.
         """
         module, colon, attribute = name.partition(":")
         if not colon or not module or not attribute:
-            raise FactoryError(f"a factory is named as MODULE:FACTORY, as torch.optim:RMSprop, not {name!r}")
+            raise UserError(f"{name!r} is no factory; name it as MODULE:FACTORY, for example torch.optim:RMSprop")
         file = Path(module) if module.endswith(".py") else None
         if file is not None and not file.is_file():
-            raise FactoryError(f"{name}: there is no file {file}")
+            raise UserError(f"{name}: there is no file {file}")
         sys.path.insert(0, str(file.absolute().parent if file else Path.cwd()))
         try:
             found: Any = importlib.import_module(file.stem if file else module)
         except ModuleNotFoundError as error:
-            raise FactoryError(f"{name}: {error}") from error
+            raise UserError(f"{name}: {error}") from error
         for part in attribute.split("."):
             if not hasattr(found, part):
-                raise FactoryError(f"{name}: there is no {part!r} in it")
+                raise UserError(f"{name}: it has no attribute {part!r}")
             found = getattr(found, part)
         return cls(getattr(found, "rmsuite_factory", found), name, kind)
 
     @property
     def accepts(self) -> frozenset[str]:
-        """The hyper-parameters that can be set, by our names."""
+        """The names of the hyper-parameters that can be set."""
         return self.signature.accepts
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """Those that need not be given -> what they are then."""
+        """Hyper-parameter -> default of the factory, if it has one."""
         return self.signature.defaults
 
     @cached_property
     def kind(self) -> str:
-        """Of what the factory makes; it is tried on a small parameter.
+        """The kind of optimizer, determined by calling the factory with a small parameter.
 
         Raises:
-            FactoryError: if it makes none of these, or fails.
+            UserError: if the kind is unknown, or the factory fails.
         """
         if self._given_kind is not None:
             return self._given_kind
-        h, failures = packages.hyperparameters.Hyperparameters(), []
-        for parameters_of in candidates(self.signature.parameters is not None):
-            shown = [bound_of(parameters_of).parameter(np.zeros(1, np.float32), "float32")]
+        h, failures = shared.hyperparameters.Hyperparameters(), []
+        for parameter_kind in parameter_kinds(self.signature.parameters is not None):
+            shown = [adapter_class(parameter_kind).parameter(np.zeros(1, np.float32), "float32")]
             try:
                 made = self.signature.call(self.factory, shown, self.signature.chosen(h))
-            except Exception as error:  # whatever it is, it is the factory's
+            except Exception as error:  # an exception of the factory
                 failures.append(error)
                 continue
             kind = next((name for name, holds in KINDS.items() if holds(made)), None)
             if kind is None:
-                raise FactoryError(f"{self.name} made {type(made).__name__}, where {MADE_OF} is wanted")
-            if self.signature.parameters is None or (kind == "torch") == (parameters_of == "torch"):
+                raise UserError(f"{self.name} made {type(made).__name__}; expected {EXPECTED}")
+            if self.signature.parameters is None or (kind == "torch") == (parameter_kind == "torch"):
                 return kind
-        raise FactoryError(f"{self.name}({self._told}) raised {_words(failures[0])}") from failures[0]
+        raise UserError(f"{self.name}({self._arguments}) raised {_words(failures[0])}") from failures[0]
 
     @cached_property
-    def bound(self) -> type[Bound]:
-        """The class of its kind."""
-        return bound_of(self.kind)
+    def adapter(self) -> type[OptimizerAdapter]:
+        """The adapter of its kind."""
+        return adapter_class(self.kind)
 
     @property
     def version(self) -> str:
-        """Of the framework that it is made for, or else of NumPy."""
+        """The version of its framework, or of NumPy."""
         try:
-            return importlib.metadata.version(self.bound.distribution or "numpy")
+            return importlib.metadata.version(self.adapter.distribution or "numpy")
         except importlib.metadata.PackageNotFoundError:
             return np.__version__
 
     def unsupported(
         self, h: Hyperparameters | Mapping[str, Any], tape: Mapping[str, Any] | Sequence[str] = ()
     ) -> str | None:
-        """Why it can't be asked for this; None if it can.
+        """Return why a replay is not supported; None if it is.
 
         Args:
-            h: hyper-parameters, or those that are given.
-            tape: the arrays of a tape, or their names.
+            h: all hyper-parameters, or those that are set.
+            tape: the arrays of the tape, or their names.
         """
         lacking = next((why for name, why in _LACKING.items() if name in tape), None)
         missing = sorted(set(h) - self.accepts) if isinstance(h, Mapping) else self.signature.missing(h)
@@ -149,38 +150,37 @@ class Subject:
 
     @cached_property
     def scheduled(self) -> bool:
-        """Whether its learning rate can change on the way."""
+        """Whether its learning rate can change between steps."""
         if "learning_rate" not in self.accepts:
             return False
-        given = self.signature.chosen(packages.hyperparameters.Hyperparameters())
+        given = self.signature.chosen(shared.hyperparameters.Hyperparameters())
         try:
-            self._bound([np.zeros(1, np.float32)], "float32", given).set_rate(0.25)
+            self._adapter([np.zeros(1, np.float32)], "float32", given).set_rate(0.25)
         except Unsupported:
             return False
         return True
 
     @property
     def dtypes(self) -> Sequence[str]:
-        """The formats that there are of its kind, the usual one first."""
-        return sorted(self.bound.dtypes, key=lambda dtype: dtype != "float32")
+        """The formats of its kind, float32 first."""
+        return sorted(self.adapter.dtypes, key=lambda dtype: dtype != "float32")
 
-    def answer(self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str) -> Arrays:
-        """Put it through a tape.
+    def replay(self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str) -> Arrays:
+        """Replay a tape.
 
         Args:
-            tape: `initial`, shape (n,), and `gradients`, shape (steps, n). With `shapes`, a row each that is filled up
-                with -1, the coordinates are divided into parameters of these shapes; else they are one vector.
-            h: hyper-parameters, of which every one counts; or some, by our names, where the others are to have the
-                factory's defaults.
+            tape: `initial`, shape (n,), and `gradients`, shape (steps, n). With `shapes`, one row for each shape and
+                padded with -1, the coordinates are divided into parameters of these shapes; else they are one vector.
+            h: all hyper-parameters, or some by name, when the others have the factory's defaults.
             dtype: `float16`, `bfloat16`, `float32` or `float64`; the tape is rounded to it.
 
         Returns:
-            The trace: `parameters`, shape (steps, n), after each step, and what the optimizer shows of its state, and
-            `spoiled`, the number of steps in which it changed a gradient.
+            The trace: `parameters` after each step, shape (steps, n), the public state in the same shape, and
+            `spoiled`, the number of steps in which the optimizer changed a gradient.
 
         Raises:
-            Unsupported: if it can't be asked for this.
-            Exception: whatever the factory and what it makes raise.
+            Unsupported: if the replay is not supported.
+            Exception: any exception of the factory or the optimizer.
         """
         reason = self.unsupported(h, tape)
         if reason:
@@ -191,51 +191,51 @@ class Subject:
         if changing is not None:
             given["learning_rate"] = float(changing[0])
         shapes = [tuple(int(d) for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
-        bound = self._bound(divided(tape["initial"], shapes), dtype, given)
+        adapter = self._adapter(divided(tape["initial"], shapes), dtype, given)
         trace: dict[str, list[Array]] = {}
         spoiled = 0
         for step, whole in enumerate(tape["gradients"]):
-            gradients = [bound.gradient(part, dtype) for part in divided(whole, shapes)]
-            before = _flat(bound, gradients)
-            with np.errstate(all="ignore"):  # it is asked for what overflows, too
+            gradients = [adapter.gradient(part, dtype) for part in divided(whole, shapes)]
+            before = _flat(adapter, gradients)
+            with np.errstate(all="ignore"):  # some tapes overflow
                 if changing is not None and step:
-                    bound.set_rate(float(changing[step]))
-                bound.step(gradients)
-            spoiled += not np.array_equal(before, _flat(bound, gradients), equal_nan=True)
-            shown = {"parameters": [bound.numpy(tensor) for tensor in bound.parameters], **bound.state()}
+                    adapter.set_rate(float(changing[step]))
+                adapter.step(gradients)
+            spoiled += not np.array_equal(before, _flat(adapter, gradients), equal_nan=True)
+            shown = {"parameters": [adapter.numpy(tensor) for tensor in adapter.parameters], **adapter.state()}
             for part, values in shown.items():
                 trace.setdefault(part, []).append(flat(values))
         return {"spoiled": np.array(spoiled), **{part: np.stack(rows) for part, rows in trace.items()}}
 
-    def _bound(self, arrays: Sequence[Array], dtype: str, given: Mapping[str, Any]) -> Bound:
-        """What the factory makes, bound to parameters that hold these arrays."""
-        tensors = [self.bound.parameter(array, dtype) for array in arrays]
+    def _adapter(self, arrays: Sequence[Array], dtype: str, given: Mapping[str, Any]) -> OptimizerAdapter:
+        """Call the factory with parameters that hold these arrays."""
+        tensors = [self.adapter.parameter(array, dtype) for array in arrays]
 
         def make(learning_rate: float) -> Any:
             return self.signature.call(self.factory, tensors, {**given, "learning_rate": learning_rate})
 
         made = self.signature.call(self.factory, tensors, given)
-        return self.bound(made, tensors, dtype, make, given.get("learning_rate"))
+        return self.adapter(made, tensors, dtype, make, given.get("learning_rate"))
 
     @property
-    def _told(self) -> str:
+    def _arguments(self) -> str:
         parameters = [self.signature.parameters] if self.signature.parameters else []
         return ", ".join([*parameters, *self.signature.names.values(), *(["**hyper"] if self.signature.open else [])])
 
 
 def flat(arrays: Sequence[Array]) -> Array:
-    """Arrays one after another as a vector."""
+    """Concatenate arrays to a vector."""
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
 def divided(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """A vector as arrays of these shapes, one after another: what `flat` makes one of."""
+    """Divide a vector into arrays of these shapes; the inverse of `flat`."""
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]
 
 
-def _flat(bound: Bound, tensors: Sequence[Any]) -> Array:
-    return flat([bound.numpy(tensor) for tensor in tensors])
+def _flat(adapter: OptimizerAdapter, tensors: Sequence[Any]) -> Array:
+    return flat([adapter.numpy(tensor) for tensor in tensors])
 
 
 def _name(factory: Callable[..., Any]) -> str:

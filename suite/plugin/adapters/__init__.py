@@ -1,6 +1,7 @@
-"""What a factory may make: a module a kind. These alone import a framework, which the user has imported before.
+"""Adapters for what a factory may make: one module for each kind of optimizer.
 
-A kind is told from what is made. Its `Bound` moves arrays in and out, and takes steps.
+Only these modules import a framework, which the user has imported before. The kind is determined from the object that
+the factory makes. An adapter converts arrays and takes steps.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .contract import Array, Bound
+from .contract import Array, OptimizerAdapter
 
 KINDS: Mapping[str, Callable[[Any], bool]] = {
     "torch": lambda made: hasattr(made, "param_groups") and hasattr(made, "step"),
@@ -19,24 +20,24 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "optax": lambda made: isinstance(made, tuple) and len(made) == 2 and all(map(callable, made)),
     "numpy": lambda made: callable(made) or hasattr(made, "step"),
 }
-"""Kind -> whether something is of that kind; the first that holds."""
+"""Kind -> whether an object is of that kind; the first match counts."""
 
-MADE_OF = "a torch.optim.Optimizer, a Keras or MXNet optimizer, a pair (init, update), or a function step(gradients)"
+EXPECTED = "a torch.optim.Optimizer, a Keras or MXNet optimizer, a pair (init, update), or a function step(gradients)"
 
 
-def bound_of(kind: str) -> type[Bound]:
-    """The class of a kind. It imports the kind's framework."""
+def adapter_class(kind: str) -> type[OptimizerAdapter]:
+    """Return the adapter of a kind. This imports the framework of the kind."""
     module = importlib.import_module(f".{kind}", __name__)
-    found: type[Bound] = module.Bound
-    return found
+    adapter: type[OptimizerAdapter] = module.Adapter
+    return adapter
 
 
-def candidates(takes_parameters: bool) -> list[str]:
-    """The kinds of parameters that a factory may want to see before it can be known what it makes.
+def parameter_kinds(takes_parameters: bool) -> list[str]:
+    """Return the kinds of parameters that a factory of unknown kind may need, most likely first.
 
-    A framework that nobody has imported is nobody's kind.
+    A framework that has not been imported is not considered.
     """
     return ["torch", "numpy"] if takes_parameters and "torch" in sys.modules else ["numpy"]
 
 
-__all__ = ["KINDS", "MADE_OF", "Array", "Bound", "bound_of", "candidates"]
+__all__ = ["EXPECTED", "KINDS", "Array", "OptimizerAdapter", "adapter_class", "parameter_kinds"]

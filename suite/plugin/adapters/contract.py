@@ -1,4 +1,4 @@
-"""What a kind is: how arrays become its parameters, and how what a factory has made takes a step on them."""
+"""The contract of an adapter: how arrays become parameters of a framework, and how its optimizer takes a step."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Make = Callable[[float], Any]
 
 
 class Unsupported(Exception):
-    """A kind or a factory can't do what is asked for; the message says what, and why."""
+    """A kind of optimizer or a factory can't do what is requested; the message says what, and why."""
 
 
-class Bound(ABC):
-    """What a factory has made, bound to parameters.
+class OptimizerAdapter(ABC):
+    """An optimizer that a factory has made, with its parameters.
 
     Attributes:
         dtypes: the formats that parameters of this kind can have.
-        distribution: of which the version is told; None: the factory's own.
+        distribution: the distribution package whose version is reported; None for that of NumPy.
     """
 
     dtypes: ClassVar[Sequence[str]] = ("float16", "bfloat16", "float32", "float64")
@@ -32,58 +32,58 @@ class Bound(ABC):
     def __init__(
         self, made: Any, parameters: list[Tensor], dtype: str, make: Make, learning_rate: float | None = None
     ) -> None:
-        """Bind.
+        """Prepare for the first step.
 
         Args:
             made: what the factory has made, with the first learning rate.
-            parameters: that the factory has seen, if it asked for them.
-            dtype: theirs.
-            make: of a learning rate what the factory makes with it, for a kind that takes no new one.
-            learning_rate: with which it was made; None if it has the factory's default.
+            parameters: the parameters that the factory has received, if it takes any.
+            dtype: the format of the parameters.
+            make: calls the factory with another learning rate, for optimizers whose learning rate is fixed.
+            learning_rate: the first learning rate; None if it is the factory's default.
         """
         self.made, self.parameters, self.dtype, self.make = made, parameters, dtype, make
         self.learning_rate = learning_rate
         self.prepare()
 
-    def prepare(self) -> None:  # noqa: B027  (most kinds are ready)
-        """Make what has to be there before the first step."""
+    def prepare(self) -> None:  # noqa: B027  (most kinds need nothing)
+        """Create what must exist before the first step."""
 
     @classmethod
     @abstractmethod
     def parameter(cls, array: Array, dtype: str) -> Tensor:
-        """A parameter that holds a copy of the array, rounded to the format.
+        """Make a parameter with a copy of the array, rounded to the format.
 
         Raises:
-            Unsupported: if there is none of this format.
+            Unsupported: if the framework lacks the format.
         """
 
     @classmethod
     def gradient(cls, array: Array, dtype: str) -> Tensor:
-        """A gradient, likewise."""
+        """Make a gradient, as `parameter`."""
         return cls.parameter(array, dtype)
 
     @abstractmethod
     def numpy(self, tensor: Tensor) -> Array:
-        """A copy; bfloat16 as float32, which loses nothing."""
+        """Return a copy as a NumPy array; bfloat16 as float32, which is exact."""
 
     @abstractmethod
     def set_rate(self, learning_rate: float) -> None:
-        """Take a learning rate from the next step on.
+        """Set the learning rate of the next steps.
 
         Raises:
-            Unsupported: if what was made has no way to.
+            Unsupported: if it can't change.
         """
 
     @abstractmethod
     def step(self, gradients: list[Tensor]) -> None:
-        """Change `self.parameters`, in place or for others."""
+        """Take one step: update `self.parameters`, in place or by new ones."""
 
     def state(self) -> dict[str, list[Array]]:
-        """What it shows of its state in the oracle's terms, an array a parameter. Empty where that is not public."""
+        """Return the state under the oracle's names, an array for each parameter; empty where it is not public."""
         return {}
 
 
 def copied(array: Array, dtype: str) -> Array:
-    """A copy of an array in a format that NumPy has; what is too large becomes infinite."""
+    """Return a copy of an array in a format of NumPy; numbers that are too large become infinite."""
     with np.errstate(over="ignore"):
         return np.array(array, dtype, order="C")

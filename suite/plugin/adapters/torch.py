@@ -1,36 +1,35 @@
-"""A `torch.optim.Optimizer`."""
+"""Optimizers of PyTorch, `torch.optim.Optimizer`."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from . import contract
-from .contract import Array, Tensor
+from .contract import Array, OptimizerAdapter, Tensor
 
 
-class Bound(contract.Bound):
-    """Its learning rate stands in its groups, its state in `state`."""
+class Adapter(OptimizerAdapter):
+    """An optimizer with `param_groups` and `state`."""
 
     distribution = "torch"
 
     @classmethod
     def parameter(cls, array: Array, dtype: str) -> Tensor:
-        """A leaf that wants gradients."""
+        """Make a leaf that requires gradients."""
         return torch.nn.Parameter(cls.gradient(array, dtype))
 
     @classmethod
     def gradient(cls, array: Array, dtype: str) -> Tensor:
-        """A tensor."""
+        """Make a tensor."""
         return torch.tensor(array, dtype=getattr(torch, dtype))
 
     def numpy(self, tensor: Tensor) -> Array:
-        """See `contract.Bound`."""
+        """See `OptimizerAdapter`."""
         tensor = tensor.detach()
         return np.array((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy())
 
     def set_rate(self, learning_rate: float) -> None:
-        """Into every group; in place, where a tensor stands there."""
+        """Set it in every group; in place if it is a tensor."""
         for group in self.made.param_groups:
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(learning_rate)
@@ -38,13 +37,13 @@ class Bound(contract.Bound):
                 group["lr"] = learning_rate
 
     def step(self, gradients: list[Tensor]) -> None:
-        """One `optimizer.step()`."""
+        """Call `optimizer.step()`."""
         for parameter, gradient in zip(self.parameters, gradients):
             parameter.grad = gradient
         self.made.step()
 
     def state(self) -> dict[str, list[Array]]:
-        """Under the names that `torch.optim.RMSprop` has for it, if every parameter has it."""
+        """Return the parts that every parameter has under the names of `torch.optim.RMSprop`."""
         theirs = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
         slots = [self.made.state.get(parameter, {}) for parameter in self.parameters]
         return {

@@ -1,4 +1,5 @@
-"""What a user's own optimizer is held against, in a process of its own: `rmsuite`'s plugin asks, this answers.
+"""The server that the plugin starts: it holds the oracle and compares a user's optimizer with it.
 
-Nothing is imported here. Beside the house it needs NumPy, safetensors and packaging, in what versions the user has.
+It runs in a process of its own and needs NumPy, safetensors and packaging in the versions that the user has. Only the
+plugin's client starts it; nothing imports it.
 """

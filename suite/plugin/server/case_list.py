@@ -1,6 +1,6 @@
-"""The cases that a factory can be asked, as a small file: test ids come from it, so that collecting starts no judge.
+"""The list of cases that a factory can be tested on, as a file from which tests are collected without a server.
 
-python -m suite.plugin.server.case_list        writes it again, when the catalogue has changed
+`python -m suite.plugin.server.case_list` writes the file after a change of the catalogue.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FILE = Path(__file__).resolve().parents[1] / "cases.json"
 
 
 @lru_cache(maxsize=1)
-def askable() -> tuple[Case, ...]:
-    """The cases of the catalogue that every kind of optimizer can be asked, and that bear on its dialect.
+def testable_cases() -> tuple[Case, ...]:
+    """Return the cases of the catalogue that every kind of optimizer supports and that depend on its dialect.
 
-    Not those of sparse gradients, gaps in memory and learning rates of a parameter's own, which a factory has no way to
-    take; nor what tells who flushes subnormals, which is the framework's affair and the machine's. The regression has
-    generated data: a test downloads nothing.
+    Excluded are row-sparse gradients, non-contiguous parameters and rate factors, which a factory has no arguments for,
+    and tapes about subnormal numbers, whose treatment depends on framework and machine. The regression uses generated
+    data, so that a test downloads nothing.
     """
     return tuple(case for case in catalogue(replayed(datasets.generated(), SEED), SEED) if not _special(case))
 
@@ -38,30 +38,31 @@ def _special(case: Case) -> bool:
 
 
 def listing(cases: Iterable[Case]) -> dict[str, Any]:
-    """What is known of cases beforehand.
+    """Return the content of the file.
 
-    `cases`: id -> `dtypes`, in which it is asked (a lean one in the first alone of those that are wanted: `lean`);
-    `sets`, the hyper-parameters that it sets beside learning rate, decay and epsilon; and whether it is `scheduled`.
+    `cases`: id -> `dtypes`, the formats of the case; `lean`, whether the first of these is enough; `sets`, the
+    hyper-parameters that it sets besides learning rate, decay and epsilon; `scheduled`, whether the learning rate
+    changes.
     """
     return {"catalogue": VERSION, "cases": {case.id: _entry(case) for case in cases}}
 
 
 def _entry(case: Case) -> Mapping[str, Any]:
-    h, plain = case.setting.hyperparameters, Hyperparameters()
-    beside = [field.name for field in fields(h) if field.name not in ("learning_rate", "decay", "epsilon")]
+    h, defaults = case.setting.hyperparameters, Hyperparameters()
+    others = [field.name for field in fields(h) if field.name not in ("learning_rate", "decay", "epsilon")]
     return {
         "dtypes": case.tape.dtypes,
         "lean": case.tape.lean,
-        "sets": [name for name in beside if getattr(h, name) != getattr(plain, name)],
+        "sets": [name for name in others if getattr(h, name) != getattr(defaults, name)],
         "scheduled": h.scheduled,
     }
 
 
 def text() -> str:
-    """The file's: a line a case."""
-    known = listing(askable())
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in known["cases"].items())
-    return f'{{"catalogue": {json.dumps(known["catalogue"])}, "cases": {{\n{lines}\n}}}}\n'
+    """Return the text of the file, with a line for each case."""
+    found = listing(testable_cases())
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in found["cases"].items())
+    return f'{{"catalogue": {json.dumps(found["catalogue"])}, "cases": {{\n{lines}\n}}}}\n'
 
 
 if __name__ == "__main__":

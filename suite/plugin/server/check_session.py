@@ -1,4 +1,4 @@
-"""A user's optimizer is heard: a case is put to it, and what it answers gets a verdict."""
+"""A session in which a user's optimizer is tested case by case."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import TapeBatch, tape_batches
 from suite.conformance.targets import Target, evidence
 from suite.conformance.verdicts import Asked, Verdicts
-from suite.plugin.server import baseline_session
-from suite.plugin.server.case_list import askable
+from suite.errors import UserError
+from suite.plugin.server import baselines
+from suite.plugin.server.case_list import testable_cases
 from suite.results.expectations import Expectations
 from suite.results.repeat_command import Conditions
 from suite.results.store import Row
@@ -26,14 +27,14 @@ from suite.workers.request import Request, Response
 
 @dataclass(frozen=True)
 class OptimizerInfo:
-    """Who is heard.
+    """The tested optimizer.
 
     Attributes:
-        kind: of its optimizer, as `torch`.
-        name: of its factory, as `mypackage:make`.
-        version: of the framework.
-        dialect: that it claims.
-        dtype: in which it has answered.
+        kind: the kind of optimizer, for example `torch`.
+        name: the name of the factory, for example `mypackage:make`.
+        version: the version of the framework.
+        dialect: the claimed dialect.
+        dtype: the format of the replay.
     """
 
     kind: str
@@ -43,7 +44,7 @@ class OptimizerInfo:
     dtype: str
 
     def target(self) -> Target:
-        """The same, as those are who are asked by the harness."""
+        """Return the optimizer as a target."""
         return Target(
             framework=self.kind,
             implementation=self.name,
@@ -61,46 +62,46 @@ class OptimizerInfo:
 
 @dataclass(frozen=True)
 class BaselineTarget:
-    """What is claimed in place of a dialect: that nothing has changed.
+    """A baseline that the optimizer is compared with instead of a dialect.
 
     Attributes:
-        folder: of the baseline.
-        fail_on: what more than this is not expected.
+        folder: the folder of the baseline.
+        fail_on: the smallest unexpected change: `bits`, `rounding` or `dialect`.
     """
 
     folder: Path
     fail_on: str
 
-    def dialect(self, case: str, claimant: OptimizerInfo) -> str:
-        """That which was claimed when the baseline was recorded."""
-        known = [record.dialect for record in baseline_session.recorded(self.folder).records.values() if record.dialect]
-        earlier = baseline_session.before(self.folder, case, claimant.dtype)
+    def dialect(self, case: str, dtype: str) -> str:
+        """Return the dialect that was claimed when the baseline was recorded."""
+        known = [record.dialect for record in baselines.recorded(self.folder).records.values() if record.dialect]
+        earlier = baselines.before(self.folder, case, dtype)
         return (earlier and earlier[1].dialect) or next(iter(known), "d2l")
 
 
 class CheckSession:
-    """The catalogue, put case by case; keeps what explains."""
+    """Compares the replays of an optimizer with the oracle; keeps the oracle's predictions and explanations."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin; tapes go to the folder."""
+        """Start a session whose tapes are written to the folder."""
         self.folder = folder
-        self.cases = {case.id: case for case in askable()}
+        self.cases = {case.id: case for case in testable_cases()}
         self.verdicts = Verdicts(self.cases.values())
-        self.keeping = baseline_session.BaselineRecorder()
+        self.recorder = baselines.BaselineRecorder()
         self._rides: dict[str, TapeBatch] = {}
 
     def case(self, name: str) -> Case:
-        """By its id.
+        """Return the case with this id.
 
         Raises:
-            LookupError: if there is none.
+            UserError: if there is none.
         """
         if name not in self.cases:
-            raise LookupError(f"no case {name!r} that a factory can be asked")
+            raise UserError(f"no case {name!r} that a factory can be tested on")
         return self.cases[name]
 
     def tape_batch(self, name: str) -> TapeBatch:
-        """A case by itself, its tape written."""
+        """Return a tape batch of one case; its tape is written to the folder."""
         if name not in self._rides:
             (self._rides[name],) = tape_batches([self.case(name)], self.folder)
         return self._rides[name]
@@ -108,53 +109,50 @@ class CheckSession:
     def verdict(
         self,
         name: str,
-        claimant: OptimizerInfo,
+        optimizer: OptimizerInfo,
         reply: Message,
         output: Path,
         against: Expectations | BaselineTarget,
         *,
         keep: bool,
     ) -> Row:
-        """What is to be said of an answer.
+        """Return the verdict on a replay.
 
         Args:
-            name: the case's.
-            claimant: whose it is.
-            reply: as a worker's: `status`, and `sha256` of the tape or a `reason`.
-            output: the trace, which is gone afterwards.
-            against: what deviates and is known to; or a baseline.
-            keep: whether to keep it for a baseline.
+            name: the id of the case.
+            optimizer: the tested optimizer.
+            reply: the reply in the form of a worker's: `status`, and `sha256` of the tape or a `reason`.
+            output: the file of the trace, which is removed.
+            against: the known deviations, or a baseline.
+            keep: whether to keep the trace for a baseline.
 
         Raises:
-            LookupError: if there is no such case or dialect.
-            BaselineError: if the baseline can't be used.
+            UserError: if the case or the dialect is unknown, or the baseline can't be used.
         """
         if isinstance(against, BaselineTarget):
-            claimant = replace(claimant, dialect=against.dialect(name, claimant))
-        if claimant.dialect not in dialects:
-            raise LookupError(f"no dialect {claimant.dialect!r}; there are {', '.join(dialects)}")
+            optimizer = replace(optimizer, dialect=against.dialect(name, optimizer.dtype))
+        if optimizer.dialect not in dialects:
+            raise UserError(f"no dialect {optimizer.dialect!r}; there are {', '.join(dialects)}")
         tape_batch = self.tape_batch(name)
-        asked = Asked(tape_batch, claimant.target(), frozenset({name}))
-        answer = Response(Request(claimant.kind, {"output": str(output)}, asked), reply, 0.0)
+        asked = Asked(tape_batch, optimizer.target(), frozenset({name}))
+        answer = Response(Request(optimizer.kind, {"output": str(output)}, asked), reply, 0.0)
         trace = arrays.read(output)[0] if answer.status == "ok" else None
-        row = None if keep or isinstance(against, BaselineTarget) else self._agreeing(answer, asked, claimant.dialect)
+        row = None if keep or isinstance(against, BaselineTarget) else self._agreeing(answer, asked, optimizer.dialect)
         row = row or next(self.verdicts.rows(answer))
         output.unlink(missing_ok=True)
         if keep:
-            self.keeping.keep(row, trace)
+            self.recorder.keep(row, trace)
         why = self.case(name).setting.reason
         row = {**row, "repeat": None, "trace": None, "about": why}
         if isinstance(against, BaselineTarget):
-            return baseline_session.held(against.folder, row, trace, against.fail_on)
+            return baselines.compared(against.folder, row, trace, against.fail_on)
         judged = against.judged(row)
         if judged["outcome"] == "undecided" and judged["expectation"] is None:
-            judged["expected"] = (
-                True  # no pass, but no fault of the optimizer's: the input doesn't tell, or no bound does
-            )
+            judged["expected"] = True  # neither a pass nor a defect of the optimizer: the bound can't decide the case
         return judged
 
     def _agreeing(self, answer: Response, asked: Asked, dialect: str) -> Row | None:
-        """The verdict on what is as claimed; None if it is not. Most is, and then no other dialect need be tried."""
+        """Return the verdict if the trace agrees with the claimed dialect, else None; no other dialect is tried."""
         tape_batch = asked.tape_batch
         if answer.status != "ok":
             return None
@@ -162,7 +160,7 @@ class CheckSession:
             observed = evidence(answer, tape_batch)
             oracle = Oracle.of(tape_batch.tape, tape_batch.hyperparameters, asked.target.dtype, [dialect])
             result = TraceComparison(observed, oracle, dialect).result(slice(None))
-        except (TraceError, DataMismatch, OSError, ValueError):  # which is then explained
+        except (TraceError, DataMismatch, OSError, ValueError):  # explained by the complete comparison
             return None
         if result.outcome != "agrees" or int(observed.get("spoiled", 0)):
             return None

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from suite.plugin.__main__ import command
-from suite.plugin.client import VARIABLE, Judge, JudgeError
+from suite.plugin.client import VARIABLE, Client, ServerError
 
 FACTORY = f"{__file__}:make"
 
@@ -32,15 +32,15 @@ def fail(params, learning_rate, decay, epsilon):
     return step
 
 
-def test_what_agrees_is_counted(capsys):
+def test_agreeing_verdicts_are_counted(capsys):
     assert command(["check", FACTORY, "--dialect", "d2l", "-c", "decades", "--dtype", "float64"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"{FACTORY} as d2l, 19 verdicts: 4 agree, 15 unsupported, none is unexpected"
-    assert lines[-2] == "1 unsupported: its `step` takes no `learning_rate`, so that it can't change"
+    assert lines[-2] == "1 unsupported: its `step` takes no argument `learning_rate`"
     assert lines[-3].startswith("it takes no momentum, centered, nesterov, weight_decay")
 
 
-def test_what_differs_is_explained(capsys):
+def test_a_difference_is_explained(capsys):
     assert command(["check", FACTORY, "--dialect", "torch", "-k", "decades/plain and float32"]) == 1
     header, row, *rest = capsys.readouterr().out.splitlines()
     assert header.split() == ["case", "dtype", "outcome", "step", "coordinate", "ulps", "bounds"]
@@ -63,18 +63,18 @@ def centred(params, learning_rate, decay, epsilon, centered):
     return step
 
 
-def test_what_rounding_hides_is_no_fault_of_the_optimizers(capsys):
+def test_an_undecided_case_is_expected(capsys):
     arguments = ["--dialect", "d2l", "-k", "edge/steady/centered-tiny-epsilon and float32"]
     assert command(["check", f"{__file__}:centred", *arguments]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("1 verdict: 1 undecided, none is unexpected")
 
 
-def test_what_raises_has_failed(capsys):
+def test_an_exception_of_the_optimizer_is_a_failed_case(capsys):
     assert command(["check", f"{__file__}:fail", "--dialect", "d2l", "-c", "decades/plain", "--dtype", "float32"]) == 1
     assert "RuntimeError: out of luck" in capsys.readouterr().out
 
 
-def test_machines_are_told_the_same(capsys):
+def test_json_has_the_same_verdicts(capsys):
     assert command(["check", FACTORY, "--dialect", "torch", "-c", "decades/plain", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["exit_status"], told["kind"], told["outcomes"]) == (1, "numpy", {"differs": 2})
@@ -96,7 +96,7 @@ def reordered(params, learning_rate, decay, epsilon):
     return step
 
 
-def test_a_baseline_tells_rounding_from_no_change(capsys, tmp_path):
+def test_a_baseline_distinguishes_rounding_from_the_same_bits(capsys, tmp_path):
     folder, few = str(tmp_path / "baseline"), ["-c", "decades/plain", "--dtype", "float32"]
     assert command(["check", FACTORY, "--dialect", "d2l", *few, "--record", folder]) == 0
     assert command(["check", FACTORY, "--baseline", folder, *few]) == 0
@@ -115,29 +115,29 @@ def test_a_baseline_tells_rounding_from_no_change(capsys, tmp_path):
     [
         (["no_such:make", "--dialect", "d2l"], "no_such:make: No module named 'no_such'"),
         (["no/such.py:make", "--dialect", "d2l"], "there is no file"),
-        ([FACTORY], "what is claimed?"),
+        ([FACTORY], "name either a dialect or a baseline"),
         ([FACTORY, "--baseline", "no_such"], "no_such is no baseline"),
         ([FACTORY, "--dialect", "pytorch"], "no dialect 'pytorch'; there are d2l, torch"),
         ([FACTORY, "--dialect", "d2l", "-c", "decade"], "no case matches 'decade'; did you mean 'decades'"),
         ([FACTORY, "--dialect", "d2l", "-k", "decades and"], "ends where a name"),
-        ([FACTORY, "--dialect", "d2l", "-k", "no_such"], "nothing is selected"),
+        ([FACTORY, "--dialect", "d2l", "-k", "no_such"], "no case is selected"),
         ([FACTORY, "--dialect", "d2l", "-c", "decades/plain", "--expectations", "no.toml"], "no.toml"),
     ],
 )
-def test_what_cannot_be_carried_out_is_said_in_one_line(capsys, arguments, words):
+def test_a_command_that_cannot_be_carried_out_prints_one_line(capsys, arguments, words):
     assert command(["check", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("rmsuite: ")
     assert words in line
 
 
-def test_a_judge_that_ends_leaves_its_last_word(monkeypatch, tmp_path):
-    judge = tmp_path / "judge"
-    judge.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 3\n")
-    judge.chmod(0o755)
-    monkeypatch.setenv(VARIABLE, str(judge))
-    with pytest.raises(JudgeError, match="ended with status 3: no such luck"):
-        Judge()
+def test_the_last_error_of_a_server_that_ends_is_shown(monkeypatch, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 3\n")
+    python.chmod(0o755)
+    monkeypatch.setenv(VARIABLE, str(python))
+    with pytest.raises(ServerError, match="ended with status 3: no such luck"):
+        Client()
     monkeypatch.setenv(VARIABLE, str(tmp_path / "none"))
-    with pytest.raises(JudgeError, match="can't start the judge"):
-        Judge()
+    with pytest.raises(ServerError, match="can't start the server with"):
+        Client()

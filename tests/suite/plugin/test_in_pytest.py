@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.plugin import FactoryError, Mistake, conformance
-from suite.plugin.cases import every
+from suite.plugin import UserError, conformance
+from suite.plugin.cases import all_cases
 from suite.plugin.server import case_list
 
 MAKE = """
@@ -40,26 +40,26 @@ def tests(tmp_path, users_pytest):
     return run
 
 
-def test_the_file_of_cases_is_that_of_the_catalogue():
+def test_the_file_of_cases_matches_the_catalogue():
     assert case_list.FILE.read_text("utf-8") == case_list.text(), (
         "write it again with `python -m suite.plugin.server.case_list`"
     )
-    assert [case.id for case in every()] == [case.id for case in case_list.askable()]
+    assert [case.id for case in all_cases()] == [case.id for case in case_list.testable_cases()]
 
 
-def test_a_test_is_a_case_in_a_format_and_stands_where_it_was_written(tests):
+def test_each_case_and_format_is_a_test_at_the_place_of_the_call(tests):
     done = tests(TEST.format(dialect="d2l"), "-v", "-k", "plain or large-epsilon")
     assert done.status == 0
     assert "tests/test_it.py::test_mine[decades/plain-float32] PASSED" in done.output
     assert done.counts == {"passed": 2, "deselected": 17}
 
 
-def test_a_failure_says_where_what_fits_and_how_to_repeat_it_and_shows_no_code(tests, user, tmp_path):
+def test_a_failure_shows_place_fitting_dialects_and_repeat_command_without_code(tests, user, tmp_path):
     done = tests(TEST.format(dialect="torch"), "-k", "large-epsilon")
     section = done.output.partition("test_mine[decades/large-epsilon-float32] __")[2].partition("=== short")[0]
     assert section.splitlines()[1:4] == [
-        "tests/test_it.py:make is not torch in decades/large-epsilon in float32",
-        "  the case: where ε stands: here it outweighs the root of small averages",
+        "tests/test_it.py:make differs from torch in decades/large-epsilon in float32",
+        "  the case: the position of ε, here larger than the root of small averages",
         "  parameters leave the bound of torch at step 1, coordinate 4",
     ]
     assert "  d2l is torch with epsilon inside in place of outside" in section
@@ -72,7 +72,7 @@ def test_a_failure_says_where_what_fits_and_how_to_repeat_it_and_shows_no_code(t
     assert repeat in again.output
 
 
-def test_what_has_no_name_is_repeated_by_pytest(tests):
+def test_a_factory_without_a_name_is_repeated_by_pytest(tests):
     text = "test_mine = rmsuite.conformance(lambda *a, **h: None, dialect='d2l')\n"
     assert "there is nothing" not in tests(text, "--collect-only", "-q").errors
     text = """
@@ -85,7 +85,7 @@ test_mine = rmsuite.conformance(outer(), dialect='torch', cases=['decades/plain'
     assert "repeat: pytest 'tests/test_it.py::test_mine[decades/plain-float32]'" in tests(text).output
 
 
-def test_what_the_optimizer_raises_has_its_own_traceback_and_no_other(tests):
+def test_an_exception_of_the_optimizer_shows_its_own_traceback_only(tests):
     text = """
 @rmsuite.conformance(dialect="d2l", cases=["decades/plain"], dtypes=["float32"])
 def test_mine(params, learning_rate, decay, epsilon):
@@ -99,7 +99,7 @@ def test_mine(params, learning_rate, decay, epsilon):
     assert "rmsuite/" not in done.output.partition("FAILURES")[2]
 
 
-def test_cases_of_what_a_factory_does_not_take_are_skipped_with_the_reason(tests):
+def test_cases_with_unsupported_hyperparameters_are_skipped_with_the_reason(tests):
     done = tests(TEST.format(dialect="d2l"), "-rs", "-k", "decades/momentum")
     assert done.counts == {"skipped": 1, "deselected": 18}
     assert "make takes no momentum" in done.output
@@ -123,7 +123,7 @@ reason = "so it is"
     assert f"{outcome}: so it is" in done.output
 
 
-def test_what_agrees_against_expectation_fails(tests, tmp_path):
+def test_an_unexpected_agreement_fails(tests, tmp_path):
     known = (
         '[[expectation]]\nimplementation = "*"\nversions = ">=0"\ncases = "*"\noutcome = "differs"\nreason = "once"\n'
     )
@@ -131,7 +131,7 @@ def test_what_agrees_against_expectation_fails(tests, tmp_path):
     text = TEST.format(dialect="d2l").replace(")\n", ", expectations='known.toml')\n")
     done = tests(text, "-k", "decades/plain")
     assert done.status == 1
-    assert "is d2l in decades/plain in float32, where another outcome is expected" in done.output
+    assert "agrees with d2l in decades/plain in float32, but another outcome is expected" in done.output
 
 
 def test_it_runs_in_several_processes(tests):
@@ -151,24 +151,24 @@ def test_it_works_in_a_class(tests):
     assert tests(text, "-q", "-k", "decades/plain").counts == {"passed": 1, "deselected": 18}
 
 
-def test_an_unknown_dialect_is_answered_with_those_that_there_are(tests):
+def test_an_unknown_dialect_lists_the_known_ones(tests):
     done = tests(TEST.format(dialect="pytorch"), "-x")
     assert "no dialect 'pytorch'; there are d2l, torch, keras3" in done.output
 
 
-def test_mistakes_are_told_when_tests_are_collected():
-    with pytest.raises(Mistake, match="did you mean 'decades'"):
+def test_user_errors_are_raised_at_collection():
+    with pytest.raises(UserError, match="did you mean 'decades'"):
         conformance(lambda params, lr: None, dialect="d2l", cases=["decade"])
-    with pytest.raises(Mistake, match="no dtype 'float8'"):
+    with pytest.raises(UserError, match="no dtype 'float8'"):
         conformance(lambda params, lr: None, dialect="d2l", dtypes=["float8"])
-    with pytest.raises(FactoryError, match="nothing to give for its argument 'model'"):
+    with pytest.raises(UserError, match="its argument 'model'"):
         conformance(lambda params, model, lr: None, dialect="d2l")
 
 
-def test_collecting_starts_nothing(tests):
+def test_collecting_starts_no_process(tests):
     text = "import subprocess\nsubprocess.Popen = None\n" + TEST.format(dialect="d2l")
     assert tests(text, "--collect-only", "-q").status == 0
 
 
 def test_the_list_is_small():
-    assert len(json.dumps([case.id for case in every()])) < 10_000
+    assert len(json.dumps([case.id for case in all_cases()])) < 10_000

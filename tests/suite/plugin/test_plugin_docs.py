@@ -1,4 +1,4 @@
-"""The examples of docs/plugin.md do what it says of them, each in an environment that has what it imports."""
+"""The examples of docs/plugin.md work as described, each in an environment that has what it imports."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def write(folder, *names):
         (folder / name).write_text(BLOCKS[name], "utf-8")
 
 
-def test_every_example_is_tried_here():
+def test_every_example_of_the_page_is_tested():
     assert set(BLOCKS) == {
         "test_numpy.py", "test_torch.py", "test_keras.py", "test_mxnet.py", "test_optax.py", "test_pair.py",
         "test_known.py", "known.toml", "test_baseline.py",
     }  # fmt: skip
 
 
-def test_numpys_example_conforms_wherever_it_is_asked(tmp_path, users_pytest):
+def test_the_numpy_example_agrees_in_every_environment(tmp_path, users_pytest):
     write(tmp_path, "test_numpy.py")
     done = users_pytest("test_numpy.py", "-q", cwd=tmp_path)
     assert done.status == 0, done.output
@@ -45,11 +45,13 @@ def test_numpys_example_conforms_wherever_it_is_asked(tmp_path, users_pytest):
     assert set(done.counts) == {"passed", "skipped"}
 
 
-def test_the_failure_that_the_page_shows_is_what_is_seen(tmp_path, users_pytest):
+def test_the_page_shows_the_real_failure_message(tmp_path, users_pytest):
     example = BLOCKS["test_numpy.py"].replace('dialect="d2l"', 'dialect="torch"')
     (tmp_path / "test_numpy.py").write_text(example, "utf-8")
     done = users_pytest("test_numpy.py", "-q", "-k", "decades/large-epsilon and float32", cwd=tmp_path)
-    shown = re.search(r"^    test_numpy.py:make is not torch.*?^    repeat: [^\n]*", PAGE, re.DOTALL | re.MULTILINE)
+    shown = re.search(
+        r"^    test_numpy.py:make differs from torch.*?^    repeat: [^\n]*", PAGE, re.DOTALL | re.MULTILINE
+    )
     assert textwrap.dedent(shown.group()) in done.output
 
 
@@ -62,7 +64,7 @@ def test_the_failure_that_the_page_shows_is_what_is_seen(tmp_path, users_pytest)
         ("test_mxnet.py", "mxnet", 5),
     ],
 )
-def test_the_example_of_a_kind_conforms(tmp_path, users_pytest, name, framework, least):
+def test_the_example_of_each_framework_agrees(tmp_path, users_pytest, name, framework, least):
     write(tmp_path, name)
     python = python_of(framework) if framework else sys.executable
     few = "(decades or shape/4d or edge/nan/plain) and float32"
@@ -73,21 +75,21 @@ def test_the_example_of_a_kind_conforms(tmp_path, users_pytest, name, framework,
 
 
 @pytest.mark.skipif(importlib.util.find_spec("optax") is None, reason="optax is not installed here")
-def test_optaxs_example_conforms(tmp_path, users_pytest):
+def test_the_optax_example_agrees(tmp_path, users_pytest):
     write(tmp_path, "test_optax.py")
     done = users_pytest("test_optax.py", "-q", "-k", "decades or shape", cwd=tmp_path, python=sys.executable)
     assert done.status == 0, done.output
     assert done.counts["passed"] > 10
 
 
-def test_what_is_known_to_deviate_is_expected_to(tmp_path, users_pytest):
+def test_the_example_of_known_deviations_passes(tmp_path, users_pytest):
     write(tmp_path, "test_known.py", "known.toml")
     done = users_pytest("test_known.py", "-q", cwd=tmp_path)
     assert done.status == 0, done.output
     assert done.counts["xfailed"] > 0
 
 
-def test_nothing_has_changed_since_a_baseline_until_something_has(tmp_path, user, users_pytest):
+def test_the_example_of_a_baseline_fails_only_after_a_change(tmp_path, user, users_pytest):
     source = BLOCKS["test_numpy.py"].rpartition("\n\ntest_my_rmsprop")[0].replace("import rmsuite\n", "")
     write(tmp_path, "test_baseline.py")
     (tmp_path / "mine.py").write_text(source, "utf-8")
@@ -99,7 +101,7 @@ def test_nothing_has_changed_since_a_baseline_until_something_has(tmp_path, user
     same = users_pytest(*few, cwd=tmp_path)
     assert same.status == 0, same.output
     assert same.counts["passed"] == 4
-    assert "the baseline has no such case" in same.output
+    assert "the case is not in the baseline" in same.output
     (tmp_path / "mine.py").write_text(source.replace("np.sqrt(v + epsilon)", "(np.sqrt(v) + epsilon)"), "utf-8")
     moved = users_pytest(*few, cwd=tmp_path)
     assert moved.counts["failed"] == 4
@@ -107,7 +109,7 @@ def test_nothing_has_changed_since_a_baseline_until_something_has(tmp_path, user
     assert "  epsilon outside in place of inside\n" in moved.output
 
 
-def test_the_table_of_names_is_that_of_the_program():
+def test_the_table_of_argument_names_matches_the_program():
     from suite.plugin.signature import SYNONYMS
 
     rows = re.findall(r"^\| [^|]+ \| ((?:`\w+`(?:, )?)+) \|$", PAGE, re.MULTILINE)

@@ -1,12 +1,14 @@
-"""What is installed beside other people's packages: one package, which needs little."""
+"""The wheel: one package with few requirements."""
 
 from __future__ import annotations
 
 import email
 import json
+import os
 import re
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 
@@ -52,7 +54,7 @@ def test_it_has_one_package(wheel):
     assert read(wheel, "top_level.txt").split() == ["rmsuite"]
 
 
-def test_it_needs_little_and_old_of_it(wheel):
+def test_its_requirements_are_few_and_old(wheel):
     needed = email.message_from_string(read(wheel, "METADATA")).get_all("Requires-Dist")
     plain = {one for one in needed if "extra ==" not in one}
     assert plain == {"numpy>=1.23", "packaging>=21", "safetensors>=0.4.3"}
@@ -70,7 +72,7 @@ def test_it_holds_every_package_and_the_plugin_once(wheel):
                 assert wanted in found
 
 
-def test_it_brings_a_command_and_a_plugin_of_pytest(wheel):
+def test_it_has_a_command_and_a_pytest_plugin(wheel):
     assert "rmsuite = rmsuite.__main__:main" in read(wheel, "entry_points.txt")
     assert "[pytest11]\nrmsuite = rmsuite.pytest_plugin" in read(wheel, "entry_points.txt")
 
@@ -83,15 +85,15 @@ def test_it_works_beside_packages_named_reference_suite_and_reports(mine, user):
 
 def test_it_works_with_numpy_safetensors_and_packaging_alone(mine, site, bare, user):
     arguments = ("check", "mine:make", "--dialect", "torch", "-c", "decades/plain")
-    judge = mine / "judge"
-    judge.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -S -I "$@" --path={bare}\n')  # no other packages
-    judge.chmod(0o755)
-    done = user("-S", "-m", "rmsuite", *arguments, cwd=mine, path=(site, bare), RMSUITE_JUDGE_PYTHON=str(judge))
+    python = mine / "python"
+    python.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -S -I "$@" --path={bare}\n')  # no other packages
+    python.chmod(0o755)
+    done = user("-S", "-m", "rmsuite", *arguments, cwd=mine, path=(site, bare), RMSUITE_SERVER_PYTHON=str(python))
     assert (done.status, done.errors) == (1, "")
     assert "d2l is torch with epsilon inside in place of outside" in done.output
 
 
-def test_other_commands_say_in_one_line_what_they_need(tmp_path, site, bare, user):
+def test_other_commands_name_what_is_missing_in_one_line(tmp_path, site, bare, user):
     done = user("-S", "-m", "rmsuite", "agree", cwd=tmp_path, path=(site, bare))
     assert done.status == 2
     (line,) = done.errors.splitlines()
@@ -103,7 +105,7 @@ def test_other_commands_say_in_one_line_what_they_need(tmp_path, site, bare, use
     assert "check" in helped.output
 
 
-def test_where_the_harness_is_they_are_carried_out(tmp_path, user):
+def test_other_commands_run_where_the_harness_is_installed(tmp_path, user):
     done = user("-m", "rmsuite", "cases", "-c", "decades/plain", "--json", cwd=tmp_path)
     assert done.errors == ""
     assert [one["id"] for one in json.loads(done.output)] == ["decades/plain"]
@@ -119,3 +121,17 @@ def test_an_editable_install_has_the_three_packages_under_their_own_names(source
         text = archive.read(finder).decode()
     for name, place in {"rmsuite": "suite/plugin", "reference": "reference", "suite": "suite"}.items():
         assert f"{name!r}: {str(source / place)!r}" in text
+
+
+def test_the_oracle_example_of_the_readme_gives_its_numbers_in_an_empty_environment(wheel, tmp_path):
+    """`pip install` of the wheel into a new environment, then the example as it is written."""
+    section = (ROOT / "README.md").read_text("utf-8").partition("## The oracle alone")[2]
+    example = tmp_path / "example.txt"
+    example.write_text(section.partition("\n## ")[0], "utf-8")
+    assert ">>> from rmsuite.reference import" in example.read_text("utf-8")
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel]
+    subprocess.run(install, check=True, timeout=300, cwd=tmp_path)
+    done = subprocess.run([python, "-I", "-m", "doctest", example], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

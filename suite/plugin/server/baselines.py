@@ -1,4 +1,4 @@
-"""Baselines of a user's optimizer: what it gives is kept, or held against what it gave."""
+"""Baselines of a user's optimizer: recorded in a session, or compared with a later one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import numpy as np
 from reference import dialects
 from suite.cases import datasets
 from suite.cases.catalogue import VERSION
+from suite.errors import UserError
 from suite.plugin.server.case_list import SEED
-from suite.regression.baseline import Baseline, BaselineError, Key, Record, require_room
+from suite.regression.baseline import Baseline, Key, Record, require_room
 from suite.regression.compact_traces import Compact, digest
 from suite.regression.comparison import FAILING, compare
 from suite.results import processor
@@ -25,23 +26,23 @@ from suite.workers.arrays import Arrays
 
 
 class BaselineRecorder:
-    """What an optimizer gave in this session."""
+    """Collects the traces of an optimizer in one session."""
 
     def __init__(self) -> None:
         self.records: dict[Key, Record] = {}
         self.frameworks: dict[str, Any] = {}
 
     def keep(self, row: Row, trace: Arrays | None) -> None:
-        """A verdict, and what it is of, if there was an answer."""
+        """Add a verdict and its trace, if there is one."""
         one = _baseline(row, _key(row), trace)
         self.records.update(one.records)
         self.frameworks.update(one.manifest["frameworks"])
 
     def write(self, folder: Path, *, replace: bool) -> int:
-        """All that was kept, as a baseline; returns how much that is.
+        """Write the records as a baseline; returns their number.
 
         Raises:
-            BaselineError: if something else is in the folder, or a baseline that is not to be replaced.
+            UserError: if the folder holds something else, or a baseline that is not to be replaced.
         """
         require_room(folder, replace=replace)
         Baseline(_manifest(self.frameworks), self.records).write(folder)
@@ -50,55 +51,55 @@ class BaselineRecorder:
 
 @lru_cache
 def recorded(folder: Path) -> Baseline:
-    """A baseline of one optimizer.
+    """Read a baseline of one optimizer.
 
     Raises:
-        BaselineError: if there is none in the folder, or it is of several.
+        UserError: if the folder holds none, or one of several implementations.
     """
     found = Baseline.read(folder)
     names = list(found.implementations())
     if len(names) != 1:
-        raise BaselineError(f"{folder} is of {len(names)} implementations, where one factory is held against one")
+        raise UserError(f"{folder} has {len(names)} implementations; a factory is compared with a baseline of one")
     return found
 
 
 def before(folder: Path, case: str, dtype: str) -> tuple[Key, Record] | None:
-    """What was recorded of a case; None if it was not asked then."""
+    """Return the record of a case; None if there is none."""
     records = recorded(folder).records
     return next((pair for pair in records.items() if pair[0].case == case and pair[0].dtype == dtype), None)
 
 
-def held(folder: Path, row: Row, trace: Arrays | None, fail_on: str) -> Row:
-    """The verdict with what the case has become: `change`, and whether that is `expected`.
+def compared(folder: Path, row: Row, trace: Arrays | None, fail_on: str) -> Row:
+    """Return the verdict with the `change` since the baseline, and whether it is `expected`.
 
     Args:
-        folder: of the baseline.
-        row: a verdict.
-        trace: that it is of, if there was an answer.
-        fail_on: `bits`, `rounding` or `dialect`: what more than this is not expected.
+        folder: the folder of the baseline.
+        row: the verdict.
+        trace: its trace, if there is one.
+        fail_on: the smallest unexpected change: `bits`, `rounding` or `dialect`.
 
     Raises:
-        BaselineError: if the two can't be compared.
+        UserError: if the two can't be compared.
     """
     earlier = before(folder, row["case"], row["dtype"])
     key = earlier[0] if earlier else _key(row)
     old = Baseline(recorded(folder).manifest, dict([earlier] if earlier else []))
     (change,) = compare(old, _baseline(row, key, trace))
-    said = {"kind": change.kind.value, "words": change.words}
-    return {**row, "change": said, "expected": change.kind not in FAILING[fail_on], "expectation": None}
+    described = {"kind": change.kind.value, "words": change.words}
+    return {**row, "change": described, "expected": change.kind not in FAILING[fail_on], "expectation": None}
 
 
 def _key(row: Row) -> Key:
-    """A name that a file can have."""
+    """Return the key of a record, with a name that a file can have."""
     return Key.of({**row, "implementation": re.sub(r"[^\w.-]+", ".", row["implementation"]).lstrip(".")})
 
 
 def _baseline(row: Row, key: Key, trace: Arrays | None) -> Baseline:
-    """Of one verdict."""
-    seen = (digest(trace), Compact.of(trace)) if trace is not None else (None, None)
+    """Return a baseline of one verdict."""
+    compact = (digest(trace), Compact.of(trace)) if trace is not None else (None, None)
     versions = {key.framework: row["version"]}
     here = {"python": platform.python_version(), "versions": versions, "threads": 1, "instructions": {}}
-    return Baseline(_manifest({key.framework: here}), {key: Record.of(row, *seen)})
+    return Baseline(_manifest({key.framework: here}), {key: Record.of(row, *compact)})
 
 
 def _manifest(frameworks: Mapping[str, Any]) -> dict[str, Any]:

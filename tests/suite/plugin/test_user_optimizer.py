@@ -1,4 +1,4 @@
-"""A user's factory: what it is given, what it makes, and what comes of a tape."""
+"""A user's factory: its arguments, the optimizer that it makes, and the replay of a tape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reference import Hyperparameters, dialects, replay
-from suite.plugin import FactoryError, Subject, Unsupported
+from suite.plugin import Unsupported, UserError, UserOptimizer
 
 ROOT = Path(__file__).resolve().parents[3]
 TAPE = {
@@ -60,69 +60,69 @@ def expected(**h):
 
 
 @pytest.mark.parametrize("factory", [in_place, anew, transformation])
-def test_a_factory_is_put_through_a_tape(factory):
-    trace = Subject(factory).answer(TAPE, Hyperparameters(learning_rate=0.1), "float64")
+def test_a_tape_is_replayed(factory):
+    trace = UserOptimizer(factory).replay(TAPE, Hyperparameters(learning_rate=0.1), "float64")
     np.testing.assert_allclose(trace["parameters"], expected(learning_rate=0.1), rtol=1e-14)
     assert trace["spoiled"] == 0
 
 
-def test_a_tape_is_divided_into_the_parameters_that_it_names():
+def test_a_tape_is_divided_into_its_parameters():
     seen = []
 
     def make(params, learning_rate, decay, epsilon):
         seen.extend(p.shape for p in params)
         return in_place(params, learning_rate, decay, epsilon)
 
-    subject = Subject(make, kind="numpy")
-    trace = subject.answer({**TAPE, "shapes": np.array([[-1, -1], [1, 2]])}, Hyperparameters(), "float32")
+    optimizer = UserOptimizer(make, kind="numpy")
+    trace = optimizer.replay({**TAPE, "shapes": np.array([[-1, -1], [1, 2]])}, Hyperparameters(), "float32")
     assert seen == [(), (1, 2)]
     assert trace["parameters"].shape == (3, 3)
     assert trace["parameters"].dtype == np.float32
 
 
 @pytest.mark.parametrize("factory", [anew, transformation])
-def test_a_learning_rate_changes_where_there_is_a_way_to_change_it(factory):
+def test_a_schedule_is_followed(factory):
     rates = [0.1, 0.2, 0.05]
-    trace = Subject(factory).answer(TAPE, Hyperparameters(learning_rate=rates), "float64")
+    trace = UserOptimizer(factory).replay(TAPE, Hyperparameters(learning_rate=rates), "float64")
     np.testing.assert_allclose(trace["parameters"], expected(learning_rate=rates), rtol=1e-14)
 
 
-def test_where_there_is_none_it_says_so():
-    with pytest.raises(Unsupported, match="takes no `learning_rate`"):
-        Subject(in_place).answer(TAPE, Hyperparameters(learning_rate=[0.1, 0.2, 0.05]), "float64")
+def test_a_fixed_learning_rate_is_unsupported():
+    with pytest.raises(Unsupported, match="takes no argument `learning_rate`"):
+        UserOptimizer(in_place).replay(TAPE, Hyperparameters(learning_rate=[0.1, 0.2, 0.05]), "float64")
 
 
 @pytest.mark.parametrize(("factory", "can"), [(in_place, False), (anew, True), (transformation, True)])
-def test_whether_there_is_one_is_known_beforehand(factory, can):
-    assert Subject(factory).scheduled is can
+def test_scheduled_says_whether_the_learning_rate_can_change(factory, can):
+    assert UserOptimizer(factory).scheduled is can
 
 
-def test_what_is_not_given_has_the_factorys_default():
+def test_an_omitted_hyperparameter_has_the_factorys_default():
     def make(params, learning_rate=0.1, decay=0.9, epsilon=1e-6):
         return in_place(params, learning_rate, decay, epsilon)
 
-    trace = Subject(make).answer(TAPE, {"learning_rate": 0.2}, "float64")
+    trace = UserOptimizer(make).replay(TAPE, {"learning_rate": 0.2}, "float64")
     np.testing.assert_allclose(trace["parameters"], expected(learning_rate=0.2), rtol=1e-14)
 
 
-def test_a_changed_gradient_is_noticed():
+def test_steps_that_change_a_gradient_are_counted():
     def make(params, learning_rate, decay, epsilon):
         def step(gradients):
             gradients[0] *= 2
 
         return step
 
-    assert Subject(make).answer(TAPE, Hyperparameters(), "float32")["spoiled"] == 3
+    assert UserOptimizer(make).replay(TAPE, Hyperparameters(), "float32")["spoiled"] == 3
 
 
 def given(factory, **h):
     seen = []
-    signature = Subject(factory, kind="numpy").signature
+    signature = UserOptimizer(factory, kind="numpy").signature
     signature.call(lambda *_, **named: seen.append(named), [], signature.chosen(Hyperparameters(**h)))
     return seen[0]
 
 
-def test_hyperparameters_are_given_by_the_names_that_a_factory_has_for_them():
+def test_hyperparameters_are_passed_under_the_names_of_the_factory():
     def make(params, lr, gamma1, eps, gamma2, wd):
         pass
 
@@ -131,14 +131,14 @@ def test_hyperparameters_are_given_by_the_names_that_a_factory_has_for_them():
     }  # fmt: skip
 
 
-def test_what_is_off_is_left_out_if_it_is_off_by_default_and_given_if_it_is_not():
+def test_a_hyperparameter_that_is_off_is_omitted_only_if_it_is_off_by_default():
     def make(lr, rho, epsilon, momentum=0.5, weight_decay=None, clipvalue=None, decay=0.1):
         pass
 
     assert given(make) == {"lr": 0.01, "rho": 0.9, "epsilon": 1e-6, "momentum": 0.0}
 
 
-def test_a_class_hands_on_to_its_base_what_it_does_not_name():
+def test_the_arguments_of_a_base_class_are_found():
     class Base:
         def __init__(self, learning_rate=0.1, wd=0.0, clip_gradient=None):
             pass
@@ -147,52 +147,52 @@ def test_a_class_hands_on_to_its_base_what_it_does_not_name():
         def __init__(self, learning_rate=0.01, gamma1=0.9, epsilon=1e-8, **kwargs):
             super().__init__(learning_rate, **kwargs)
 
-    subject = Subject(Derived)
-    assert subject.accepts == {"learning_rate", "decay", "epsilon", "weight_decay", "clip_gradient"}
-    assert subject.defaults["epsilon"] == 1e-8
+    optimizer = UserOptimizer(Derived)
+    assert optimizer.accepts == {"learning_rate", "decay", "epsilon", "weight_decay", "clip_gradient"}
+    assert optimizer.defaults["epsilon"] == 1e-8
 
 
-def test_what_takes_anything_is_given_what_is_set():
+def test_an_open_signature_receives_the_hyperparameters_that_are_set():
     def make(params, **hyper):
         return hyper
 
     assert given(make, momentum=0.5) == {"learning_rate": 0.01, "decay": 0.9, "epsilon": 1e-6, "momentum": 0.5}
 
 
-def test_what_a_factory_does_not_take_is_a_reason():
-    reason = Subject(in_place, "mine").unsupported(Hyperparameters(momentum=0.9, centered=True))
+def test_a_missing_argument_is_a_reason():
+    reason = UserOptimizer(in_place, "mine").unsupported(Hyperparameters(momentum=0.9, centered=True))
     assert reason == "mine takes no momentum, centered"
-    assert Subject(in_place).unsupported(Hyperparameters()) is None
+    assert UserOptimizer(in_place).unsupported(Hyperparameters()) is None
 
 
 @pytest.mark.parametrize(
     ("factory", "words"),
     [
-        (lambda params, learning_rate, decay, epsilon, model: None, "nothing to give for its argument 'model'"),
-        (lambda learning_rate: 1, "made int, where a torch.optim.Optimizer"),
+        (lambda params, learning_rate, decay, epsilon, model: None, "its argument 'model'"),
+        (lambda learning_rate: 1, "made int; expected a torch.optim.Optimizer"),
         (lambda learning_rate: 1 / 0, "raised ZeroDivisionError"),
     ],
 )
-def test_a_factory_that_is_none_is_refused_in_words(factory, words):
-    with pytest.raises(FactoryError, match=words):
-        _ = Subject(factory).kind
+def test_an_invalid_factory_is_refused_with_a_message(factory, words):
+    with pytest.raises(UserError, match=words):
+        _ = UserOptimizer(factory).kind
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("math", "is named as MODULE:FACTORY"),
+        ("math", "name it as MODULE:FACTORY"),
         ("no_such_module:make", "No module named 'no_such_module'"),
-        ("math:cos.no", "there is no 'no' in it"),
+        ("math:cos.no", "it has no attribute 'no'"),
         ("math:pi", "a factory is a function or a class, not float"),
     ],
 )
-def test_a_name_that_is_none_is_refused_in_words(name, words):
-    with pytest.raises(FactoryError, match=words):
-        Subject.named(name)
+def test_an_invalid_name_is_refused_with_a_message(name, words):
+    with pytest.raises(UserError, match=words):
+        UserOptimizer.named(name)
 
 
-def test_importing_the_users_side_brings_neither_the_house_nor_a_framework_nor_pytest():
+def test_importing_the_plugin_imports_no_framework_nor_pytest_nor_this_projects_packages():
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'suite')!r}); import plugin; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
     found = {module.partition(".")[0] for module in done.stdout.split()}
