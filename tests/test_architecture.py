@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -171,3 +172,13 @@ def test_importing_the_oracle_brings_numpy_and_nothing_else_from_outside():
     done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
                           capture_output=True, text=True, cwd=ROOT, check=True)  # fmt: skip
     assert set(done.stdout.split()) - {"__main__", "cython_runtime", "_cython_3_0", "numpy"} <= {"reference"}
+
+
+def test_the_document_names_every_package_and_the_order_of_imports():
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    listed = text.partition("## Imports run one way")[2].partition("\n    ")[2].partition("\n\n")[0]
+    assert [name.strip() for name in listed.replace("\n", " ").split(",")] == list(ORDER)
+    path = re.findall(r"^    ((?:suite|reports)/[a-z]+|reference) ", text, re.MULTILINE)
+    assert len(path) == len(set(path)), "each package has one line"
+    packages = {name(folder.parent) for root in ("suite", "reports") for folder in ROOT.glob(f"{root}/*/__init__.py")}
+    assert {"reference", "reports/templates"} | packages - {"reports/chapter"} == set(path)
