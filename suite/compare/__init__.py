@@ -1,1 +1,4 @@
-"""Compares a trace with the oracle's: errors, rounding bounds, error growth, fingerprints. It starts no process."""
+"""Compares traces with the oracle's: errors, rounding bounds, the growth of an error, fingerprints.
+
+It starts no process and imports neither `suite.diagnosis` nor `suite.conformance`.
+"""

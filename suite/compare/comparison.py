@@ -1,8 +1,8 @@
-"""From numbers to a verdict: every value of a trace against the oracle's, each with its own bound."""
+"""Compares every value of a trace with the oracle's value and its own rounding bound."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,24 +18,24 @@ QUANTITIES = ("parameters", "square_average", "mean_gradient", "momentum_buffer"
 
 
 class TraceError(ValueError):
-    """A trace lacks what it must have, or has it in the wrong shape."""
+    """A trace lacks a quantity that it must have, or has one of the wrong shape."""
 
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """What the oracle says of some columns of a trace.
+    """The outcome of comparing some columns of a trace.
 
     Attributes:
         outcome: `agrees`, `differs` or `undecided`.
-        quantity: where the error is largest, in multiples of its bound.
-        worst_step: likewise; counted from 1.
-        worst_index: likewise; the coordinate, or None for what has none.
+        quantity: the quantity with the largest error over its bound.
+        worst_step: the step of that error, counted from 1.
+        worst_index: the coordinate of that error; empty if there are no values.
         first_step: the first step outside the bound, counted from 1; None if there is none.
-        ulps: the error there, in ulps of the tested precision.
-        bound_ratio: the error there over its bound; at most 1 is inside.
-        decided: the fraction of the coordinates of which every value had a bound, narrower at some step than the
-            path that the coordinate had travelled; anything less than 1 is never a pass.
-        reason: for people, unless it agrees.
+        ulps: that error, in ulps of the tested format.
+        bound_ratio: that error over its bound; a value is inside if this is at most 1.
+        decided: the fraction of coordinates whose values all have a bound that is narrower, at some step, than the path
+            of the coordinate. A trace passes only if this is 1.
+        reason: why it does not agree, in words.
     """
 
     outcome: str
@@ -50,85 +50,85 @@ class ComparisonResult:
 
 
 class TraceComparison:
-    """A trace beside the prediction of one dialect."""
+    """A trace compared with the prediction of one dialect.
+
+    Attributes:
+        format: the tested format.
+        expected: the oracle's values of each quantity, shape (steps, n).
+        observed: the values of the trace, converted to the oracle's type.
+        ratios: error over bound.
+        bounds: the bounds of the parameters.
+        decided: whether a coordinate has bounds that can decide, shape (n,).
+    """
 
     def __init__(self, observed: Mapping[str, Array], oracle: Oracle, dialect: str) -> None:
-        """Compare.
+        """Compare all quantities that both the trace and the dialect have.
 
         Raises:
-            TraceError: if the trace lacks the parameters, or a shape is not the oracle's.
+            TraceError: if the trace lacks the parameters, or a shape differs from the oracle's.
         """
         prediction = oracle.predict(dialect)
         self.format = format_of(oracle.dtype)
         self.expected: dict[str, Array] = {}
         self.observed: dict[str, Array] = {}
         self.ratios: dict[str, Array] = {}
-        lost = np.zeros(prediction.bounds.parameters.shape, bool)
-        gone = np.isnan(prediction.trace.parameters)  # state serves the steps to come, and here nothing depends on it
+        unbounded = np.zeros(prediction.bounds.parameters.shape, bool)
+        nan_parameters = np.isnan(prediction.trace.parameters)
         for name in QUANTITIES:
             expected = getattr(prediction.trace, name)
             if name not in observed or expected is None:
                 continue
             if observed[name].shape != expected.shape:
-                raise TraceError(f"{name} has shape {observed[name].shape}, where {expected.shape} was asked for")
+                raise TraceError(f"{name} has shape {observed[name].shape}, expected {expected.shape}")
             self.expected[name], self.observed[name] = expected, observed[name].astype(expected.dtype)
             bound = getattr(prediction.bounds, name)
-            idle = gone & (name != "parameters")
-            self.ratios[name] = np.where(idle, 0, _ratios(self.observed[name], expected, bound))
-            lost |= np.isinf(bound) & ~idle
+            ignored = nan_parameters & (name != "parameters")  # state has no effect once the parameter is NaN
+            self.ratios[name] = np.where(ignored, 0, _bound_ratios(self.observed[name], expected, bound))
+            unbounded |= np.isinf(bound) & ~ignored
         if "parameters" not in self.ratios:
-            raise TraceError("there are no parameters in the trace")
+            raise TraceError("the trace has no parameters")
         self.bounds = prediction.bounds.parameters
-        self.decided = prediction.visible & ~np.any(lost, axis=0)
+        self.decided = prediction.visible & ~np.any(unbounded, axis=0)
 
     def fits(self, columns: slice) -> bool:
-        """Whether every value of these columns is inside its bound, and every one has a bound that tells something."""
+        """Return whether all values of these columns are inside their bounds, and all coordinates are decided."""
         inside = all(bool(np.all(ratio[:, columns] <= 1)) for ratio in self.ratios.values())
         return inside and bool(self.decided[columns].all())
 
     def result(self, columns: slice) -> ComparisonResult:
-        """The result on these columns."""
+        """Return the outcome for these columns."""
         ratios = {name: ratio[:, columns] for name, ratio in self.ratios.items()}
         quantity = max(ratios, key=lambda name: float(ratios[name].max(initial=0)))
         ratio = ratios[quantity]
+        if ratio.size == 0:
+            return ComparisonResult("agrees", quantity, 0, [], None, 0.0, 0.0, 1.0, None)
         outside = np.any([np.any(r > 1, axis=1) for r in ratios.values()], axis=0)
         decided = self.decided[columns]
         differs, complete = bool(outside.any()), bool(decided.all())
-        if ratio.size == 0:
-            return ComparisonResult("agrees", quantity, 0, [], None, 0.0, 0.0, 1.0, None)
         step, index = (int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
-        column = (columns.start or 0) + index
-        expected, observed = self.expected[quantity][step, column], self.observed[quantity][step, column]
-        ulps = _distance_in_ulps(observed, expected, self.format)
+        place = step, (columns.start or 0) + index
         return ComparisonResult(
             outcome="differs" if differs else "agrees" if complete else "undecided",
             quantity=quantity,
             worst_step=step + 1,
             worst_index=[index],
             first_step=int(np.argmax(outside)) + 1 if differs else None,
-            ulps=ulps,
+            ulps=float(ulp_distance(self.observed[quantity][place], self.expected[quantity][place], self.format)),
             bound_ratio=float(ratio[step, index]),
             decided=float(decided.mean()),
             reason=None if complete or differs else _undecided(decided),
         )
 
 
-def _distance_in_ulps(observed: Any, expected: Any, fmt: Format) -> float:
-    """Infinite where one of the two is no finite number, and the other is not the same."""
-    if np.isfinite(observed) and np.isfinite(expected):
-        return float(abs(observed - expected) / fmt.ulp(expected))
-    return 0.0 if observed == expected or (np.isnan(observed) and np.isnan(expected)) else float("inf")
+def fitting_dialects(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[slice]) -> list[list[str]]:
+    """Return the dialects of the oracle whose bounds hold the trace, for each set of columns.
 
-
-def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[slice]) -> list[list[str]]:
-    """For each set of columns, the named dialects inside whose bound it lies.
-
-    All of them are tried. Where two are named, this input can't tell them apart. Most are out by the last step: then no
-    other is looked at.
+    If several dialects are listed, this input cannot distinguish them. Dialects that are outside their bounds after the
+    last step in all sets of columns are skipped, which saves comparing the other steps.
     """
     fits: list[list[str]] = [[] for _ in columns]
     for names in oracle.groups():
-        inside = _ends_inside(observed, oracle.predict(names[0]))
+        inside = _inside_at_the_end(observed, oracle.predict(names[0]))
         if not any(inside[part].all() for part in columns):
             continue
         comparison = TraceComparison(observed, oracle, names[0])
@@ -138,20 +138,49 @@ def fitting(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[sli
     return fits
 
 
-def outside(observed: Array, expected: Array, bound: Array) -> Array:
-    """Where values are outside their bounds; what has no bound is not."""
-    return np.asarray(_ratios(observed, expected, bound) > 1)
+def ruled_out_at(observed: Mapping[str, Array], oracle: Oracle, columns: slice, names: Iterable[str]) -> dict[str, int]:
+    """Return the first step, from 1, at which the parameters are outside the bound of each dialect.
+
+    Dialects whose bound is never left are omitted.
+    """
+    found = {}
+    for name in names:
+        prediction = oracle.predict(name)
+        expected, bound = prediction.trace.parameters[:, columns], prediction.bounds.parameters[:, columns]
+        outside = _bound_ratios(observed["parameters"][:, columns].astype(expected.dtype), expected, bound) > 1
+        if outside.any():
+            found[name] = int(np.argmax(outside.any(axis=1))) + 1
+    return found
 
 
-def _ends_inside(observed: Mapping[str, Array], prediction: Prediction) -> Array:
-    """Where the parameters are inside the bound after the last step: shape (n,)."""
+def ulp_distance(observed: Array, expected: Array, fmt: Format, scale: Array | None = None) -> Array:
+    """Return the distance of two arrays in ulps of a format, elementwise.
+
+    Equal values and two NaN have distance 0. The distance is infinite where one value is not finite and the other is
+    not the same.
+
+    Args:
+        observed: values in a type whose differences are exact enough.
+        expected: values of the same shape.
+        fmt: the format.
+        scale: the values whose ulp is the unit; `expected` if omitted.
+    """
+    same = (observed == expected) | (np.isnan(observed) & np.isnan(expected))
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.abs(observed - expected) / fmt.ulp(expected if scale is None else scale)
+    return np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
+
+
+def _inside_at_the_end(observed: Mapping[str, Array], prediction: Prediction) -> Array:
+    """Return whether each coordinate of the parameters is inside its bound after the last step: shape (n,)."""
     last = slice(-1, None)
-    found, expected, bound = observed["parameters"], prediction.trace.parameters, prediction.bounds.parameters
-    return np.asarray(np.all(_ratios(found[last].astype(expected.dtype), expected[last], bound[last]) <= 1, axis=0))
+    expected, bound = prediction.trace.parameters[last], prediction.bounds.parameters[last]
+    found = observed["parameters"][last].astype(expected.dtype)
+    return np.asarray(np.all(_bound_ratios(found, expected, bound) <= 1, axis=0))
 
 
-def _ratios(observed: Array, expected: Array, bound: Array) -> Array:
-    """Error over bound; 0 where both agree to the bit, or both are NaN, or there is no bound to hold it against."""
+def _bound_ratios(observed: Array, expected: Array, bound: Array) -> Array:
+    """Return error over bound: 0 where the values are equal, both are NaN, or the bound is infinite."""
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(observed - expected)
         same = (observed == expected) | (np.isnan(observed) & np.isnan(expected))
@@ -160,5 +189,5 @@ def _ratios(observed: Array, expected: Array, bound: Array) -> Array:
 
 
 def _undecided(decided: Array) -> str:
-    lost = int((~decided).sum())
-    return f"in {lost} of {decided.size} coordinates there is no bound, or none that is narrower than the effect"
+    count = int((~decided).sum())
+    return f"in {count} of {decided.size} coordinates there is no bound, or none that is narrower than the effect"

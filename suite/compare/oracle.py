@@ -1,4 +1,4 @@
-"""The oracle's answers, each computed once."""
+"""Predictions of the NumPy oracle for one input, each computed once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an algorithm gives in the tested precision, and how far an evaluation in it may be from that.
+    """The trace of a dialect in the tested format, with the rounding bound of each value.
 
     Attributes:
-        trace: as far as the format's range goes (see `Limits`).
-        bounds: on each of its values.
+        trace: the values, limited to the range of the format (see `Limits`).
+        bounds: the largest error of an evaluation in the tested format, for each value of `trace`.
         initial: the parameters before the first step.
     """
 
@@ -34,15 +34,19 @@ class Prediction:
 
     @cached_property
     def visible(self) -> Array:
-        """Where a step can be seen: the bound is narrower than the path at some step, or nothing moves; shape (n,)."""
+        """Whether the effect of the updates exceeds the bound, for each coordinate: shape (n,).
+
+        True where the bound is narrower than the path length at some step, or where the coordinate never moves.
+        """
         path = path_length(self.trace.parameters, self.initial)
         return np.asarray(np.any(self.bounds.parameters < path, axis=0) | ~np.any(path > 0, axis=0))
 
 
 class Oracle:
-    """Predictions for one open-loop input in one precision: of every named dialect, or of some, made together.
+    """Predictions of several dialects for one open-loop input in one format.
 
-    The input is rounded to the precision first, as the frameworks round it.
+    The input is rounded to the format first, as the frameworks round it. All dialects are replayed together when the
+    first prediction is requested.
     """
 
     def __init__(
@@ -56,58 +60,53 @@ class Oracle:
         subnormals: bool = False,
         rate_scale: ArrayLike = 1.0,
     ) -> None:
-        """Replay.
+        """Prepare the input.
 
         Args:
-            initial: shape (n,).
-            gradients: shape (steps, n), or of few rows.
+            initial: the initial parameters, shape (n,).
+            gradients: shape (steps, n), or the rows of a sparse gradient.
             h: hyper-parameters.
-            dtype: the precision that is tested.
-            names: of dialects; or dialects by name.
-            subnormals: whether what becomes of subnormals is told apart; if not, all dialects allow for either.
-            rate_scale: see `replay`.
+            dtype: the tested format.
+            names: names of dialects, or a mapping from names to dialects.
+            subnormals: whether dialects that keep subnormals are distinguished from those that flush them. If not,
+                every dialect allows both.
+            rate_scale: factor on the learning rate of each coordinate (see `reference.replay`).
         """
         self.dtype, wide, fmt = dtype, wider(dtype), format_of(dtype)
         self.initial = fmt.round(initial.astype(wide))
         named = names if isinstance(names, Mapping) else {name: dialects[name] for name in names}
         if not subnormals:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
-        self._asked = (_rounded(gradients, fmt, wide), self.initial, h, named)
-        self._wide, self._scale = wide, rate_scale
+        self._input = (_rounded(gradients, fmt, wide), self.initial, h, named)
+        self._wide, self._rate_scale = wide, rate_scale
 
     @classmethod
     def of(cls, tape: Tape, h: Hyperparameters, dtype: str, names: Iterable[str] | Mapping[str, Dialect]) -> Self:
-        """Of a tape, with all that it says of itself."""
-        return cls(
-            tape.initial,
-            tape.sparse or tape.gradients,
-            h,
-            dtype,
-            names,
-            subnormals=tape.subnormals,
-            rate_scale=tape.rate_scale(),
-        )
+        """Create an oracle for a tape."""
+        gradients = tape.sparse or tape.gradients
+        scale = tape.rate_scale()
+        return cls(tape.initial, gradients, h, dtype, names, subnormals=tape.subnormals, rate_scale=scale)
 
     @cached_property
     def _traces(self) -> dict[str, Trace]:
-        return replay_each(*self._asked, dtype=self._wide, precision=self.dtype, rate_scale=self._scale)
+        return replay_each(*self._input, dtype=self._wide, precision=self.dtype, rate_scale=self._rate_scale)
 
     @cached_property
     def _predictions(self) -> dict[str, Prediction]:
-        limits = within_each(*self._asked, self.dtype, dtype=self._wide, rate_scale=self._scale)
+        limits = within_each(*self._input, self.dtype, dtype=self._wide, rate_scale=self._rate_scale)
         shared = {id(one): Prediction(*one, self.initial) for one in limits.values()}
         return {name: shared[id(one)] for name, one in limits.items()}
 
     def trace(self, dialect: str) -> Trace:
-        """What a dialect gives, without the bound, which costs several times as much."""
+        """Return the trace of a dialect without bounds, which take several times as long."""
         return self._traces[dialect]
 
     def predict(self, dialect: str) -> Prediction:
-        """What a dialect gives."""
+        """Return the trace of a dialect with its bounds."""
         return self._predictions[dialect]
 
     def groups(self) -> list[list[str]]:
-        """Names of dialects, together where they come down to the same algorithm on these hyper-parameters."""
+        """Return the names of the dialects, grouped by the algorithm that they amount to on this input."""
         groups: dict[int, list[str]] = {}
         for name, prediction in self._predictions.items():
             groups.setdefault(id(prediction), []).append(name)
@@ -123,13 +122,13 @@ def _rounded(gradients: Array | SparseGradients, fmt: Format, wide: Any) -> Any:
 def closed_loop(
     gradient: Callable[[int, Array], Array], initial: Array, h: Hyperparameters, dialect: str, dtype: str, steps: int
 ) -> Trace:
-    """The oracle's own run on a task."""
+    """Run the oracle on a task: `gradient` is called with the step and the current parameters."""
     wide = wider(dtype)
     return replay(gradient, initial.astype(wide), h, dialects[dialect], dtype=wide, steps=steps, precision=dtype)
 
 
 def path_length(parameters: Array, initial: Array) -> Array:
-    """How far each coordinate has travelled, step by step: shape (steps, *shape)."""
+    """Sum the absolute changes of each coordinate up to each step: shape (steps, *shape)."""
     before = np.concatenate([initial[None].astype(parameters.dtype), parameters[:-1]])
-    with np.errstate(invalid="ignore"):  # what is infinite has nowhere to go
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
         return np.asarray(np.cumsum(np.abs(parameters - before), axis=0))

@@ -18,7 +18,7 @@ from reference import Hyperparameters, dialects
 from reference.precision import format_of
 from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first_tape
 from suite.cases.tapes import Tape
-from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceError
+from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceError, ulp_distance
 from suite.conformance.tape_batches import TapeBatch, written
 from suite.conformance.targets import Target, evidence
 from suite.results.store import Row
@@ -168,7 +168,7 @@ def partings(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype
 
 
 def _parting(name: str, expected: Array, observed: Array, dtype: str) -> Parting:
-    ulps = _ulps(expected, observed, dtype)
+    ulps = ulp_distance(observed, expected.astype(np.longdouble), format_of(dtype))
     apart = ulps > 0
     if not np.any(apart):
         return Parting(name, 0, 0, 0.0, 0.0, 0.0, (0.0, 0, 0), 0, ulps.size)
@@ -191,15 +191,6 @@ def judged(found: Sequence[Parting]) -> ComparisonResult:
     where = f"{first.quantity} {part} at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
     reason = f"{where}; {sum(p.count for p in apart)} of {sum(p.size for p in found)} values differ"
     return ComparisonResult("differs", first.quantity, worst, [index], first.step, ulps, np.inf, 1.0, reason)
-
-
-def _ulps(expected: Array, observed: Array, dtype: str) -> Array:
-    """The distance in ulps, elementwise; infinite where one of the two is not finite, and the other is not the same."""
-    same = (expected == observed) | (np.isnan(expected) & np.isnan(observed))
-    with np.errstate(invalid="ignore", over="ignore"):
-        wide = expected.astype(np.longdouble)
-        distance = np.abs(observed - wide) / format_of(dtype).ulp(wide)
-    return np.where(same, 0, np.where(np.isnan(distance), np.inf, distance))
 
 
 def _untouched(spoiled: int) -> ComparisonResult:

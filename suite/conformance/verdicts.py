@@ -10,8 +10,9 @@ from typing import Any
 from reference import dialects
 from suite.cases.catalogue import Case
 from suite.cases.tapes import WIDE
-from suite.compare.comparison import TraceComparison, TraceError, fitting
-from suite.compare.error_curve import course, digest, leaves
+from suite.compare.comparison import TraceComparison, TraceError, fitting_dialects, ruled_out_at
+from suite.compare.error_growth import error_curve
+from suite.compare.fingerprint import fingerprint
 from suite.compare.oracle import Oracle
 from suite.conformance.findings import Explainer, Finding, Reading
 from suite.conformance.tape_batches import TapeBatch
@@ -132,7 +133,7 @@ class Verdicts:
         spoiled = int(observed.pop("spoiled", 0))
         oracle = self._oracle(asked, dialect)
         reading = Reading(asked.target, dialect, observed, spoiled, oracle, TraceComparison(observed, oracle, dialect))
-        fits = fitting(observed, oracle, [columns for _, columns in wanted])
+        fits = fitting_dialects(observed, oracle, [columns for _, columns in wanted])
         findings = [
             replace(self.explainer.finding(reading, case, columns, names), **self._kept(reading, case, columns, names))
             for (case, columns), names in zip(wanted, fits, strict=True)
@@ -147,9 +148,9 @@ class Verdicts:
         asked = target.dialect is None and target.dtype == WIDE[0] and not case.tape.large
         others = [name for name in self.rivals if name not in fits]
         return {
-            "digest": digest(reading.observed["parameters"][:, columns], target.dtype),
-            "course": course(reading.comparison, columns),
-            "leaves": leaves(reading.observed, reading.oracle, columns, others) if asked else None,
+            "digest": fingerprint(reading.observed["parameters"][:, columns], target.dtype),
+            "course": error_curve(reading.comparison, columns),
+            "leaves": ruled_out_at(reading.observed, reading.oracle, columns, others) if asked else None,
         }
 
     def _oracle(self, asked: Asked, dialect: str) -> Oracle:

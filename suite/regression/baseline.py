@@ -18,8 +18,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from suite.compare.fingerprint import CompactTrace, TraceShape, pack, unpack
 from suite.errors import UserError
-from suite.regression.compact_traces import Compact, Shape, packed, unpacked
 from suite.results.store import Row
 from suite.workers import arrays
 
@@ -93,10 +93,10 @@ class Record:
     bound_ratio: float | None = None
     nearest: Mapping[str, Any] | None = None
     reason: str | None = None
-    compact: Compact | None = field(default=None, compare=False)
+    compact: CompactTrace | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, row: Row, digest: str | None = None, compact: Compact | None = None) -> Self:
+    def of(cls, row: Row, digest: str | None = None, compact: CompactTrace | None = None) -> Self:
         """Of a verdict, and what was made of its trace."""
         ratio = row["bound_ratio"]
         return cls(
@@ -195,7 +195,7 @@ class Baseline:
         if (folder / MANIFEST).exists():
             for name in _manifest(folder)["files"]:
                 (folder / name).unlink(missing_ok=True)
-        written, compacts = [], dict[Path, dict[str, Compact]]()
+        written, compacts = [], dict[Path, dict[str, CompactTrace]]()
         for name, records in self.implementations().items():
             file = folder / f"{name}.jsonl"
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ class Baseline:
             compacts.setdefault(file.with_name(TRACES), {}).update(found)
             written.append(file)
         for file, found in compacts.items():
-            arrays.write(file, packed([found[digest] for digest in sorted(found)]))
+            arrays.write(file, pack([found[digest] for digest in sorted(found)]))
             written.append(file)
         folder.mkdir(parents=True, exist_ok=True)
         self.manifest["files"] = [path.relative_to(folder).as_posix() for path in written]
@@ -302,7 +302,7 @@ def _folder(file: Path) -> Path:
     return file.parent
 
 
-def _record(line: Row, file: Path, compacts: Mapping[str, Compact]) -> tuple[Key, Record]:
+def _record(line: Row, file: Path, compacts: Mapping[str, CompactTrace]) -> tuple[Key, Record]:
     key = Key(file.parent.name, file.stem, line["case"], line["dtype"], line.get("asked", ""))
     return key, Record(
         outcome=line["outcome"],
@@ -317,14 +317,17 @@ def _record(line: Row, file: Path, compacts: Mapping[str, Compact]) -> tuple[Key
     )
 
 
-def _compacts(lines: Iterable[Row], file: Path) -> dict[str, Compact]:
+def _compacts(lines: Iterable[Row], file: Path) -> dict[str, CompactTrace]:
     """Digest -> compact trace."""
     shapes = {
-        line["sha256"]: (Shape(steps, size, tuple(line["shows"].split())), line.get("kind") or _usual(line["dtype"]))
+        line["sha256"]: (
+            TraceShape(steps, size, tuple(line["shows"].split())),
+            line.get("kind") or _usual(line["dtype"]),
+        )
         for line in lines
         if "sha256" in line
         for steps, size in [line["shape"]]
     }
     digests = sorted(shapes)
-    found = unpacked(arrays.read(file)[0], [shapes[one] for one in digests])
+    found = unpack(arrays.read(file)[0], [shapes[one] for one in digests])
     return dict(zip(digests, found, strict=True))

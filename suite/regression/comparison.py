@@ -11,10 +11,10 @@ from typing import Any
 from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
 from suite.cases.tasks import replayed
+from suite.compare.fingerprint import TraceDifference, trace_difference
 from suite.regression import wording
 from suite.regression.axes import Axes, alternatives
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
-from suite.regression.compact_traces import Parting, parting
 
 DOUBT = 2.0
 """Bounds by which the errors of two evaluations of one function may differ: each is within one, on either side."""
@@ -70,7 +70,7 @@ class Change:
     before: Record | None
     after: Record | None
     versions: tuple[str, str]
-    parting: Parting | None = None
+    parting: TraceDifference | None = None
     axes: tuple[Axes, ...] = ()
 
 
@@ -170,7 +170,7 @@ class _Comparison:
     def _moved(self, key: Key, before: Record, after: Record, versions: tuple[str, str]) -> Change:
         parted = None
         if before.compact and after.compact:
-            parted = parting(before.compact, after.compact, key.dtype)
+            parted = trace_difference(before.compact, after.compact, key.dtype)
         kind = self._kind(key, before, after)
         axes: tuple[Axes, ...] = ()
         if kind is Kind.BEYOND:

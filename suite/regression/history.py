@@ -184,7 +184,7 @@ def _words(turn: Turn, changes: Sequence[Change], axes: Axes | None) -> str:
     rounded = [change for change in both if change.kind in ROUNDED]
     if turn is Turn.DIALECT and axes:
         beyond = [change for change in further if change.kind is Kind.BEYOND]
-        steps = [change.parting.step for change in beyond if change.parting and change.parting.step]
+        steps = [change.parting.first_step for change in beyond if change.parting and change.parting.first_step]
         since = f", from step {min(steps)} on" if steps else ""
         return f"{moved(axes)}; in {len(beyond)} of {total} cases{since}"
     if turn is Turn.CASES:

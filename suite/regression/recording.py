@@ -19,11 +19,11 @@ from reference import dialects
 from suite.cases import datasets
 from suite.cases.catalogue import Case
 from suite.compare.comparison import QUANTITIES, ComparisonResult
+from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.conformance.findings import Finding
 from suite.conformance.targets import Target, evidence
 from suite.conformance.verdicts import Asked, Verdicts
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
-from suite.regression.compact_traces import Compact, digest
 from suite.results.store import Row
 from suite.run import Job, Options
 from suite.workers import selection
@@ -70,7 +70,7 @@ class Recording(Job):
         """As `record`, and a `Job`."""
         self.known = known.records if known else {}
         self.among = among
-        self.traces: dict[Key, tuple[str, Compact]] = {}
+        self.traces: dict[Key, tuple[str, CompactTrace]] = {}
         super().__init__(options, progress)
 
     def dataset(self) -> datasets.Dataset:
@@ -142,7 +142,7 @@ class _Digesting(Verdicts):
     def _known(self, target: Target, case: str, part: Mapping[str, Array]) -> Record | None:
         """Keep what there is of a trace; returns the earlier record if that is of the same bits."""
         key = Key(target.framework, target.implementation, case, target.dtype, target.asked or "")
-        self.job.traces[key] = digest(part), Compact.of(part)
+        self.job.traces[key] = trace_fingerprint(part), CompactTrace.of(part)
         before = self.job.known.get(key)
         return before if before is not None and before.digest == self.job.traces[key][0] else None
 

@@ -150,7 +150,7 @@ def _entry(change: Change) -> Mapping[str, Any]:
         "words": change.words,
         "ulps": parted and parted.ulps,
         "quantity": parted and parted.quantity,
-        "first_step": parted and parted.step,
+        "first_step": parted and parted.first_step,
         "axes": [{axis: list(pair) for axis, pair in one.items()} for one in change.axes],
         "fits": {"before": before and list(before.fits), "after": after and list(after.fits)},
         "outcome": {"before": before and before.outcome, "after": after and after.outcome},

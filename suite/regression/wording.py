@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from suite.compare.fingerprint import TraceDifference
 from suite.diagnosis.candidates import words
 from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
-from suite.regression.compact_traces import Parting
 
 SHOWN = 4
 """Of the dialects that fit a case, how many are named."""
@@ -31,7 +31,7 @@ _SAID = {
 """Outcome -> what is said of it before, and now."""
 
 
-def parting(parted: Parting | None) -> str:
+def parting(parted: TraceDifference | None) -> str:
     """Where and how far traces part."""
     return parted.words if parted else "it shows another state than it did, or traces of another length"
 
@@ -43,7 +43,7 @@ def bounds(before: Record, after: Record) -> str:
     return f"at {after.bound_ratio:.2g} of the bound of {after.dialect}, was at {before.bound_ratio:.2g}"
 
 
-def undecided(before: Record, after: Record, parted: Parting | None) -> str:
+def undecided(before: Record, after: Record, parted: TraceDifference | None) -> str:
     """Why it can't be said whether that is rounding."""
     if before.outcome == "undecided":
         why = "no bound says whether that is rounding"
@@ -54,7 +54,7 @@ def undecided(before: Record, after: Record, parted: Parting | None) -> str:
     return f"{parting(parted)}; {why}"
 
 
-def beyond(before: Record, after: Record, parted: Parting | None, axes: Sequence[Axes]) -> str:
+def beyond(before: Record, after: Record, parted: TraceDifference | None, axes: Sequence[Axes]) -> str:
     """How something else is computed now."""
     clauses = [named(axes)] if axes else []
     clauses.append(parting(parted))

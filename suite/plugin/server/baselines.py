@@ -15,10 +15,10 @@ import numpy as np
 from reference import dialects
 from suite.cases import datasets
 from suite.cases.catalogue import VERSION
+from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.errors import UserError
 from suite.plugin.server.case_list import SEED
 from suite.regression.baseline import Baseline, Key, Record, require_room
-from suite.regression.compact_traces import Compact, digest
 from suite.regression.comparison import FAILING, compare
 from suite.results import processor
 from suite.results.store import Row
@@ -96,7 +96,7 @@ def _key(row: Row) -> Key:
 
 def _baseline(row: Row, key: Key, trace: Arrays | None) -> Baseline:
     """Return a baseline of one verdict."""
-    compact = (digest(trace), Compact.of(trace)) if trace is not None else (None, None)
+    compact = (trace_fingerprint(trace), CompactTrace.of(trace)) if trace is not None else (None, None)
     versions = {key.framework: row["version"]}
     here = {"python": platform.python_version(), "versions": versions, "threads": 1, "instructions": {}}
     return Baseline(_manifest({key.framework: here}), {key: Record.of(row, *compact)})

@@ -13,7 +13,7 @@ from suite.cases.catalogue import catalogue
 from suite.cases.datasets import generated
 from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
-from suite.compare.comparison import TraceComparison, TraceError, fitting
+from suite.compare.comparison import TraceComparison, TraceError, fitting_dialects
 from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import tape_batches
 from suite.results.expectations import Expectations
@@ -104,19 +104,19 @@ def test_not_a_number_where_the_oracle_has_one_differs():
 
 def test_a_dialect_that_could_not_be_compared_fits_nothing():
     asked = oracle([[1.0], [1e20], [1.0]])
-    assert fitting({"parameters": observed(asked)["parameters"]}, asked, [ALL]) == [[]]
+    assert fitting_dialects({"parameters": observed(asked)["parameters"]}, asked, [ALL]) == [[]]
 
 
 def test_the_dialects_that_fit_are_those_that_the_input_cannot_tell_apart():
     asked = oracle(STEADY)
-    (fits,) = fitting(observed(asked, "torch"), asked, [ALL])
+    (fits,) = fitting_dialects(observed(asked, "torch"), asked, [ALL])
     assert {"torch", "mlx", "optax-outside"} <= set(fits)
     assert not {"d2l", "keras3", "tf1"} & set(fits)
 
 
 @pytest.mark.parametrize(
     ("trace", "words"),
-    [({}, "no parameters"), ({"parameters": np.zeros((5, 2), np.float32)}, r"shape \(5, 2\), where \(5, 3\)")],
+    [({}, "no parameters"), ({"parameters": np.zeros((5, 2), np.float32)}, r"shape \(5, 2\), expected \(5, 3\)")],
 )
 def test_a_trace_that_lacks_what_it_must_have_is_refused(trace, words):
     with pytest.raises(TraceError, match=words):

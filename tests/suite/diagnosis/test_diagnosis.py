@@ -13,7 +13,6 @@ from suite.cases.datasets import generated
 from suite.cases.tapes import Tape
 from suite.cases.tasks import tasks
 from suite.compare.comparison import TraceComparison
-from suite.compare.error_growth import growth
 from suite.compare.oracle import Oracle
 from suite.diagnosis import reasons
 from suite.diagnosis.candidate_search import Part
@@ -30,9 +29,6 @@ def case_of(gradients, h) -> Case:
     gradients = np.asarray(gradients, np.float32)
     tape = Tape("made-up", "for a test", np.ones(gradients.shape[1], np.float32), gradients)
     return Case(tape, replace(CASES["decades/plain"].setting, hyperparameters=h))
-
-
-STEADY = case_of(np.tile([0.1, -1.0, 3.0, 10.0], (100, 1)), CASES["decades/plain"].setting.hyperparameters)
 
 
 def shown(case: Case, candidate: Candidate, dtype: str = "float32", **spoiled):
@@ -181,40 +177,6 @@ def test_what_was_written_down_can_be_shown_again():
     assert candidate.dialect.epsilon == "inside"
     assert candidate.hyperparameters.momentum == 0.5
     assert candidate.words == "torch with epsilon inside in place of outside and momentum 0.5 in place of 0"
-
-
-@pytest.mark.parametrize(
-    ("error", "word"),
-    [
-        (lambda n: n**-0.5, "fading"),
-        (lambda n: np.ones_like(n), "constant"),
-        (lambda n: n**0.5, "growing slower than linearly"),
-        (lambda n: n, "growing linearly"),
-        (lambda n: n**2, "growing faster than linearly"),
-        (lambda n: 1.1**n, "growing faster than linearly"),
-    ],
-)
-def test_how_an_error_grows_is_told_in_a_word_and_in_a_short_series(error, word):
-    case, h = STEADY, STEADY.setting.hyperparameters
-    wrong = shown(case, Candidate.named("d2l", h), "float64")
-    steps = np.arange(1.0, 97.0)
-    wrong["parameters"][4:, 2] += 1e-9 * error(steps)
-    comparison = TraceComparison(wrong, Oracle.of(case.tape, h, "float64", ["d2l"]), "d2l")
-    result = comparison.result(ALL)
-    grown = growth(comparison, ALL, result.first_step)
-    assert (result.first_step, grown.quantity, grown.index) == (5, "parameters", 2)
-    assert grown.kind == word
-    assert [step for step, _, _ in grown.series] == [5, 6, 9, 14, 24, 54, 100]
-    assert grown.words == f"the error is {word}"
-
-
-def test_an_error_that_is_no_number_has_no_kind():
-    case, h = STEADY, STEADY.setting.hyperparameters
-    wrong = shown(case, Candidate.named("d2l", h))
-    wrong["parameters"][50:, 1] = np.nan
-    comparison = TraceComparison(wrong, Oracle.of(case.tape, h, "float32", ["d2l"]), "d2l")
-    grown = growth(comparison, ALL, comparison.result(ALL).first_step)
-    assert (grown.kind, grown.words) == (None, None)
 
 
 def test_an_undecided_case_says_in_how_many_coordinates_and_from_which_step_on_and_what_would_decide():

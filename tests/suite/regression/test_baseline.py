@@ -10,36 +10,20 @@ import pytest
 
 from reference import dialects
 from suite.cases import catalogue
+from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.regression.baseline_selection import Narrowing
-from suite.regression.compact_traces import Compact, Shape, digest, parting
 from suite.regression.comparison import FAILING, Kind, Unlike, compare, failing
 from suite.regression.report import details, summary, to_json
+from tests.support.traces import nudged, random_trace
 
 KEY = Key("torch", "builtin", "decades/plain", "float32", "")
 INSIDE, OUTSIDE = ("d2l", "jax", "optax"), ("optax-outside", "torch")
 
 
-def trace(steps=50, size=64, dtype=np.float32, seed=0):
-    random = np.random.default_rng(seed)
-    return {
-        "parameters": random.standard_normal((steps, size)).astype(dtype),
-        "square_average": random.random((steps, size)).astype(dtype),
-    }
-
-
-def moved(before, step, column, *, ulps=1, quantity="parameters"):
-    after = {name: values.copy() for name, values in before.items()}
-    value = after[quantity][step - 1, column]
-    for _ in range(ulps):
-        value = np.nextafter(value, value.dtype.type(np.inf))
-    after[quantity][step - 1, column] = value
-    return after
-
-
 def record(of=None, outcome="agrees", fits=INSIDE, dialect="d2l", **more):
-    of = trace() if of is None else of
-    return Record(outcome, dialect, digest(of), fits, bound_ratio=0.3, compact=Compact.of(of), **more)
+    of = random_trace() if of is None else of
+    return Record(outcome, dialect, trace_fingerprint(of), fits, bound_ratio=0.3, compact=CompactTrace.of(of), **more)
 
 
 def baseline(records, version="1.0", kernels="AVX2", flags=("avx2", "fma"), **more):
@@ -64,89 +48,18 @@ def only(before, after, key=KEY, **conditions):
     return change
 
 
-# What is kept of a trace
-
-
-def test_equal_traces_have_equal_digests_and_one_bit_makes_another():
-    before = trace()
-    assert digest(before) == digest(trace())
-    for quantity in before:
-        assert digest(moved(before, 7, 3, quantity=quantity)) != digest(before)
-    assert digest({"parameters": before["parameters"]}) != digest(before)
-
-
-def test_a_digest_knows_the_sign_of_a_zero_and_one_kind_of_nan_only():
-    before = {"parameters": np.array([[0.0, np.nan]], np.float32)}
-    assert digest({"parameters": np.array([[-0.0, np.nan]], np.float32)}) != digest(before)
-    other = before["parameters"].copy()
-    other.view(np.uint32)[0, 1] ^= 0x80000001
-    assert np.isnan(other[0, 1])
-    assert digest({"parameters": other}) == digest(before)
-
-
-@pytest.mark.parametrize("step", [1, 2, 17, 50])
-def test_the_first_step_that_moved_is_known_exactly_though_few_values_are_kept(step):
-    before = trace()
-    found = parting(Compact.of(before), Compact.of(moved(before, step, 33)), "float32")
-    assert (found.after, found.step) == (step - 1, step)
-
-
-def test_of_a_long_trace_the_first_step_is_known_to_lie_between_two():
-    before = trace(steps=1000, size=3)
-    found = parting(Compact.of(before), Compact.of(moved(before, 200, 1)), "float32")
-    assert (found.after, found.step) == (100, 200)
-    assert "from a step after 100 on, at the latest 200" in found.words
-
-
-def test_what_moved_in_the_state_alone_is_said():
-    before = trace()
-    found = parting(Compact.of(before), Compact.of(moved(before, 50, 0, quantity="square_average")), "float32")
-    assert found.step is None
-    assert found.words == "in the state alone, by up to 1 ulps (square_average, step 50)"
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_the_distance_is_that_of_the_values_that_are_kept_in_ulps_of_the_format(dtype):
-    before = {name: (1 + abs(values) % 0.5).astype(dtype) for name, values in trace().items()}  # an ulp is the same
-    after = moved(moved(before, 20, 0, ulps=5), 50, 63, ulps=9)
-    found = parting(Compact.of(before), Compact.of(after), np.dtype(dtype).name)
-    assert (found.ulps, found.quantity, found.at) == (9, "parameters", 50)
-
-
-def test_what_cancels_is_measured_by_what_it_was():
-    before = {"parameters": np.array([[1.5], [0.0]], np.float32)}
-    after = {"parameters": np.array([[1.5], [2.0**-23]], np.float32)}
-    assert parting(Compact.of(before), Compact.of(after), "float32").ulps == 1
-    lost = {"parameters": np.array([[1.5], [np.nan]], np.float32)}
-    assert parting(Compact.of(before), Compact.of(lost), "float32").ulps == np.inf
-    assert parting(Compact.of(lost), Compact.of(lost), "float32").ulps == 0
-
-
-def test_traces_of_different_shapes_are_not_held_side_by_side():
-    assert parting(Compact.of(trace(size=3)), Compact.of(trace(size=4)), "float32") is None
-
-
-@pytest.mark.parametrize("size", [0, 1, 4, 1000])
-def test_a_compact_trace_is_small_and_fits_its_shape(size):
-    compact = Compact.of(trace(steps=1000, size=size))
-    assert compact.values.size == compact.shape.values <= 2 * 10 * 5
-    assert compact.marks.size == len(compact.shape.marked) <= 64 + 4
-    assert compact.shape.kept[-1] == compact.shape.marked[-1] == 1000
-    assert compact.shape == Shape(1000, size, ("parameters", "square_average"))
-
-
 # The folder
 
 
 def test_a_baseline_is_read_as_it_was_written(tmp_path):
-    wide, law = trace(dtype=np.float64), Record("agrees", "d2l")
+    wide, law = random_trace(dtype=np.float64), Record("agrees", "d2l")
     records = {
         KEY: record(),
         KEY._replace(case="spike/plain"): record(outcome="differs", fits=(), first_step=3, reason="of\nthis"),
         KEY._replace(dtype="float64"): record(wide),
-        KEY._replace(implementation="scratch", asked="torch"): record(trace(seed=1)),
+        KEY._replace(implementation="scratch", asked="torch"): record(random_trace(seed=1)),
         KEY._replace(case="law/twin"): law,
-        KEY._replace(case="shape/empty/plain"): record(trace(size=0)),
+        KEY._replace(case="shape/empty/plain"): record(random_trace(size=0)),
         KEY._replace(case="grid/1"): Record("unsupported", "d2l", reason="it has no courage"),
     }
     before = baseline(records)
@@ -159,14 +72,14 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path):
         assert (one.compact is None) == (given is None)
         if given is not None:
             assert one.compact.shape == given.shape
-            assert np.array_equal(one.compact.marks, given.marks)
+            assert np.array_equal(one.compact.checksums, given.checksums)
             assert np.array_equal(one.compact.values, given.values)
             assert one.compact.values.dtype == given.values.dtype
 
 
 def test_the_same_baseline_is_the_same_bytes_and_another_differs_in_its_lines_alone(tmp_path):
     keys = [KEY._replace(case=f"decades/{name}") for name in ("a", "b", "c")]
-    same = {key: record(trace(seed=place)) for place, key in enumerate(keys)}
+    same = {key: record(random_trace(seed=place)) for place, key in enumerate(keys)}
     files = {}
     for name, records in (("1", same), ("2", dict(reversed(same.items()))), ("3", {**same, keys[1]: record()})):
         baseline(records).write(tmp_path / name)
@@ -236,7 +149,7 @@ def test_the_same_bits_are_the_same_whatever_else_has_changed():
     assert change.kind is Kind.SAME
 
 
-NEAR = record(moved(trace(), 50, 63, ulps=2))
+NEAR = record(nudged(random_trace(), 50, 63, ulps=2))
 
 
 @pytest.mark.parametrize(
@@ -290,7 +203,7 @@ def test_what_can_not_be_told_apart_is_told_by_the_other_cases():
     alone = compare(baseline({long: record()}), baseline({long: after}))
     assert [list(one) for one in alone[0].axes] == [["hyperparameter_rounding"], ["decay_complement"]]
     wide = long._replace(dtype="float64")
-    more = replace(record(moved(trace(), 50, 63), fits=("tf-kernel",)), outcome="differs")
+    more = replace(record(nudged(random_trace(), 50, 63), fits=("tf-kernel",)), outcome="differs")
     both = compare(baseline({long: record(), wide: record()}), baseline({long: after, wide: more}))
     assert [list(one) for one in both[0].axes] == [["decay_complement"]]
 
