@@ -11,7 +11,7 @@ from rich.console import Console
 from suite.cases.expression import SelectionError
 from suite.cli.commands import Interrupted, app
 from suite.errors import UserError
-from suite.workers.errors import WorkerError
+from suite.workers.protocol import WorkerError
 
 USAGE, INTERRUPTED = 2, 130  # exit statuses
 MENDABLE = (UserError, WorkerError, SelectionError, OSError)

@@ -29,12 +29,9 @@ from suite.results.repeat_command import Conditions
 from suite.results.store import Row, Store, require_room
 from suite.workers import selection
 from suite.workers.coordinator import Coordinator
-from suite.workers.environments import environments
-from suite.workers.errors import WorkerError
+from suite.workers.environments import Release, environments
 from suite.workers.progress import Progress
-from suite.workers.protocol import Message
-from suite.workers.releases import Release
-from suite.workers.request import Request, Response
+from suite.workers.protocol import Message, Request, Response, WorkerError
 
 TABLES = ("agreement", "training", "timing")
 
@@ -95,7 +92,7 @@ class Job:
         self.data = self.dataset()
         progress.say(f"data: {self.data.detail}")
         known_tasks = tasks(self.data, options.seed)
-        self.tasks = selection.tasks(known_tasks, options.tasks)
+        self.tasks = selection.matching_tasks(known_tasks, options.tasks)
         self.profile = PROFILES[options.profile]
         self.benchmarks = list(benchmarks(self.profile, known_tasks, options.seed, options.sizes, options.tensors))
         self.catalogue = catalogue.catalogue(known_tasks, options.seed)
@@ -104,14 +101,16 @@ class Job:
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.laws = [one for one in chosen if isinstance(one, MetamorphicRelation)]
         known = environments(options.pythons, releases=map(Release.parse, options.frameworks))
-        wanted = {name: known[name] for name in selection.frameworks(options.frameworks, options.implementations)}
+        wanted = {
+            name: known[name] for name in selection.matching_frameworks(options.frameworks, options.implementations)
+        }
         if "timing" in options.tables:
             wanted[ORACLE] = known[ORACLE]
         self.coordinator = Coordinator(wanted, options.device, options.threads, options.timeout)
         try:
             self.hellos, self.missing = self._greet()
             self.oracle = self.hellos.pop(ORACLE, None)
-            self.chosen = selection.named(self.hellos, options.implementations)
+            self.chosen = selection.matching_implementations(self.hellos, options.implementations)
             self._check_selection()
             self.store = Store(options.output, self._manifest(), resume=options.resume)
         except BaseException:
@@ -178,13 +177,13 @@ class Job:
 
     def _check_selection(self) -> None:
         """See to it that something is selected: LookupError if nothing is."""
-        options, implementations = self.options, list(selection.implementations(self.hellos, self.chosen))
+        options, implementations = self.options, list(selection.chosen_implementations(self.hellos, self.chosen))
         words = {
             "agreement": self._verdict_words(),
             "training": training.every(implementations, self.tasks, options.dialects),
             "timing": self._timing_words(),
         }
-        selection.check(self.selection, (text for table in options.tables for text in words[table]))
+        selection.require_match(self.selection, (text for table in options.tables for text in words[table]))
 
     def _verdict_words(self) -> Iterator[str]:
         for target in self.targets():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from suite.adapters.contract import Framework
+from suite.errors import UserError
 
 FRAMEWORKS = ("torch", "tensorflow", "mxnet")
 """The frameworks that have an adapter; each is also the name of its folder here and of its environment."""
@@ -19,10 +20,10 @@ def load(name: str, device: str) -> Framework:
 
     Raises:
         ModuleNotFoundError: if the framework is not installed here.
-        LookupError: if there is no such adapter, or no such device.
+        UserError: if there is no such adapter, or no such device.
     """
     if name not in (*FRAMEWORKS, ORACLE):
-        raise LookupError(f"no adapter for {name!r}; there are {', '.join(FRAMEWORKS)}")
-    module = importlib.import_module(f"suite.adapters.{name}.adapter")
+        raise UserError(f"no adapter for {name!r}; there are {', '.join(FRAMEWORKS)}")
+    module = importlib.import_module(f"suite.adapters.{name}" if name == ORACLE else f"suite.adapters.{name}.adapter")
     framework: Framework = module.Adapter(device)
     return framework

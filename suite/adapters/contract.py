@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters
+from suite.errors import UserError
 
 Tensor = Any
 Array = NDArray[Any]
@@ -62,10 +63,10 @@ class Problem:
     parameters: list[Tensor]
     loss: Callable[..., Tensor]
     batches: Sequence[tuple[Tensor, ...]]
-    length: int
+    steps_per_epoch: int
     arrays: Mapping[str, Array]
 
-    def at(self, parameters: list[Tensor], step: int) -> Tensor:
+    def loss_at(self, parameters: list[Tensor], step: int) -> Tensor:
         """The loss that a step, counted from 0, sees."""
         return self.loss(*parameters, *self.batches[step % len(self.batches)])
 
@@ -80,11 +81,11 @@ class Implementation(ABC):
             of what others say already, or since it is a loop of which the update is no news.
         computes: the name of the dialect that it computes; None if it runs any.
         names: our name of a hyper-parameter -> the framework's, for those that it takes.
-        refused: format of `DTYPES` -> why it does not run in it.
-        bounds: those hyper-parameters of `names` that are bounds and of which it takes 0 for none.
+        unsupported_dtypes: format of `DTYPES` -> why it does not run in it.
+        zero_disables: those hyper-parameters of `names` that are bounds and of which it takes 0 for none.
         sparse: what it does in place of taking a sparse gradient; None if it takes one.
-        own_rates: what it does in place of giving each parameter a learning rate; None if it gives one.
-        longest: the most steps that it is asked for, where each takes half a millisecond and more.
+        unsupported_rate_scale: what it does in place of giving each parameter a learning rate; None if it gives one.
+        max_steps: the most steps that it is asked for, where each takes half a millisecond and more.
         twin: the implementation of the same framework that it must equal to the bit, if there is one.
     """
 
@@ -93,11 +94,11 @@ class Implementation(ABC):
     lean: ClassVar[bool] = False
     computes: ClassVar[str | None] = None
     names: ClassVar[Mapping[str, str]]
-    refused: ClassVar[Mapping[str, str]] = {}
-    bounds: ClassVar[Sequence[str]] = ()
-    sparse: ClassVar[str | None] = None
-    own_rates: ClassVar[str | None] = None
-    longest: ClassVar[int | None] = None
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = {}
+    zero_disables: ClassVar[Sequence[str]] = ()
+    unsupported_sparse: ClassVar[str | None] = None
+    unsupported_rate_scale: ClassVar[str | None] = None
+    max_steps: ClassVar[int | None] = None
     twin: ClassVar[str | None] = None
 
     def __init__(
@@ -137,12 +138,12 @@ class Implementation(ABC):
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
         """Why it can't run so; None if it can."""
-        if dtype in cls.refused:
-            return f"{cls.native} does not run in {dtype}: {cls.refused[dtype]}"
-        missing = used(h) - set(cls.names)
+        if dtype in cls.unsupported_dtypes:
+            return f"{cls.native} does not run in {dtype}: {cls.unsupported_dtypes[dtype]}"
+        missing = effective(h) - set(cls.names)
         if missing:
             return f"{cls.native} has no {', '.join(sorted(missing))}"
-        unbounded = [cls.names[name] for name in cls.bounds if getattr(h, name) == 0]
+        unbounded = [cls.names[name] for name in cls.zero_disables if getattr(h, name) == 0]
         return f"{cls.native} takes {unbounded[0]}=0 for no bound" if unbounded else None
 
     @abstractmethod
@@ -155,9 +156,9 @@ class Implementation(ABC):
         `rates` has that of each parameter: that of the step, times the parameter's factor, in double precision.
         """
         scales = self.rate_scale or [1.0] * len(self.parameters)
-        self.rates = [self.rounded(learning_rate * scale) for scale in scales]
+        self.rates = [self.native_rate(learning_rate * scale) for scale in scales]
 
-    def rounded(self, learning_rate: float) -> Any:
+    def native_rate(self, learning_rate: float) -> Any:
         """A learning rate as it is handed on; rounding it is left to the framework."""
         return learning_rate
 
@@ -172,7 +173,7 @@ class Implementation(ABC):
     def update(self, gradients: list[Tensor]) -> None:
         """One step, with the learning rates that were set."""
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """Take so many steps of a closed loop on `problem`, of which `self.parameters` are the parameters.
 
         Args:
@@ -185,7 +186,7 @@ class Implementation(ABC):
         """
         gradients: list[Tensor] = []
         for step in range(first, first + count):
-            gradients = self.framework.gradients(lambda: problem.at(self.parameters, step), self.parameters)  # noqa: B023
+            gradients = self.framework.gradients(lambda: problem.loss_at(self.parameters, step), self.parameters)  # noqa: B023
             self.step(gradients)
         return gradients
 
@@ -195,23 +196,23 @@ class Implementation(ABC):
         `momentum_buffer` where there are such. Empty where the framework doesn't show it.
         """  # noqa: D205
 
-    def shown(self, v: Sequence[Tensor], m: Sequence[Tensor], b: Sequence[Tensor]) -> State:
+    def named_state(self, v: Sequence[Tensor], m: Sequence[Tensor], b: Sequence[Tensor]) -> State:
         """The parts of the state that there are; an empty sequence is none."""
         parts = {"square_average": v, "mean_gradient": m, "momentum_buffer": b}
         return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
 
     @abstractmethod
-    def saved(self) -> Any:
+    def save(self) -> Any:
         """What it remembers, as the framework saves it; later steps don't change it."""
 
     @abstractmethod
     def restore(self, saved: Any) -> None:
         """Remember what another one had `saved`."""
 
-    def resumed(self, parameters: list[Tensor]) -> Implementation:
+    def restored(self, parameters: list[Tensor]) -> Implementation:
         """A new one, bound to other parameters, that goes on from what is saved of this one."""
         other = type(self)(parameters, self.h, self.dialect, self.framework, self.rate_scale)
-        other.restore(self.saved())
+        other.restore(self.save())
         other.steps = self.steps
         return other
 
@@ -226,20 +227,20 @@ class Framework(ABC):
     Attributes:
         name: the framework's.
         implementations: name -> class; `scratch` and `builtin` are always among them.
-        switches: the environment variables that choose among its kernels, and so may change last bits.
+        environment_variables: the environment variables that choose among its kernels, and so may change last bits.
     """
 
     name: ClassVar[str]
-    switches: ClassVar[Sequence[str]] = ()
+    environment_variables: ClassVar[Sequence[str]] = ()
     implementations: ClassVar[Mapping[str, type[Implementation]]]
 
     def __init__(self, device: str) -> None:
-        """Raise LookupError, naming the devices that there are, if `device` (cpu, cuda:0, …) is not one of them."""
+        """Raise UserError, naming the devices that there are, if `device` (cpu, cuda:0, …) is not one of them."""
         if device not in self.devices():
-            raise LookupError(f"{self.name} has no device {device!r} here, only {', '.join(self.devices())}")
+            raise UserError(f"{self.name} has no device {device!r} here, only {', '.join(self.devices())}")
         self.device = device
 
-    def placed(self) -> AbstractContextManager[Any]:
+    def device_scope(self) -> AbstractContextManager[Any]:
         """The scope of all work, for a framework that would choose a device by itself; who calls it has entered it."""
         return nullcontext()
 
@@ -286,7 +287,7 @@ class Framework(ABC):
         """
 
     @abstractmethod
-    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+    def full_like(self, parameter: Tensor, value: float) -> Tensor:
         """State for a parameter: its shape, dtype and device; changed in place by scratch implementations."""
 
     @abstractmethod
@@ -339,7 +340,7 @@ class Framework(ABC):
         return None
 
 
-def used(h: Hyperparameters) -> set[str]:
+def effective(h: Hyperparameters) -> set[str]:
     """The hyper-parameters that are set to something that has an effect."""
     plain = Hyperparameters()
     return {f.name for f in fields(h) if f.name in BASIC or getattr(h, f.name) != getattr(plain, f.name)}
@@ -363,12 +364,12 @@ def from_native(names: Mapping[str, str], arguments: Mapping[str, Any]) -> Hyper
     return Hyperparameters(**{ours[name]: value for name, value in arguments.items()})
 
 
-def flat(arrays: Sequence[Array]) -> Array:
+def flatten(arrays: Sequence[Array]) -> Array:
     """Arrays one after another as a vector."""
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
-def divided(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+def unflatten(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     """A vector as arrays of these shapes, one after another: what `flat` makes one of."""
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]

@@ -16,18 +16,18 @@ class Scratch(Implementation):
     """RMSProp from a framework's own operations: the algorithm, with every choice made, and its state."""
 
     names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
-    sparse = "takes dense gradients only"
+    unsupported_sparse = "takes dense gradients only"
 
     def prepare(self, dialect: Dialect) -> None:
         """Make the state, in the shape of the parameters."""
         self.algorithm = a = Algorithm.of(dialect, self.h, self.framework.dtype(self.parameters[0]))
         self.numbers = {name: float(value) for name, value in a.numbers().items()}
         v0 = self.numbers["initial_accumulator"]
-        self.square_average = [self.framework.filled_like(p, v0) for p in self.parameters]
-        self.mean_gradient = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.centered]
-        self.momentum_buffer = [self.framework.filled_like(p, 0.0) for p in self.parameters if a.buffered]
+        self.square_average = [self.framework.full_like(p, v0) for p in self.parameters]
+        self.mean_gradient = [self.framework.full_like(p, 0.0) for p in self.parameters if a.centered]
+        self.momentum_buffer = [self.framework.full_like(p, 0.0) for p in self.parameters if a.buffered]
 
-    def rounded(self, learning_rate: float) -> Any:
+    def native_rate(self, learning_rate: float) -> Any:
         """As the dialect rounds it."""
         return float(self.algorithm.rate(learning_rate))
 
@@ -46,9 +46,9 @@ class Scratch(Implementation):
 
     def state(self) -> State:
         """Every part of the state that the algorithm has."""
-        return self.shown(self.square_average, self.mean_gradient, self.momentum_buffer)
+        return self.named_state(self.square_average, self.mean_gradient, self.momentum_buffer)
 
-    def saved(self) -> State:
+    def save(self) -> State:
         """The state is all there is."""
         return self.state()
 

@@ -16,9 +16,8 @@ from suite.compare.comparison import ComparisonResult, TraceComparison, TraceErr
 from suite.compare.oracle import Oracle
 from suite.conformance.training import checked
 from suite.workers import arrays
-from suite.workers.errors import DataMismatch
-from suite.workers.protocol import Message
-from suite.workers.timer import JUDGED
+from suite.workers.protocol import DataMismatch, Message
+from suite.workers.timer import CHECKED_STEPS
 
 Array = NDArray[Any]
 
@@ -93,7 +92,7 @@ def steps_missing(benchmark: Benchmark, dialect: str, start: Mapping[str, Any], 
     def after(steps: int) -> Array:
         return np.asarray(path[min(steps, SETTLED)] + max(0, steps - SETTLED) * stride)
 
-    made = JUDGED + start["calls"]
+    made = CHECKED_STEPS + start["calls"]
     way = after(made + count) - after(made)
     went = np.array(end["parameters"], wide) - np.array(start["parameters"], wide)
     furthest = np.maximum(np.abs(after(made + count)), np.abs(after(made)))

@@ -24,10 +24,9 @@ from suite.cases.random import Bits
 from suite.results.store import Row
 from suite.workers import arrays
 from suite.workers.coordinator import Coordinator
-from suite.workers.names import words
 from suite.workers.process import Worker
-from suite.workers.protocol import Message
-from suite.workers.request import Request, Response
+from suite.workers.protocol import Message, Request, Response
+from suite.workers.selection import selection_text
 
 DIALECT = "d2l"  # of scratch implementations: the section's own
 DTYPE = "float32"
@@ -77,7 +76,7 @@ class Entry:
     def words(self, benchmark: Benchmark) -> str:
         """What an expression selects it by."""
         dialect = self.described.get("dialect") or DIALECT
-        return words(self.framework, self.implementation, benchmark.id, DTYPE, dialect)
+        return selection_text(self.framework, self.implementation, benchmark.id, DTYPE, dialect)
 
 
 def entries(
@@ -255,14 +254,14 @@ class InterleavedRun:
                 "dtype": DTYPE,
                 "input": str(self.path),
                 "output": str(output) if timed else None,
-                **({"burden": entry.burden} if entry.burden else {}),
+                **({"slowdown": entry.burden} if entry.burden else {}),
             },
         )
         if answer.status != "ok":
             return False
         reply = answer.reply
         one.opened, one.worker = reply["id"], self.coordinator.worker(entry.framework)
-        one.start = reply["start"]
+        one.start = reply["progress"]
         if one.row["first_call"] is None:  # of those to come, what is compiled is there already
             one.row.update(first_call=reply["first_call"], **reply["memory"])
         if timed:  # it is judged by what is known of it; that may be more than what it declares

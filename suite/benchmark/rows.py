@@ -52,8 +52,8 @@ def figure(one: Entrant, seed: int) -> dict[str, Any]:
     samples = per_call(one.samples)
     raw = {
         "samples": samples,
-        "at": [sample["at"] for sample in one.samples],
-        "switches": [sample["switches"] for sample in one.samples],
+        "at": [sample["started_at"] for sample in one.samples],
+        "switches": [sample["context_switches"] for sample in one.samples],
     }
     if not samples:
         return {
@@ -62,7 +62,7 @@ def figure(one: Entrant, seed: int) -> dict[str, Any]:
             "outliers": [],
         }
     seconds = [sample["seconds"] for sample in one.samples]
-    used, left = ([sample[part] for sample in one.samples] for part in ("cpu_seconds", "leftover"))
+    used, left = ([sample[part] for sample in one.samples] for part in ("cpu_seconds", "unfinished"))
     return {
         **raw,
         "median": float(np.median(samples)),

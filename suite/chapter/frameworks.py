@@ -15,9 +15,8 @@ from suite.results.repeat_command import Conditions
 from suite.results.store import Row
 from suite.workers import arrays
 from suite.workers.coordinator import Coordinator
-from suite.workers.errors import WorkerError
 from suite.workers.progress import Progress
-from suite.workers.protocol import Message
+from suite.workers.protocol import Message, WorkerError
 
 DIALECT = "d2l"
 """What a scratch implementation runs: the section's."""

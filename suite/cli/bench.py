@@ -18,10 +18,9 @@ from suite.cli.options import Frameworks, Json, Pythons, Seed, Threads, interpre
 from suite.results import provenance
 from suite.validation.timing_fidelity import BURDEN, CALLED_AT, Fidelity, summary
 from suite.workers.coordinator import Coordinator
-from suite.workers.environments import environments
-from suite.workers.errors import WorkerError
+from suite.workers.environments import Release, environments
 from suite.workers.progress import Progress
-from suite.workers.releases import Release
+from suite.workers.protocol import WorkerError
 
 WIDE = 120  # columns of a table of numbers, where the terminal has fewer
 

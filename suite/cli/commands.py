@@ -66,11 +66,9 @@ from suite.cli.validation import sharpness, soundness
 from suite.results.expectations import Expectations, proposals
 from suite.results.store import TABLES, read_rows
 from suite.run import SECTION_DIALECTS, Job, Options
-from suite.workers.environments import build, environments
-from suite.workers.errors import EnvironmentMissing
-from suite.workers.names import framework_of
+from suite.workers.environments import PROJECT, EnvironmentMissing, Release, build, environments
 from suite.workers.progress import Progress
-from suite.workers.releases import PROJECT, Release
+from suite.workers.selection import framework_of
 
 app = typer.Typer(
     name="rmsuite",

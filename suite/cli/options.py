@@ -17,7 +17,7 @@ from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
 from suite.cases.tapes import REDUCED, WIDE
 from suite.run import SECTION_DIALECTS, Options
-from suite.workers.releases import Release
+from suite.workers.environments import Release
 
 RESULTS = Path("results")
 DTYPES = (*WIDE, *REDUCED)

@@ -35,10 +35,8 @@ from suite.regression.history import Entry, history, timed
 from suite.regression.recording import Recording
 from suite.results.store import read_rows
 from suite.run import Job
-from suite.workers.environments import Environment, build, environments
-from suite.workers.errors import EnvironmentMissing
+from suite.workers.environments import Environment, EnvironmentMissing, Release, build, compared_releases, environments
 from suite.workers.progress import Progress
-from suite.workers.releases import Release, compared
 
 WIDE = 200  # columns of a table, where the terminal has fewer
 
@@ -78,7 +76,7 @@ def regress(
 ) -> None:
     """Which release changed the numbers? Builds an environment for each, and compares them, the older first."""
     progress = Progress(Console(stderr=True))
-    wanted = names(release or [one.full_name for one in compared()])
+    wanted = names(release or [one.full_name for one in compared_releases()])
     missing = unbuilt(wanted, python, progress)
     options = options_from(
         framework=[name for name in wanted if name not in missing],

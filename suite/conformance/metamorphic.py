@@ -22,8 +22,7 @@ from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceError, u
 from suite.conformance.tape_batches import TapeBatch, written
 from suite.conformance.targets import Target, evidence
 from suite.results.store import Row
-from suite.workers.errors import DataMismatch
-from suite.workers.request import Request, Response
+from suite.workers.protocol import DataMismatch, Request, Response
 
 Array = NDArray[Any]
 

@@ -13,10 +13,8 @@ from suite.conformance.tape_batches import TapeBatch
 from suite.results.repeat_command import Conditions
 from suite.results.store import Row
 from suite.workers import arrays
-from suite.workers.errors import DataMismatch
-from suite.workers.names import words
-from suite.workers.protocol import Message
-from suite.workers.request import Request, Response
+from suite.workers.protocol import DataMismatch, Message, Request, Response
+from suite.workers.selection import selection_text
 
 SECTION = "d2l"
 
@@ -68,7 +66,7 @@ class Target:
 
     def words(self, case: str) -> str:
         """What an expression selects a verdict of it by."""
-        return words(self.framework, self.implementation, case, self.dtype, self.asked or self.declared)
+        return selection_text(self.framework, self.implementation, case, self.dtype, self.asked or self.declared)
 
     def question(self, tape_batch: TapeBatch, traces: Path, about: Any) -> Request:
         """To replay a tape_batch."""

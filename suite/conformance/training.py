@@ -22,10 +22,8 @@ from suite.conformance.verdicts import FEW_DIALECTS
 from suite.results.repeat_command import Conditions
 from suite.results.store import Row
 from suite.workers import arrays
-from suite.workers.errors import DataMismatch
-from suite.workers.names import words
-from suite.workers.protocol import Message
-from suite.workers.request import Request, Response
+from suite.workers.protocol import DataMismatch, Message, Request, Response
+from suite.workers.selection import selection_text
 
 Array = NDArray[Any]
 
@@ -74,7 +72,7 @@ def every(
     """
     for framework, name, declared in implementations:
         for dialect in [declared] if declared else scratch_dialects:
-            yield from (words(framework, name, task, DTYPE, dialect) for task in tasks)
+            yield from (selection_text(framework, name, task, DTYPE, dialect) for task in tasks)
 
 
 def questions(
@@ -100,7 +98,7 @@ def questions(
                     declared = dialect or described.get("dialect")
                     if (framework, name, hello["device"], DTYPE, task.id, dialect) in done:
                         continue
-                    if not selection.matches(words(framework, name, task.id, DTYPE, declared)):
+                    if not selection.matches(selection_text(framework, name, task.id, DTYPE, declared)):
                         continue
                     output = folder / "traces" / f"task-{task.id}-{framework}-{name}-{dialect or 'own'}.safetensors"
                     request = {

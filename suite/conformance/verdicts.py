@@ -20,8 +20,7 @@ from suite.conformance.targets import Target, evidence
 from suite.diagnosis.distinguishing_cases import Deciding
 from suite.diagnosis.nearest import Search
 from suite.results.store import Row
-from suite.workers.errors import DataMismatch
-from suite.workers.request import Request, Response
+from suite.workers.protocol import DataMismatch, Request, Response
 
 
 @dataclass(frozen=True)

@@ -106,9 +106,8 @@ class Client:
 
     def _exit_reason(self) -> str:
         code = self._process.wait()
-        lines = [line for line in self._errors.read_text("utf-8", "replace").splitlines() if line.strip()]
-        last = lines[-1] if lines else "it printed no error"
-        return f"the server ended with status {code}: {last} ({VARIABLE} names another interpreter for it)"
+        lines = self._errors.read_text("utf-8", "replace").splitlines()
+        return f"{protocol.exit_reason('the server', code, lines)} ({VARIABLE} names another interpreter for it)"
 
 
 _clients: dict[int, Client] = {}

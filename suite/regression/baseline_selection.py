@@ -12,7 +12,7 @@ from suite.cases.expression import Selection
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Unlike, require_catalogue
 from suite.workers import selection
-from suite.workers.names import framework_of
+from suite.workers.selection import framework_of
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Narrowing:
         return (
             (not self.frameworks or key.framework in self._frameworks)
             and (not self.dtypes or key.dtype in self.dtypes)
-            and _any(selection.matches, key.name, self.implementations)
+            and _any(selection.matches_pattern, key.name, self.implementations)
             and _any(catalogue.matches, key.case, self.cases)
             and self._selected(key.words(record.dialect))
         )

@@ -20,7 +20,7 @@ from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import Change, Kind, compare
 from suite.regression.identity import Identity, differences, moved
 from suite.results.store import Row
-from suite.workers.names import framework_of
+from suite.workers.selection import framework_of
 
 ROUNDED = frozenset({Kind.ROUNDING, Kind.INSTRUCTIONS})
 FURTHER = frozenset({Kind.BEYOND, Kind.BROKEN, Kind.MENDED, Kind.UNDECIDED, Kind.GONE})

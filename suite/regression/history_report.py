@@ -15,7 +15,7 @@ from suite.benchmark.statistics import Call
 from suite.cases.catalogue import Case
 from suite.regression.history import Entry, Time, Turn
 from suite.regression.identity import apart, differences, moved
-from suite.workers.names import framework_of
+from suite.workers.selection import framework_of
 
 YARDSTICK = "builtin"
 """The implementation beside which the others of a release are described."""

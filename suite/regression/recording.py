@@ -27,9 +27,9 @@ from suite.regression.baseline import Baseline, BaselineError, Key, Record
 from suite.results.store import Row
 from suite.run import Job, Options
 from suite.workers import selection
-from suite.workers.names import framework_of
 from suite.workers.progress import Progress
-from suite.workers.request import Response
+from suite.workers.protocol import Response
+from suite.workers.selection import framework_of
 
 Array = NDArray[Any]
 
@@ -81,7 +81,7 @@ class Recording(Job):
         """Those among whom one is to be."""
         for target in super().targets():
             name = f"{target.framework}/{target.implementation}"
-            if not self.among or any(selection.matches(name, pattern) for pattern in self.among):
+            if not self.among or any(selection.matches_pattern(name, pattern) for pattern in self.among):
                 yield target
 
     def verdicts(self) -> Verdicts:

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from suite.errors import UserError
 from suite.results.store import Row
-from suite.workers.names import framework_of
+from suite.workers.selection import framework_of
 
 FILE = Path(__file__).with_suffix(".toml")
 USUAL = ("agrees", "unsupported")

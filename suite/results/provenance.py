@@ -13,8 +13,8 @@ import psutil
 
 from suite.cases.datasets import Dataset
 from suite.results import processor
+from suite.workers.environments import PROJECT
 from suite.workers.protocol import Message
-from suite.workers.releases import PROJECT
 
 
 def manifest(data: Dataset, hellos: Mapping[str, Message], missing: Mapping[str, str]) -> dict[str, Any]:

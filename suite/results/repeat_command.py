@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite.workers.names import framework_of
+from suite.workers.selection import framework_of
 
 
 @dataclass(frozen=True)

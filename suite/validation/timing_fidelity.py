@@ -1,6 +1,6 @@
 """The stopwatch on trial: does the suite add to what it times, does it see what is there, and nothing that is not?
 
-Against a bare loop: a program that anyone would write, with nothing of ours in it (`suite/adapters/*/bare.py`), and the
+Against a bare loop: a program that anyone would write (`suite/adapters/*/minimal_loop.py`), and the
 suite's worker take turns at the same step. Both are begun anew several times, since where memory comes to lie is luck,
 and differs from one process to the next.
 
@@ -27,7 +27,7 @@ from suite.cases.random import Bits
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment
 from suite.workers.protocol import Message
-from suite.workers.timer import LEAD, memory
+from suite.workers.timer import WARM_UP_DIVISOR, process_memory
 
 IMPLEMENTATION = "builtin"
 SIZES = {10: 5, 100_000: 15, 1_000_000: 15, 10_000_000: 5}
@@ -44,7 +44,7 @@ class Bare:
 
     def __init__(self, environment: Environment, size: int, threads: int) -> None:
         self.name = f"of {environment.framework} at {size} parameters"
-        script = Path(adapters.__file__).with_name(environment.framework) / "bare.py"
+        script = Path(adapters.__file__).with_name(environment.framework) / "minimal_loop.py"
         command = [str(environment.python), "-I", str(script), str(size), str(threads)]
         pipe, number = subprocess.PIPE, str(threads)
         variables = {**os.environ, "OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number, "MKL_NUM_THREADS": number}
@@ -69,8 +69,8 @@ class Bare:
 
     def sample(self, loops: int) -> float:
         """Seconds of one call, among so many, after a few that are not counted."""
-        if loops >= LEAD:
-            self.ask(loops // LEAD)
+        if loops >= WARM_UP_DIVISOR:
+            self.ask(loops // WARM_UP_DIVISOR)
         return self.ask(loops) / loops
 
     def ask(self, loops: int) -> float:
@@ -126,11 +126,11 @@ class Fidelity:
         race = InterleavedRun(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
         ours, theirs = race.entrant(Entry(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
         with Bare(self.environments[framework], size, self.coordinator.clients[framework].threads) as bare:
-            bare_peak = memory("VmHWM", bare.process.pid)
+            bare_peak = process_memory("VmHWM", bare.process.pid)
             self.coordinator.restart(framework)
             race.enter(ours)
             worker = self.coordinator.worker(framework)
-            peak = memory("VmHWM", worker.process.pid) if worker else None
+            peak = process_memory("VmHWM", worker.process.pid) if worker else None
             if ours.running():
                 bare.sample(ours.loops)
             bits = Bits(self.seed + beginning)

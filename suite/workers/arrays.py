@@ -1,4 +1,7 @@
-"""Both sides: arrays as safetensors files, known by their SHA-256. No pickle: NumPy 1 and 2 differ, it runs code."""
+"""Read and write arrays as safetensors files, identified by their SHA-256. Used on both sides.
+
+Pickle is not used: its files differ between NumPy 1 and 2, and reading one runs code.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Write arrays to a file, whole or not at all; returns the file's SHA-256."""
+    """Write arrays to a file, atomically, and return the file's SHA-256."""
     content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_bytes(content)
@@ -24,14 +27,14 @@ def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def read(path: Path) -> tuple[Arrays, str]:
-    """The arrays of a file, and its SHA-256.
+    """Read the arrays of a file, and return them with the file's SHA-256.
 
     Raises:
-        OSError: if it can't be read.
-        ValueError: if it is no safetensors file.
+        OSError: if the file can't be read.
+        ValueError: if it is not a safetensors file.
     """
     content = path.read_bytes()
     try:
         return load(content), hashlib.sha256(content).hexdigest()
     except Exception as error:  # the library's own exception type differs between its versions
-        raise ValueError(f"{path.name} is no safetensors file: {error}") from error
+        raise ValueError(f"{path.name} is not a safetensors file: {error}") from error

@@ -1,4 +1,9 @@
-"""Harness side: one Python environment per framework and release, built from what pyproject.toml asks for."""
+"""One Python environment for each release of a framework, built from the requirements in pyproject.toml.
+
+A framework's dependency group pins the release that is used by default. The environment of another release has the
+group's requirements with that release's version in place of the pinned one, and those of `[tool.rmsuite.replacements]`
+for old releases. `[tool.rmsuite]` also lists the releases that `rmsuite regress` compares by default.
+"""
 
 from __future__ import annotations
 
@@ -9,46 +14,114 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
+
+import tomllib
+from dependency_groups import resolve
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from suite.adapters import FRAMEWORKS, ORACLE
-from suite.workers.errors import EnvironmentMissing, NotInstalled
-from suite.workers.releases import PROJECT, Release, requirements
+from suite.errors import UserError
+from suite.workers.protocol import WorkerError
 
+PROJECT = Path(__file__).resolve().parents[2]
 STAMP = "rmsuite.json"
+"""The file in an environment that records the requirements from which it was built."""
+
+
+class EnvironmentMissing(WorkerError, UserError):
+    """There is no environment for a framework. It costs that framework's rows, or ends a command that needs it."""
+
+    hint = "build it with `rmsuite envs --build`, or name one with --python FRAMEWORK=PATH"
+
+
+class NotInstalled(EnvironmentMissing):
+    """The requirements of an environment are not in the package index, or can't be installed."""
+
+    hint = ""
+
+
+@dataclass(frozen=True, order=True)
+class Release:
+    """A release of a framework.
+
+    Attributes:
+        framework: its name.
+        version: normalized; None for the release that pyproject.toml pins.
+    """
+
+    framework: str
+    version: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse `tensorflow==2.15.1`, or `tensorflow` for the release that is pinned.
+
+        Raises:
+            UserError: if it is neither, or there is no such framework.
+            EnvironmentMissing: if it has a version and there is no pyproject.toml to read.
+        """
+        framework, equals, number = (part.strip() for part in text.partition("=="))
+        if framework not in FRAMEWORKS:
+            raise UserError(f"no framework {framework!r}; there are {', '.join(FRAMEWORKS)}, or releases: mxnet==1.9.1")
+        if not equals:
+            return cls(framework)
+        try:
+            version = str(Version(number))
+        except InvalidVersion:
+            raise UserError(f"{number!r} is not a version; name a release in the form mxnet==1.9.1") from None
+        return cls(framework, None if version == pinned_version(framework) else version)
+
+    @property
+    def name(self) -> str:
+        """The text from which it is parsed."""
+        return self.framework if self.version is None else f"{self.framework}=={self.version}"
+
+    @property
+    def full_name(self) -> str:
+        """The name with the version, also for the pinned release."""
+        return f"{self.framework}=={self.version or pinned_version(self.framework)}"
+
+    @property
+    def folder(self) -> str:
+        """The name of its environment's folder."""
+        return self.name.replace("==", "-")
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where a framework's interpreter is, or would be.
+    """The interpreter of a framework, whether it exists or not.
 
     Attributes:
         framework: its name.
         python: the interpreter.
-        named: whether the user named it; such a one is never built.
+        user_supplied: whether the user named it; such an environment is never built.
         version: of the framework; None for the one that pyproject.toml pins.
     """
 
     framework: str
     python: Path
-    named: bool = False
+    user_supplied: bool = False
     version: str | None = None
 
     @property
     def release(self) -> Release:
-        """What is in it, unless the user named it."""
+        """The release that is installed in it, unless the user supplied it."""
         return Release(self.framework, self.version)
 
     @property
     def folder(self) -> Path:
-        """Of the environment."""
+        """The environment's folder."""
         return self.python.parents[1]
 
     @property
     def exists(self) -> bool:
-        """Whether there is an interpreter."""
+        """Whether the interpreter exists."""
         return self.python.exists()
 
     @property
@@ -56,60 +129,62 @@ class Environment:
         """`missing`, `out of date` or `ready`."""
         if not self.exists:
             return "missing"
-        return "ready" if self.named or self.fresh() else "out of date"
+        return "ready" if self.user_supplied or self.is_up_to_date() else "out of date"
 
-    def fresh(self) -> bool:
-        """Whether it was built, to the end, from the requirements that stand in pyproject.toml now."""
+    def is_up_to_date(self) -> bool:
+        """Whether it was built completely, from the requirements that pyproject.toml has now."""
         stamp = self.folder / STAMP
         return self.exists and stamp.is_file() and stamp.read_text("utf-8") == _stamp(self.release)
 
+    def require(self) -> Path:
+        """Return the interpreter.
+
+        Raises:
+            EnvironmentMissing: if it does not exist.
+        """
+        if not self.exists:
+            raise EnvironmentMissing(f"no environment for {self.release.name}: {self.python} does not exist")
+        return self.python
+
 
 def environments(
-    named: Mapping[str, Path], folder: Path | None = None, releases: Iterable[Release] = ()
+    user_supplied: Mapping[str, Path], folder: Path | None = None, releases: Iterable[Release] = ()
 ) -> dict[str, Environment]:
-    """The environments of every framework and of other releases, by name: those that the user named, else those in
-    nox's folder; of the oracle: ours.
+    """Return the environments of the oracle, of every framework, and of other releases, by name.
 
     Args:
-        named: name -> interpreter.
+        user_supplied: framework or release -> interpreter. The others are in nox's folder; the oracle's is our own.
         folder: in place of nox's.
-        releases: of which there is to be one, besides those that pyproject.toml pins.
-    """  # noqa: D205
+        releases: to be included besides those that pyproject.toml pins.
+    """
     every = dict.fromkeys([*(Release(name) for name in FRAMEWORKS), *releases])
     found = {release.name: environment(release, folder) for release in every}
-    found[ORACLE] = Environment(ORACLE, Path(sys.executable), named=True)
-    for name, path in named.items():
+    found[ORACLE] = Environment(ORACLE, Path(sys.executable), user_supplied=True)
+    for name, path in user_supplied.items():
         release = Release.parse(name)
-        found[name] = Environment(release.framework, path, named=True, version=release.version)
+        found[name] = Environment(release.framework, path, user_supplied=True, version=release.version)
     return found
 
 
 def environment(release: Release, folder: Path | None = None) -> Environment:
-    """The environment of a release, in nox's folder or another."""
+    """Return the environment of a release, in nox's folder or another."""
     folder = PROJECT / ".nox" if folder is None else folder
-    inside = Path("Scripts/python.exe") if os.name == "nt" else Path("bin/python")
-    return Environment(release.framework, folder / release.folder / inside, version=release.version)
-
-
-def require(environment: Environment) -> Path:
-    """Its interpreter.
-
-    Raises:
-        EnvironmentMissing: if there is none.
-    """
-    if not environment.exists:
-        raise EnvironmentMissing(f"no environment for {environment.release.name}: {environment.python} does not exist")
-    return environment.python
+    interpreter = Path("Scripts/python.exe") if os.name == "nt" else Path("bin/python")
+    return Environment(release.framework, folder / release.folder / interpreter, version=release.version)
 
 
 def build(environment: Environment, say: Callable[[str], None]) -> None:
-    """Make the environment what pyproject.toml asks for; nothing is done if it is that already.
+    """Create an environment or bring it up to date, unless the user supplied it.
+
+    Args:
+        environment: to be built.
+        say: called with a line on what is being done.
 
     Raises:
-        EnvironmentMissing: if its requirements can't be had.
+        EnvironmentMissing: if its requirements are not known or can't be installed.
     """
     name = environment.release.name
-    if environment.named or environment.fresh():
+    if environment.user_supplied or environment.is_up_to_date():
         say(f"{name}: {environment.python} is ready")
         return
     wanted = requirements(environment.release)
@@ -123,13 +198,54 @@ def build(environment: Environment, say: Callable[[str], None]) -> None:
     if done.returncode != 0:
         if new:
             shutil.rmtree(environment.folder)  # or it would look like an environment that is out of date
-        raise NotInstalled(f"{name} can't be installed: {_error(done.stderr)}")
+        raise NotInstalled(f"{name} can't be installed: {_pip_error(done.stderr)}")
     (environment.folder / STAMP).write_text(_stamp(environment.release), "utf-8")
 
 
-def _error(said: str) -> str:
-    """What pip says went wrong: its first error, which names what is missing or at odds; else its last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it did not say why"]
+def requirements(release: Release) -> tuple[str, ...]:
+    """Return the requirements of a release's environment.
+
+    Raises:
+        EnvironmentMissing: if there is no pyproject.toml to read, as in an installed copy.
+    """
+    group = tuple(resolve(_project()["dependency-groups"], release.framework))
+    if release.version is None:
+        return group
+    first, *others = group
+    by_versions: Mapping[str, Sequence[str]] = _project()["tool"]["rmsuite"]["replacements"].get(release.framework, {})
+    added = [
+        requirement
+        for versions, replacements in by_versions.items()
+        if SpecifierSet(versions).contains(release.version, prereleases=True)
+        for requirement in replacements
+    ]
+    replaced = {Requirement(one).name for one in added}
+    kept = [one for one in others if Requirement(one).name not in replaced]
+    return (f"{Requirement(first).name}=={release.version}", *kept, *added)
+
+
+def pinned_version(framework: str) -> str:
+    """Return the version that a framework's dependency group pins.
+
+    Raises:
+        EnvironmentMissing: as `requirements`.
+    """
+    first = Requirement(resolve(_project()["dependency-groups"], framework)[0])
+    return str(Version(next(iter(first.specifier)).version))
+
+
+def compared_releases() -> list[Release]:
+    """Return the releases that are compared by default.
+
+    Raises:
+        EnvironmentMissing: as `requirements`.
+    """
+    return [Release.parse(text) for text in _project()["tool"]["rmsuite"]["compared"]]
+
+
+def _pip_error(output: str) -> str:
+    """Return pip's first error, which names the requirement that failed; else its last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["pip did not say why"]
     return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), lines[-1])
 
 
@@ -137,3 +253,10 @@ def _stamp(release: Release) -> str:
     wanted = sorted(requirements(release))
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
     return json.dumps({"requirements": wanted, "sha256": digest})
+
+
+def _project() -> dict[str, Any]:
+    file = PROJECT / "pyproject.toml"
+    if not file.is_file():
+        raise EnvironmentMissing("environments are built from pyproject.toml, which only a checkout has")
+    return tomllib.loads(file.read_text("utf-8"))

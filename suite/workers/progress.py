@@ -1,4 +1,4 @@
-"""Progress, on standard error: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on standard error: a bar on a terminal, and a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _INTERVAL = 10.0  # seconds between lines where there is no terminal
 
 
 class Progress:
-    """Says what is being done."""
+    """Reports what is being done."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def say(self, text: str) -> None:
-        """A line."""
+        """Print a line."""
         self.console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
-        """A stage of `total` steps; what is yielded is called after each, with a word on it."""
+        """Report a stage of `total` steps; call what is yielded after each step, with a word on it."""
         if not self.console.is_terminal:
             yield self._lines(name, total)
             self.say(f"{name}: done")
@@ -47,7 +47,7 @@ class Progress:
         begin = last = time.monotonic()
         count = 0
 
-        def advance(word: str) -> None:  # noqa: ARG001  (a bar shows it, a line has no need of it)
+        def advance(word: str) -> None:  # noqa: ARG001  (only the bar shows it)
             nonlocal count, last
             count += 1
             if time.monotonic() - last >= _INTERVAL:

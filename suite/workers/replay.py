@@ -1,17 +1,16 @@
-"""Worker's side: put an implementation through a tape or a task. No framework's name stands here."""
+"""Run an implementation on a tape or a task. Worker's side; no framework is named here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from reference import Hyperparameters, dialects
-from suite.adapters.contract import Array, Framework, Implementation, Problem, Tensor, Unsupported, divided, flat
+from suite.adapters.contract import Array, Framework, Implementation, Problem, Tensor, Unsupported, flatten, unflatten
 
 
-def start(
+def create(
     framework: Framework,
     name: str,
     dialect: str,
@@ -19,72 +18,72 @@ def start(
     h: Hyperparameters,
     rate_scale: Sequence[float] | None = None,
 ) -> Implementation:
-    """An implementation, ready for its first step."""
+    """Create an implementation, ready for its first step."""
     return framework.implementations[name](parameters, h, dialects[dialect], framework, rate_scale)
 
 
 def replay(
     framework: Framework, name: str, dialect: str, tape: Mapping[str, Array], h: Hyperparameters, dtype: str
 ) -> dict[str, Array]:
-    """Open loop: the tape's gradients drive the optimizer.
+    """Run an open loop: the tape's gradients drive the optimizer.
 
     Args:
-        framework: with the device.
-        name: the implementation's.
-        dialect: the dialect's name, which only scratch implementations heed.
-        tape: `initial`, shape (n,), and `gradients`, shape (steps, n). With `shapes`, a row each that is filled up with
-            -1, the coordinates are divided into parameters of these shapes; with `rate_scale`, each of these has its
-            own factor on the learning rate; with `strided`, parameters and gradients have gaps in memory; with
-            `restored`, the optimizer is built anew from its saved state after so many steps. In place of `gradients`,
-            `rows`, int64, shape (steps, k), and `values`, shape (steps, k, width): the gradient of the one parameter is
-            sparse; -1 among the rows is none.
+        framework: on its device.
+        name: of the implementation.
+        dialect: the name of the dialect that a scratch implementation runs; others ignore it.
+        tape: `initial`, shape (n,), and `gradients`, shape (steps, n). Optional entries: with `shapes`, rows padded
+            with -1, the coordinates are divided into parameters of these shapes; with `rate_scale`, each of these has
+            its own factor on the learning rate; with `strided`, parameters and gradients are not contiguous in memory;
+            with `restored`, the optimizer is recreated from its saved state after that many steps. A sparse gradient of
+            the only parameter has, in place of `gradients`, `rows`, int64, shape (steps, k), where -1 is no row, and
+            `values`, shape (steps, k, width).
         h: hyper-parameters.
-        dtype: the format that the framework rounds the tape to, and runs in.
+        dtype: the format to which the framework rounds the tape, and in which it runs.
 
     Returns:
-        The trace: `parameters` and what the state shows, each of shape (steps, n), and `spoiled`, the number of
-        steps in which the implementation changed a gradient.
+        The trace: `parameters` and each part of the state that the implementation shows, shape (steps, n); and
+        `spoiled`, the number of steps at which the implementation changed a gradient that it was given.
 
     Raises:
-        Unsupported: if the implementation can't, or is too slow.
+        Unsupported: if the implementation can't replay this tape.
     """
-    require(framework.implementations[name], tape)
+    require_supported(framework.implementations[name], tape)
     shapes = [tuple(int(d) for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
-    spread = framework.strided if "strided" in tape else lambda tensor: tensor
+    arranged = framework.strided if "strided" in tape else lambda tensor: tensor
     rate_scale = tape["rate_scale"].tolist() if "rate_scale" in tape else None
-    parameters = [spread(framework.parameter(part, dtype)) for part in divided(tape["initial"], shapes)]
-    implementation = start(framework, name, dialect, parameters, h, rate_scale)
-    trace, given = Recorder(), Recorder()
-    for step, tensors in enumerate(recorded(framework, tape, shapes, dtype)):
+    parameters = [arranged(framework.parameter(part, dtype)) for part in unflatten(tape["initial"], shapes)]
+    implementation = create(framework, name, dialect, parameters, h, rate_scale)
+    trace, used = Recorder(), Recorder()
+    for step, tensors in enumerate(recorded_gradients(framework, tape, shapes, dtype)):
         if step == tape.get("restored"):
             parameters = [framework.parameter(framework.numpy(p), dtype) for p in parameters]
-            implementation = implementation.resumed(parameters)
-        gradients = [spread(tensor) for tensor in tensors]
-        before = values(framework, gradients)
+            implementation = implementation.restored(parameters)
+        gradients = [arranged(tensor) for tensor in tensors]
+        before = flat_values(framework, gradients)
         implementation.step(gradients)
-        trace.add(parameters=values(framework, parameters), **remembered(implementation))
-        given.add(before=before, after=values(framework, gradients))
-    return {**trace.arrays(), "spoiled": changed(**given.arrays())}
+        trace.add(parameters=flat_values(framework, parameters), **flat_state(implementation))
+        used.add(before=before, after=flat_values(framework, gradients))
+    return {**trace.arrays(), "spoiled": count_changed(**used.arrays())}
 
 
-def require(implementation: type[Implementation], tape: Mapping[str, Array]) -> None:
+def require_supported(implementation: type[Implementation], tape: Mapping[str, Array]) -> None:
     """Raise Unsupported if an implementation can't replay a tape, whatever the hyper-parameters."""
-    native, longest = implementation.native, implementation.longest
-    if longest is not None and len(tape["values" if "values" in tape else "gradients"]) > longest:
-        raise Unsupported(f"{native} is too slow for more than {longest} steps")
-    if "rows" in tape and implementation.sparse:
-        raise Unsupported(f"{native} {implementation.sparse}")
-    if "rate_scale" in tape and implementation.own_rates:
-        raise Unsupported(f"{native} {implementation.own_rates}")
+    native, max_steps = implementation.native, implementation.max_steps
+    if max_steps is not None and len(tape["values" if "values" in tape else "gradients"]) > max_steps:
+        raise Unsupported(f"{native} is too slow for more than {max_steps} steps")
+    if "rows" in tape and implementation.unsupported_sparse:
+        raise Unsupported(f"{native} {implementation.unsupported_sparse}")
+    if "rate_scale" in tape and implementation.unsupported_rate_scale:
+        raise Unsupported(f"{native} {implementation.unsupported_rate_scale}")
 
 
-def recorded(
+def recorded_gradients(
     framework: Framework, tape: Mapping[str, Array], shapes: Sequence[tuple[int, ...]], dtype: str
 ) -> Iterator[list[Tensor]]:
-    """The tape's gradients, step by step, a tensor a parameter."""
+    """Yield the tape's gradients for each step, one tensor for each parameter."""
     if "rows" not in tape:
         for gradient in tape["gradients"]:
-            yield [framework.tensor(part, dtype) for part in divided(gradient, shapes)]
+            yield [framework.tensor(part, dtype) for part in unflatten(gradient, shapes)]
         return
     ((height, width),) = shapes
     for rows, values in zip(tape["rows"], tape["values"]):
@@ -92,8 +91,8 @@ def recorded(
         yield [framework.sparse(rows[kept], values[kept], (height, width), dtype)]
 
 
-def changed(before: Array, after: Array) -> Array:
-    """In how many steps a value is not what it was; shapes (steps, n). NaN is what NaN was."""
+def count_changed(before: Array, after: Array) -> Array:
+    """Count the steps at which a value changed; shapes (steps, n). A NaN that stays NaN has not changed."""
     same = (before == after) | (np.isnan(before) & np.isnan(after))
     return np.array(np.count_nonzero(~same.all(axis=1)))
 
@@ -101,66 +100,68 @@ def changed(before: Array, after: Array) -> Array:
 def train(
     framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
 ) -> dict[str, Array]:
-    """Closed loop: the framework's automatic differentiation makes the gradients.
+    """Run a closed loop: the framework's automatic differentiation makes the gradients.
 
     Returns:
-        `visited` (steps, n), the parameters at which each gradient was taken; `gradients` (steps, n); and the trace, as
-        in `replay`; parameters one after another in a vector.
+        The trace as in `replay`, all parameters in one vector, with `visited`, shape (steps, n), the parameters at
+        which each gradient was taken, and `gradients`, shape (steps, n).
     """
-    of = problem(framework, task, dtype)
-    implementation, trace = start(framework, name, dialect, of.parameters, h), Recorder()
+    problem = make_problem(framework, task, dtype)
+    implementation, trace = create(framework, name, dialect, problem.parameters, h), Recorder()
     for step in range(int(task["steps"])):
-        record(trace, implementation, of, step)
+        record_step(trace, implementation, problem, step)
     return trace.arrays()
 
 
-def record(trace: Recorder, implementation: Implementation, of: Problem, step: int) -> None:
-    """Take one step of a closed loop, by itself, and write down all there is to it."""
-    visited = values(implementation.framework, of.parameters)
-    taken = values(implementation.framework, implementation.descend(of, step, 1))
-    after = values(implementation.framework, of.parameters)
-    trace.add(visited=visited, gradients=taken, parameters=after, **remembered(implementation))
+def record_step(trace: Recorder, implementation: Implementation, problem: Problem, step: int) -> None:
+    """Take a single step of a closed loop and add it to a trace."""
+    framework, parameters = implementation.framework, problem.parameters
+    visited = flat_values(framework, parameters)
+    gradients = flat_values(framework, implementation.train(problem, step, 1))
+    after = flat_values(framework, parameters)
+    trace.add(visited=visited, gradients=gradients, parameters=after, **flat_state(implementation))
 
 
-def values(framework: Framework, tensors: Sequence[Tensor]) -> Array:
-    """Tensors one after another in a vector."""
-    return flat([framework.numpy(tensor) for tensor in tensors])
-
-
-def remembered(implementation: Implementation) -> dict[str, Array]:
-    """What there is of the state, each part as a vector."""
-    return {part: flat(arrays) for part, arrays in implementation.state().items()}
-
-
-def problem(framework: Framework, task: Mapping[str, Array], dtype: str) -> Problem:
-    """The parameters of a task at their start, its loss, and its batches."""
-    length = int(task["steps_per_epoch"])
+def make_problem(framework: Framework, task: Mapping[str, Array], dtype: str) -> Problem:
+    """Make a task's initial parameters, loss and batches from its arrays."""
+    steps_per_epoch = int(task["steps_per_epoch"])
     if "rotated" in task:
         rotated = bool(task["rotated"])
         x = framework.parameter(task["initial"], dtype)
-        return Problem([x], lambda x: framework.quadratic(x, rotated), [()], length, task)
+        return Problem([x], lambda x: framework.quadratic(x, rotated), [()], steps_per_epoch, task)
     shapes = [tuple(int(d) for d in row if d >= 0) for row in task["shapes"]]
-    parameters = [framework.parameter(part, dtype) for part in divided(task["initial"], shapes)]
+    parameters = [framework.parameter(part, dtype) for part in unflatten(task["initial"], shapes)]
     classes = task["labels"].dtype.kind in "iu"
     features, labels = task["features"], task["labels"] if classes else task["labels"][:, None]
     batches = [
         (framework.tensor(features[rows], dtype), framework.tensor(labels[rows], "int64" if classes else dtype))
         for rows in task["batches"]
     ]
-    return Problem(parameters, framework.cross_entropy if classes else framework.squared_loss, batches, length, task)
+    loss = framework.cross_entropy if classes else framework.squared_loss
+    return Problem(parameters, loss, batches, steps_per_epoch, task)
+
+
+def flat_values(framework: Framework, tensors: Sequence[Tensor]) -> Array:
+    """Return the values of tensors as one vector."""
+    return flatten([framework.numpy(tensor) for tensor in tensors])
+
+
+def flat_state(implementation: Implementation) -> dict[str, Array]:
+    """Return each part of the state that an implementation shows as a vector."""
+    return {part: flatten(arrays) for part, arrays in implementation.state().items()}
 
 
 class Recorder:
     """Series of arrays, collected step by step."""
 
     def __init__(self) -> None:
-        self.series: dict[str, list[Any]] = {}
+        self.series: dict[str, list[Array]] = {}
 
     def add(self, **values: Array) -> None:
-        """One step's values; every step has the same names."""
+        """Add one step's values; every step has the same names."""
         for name, value in values.items():
             self.series.setdefault(name, []).append(value)
 
     def arrays(self) -> dict[str, Array]:
-        """Name -> shape (steps, *shape)."""
+        """Return name -> array of shape (steps, *shape)."""
         return {name: np.ascontiguousarray(np.stack(values)) for name, values in self.series.items()}

@@ -1,4 +1,4 @@
-"""What of all that there is a user has chosen; what can't be chosen is answered with what can."""
+"""The frameworks, implementations, tasks and rows that a user has selected. A selection of nothing is an error."""
 
 from __future__ import annotations
 
@@ -7,74 +7,85 @@ from fnmatch import fnmatchcase
 
 from suite.cases.expression import Selection
 from suite.cases.tasks import Task
-from suite.workers.names import framework_of
+from suite.errors import UserError
 from suite.workers.protocol import Message
 
 
-def frameworks(every: Sequence[str], patterns: Sequence[str]) -> Sequence[str]:
-    """Those that are started: if every pattern names a framework, as `torch/builtin` does, none but these."""
+def framework_of(name: str) -> str:
+    """Return the framework of a release's name: `mxnet` for `mxnet==2.0.0b1` and for `mxnet`."""
+    return name.partition("==")[0]
+
+
+def selection_text(framework: str, implementation: str, about: str, dtype: str, dialect: str | None) -> str:
+    """Return the text of a row that `-k` matches.
+
+    A release can be selected by its framework's name, and by its own, which stands at the end.
+    """
+    name = framework_of(framework)
+    release = "" if name == framework else f" {framework}"
+    return f"{name}/{implementation} {about} {dtype} {dialect or ''}{release}"
+
+
+def matches_pattern(name: str, pattern: str) -> bool:
+    """Whether a pattern selects an implementation, such as `mxnet/builtin` or `mxnet==2.0.0b1/builtin`."""
+    framework, slash, rest = name.partition("/")
+    without_version = framework_of(framework) + slash + rest
+    return any(fnmatchcase(one, pattern) or pattern in one.split("/") for one in (name, without_version))
+
+
+def matching_frameworks(every: Sequence[str], patterns: Sequence[str]) -> Sequence[str]:
+    """Return the frameworks to start: if each pattern names one, as `torch/builtin` does, only these; else all."""
     if not patterns or not all("/" in pattern for pattern in patterns):
         return every
     named = [pattern.partition("/")[0] for pattern in patterns]
     return [n for n in every if any(fnmatchcase(one, p) for one in (n, framework_of(n)) for p in named)] or every
 
 
-def named(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, list[str]]:
-    """The implementations that match a pattern, by framework; all if there is no pattern.
+def matching_implementations(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, list[str]]:
+    """Return the implementations that match a pattern, by framework; all if there is no pattern.
 
     Raises:
-        LookupError: if a pattern matches none.
+        UserError: if a pattern matches none.
     """
     every = [f"{framework}/{name}" for framework, hello in hellos.items() for name in hello["implementations"]]
     for pattern in patterns:
-        if not any(matches(name, pattern) for name in every):
-            raise LookupError(f"no implementation matches {pattern!r}; there are {', '.join(every)}")
+        if not any(matches_pattern(name, pattern) for name in every):
+            raise UserError(f"no implementation matches {pattern!r}; there are {', '.join(every)}")
     chosen: dict[str, list[str]] = {framework: [] for framework in hellos}
     for name in every:
-        if not patterns or any(matches(name, pattern) for pattern in patterns):
+        if not patterns or any(matches_pattern(name, pattern) for pattern in patterns):
             framework, _, implementation = name.partition("/")
             chosen[framework].append(implementation)
     return chosen
 
 
-def implementations(
+def chosen_implementations(
     hellos: Mapping[str, Message], chosen: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, str, str | None]]:
-    """Framework, implementation and declared dialect of all that are chosen."""
+    """Yield framework, implementation and declared dialect of all that are chosen."""
     for framework, names in chosen.items():
         for name in names:
             yield framework, name, hellos[framework]["implementations"][name].get("dialect")
 
 
-def tasks(every: Mapping[str, Task], wanted: Iterable[str]) -> dict[str, Task]:
-    """The tasks of these names; all if none is given.
+def matching_tasks(every: Mapping[str, Task], wanted: Iterable[str]) -> dict[str, Task]:
+    """Return the tasks of these names; all if there is no name.
 
     Raises:
-        LookupError: if there is no such task.
+        UserError: if there is no such task.
     """
     wanted = list(wanted)
     unknown = [name for name in wanted if name not in every]
     if unknown:
-        raise LookupError(f"no task {unknown[0]!r}; there are {', '.join(every)}")
+        raise UserError(f"no task {unknown[0]!r}; there are {', '.join(every)}")
     return {name: task for name, task in every.items() if not wanted or name in wanted}
 
 
-def check(selection: Selection, texts: Iterable[str]) -> None:
-    """See to it that an expression selects something.
-
-    Raises:
-        LookupError: if it selects none of the texts.
-    """
-    shown = ""
+def require_match(selection: Selection, texts: Iterable[str]) -> None:
+    """Raise UserError if an expression selects none of these texts."""
+    example = ""
     for text in texts:
         if selection.matches(text):
             return
-        shown = shown or text.strip()
-    raise LookupError(f"-k {selection.expression!r} selects nothing; what it could select reads as {shown!r} does")
-
-
-def matches(name: str, pattern: str) -> bool:
-    """Whether an implementation, as `mxnet/builtin` or `mxnet==2.0.0b1/builtin`, is meant."""
-    framework, slash, rest = name.partition("/")
-    bare = framework_of(framework) + slash + rest
-    return any(fnmatchcase(one, pattern) or pattern in one.split("/") for one in (name, bare))
+        example = example or text.strip()
+    raise UserError(f"-k {selection.expression!r} selects nothing; it is matched with texts such as {example!r}")

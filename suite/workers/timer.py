@@ -1,8 +1,9 @@
-"""Worker's side: what is timed, and the stopwatch. It is the very object that is judged, and then it is timed.
+"""Time the step of an optimizer, an epoch of training, or memory traffic. Worker's side.
 
-A sample is so many calls, from when nothing is under way to when all is done. Whether all was done is looked into: a
-value is read, which takes what was still missing and the reading; and once more, which takes the reading alone. The
-same before the sample, when nothing is missing, tells by how much a first reading is slower in any case.
+The object that is timed has made the trace that the oracle checks. A sample measures a number of calls, from when no
+work is under way until all work is done. To verify that it was done, a value is read after the clock has stopped: the
+first reading waits for work that is still under way, the second one does not, and their difference is that work. The
+same difference before the sample, when no work is under way, is subtracted.
 """
 
 from __future__ import annotations
@@ -22,66 +23,70 @@ from reference import Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
 from suite.workers import replay
 
-JUDGED = 3  # steps of which a trace is made before steps are timed
-SMALL = 1_000_000  # parameters at most, of which the state is copied to see its size
+CHECKED_STEPS = 3
+"""Steps of which a trace is made, for the oracle, before steps are timed."""
+
+WARM_UP_DIVISOR = 4
+"""A sample of n calls begins with n // 4 calls that are not timed: another process has used the caches since."""
+
+MAX_STATE_COPIED = 1_000_000  # parameters up to which the state is copied to know its size
 BLOCK = 1 << 20  # numbers that are copied at a time
-LEAD = 4  # one call in so many leads in: another process has had the processor, and its caches
-SHOWN = 8  # parameters of which it is told how far they got
+REPORTED = 8  # parameters whose values are reported
 
 
-class Timed:
-    """Something that is done again and again.
+class TimedOperation:
+    """An operation that is called many times.
 
     Attributes:
-        once: does it.
-        tensors: what it changes.
-        trace: of what was done before it is timed, for the oracle.
-        first_call: seconds from nothing to the end of the first step.
-        memory: `state_bytes`, of the state as far as it is shown; `held_bytes`, by which the process grew; and
-            `peak_bytes`, by which it grows beyond that while it is done; None where that can't be known.
-        calls: how often it was done since.
+        call: performs it once.
+        tensors: that it changes.
+        trace: of the calls before it is timed, for the oracle.
+        first_call: seconds from the creation of the parameters to the end of the first step.
+        memory: in bytes, `state_bytes` of the state that the implementation shows, `held_bytes` by which the process
+            grew, and `peak_bytes` by which it grows beyond that during a call; None where that is not known.
+        calls: the number of calls after those of the trace.
     """
 
-    def __init__(self, framework: Framework, once: Callable[[], Any], tensors: list[Tensor]) -> None:
-        self.framework, self.once, self.tensors = framework, once, tensors
+    def __init__(self, framework: Framework, call: Callable[[], Any], tensors: list[Tensor]) -> None:
+        self.framework, self.call, self.tensors = framework, call, tensors
         self.trace: dict[str, Array] = {}
         self.first_call: float | None = None
         self.memory: dict[str, int | None] = {}
         self.calls = 0
 
     def sample(self, loops: int) -> dict[str, Any]:
-        """Do it so many times, after a few that are not counted.
+        """Time `loops` calls, after a few that are not timed.
 
         Returns:
-            `seconds` of all; `cpu_seconds` that the process spent on them, in all its threads; `leftover`, seconds of
-            work that was still under way when the clock was stopped; `at`, the time of day (s); `switches`, how often
-            the system took the processor away.
+            `seconds` and `cpu_seconds` (in all threads of the process) of all calls; `unfinished`, seconds of work that
+            was still under way when the clock stopped; `started_at`, the time of day in seconds; `context_switches`,
+            the number of involuntary ones.
         """
-        framework, tensors, once = self.framework, self.tensors, self.once
-        at, switches = time.time(), _switches()
-        with uncollected():
-            for _ in repeat(None, loops // LEAD):
-                once()
+        framework, tensors, call = self.framework, self.tensors, self.call
+        started_at, switches = time.time(), _context_switches()
+        with garbage_collection_disabled():
+            for _ in repeat(None, loops // WARM_UP_DIVISOR):
+                call()
             framework.synchronize(tensors)
-            idle = self.unread()
+            idle = self.read_delay()
             begin_cpu, begin = time.process_time(), time.perf_counter()
             for _ in repeat(None, loops):
-                once()
+                call()
             framework.synchronize(tensors)
             end, end_cpu = time.perf_counter(), time.process_time()
-            missing = self.unread()
-        self.calls += loops + loops // LEAD
+            unfinished = self.read_delay()
+        self.calls += loops + loops // WARM_UP_DIVISOR
         return {
             "seconds": end - begin,
             "loops": loops,
             "cpu_seconds": end_cpu - begin_cpu,
-            "leftover": max(0.0, missing - max(0.0, idle)),
-            "at": at,
-            "switches": _switches() - switches,
+            "unfinished": max(0.0, unfinished - max(0.0, idle)),
+            "started_at": started_at,
+            "context_switches": _context_switches() - switches,
         }
 
-    def unread(self) -> float:
-        """By how many seconds it takes longer to read a value for the first time than for the second."""
+    def read_delay(self) -> float:
+        """Return by how many seconds a first reading of values takes longer than a second one."""
         begin = time.perf_counter()
         self.read()
         first = time.perf_counter()
@@ -89,142 +94,147 @@ class Timed:
         return (first - begin) - (time.perf_counter() - first)
 
     def read(self) -> None:
-        """A value of the first and of the last tensor: to have it, all work on them must be done."""
+        """Read a value of the first tensor and of the last, which waits until all work on these is done."""
         for tensor in (self.tensors[0], self.tensors[-1]):
             self.framework.numpy(tensor[-1:])
 
-    def moved(self) -> dict[str, Any]:
-        """How often it was done, and where that brought the first parameters."""
-        shown = np.ravel(self.framework.numpy(self.tensors[0][:SHOWN]))[:SHOWN]
-        return {"calls": self.calls, "parameters": [float(x) if np.isfinite(x) else None for x in shown]}
+    def progress(self) -> dict[str, Any]:
+        """Return the number of calls, and the first parameters' values after these; None for one that is not finite."""
+        values = np.ravel(self.framework.numpy(self.tensors[0][:REPORTED]))[:REPORTED]
+        return {"calls": self.calls, "parameters": [float(x) if np.isfinite(x) else None for x in values]}
 
-    def weigh(self, implementation: Implementation, resting: int | None, size: int) -> None:
-        """Take note of memory: `resting` is what the process had before there was anything; `size`, of the parameters.
+    def measure_memory(self, implementation: Implementation, before: int | None, size: int) -> None:
+        """Fill in `memory`, by one more call.
 
-        To show the state copies it: of what is large that would be a copy too many.
+        Args:
+            implementation: that is timed. If it is large its state is not measured, because that copies it.
+            before: bytes of the process before there were parameters.
+            size: the number of parameters.
         """
-        small = size <= SMALL
+        small = size <= MAX_STATE_COPIED
         state = sum(array.nbytes for arrays in implementation.state().values() for array in arrays) if small else None
-        held = memory("VmRSS")
-        peak = peak_of(self.once)
+        held = process_memory("VmRSS")
+        peak = peak_growth(self.call)
         self.calls += 1
-        grown = None if held is None or resting is None else held - resting
+        grown = None if held is None or before is None else held - before
         self.memory = {"state_bytes": state, "held_bytes": grown, "peak_bytes": peak}
 
 
-def burdened(timed: Timed, share: float) -> Callable[[], Any]:
-    """The same to its end, and then idling for a share of the time that it took: slower by so much, for certain."""
-    once, wait, tensors = timed.once, timed.framework.synchronize, timed.tensors
+def slowed_down(timed: TimedOperation, share: float) -> Callable[[], Any]:
+    """Return the operation with a wait for its end, and then idling for this share of the time that it took."""
+    call, synchronize, tensors = timed.call, timed.framework.synchronize, timed.tensors
 
-    def slow() -> None:
+    def slow_call() -> None:
         begin = time.perf_counter()
-        once()
-        wait(tensors)
+        call()
+        synchronize(tensors)
         end = time.perf_counter()
         until = end + share * (end - begin)
         while time.perf_counter() < until:
             pass
 
-    return slow
+    return slow_call
 
 
-def steps(
+def timed_step(
     framework: Framework, name: str, dialect: str, tape: Mapping[str, Array], h: Hyperparameters, dtype: str
-) -> Timed:
-    """One step of an optimizer, on the same gradients each time.
+) -> TimedOperation:
+    """Prepare one step of an optimizer, on the same gradients each time.
 
     Args:
-        framework: with the device.
-        name: the implementation's.
-        dialect: what a scratch implementation runs.
-        tape: `initial` and `gradient`, shape (n,), which are repeated until there are `size` numbers, and these divided
-            among `tensors` parameters, as evenly as can be.
+        framework: on its device.
+        name: of the implementation.
+        dialect: that a scratch implementation runs.
+        tape: `initial` and `gradient`, shape (n,), which are repeated until there are `size` numbers, and divided as
+            evenly as possible among `tensors` parameters.
         h: hyper-parameters.
         dtype: of parameters and gradients.
 
     Returns:
-        What is timed. Its trace has the first steps: the `lowest` and the `highest` that came of each of the n numbers
-        among all its repetitions, shape (steps, n).
+        The operation. Its trace has, for the first steps and each of the n numbers, the `lowest` and the `highest`
+        result among its repetitions, shape (steps, n).
     """
-    resting, begin = memory("VmRSS"), time.perf_counter()
+    before, begin = process_memory("VmRSS"), time.perf_counter()
     parameters = [framework.parameter(part, dtype) for part in parts(tape, "initial")]
     gradients = [framework.tensor(part, dtype) for part in parts(tape, "gradient")]
-    implementation = replay.start(framework, name, dialect, parameters, h)
-    timed = Timed(framework, partial(implementation.step, gradients), parameters)
+    implementation = replay.create(framework, name, dialect, parameters, h)
+    timed = TimedOperation(framework, partial(implementation.step, gradients), parameters)
     trace = replay.Recorder()
-    for _ in range(JUDGED):
-        timed.once()
+    for _ in range(CHECKED_STEPS):
+        timed.call()
         framework.synchronize(parameters)
         timed.first_call = timed.first_call or time.perf_counter() - begin
         lowest, highest = envelope(blocks(framework, parameters), len(tape["initial"]))
         trace.add(lowest=lowest, highest=highest)
     timed.trace = trace.arrays()
-    timed.weigh(implementation, resting, int(tape["size"]))
+    timed.measure_memory(implementation, before, int(tape["size"]))
     return timed
 
 
-def epochs(
+def timed_epoch(
     framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
-) -> Timed:
-    """One epoch of training. The task is done once step by step, and its trace is as `replay.train` makes it."""
-    resting, begin = memory("VmRSS"), time.perf_counter()
-    problem = replay.problem(framework, task, dtype)
-    implementation = replay.start(framework, name, dialect, problem.parameters, h)
-    timed = Timed(
-        framework, lambda: implementation.descend(problem, implementation.steps, problem.length), problem.parameters
+) -> TimedOperation:
+    """Prepare an epoch of training, after the task was done step by step with the trace of `replay.train`."""
+    before, begin = process_memory("VmRSS"), time.perf_counter()
+    problem = replay.make_problem(framework, task, dtype)
+    implementation = replay.create(framework, name, dialect, problem.parameters, h)
+    timed = TimedOperation(
+        framework,
+        lambda: implementation.train(problem, implementation.steps, problem.steps_per_epoch),
+        problem.parameters,
     )
     trace = replay.Recorder()
     for step in range(int(task["steps"])):
-        replay.record(trace, implementation, problem, step)
+        replay.record_step(trace, implementation, problem, step)
         timed.first_call = timed.first_call or time.perf_counter() - begin
     timed.trace = trace.arrays()
-    timed.weigh(implementation, resting, len(task["initial"]))
+    timed.measure_memory(implementation, before, len(task["initial"]))
     return timed
 
 
-def traffic(framework: Framework, tape: Mapping[str, Array], dtype: str) -> Timed:
-    """The memory that a step must move, and next to nothing else; all of the tape's numbers in one tensor.
+def timed_traffic(framework: Framework, tape: Mapping[str, Array], dtype: str) -> TimedOperation:
+    """Prepare the memory traffic of a step, with almost no arithmetic, on all of the tape's numbers in one tensor.
 
     Raises:
-        Unsupported: if the framework can't do it in one pass.
+        Unsupported: if the framework can't move the memory in one pass.
     """
     (x,), (g,) = (parts({**tape, "tensors": np.array(1)}, part) for part in ("initial", "gradient"))
-    moved = [framework.parameter(x, dtype), framework.filled_like(framework.parameter(x, dtype), 1.0)]
+    moved = [framework.parameter(x, dtype), framework.full_like(framework.parameter(x, dtype), 1.0)]
     move = framework.traffic(moved[0], moved[1], framework.tensor(g, dtype))
     if move is None:
-        raise Unsupported(f"{framework.name} can't move it in one pass")
-    timed = Timed(framework, move, moved)
-    timed.once()
+        raise Unsupported(f"{framework.name} can't move the memory of a step in one pass")
+    timed = TimedOperation(framework, move, moved)
+    timed.call()
     return timed
 
 
 def parts(tape: Mapping[str, Array], name: str) -> list[Array]:
-    """The numbers of a tape, repeated to its size, and divided."""
+    """Return the numbers of a tape, repeated to its size, and divided among its tensors."""
     return list(np.array_split(np.resize(tape[name], int(tape["size"])), int(tape["tensors"])))
 
 
 def blocks(framework: Framework, tensors: Sequence[Tensor]) -> Iterator[Array]:
-    """The numbers of vectors, one after another, some at a time: never a copy of all."""
+    """Yield the numbers of vectors in blocks, one after another, so that they are never all copied at a time."""
     for tensor in tensors:
         for begin in range(0, int(tensor.shape[0]), BLOCK):
             yield framework.numpy(tensor[begin : begin + BLOCK])
 
 
 def envelope(blocks: Iterable[Array], period: int) -> tuple[Array, Array]:
-    """The lowest and the highest of what has the same place in each period; NaN if one of them is."""
+    """Return the lowest and the highest number at each place of a period; NaN where one of them is NaN."""
     low, high, place = np.full(period, np.inf), np.full(period, -np.inf), 0
     for block in blocks:
-        for of, found, nothing in ((np.minimum, low, np.inf), (np.maximum, high, -np.inf)):
-            padded = np.full(-(-len(block) // period) * period, nothing, block.dtype)
+        for extreme, found, padding in ((np.minimum, low, np.inf), (np.maximum, high, -np.inf)):
+            padded = np.full(-(-len(block) // period) * period, padding, block.dtype)
             padded[: len(block)] = block
-            of(found, np.roll(of.reduce(padded.reshape(-1, period), axis=0), place), out=found)
+            extreme(found, np.roll(extreme.reduce(padded.reshape(-1, period), axis=0), place), out=found)
         place = (place + len(block)) % period
     return low, high
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Without Python's garbage collector, which would stop a sample now and then."""
+def garbage_collection_disabled() -> Iterator[None]:
+    """Disable Python's garbage collector, which would lengthen some samples."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -234,8 +244,8 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def memory(kind: str, process: int | str = "self") -> int | None:
-    """Bytes that a process has, `VmRSS`, or had at most, `VmHWM`; None where Linux doesn't tell."""
+def process_memory(kind: str, process: int | str = "self") -> int | None:
+    """Return the bytes of a process now, `VmRSS`, or at most so far, `VmHWM`; None where Linux doesn't report it."""
     try:
         lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
     except OSError:
@@ -244,21 +254,21 @@ def memory(kind: str, process: int | str = "self") -> int | None:
     return int(found[0]) * 1024 if found else None
 
 
-def peak_of(once: Callable[[], Any]) -> int | None:
-    """By how many bytes the process grows, at most, while something is done; None where Linux doesn't tell."""
+def peak_growth(call: Callable[[], Any]) -> int | None:
+    """Call a function, and return by how many bytes the process grew at most; None where Linux doesn't report it."""
     try:
-        Path("/proc/self/clear_refs").write_text("5", "utf-8")  # what it had at most is what it has
+        Path("/proc/self/clear_refs").write_text("5", "utf-8")  # resets VmHWM to VmRSS
     except OSError:
-        once()
+        call()
         return None
-    before = memory("VmHWM")
-    once()
-    after = memory("VmHWM")
+    before = process_memory("VmHWM")
+    call()
+    after = process_memory("VmHWM")
     return None if before is None or after is None else after - before
 
 
-def resolution() -> float:
-    """The shortest time that the clock can tell from none, in seconds."""
+def clock_resolution() -> float:
+    """Measure the shortest time, in seconds, that the clock can tell from none."""
     found = []
     for _ in range(100):
         begin = end = time.perf_counter()
@@ -268,8 +278,8 @@ def resolution() -> float:
     return min(found)
 
 
-def _switches() -> int:
-    """How often the system has taken the processor away from this process; 0 where that isn't known."""
+def _context_switches() -> int:
+    """Return the number of involuntary context switches of this process; 0 where it is not known."""
     try:
         import resource
     except ImportError:  # Windows

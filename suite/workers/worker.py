@@ -1,9 +1,9 @@
-"""Worker's side: the program that runs in a framework's environment, started by path.
+"""The program that runs in a framework's environment, started by path. Worker's side.
 
     python -I suite/workers/worker.py torch --device cpu --threads 1
 
-It reads requests from standard input and answers on what was its standard output; whatever a framework prints goes to
-standard error instead. It ends when its input does.
+It reads requests from standard input and writes a response to each to standard output; whatever a framework prints goes
+to standard error instead. It ends when its input ends.
 """
 
 from __future__ import annotations
@@ -16,30 +16,32 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-sys.path.insert(0, str(ROOT))  # our packages are found first, but only for as long as they are being imported:
+sys.path.insert(0, str(ROOT))  # our packages are found first, but only while they are imported:
 import suite.adapters  # noqa: E402
 from reference import Hyperparameters  # noqa: E402
-from suite.adapters.contract import Framework, Unsupported  # noqa: E402
+from suite.adapters.contract import Array, Framework, Unsupported  # noqa: E402
+from suite.errors import UserError  # noqa: E402
 from suite.workers import arrays, protocol, replay, timer  # noqa: E402
 
-sys.path.remove(str(ROOT))  # our names are too generic to stand in the way of a framework's own imports
+sys.path.remove(str(ROOT))  # their names are generic, and must not hide modules that a framework imports later
+
+MAX_REASON = 2000  # characters
 
 
 class Worker:
-    """Answers requests for one framework on one device."""
+    """Serves requests for one framework on one device."""
 
     def __init__(self, framework: Framework, threads: int) -> None:
         self.framework = framework
         self.threads = threads
-        self.opened: dict[int, timer.Timed] = {}
+        self.opened: dict[int, timer.TimedOperation] = {}
 
-    def answer(self, request: protocol.Message) -> protocol.Message:
-        """The reply to a request; an exception of the framework is an answer too."""
-        asks: dict[str, Callable[[protocol.Message], protocol.Message]] = {
+    def reply(self, request: protocol.Message) -> protocol.Message:
+        """Return the reply to a request; an exception becomes a reply too."""
+        handlers: dict[str, Callable[[protocol.Message], protocol.Message]] = {
             "hello": self.hello,
             "replay": self.replay,
             "train": self.train,
@@ -48,17 +50,17 @@ class Worker:
             "close": self.close,
         }
         try:
-            with self.framework.placed():
-                reply = asks[request["ask"]](request)
+            with self.framework.device_scope():
+                reply = handlers[request["ask"]](request)
         except Unsupported as reason:
             reply = {"status": "unsupported", "reason": str(reason), "dialect": self._dialect(request)}
         except Exception as error:
             traceback.print_exc()
-            reply = {"status": "error", "reason": f"{type(error).__name__}: {error}"[:2000]}
+            reply = {"status": "error", "reason": f"{type(error).__name__}: {error}"[:MAX_REASON]}
         return {"id": request["id"], **reply}
 
     def hello(self, request: protocol.Message) -> protocol.Message:  # noqa: ARG002
-        """Who answers here."""
+        """Describe the framework, its implementations and this process."""
         framework = self.framework
         return {
             "status": "ok",
@@ -66,11 +68,11 @@ class Worker:
             "framework": framework.name,
             "python": platform.python_version(),
             "versions": framework.versions(),
-            "instructions": {**framework.instructions(), **_switched(framework.switches)},
+            "instructions": {**framework.instructions(), **_variables_set(framework.environment_variables)},
             "devices": framework.devices(),
             "device": framework.device,
             "threads": self.threads,
-            "resolution": timer.resolution(),
+            "resolution": timer.clock_resolution(),
             "implementations": {
                 name: {
                     "native": cls.native,
@@ -86,54 +88,58 @@ class Worker:
         }
 
     def replay(self, request: protocol.Message) -> protocol.Message:
-        """Open loop: tape in, trace out."""
+        """Run an open loop: read a tape, write a trace."""
         return self._run(request, replay.replay)
 
     def train(self, request: protocol.Message) -> protocol.Message:
-        """Closed loop: task in, trace with gradients out."""
+        """Run a closed loop: read a task, write a trace with the gradients."""
         return self._run(request, replay.train)
 
     def open(self, request: protocol.Message) -> protocol.Message:
-        """Prepare what is to be timed, and write the trace of its first steps."""
+        """Prepare an operation that will be timed, and write the trace of its first steps."""
         begin = time.perf_counter()
         if request["benchmark"] == "traffic":
             given, sha256 = arrays.read(Path(request["input"]))
-            dialect, timed = "", timer.traffic(self.framework, given, request["dtype"])
+            dialect, timed = "", timer.timed_traffic(self.framework, given, request["dtype"])
         else:
-            name, dialect, h, given, sha256 = self._given(request)
-            make = {"step": timer.steps, "epoch": timer.epochs}[request["benchmark"]]
-            timed = make(self.framework, name, dialect, given, h, request["dtype"])
+            name, dialect, h, given, sha256 = self._inputs(request)
+            prepare = {"step": timer.timed_step, "epoch": timer.timed_epoch}[request["benchmark"]]
+            timed = prepare(self.framework, name, dialect, given, h, request["dtype"])
             arrays.write(Path(request["output"]), timed.trace)
         timed.trace = {}
-        if request.get("burden"):
-            timed.once = timer.burdened(timed, request["burden"])
+        if request.get("slowdown"):
+            timed.call = timer.slowed_down(timed, request["slowdown"])
         self.opened[request["id"]] = timed
         return {
             **self._done(dialect, sha256, time.perf_counter() - begin),
             "first_call": timed.first_call,
             "memory": timed.memory,
-            "start": timed.moved(),
+            "progress": timed.progress(),
         }
 
     def sample(self, request: protocol.Message) -> protocol.Message:
-        """Time what was opened."""
+        """Time an operation that was opened."""
         return {"status": "ok", **self.opened[request["opened"]].sample(request["loops"])}
 
     def close(self, request: protocol.Message) -> protocol.Message:
-        """Forget what was opened, and say how far it got."""
+        """Discard an operation that was opened, and report its progress."""
         timed = self.opened.pop(request["opened"])
-        return {"status": "ok", **timed.moved()}
+        return {"status": "ok", **timed.progress()}
 
-    def _run(self, request: protocol.Message, run: Callable[..., dict[str, Any]]) -> protocol.Message:
-        name, dialect, h, given, sha256 = self._given(request)
+    def _run(self, request: protocol.Message, run: Callable[..., dict[str, Array]]) -> protocol.Message:
+        name, dialect, h, given, sha256 = self._inputs(request)
         begin = time.perf_counter()
         trace = run(self.framework, name, dialect, given, h, request["dtype"])
         seconds = time.perf_counter() - begin
         arrays.write(Path(request["output"]), trace)
         return self._done(dialect, sha256, seconds)
 
-    def _given(self, request: protocol.Message) -> tuple[str, str, Hyperparameters, arrays.Arrays, str]:
-        """Implementation, dialect, hyper-parameters and input of a request, and the input's SHA-256."""
+    def _inputs(self, request: protocol.Message) -> tuple[str, str, Hyperparameters, arrays.Arrays, str]:
+        """Return implementation, dialect, hyper-parameters and arrays of a request, and the SHA-256 of the arrays.
+
+        Raises:
+            Unsupported: if there is no such implementation, or it can't run so.
+        """
         name = request["implementation"]
         h = Hyperparameters.from_json(request["hyperparameters"])
         if name not in self.framework.implementations:
@@ -145,7 +151,7 @@ class Worker:
         return name, self._dialect(request), h, given, sha256
 
     def _dialect(self, request: protocol.Message) -> str:
-        """What the implementation of a request declares; else what it is told to run."""
+        """Return the dialect that the implementation of a request declares; else the one that was requested."""
         implementation = self.framework.implementations.get(request["implementation"])
         h = Hyperparameters.from_json(request["hyperparameters"])
         return (implementation and implementation.declared(h)) or str(request["dialect"])
@@ -155,13 +161,13 @@ class Worker:
         return {"status": "ok", "dialect": dialect, "sha256": sha256, "seconds": seconds}
 
 
-def _switched(names: Sequence[str]) -> dict[str, str]:
-    """Those of these environment variables that are set."""
+def _variables_set(names: Sequence[str]) -> dict[str, str]:
+    """Return those of these environment variables that are set."""
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Serve requests until the input ends."""
     channel = protocol.private_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("framework", choices=(*suite.adapters.FRAMEWORKS, suite.adapters.ORACLE))
@@ -177,12 +183,10 @@ def main() -> None:
                 worker = Worker(framework, framework.set_threads(options.threads))
             except Exception as error:
                 traceback.print_exc()
-                reason = (
-                    f"{type(error).__name__}: {error}" if not isinstance(error, LookupError) else str(error.args[0])
-                )
-                channel.write(protocol.encode({"id": request["id"], "status": "error", "reason": reason[:2000]}))
+                reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+                channel.write(protocol.encode({"id": request["id"], "status": "error", "reason": reason[:MAX_REASON]}))
                 return
-        channel.write(protocol.encode(worker.answer(request)))
+        channel.write(protocol.encode(worker.reply(request)))
 
 
 if __name__ == "__main__":

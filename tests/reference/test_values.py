@@ -14,8 +14,8 @@ from reference import Dialect, Hyperparameters, dialects, effective_window, half
 from reference.algorithm import Algorithm
 from reference.objectives import LinearRegression, Network, Quadratic
 from reference.precision import format_of, wider
-from suite.adapters.contract import divided, flat
-from suite.adapters.oracle.adapter import Adapter
+from suite.adapters.contract import flatten, unflatten
+from suite.adapters.oracle import Adapter
 
 EPS = np.finfo(np.float64).eps
 
@@ -190,12 +190,12 @@ def test_a_float32_gradient_of_a_network_stays_inside_its_bound(seed):
     objective, x = network(seed)
     single = x.astype(np.float32)
     adapter = Adapter("cpu")
-    parts = divided(single, objective.shapes)
+    parts = unflatten(single, objective.shapes)
     for step, rows in enumerate(objective.batches):
         loss = adapter.cross_entropy(*parts, objective.features[rows], objective.labels[rows])
         exact = objective.gradient(single.astype(np.float64), step)
         bound = objective.gradient_bound(single.astype(np.float64), step, "float32")
-        for found in (flat(loss.gradients), objective.gradient(single, step)):
+        for found in (flatten(loss.gradients), objective.gradient(single, step)):
             assert (np.abs(found - exact) <= bound).all()
         assert bound.max() < 1e-3 * np.abs(exact).max()
 
@@ -204,11 +204,11 @@ def test_a_hidden_unit_near_zero_may_have_either_gradient():
     objective, x = network()
     features = np.tile(objective.features[:1], (24, 1))
     alike = replace(objective, features=features)
-    w1 = divided(x, objective.shapes)[0]
+    w1 = unflatten(x, objective.shapes)[0]
     x = x.copy()
     x[w1.size] = -(features[0].astype(np.float64) @ w1[:, 0]) + 1e-9  # the first unit's input is a rounding above zero
-    bound = divided(alike.gradient_bound(x, 0, "float32"), objective.shapes)[0]
-    on = divided(alike.gradient(x, 0), objective.shapes)[0]
+    bound = unflatten(alike.gradient_bound(x, 0, "float32"), objective.shapes)[0]
+    on = unflatten(alike.gradient(x, 0), objective.shapes)[0]
     assert (bound[:, 0] >= np.abs(on[:, 0])).all()
     assert (bound[:, 1:] < 1e-2 * np.abs(on[:, 1:]).max()).all()
 

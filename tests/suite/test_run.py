@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from suite.errors import UserError
 from suite.results.store import StoreError
 from suite.run import Job
 from tests.suite.conftest import script
@@ -121,9 +122,9 @@ def test_an_expression_selects_by_the_dialect_that_is_declared_too_and_in_every_
 
 
 def test_an_expression_that_selects_nothing_is_refused_before_anything_is_written(options, quiet):
-    with pytest.raises(LookupError, match=r"-k 'mxnet' selects nothing; .* 'torch/scratch decades/plain float32 d2l'"):
+    with pytest.raises(UserError, match=r"-k 'mxnet' selects nothing; .* 'torch/scratch decades/plain float32 d2l'"):
         Job(options(select="mxnet"), quiet)
-    with pytest.raises(LookupError, match="selects nothing"):
+    with pytest.raises(UserError, match="selects nothing"):
         Job(options(select="decades", tables=["training"]), quiet)
     assert not options().output.exists()
 

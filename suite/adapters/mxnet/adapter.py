@@ -21,7 +21,7 @@ class Adapter(Framework):
     """MXNet on one device."""
 
     name = "mxnet"
-    switches = ("MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE")
+    environment_variables = ("MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": MxnetScratch,
         "scratch-hybrid": MxnetScratchHybrid,
@@ -86,7 +86,7 @@ class Adapter(Framework):
         parts = [make(one, shape=shape, ctx=self.context, dtype=dtype) for one in once]
         return mx.nd.add_n(mx.nd.sparse.zeros("row_sparse", shape, ctx=self.context, dtype=dtype), *parts)
 
-    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+    def full_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
         return self.tensor(np.full(parameter.shape, value), self.dtype(parameter))
 

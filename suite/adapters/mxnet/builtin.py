@@ -34,11 +34,11 @@ class MxnetBuiltin(Implementation):
         "clip_weights": "clip_weights",
         "rescale_gradient": "rescale_grad",
     }
-    refused: ClassVar[Mapping[str, str]] = {
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = {
         **TRUNCATED,
         **dict.fromkeys(("float16", "float64"), "its state is float32 always, and it raises MXNetError"),
     }
-    bounds: ClassVar[Sequence[str]] = ("clip_gradient", "clip_weights")
+    zero_disables: ClassVar[Sequence[str]] = ("clip_gradient", "clip_weights")
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Build the trainer."""
@@ -73,7 +73,7 @@ class MxnetBuiltin(Implementation):
         """From the trainer's updater; `delta` is what is added to the parameters, -b."""
         return oracle_state(self.framework, self.h, *kept(self.trainer._updaters[0]))
 
-    def saved(self) -> bytes:
+    def save(self) -> bytes:
         """By `trainer.save_states`."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "states")
@@ -124,7 +124,7 @@ class MxnetOptimizer(MxnetBuiltin):
         """From the updater."""
         return oracle_state(self.framework, self.h, *kept(self.updater))
 
-    def saved(self) -> bytes:
+    def save(self) -> bytes:
         """By `updater.get_states`."""
         return bytes(self.updater.get_states())
 
@@ -139,14 +139,14 @@ class MxnetKernel(Implementation):
     native = "mxnet.nd.rmsprop_update, rmspropalex_update"
     mode = "kernel"
     computes = "mxnet1"
-    longest = 1000
+    max_steps = 1000
     names: ClassVar[Mapping[str, str]] = {**MxnetBuiltin.names, "learning_rate": "lr"}
-    refused: ClassVar[Mapping[str, str]] = {"bfloat16": "MXNetError: Unknown type enum 12"}
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = {"bfloat16": "MXNetError: Unknown type enum 12"}
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the state: n, and g and delta for the centered one."""
         parts = 3 if self.h.centered else 1
-        self.slots = [[self.framework.filled_like(p, 0.0) for p in self.parameters] for _ in range(parts)]
+        self.slots = [[self.framework.full_like(p, 0.0) for p in self.parameters] for _ in range(parts)]
 
     def set_rate(self, learning_rate: float) -> None:
         """Tell the operations all numbers, once."""
@@ -168,7 +168,7 @@ class MxnetKernel(Implementation):
         """What the operations change besides the parameters."""
         return oracle_state(self.framework, self.h, *self.slots)
 
-    def saved(self) -> list[list[Array]]:
+    def save(self) -> list[list[Array]]:
         """The slots."""
         return [[self.framework.numpy(slot) for slot in slots] for slots in self.slots]
 
@@ -184,7 +184,7 @@ class MxnetHybrid(Hybridized, MxnetKernel):
     native = "a CachedOp of mxnet.nd.rmsprop_update, rmspropalex_update"
     mode = "hybridized"
     twin = "kernel"
-    sparse = "takes dense gradients only"
+    unsupported_sparse = "takes dense gradients only"
 
     def prepare(self, dialect: Dialect) -> None:
         """Make the state, and room for programs."""

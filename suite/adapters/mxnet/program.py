@@ -55,7 +55,7 @@ class Hybridized(Implementation):
     mode = "hybridized"
     recorded: tuple[Problem, Program] | None = None
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """Three operations a step: the loss, its gradients, which MXNet makes of the program, and the update."""
         if self.recorded is None or self.recorded[0] is not problem:
             inputs = [*self.parameters, *problem.batches[0]]

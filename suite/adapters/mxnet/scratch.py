@@ -34,8 +34,8 @@ class MxnetScratch(Scratch):
     """RMSProp from mxnet.nd operations, block by block."""
 
     native = "mxnet.nd operations, in place"
-    refused: ClassVar[Mapping[str, str]] = TRUNCATED
-    longest = 1000
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
+    max_steps = 1000
 
     def prepare(self, dialect: Dialect) -> None:
         """Make the state, and of the numbers what operations take, and cut all into blocks."""
@@ -47,9 +47,9 @@ class MxnetScratch(Scratch):
         # of what has no numbers there is no piece: operations refuse to write over it
         self.pieces = [list(zip(*map(self.blocks, whole))) if whole[0].size else [] for whole in self.wholes]
 
-    def rounded(self, learning_rate: float) -> Any:
+    def native_rate(self, learning_rate: float) -> Any:
         """As the dialect rounds it, and as an operation reads it."""
-        return self.exact(super().rounded(learning_rate))
+        return self.exact(super().native_rate(learning_rate))
 
     def exact(self, value: float) -> Any:
         """A number that an operation reads without error: as an array where text is too coarse."""
@@ -135,7 +135,7 @@ class MxnetScratchHybrid(Hybridized, MxnetScratch):
         self.large = [i for i, pieces in enumerate(self.pieces) if len(pieces) > 1]
         self.together = [tensor for i in self.small for tensor in self.wholes[i]]
 
-    def rounded(self, learning_rate: float) -> Tensor:
+    def native_rate(self, learning_rate: float) -> Tensor:
         """As an input, so that the program stays the same when it changes."""
         return self.input(float(self.algorithm.rate(learning_rate)))
 

@@ -48,11 +48,11 @@ class MxnetSection(Implementation):
     mode = "section"
     lean = True
     computes = "d2l"
-    longest = 1000
+    max_steps = 1000
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
-    refused: ClassVar[Mapping[str, str]] = TRUNCATED
-    sparse = "takes dense gradients only"
-    own_rates = "has one learning rate for all parameters"
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
+    unsupported_sparse = "takes dense gradients only"
+    unsupported_rate_scale = "has one learning rate for all parameters"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the state, zeros for each parameter."""
@@ -70,10 +70,10 @@ class MxnetSection(Implementation):
         """The update."""
         rmsprop(self.arrays, [gradient.as_np_ndarray() for gradient in gradients], self.states, self.hyperparameters)
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. The loop, where the problem is the section's."""
         if not is_regression(problem):
-            return super().descend(problem, first, count)
+            return super().train(problem, first, count)
         (w, b), states, hyperparameters = self.arrays, self.states, self.hyperparameters
         with mx.util.np_array(True):
             if self.data is None:
@@ -91,9 +91,9 @@ class MxnetSection(Implementation):
 
     def state(self) -> State:
         """The average of squares is all there is."""
-        return self.shown(self.states, (), ())
+        return self.named_state(self.states, (), ())
 
-    def saved(self) -> State:
+    def save(self) -> State:
         """Of which this is a copy."""
         return self.state()
 
@@ -109,8 +109,8 @@ class MxnetSectionConcise(MxnetBuiltin):
     mode = "section"
     lean = True
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "learning_rate", "decay": DECAY, "epsilon": "epsilon"}
-    bounds = ()
-    own_rates = "has one learning rate for all parameters"
+    zero_disables = ()
+    unsupported_rate_scale = "has one learning rate for all parameters"
     net: Any = None
 
     def build(self, problem: Problem, first: int) -> None:
@@ -127,10 +127,10 @@ class MxnetSectionConcise(MxnetBuiltin):
         self.net.add(layer)
         self.data = rows(problem, first, self.framework.dtype(w))
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. The loop, where the problem is the section's."""
         if not is_regression(problem):
-            return super().descend(problem, first, count)
+            return super().train(problem, first, count)
         with mx.util.np_array(True):
             if self.net is None:
                 self.build(problem, first)

@@ -22,7 +22,7 @@ class Adapter(Framework):
     """TensorFlow on one device."""
 
     name = "tensorflow"
-    switches = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
+    environment_variables = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": TensorFlowScratch,
         "scratch-function": TensorFlowScratchFunction,
@@ -37,7 +37,7 @@ class Adapter(Framework):
         "section-concise": TensorFlowSectionConcise,
     }
 
-    def placed(self) -> AbstractContextManager[Any]:
+    def device_scope(self) -> AbstractContextManager[Any]:
         """See `Framework`. Without it TensorFlow prefers a GPU, wherever its inputs are."""
         scope: AbstractContextManager[Any] = tf.device(self.device.replace("cpu", "/CPU:0").replace("cuda", "/GPU"))
         return scope
@@ -72,7 +72,7 @@ class Adapter(Framework):
         """See `Framework`."""
         return tf.IndexedSlices(self.tensor(values, dtype), self.tensor(rows, "int64"), tf.constant(shape, tf.int64))
 
-    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+    def full_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
         return tf.Variable(tf.fill(parameter.shape, tf.constant(value, parameter.dtype)), trainable=False)
 

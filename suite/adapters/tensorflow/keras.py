@@ -28,9 +28,9 @@ class TensorFlowBuiltin(Implementation):
         "clip_norm": "clipnorm",
         "clip_gradient": "clipvalue",
     }
-    bounds = ("clip_norm", "clip_gradient")
-    own_rates = "has one learning rate for all parameters"
-    longest = 1000
+    zero_disables = ("clip_norm", "clip_gradient")
+    unsupported_rate_scale = "has one learning rate for all parameters"
+    max_steps = 1000
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
@@ -56,9 +56,11 @@ class TensorFlowBuiltin(Implementation):
 
     def state(self) -> State:
         """From the optimizer's own lists; its public one doesn't say which variable is which."""
-        return self.shown(self.optimizer._velocities, self.optimizer._average_gradients, self.optimizer._momentums)
+        return self.named_state(
+            self.optimizer._velocities, self.optimizer._average_gradients, self.optimizer._momentums
+        )
 
-    def saved(self) -> dict[str, Array]:
+    def save(self) -> dict[str, Array]:
         """By `optimizer.save_own_variables`."""
         store: dict[str, Array] = {}
         self.optimizer.save_own_variables(store)
@@ -94,5 +96,5 @@ class TensorFlowXla(TensorFlowFunction):
 
     native = "tf.function(jit_compile=True) of tf.keras.optimizers.RMSprop"
     mode = "xla"
-    sparse = "is slow to compile for sparse gradients: with momentum a step takes it ten seconds"
+    unsupported_sparse = "is slow to compile for sparse gradients: with momentum a step takes it ten seconds"
     jit_compile = True

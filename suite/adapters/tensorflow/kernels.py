@@ -28,7 +28,7 @@ class TensorFlowKernel(Implementation):
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the slots; the kernels want one for momentum even where that is 0."""
         names = ("ms", "mom", "mg") if self.h.centered else ("ms", "mom")
-        self.slots = {name: [self.framework.filled_like(p, 0.0) for p in self.parameters] for name in names}
+        self.slots = {name: [self.framework.full_like(p, 0.0) for p in self.parameters] for name in names}
 
     def update(self, gradients: list[Tensor]) -> None:
         """One call of a kernel for a parameter."""
@@ -48,9 +48,9 @@ class TensorFlowKernel(Implementation):
     def state(self) -> State:
         """From the slots, less the one for momentum where that is 0."""
         buffer = self.slots["mom"] if self.h.momentum != 0 else []
-        return self.shown(self.slots["ms"], self.slots.get("mg", []), buffer)
+        return self.named_state(self.slots["ms"], self.slots.get("mg", []), buffer)
 
-    def saved(self) -> dict[str, list[Array]]:
+    def save(self) -> dict[str, list[Array]]:
         """The slots."""
         return {name: [self.framework.numpy(slot) for slot in slots] for name, slots in self.slots.items()}
 
@@ -74,8 +74,8 @@ class TensorFlowV1(Implementation):
 
     native = "tf.compat.v1.train.RMSPropOptimizer"
     computes = "tf1"
-    own_rates = "has one learning rate for all parameters"
-    longest = 1000
+    unsupported_rate_scale = "has one learning rate for all parameters"
+    max_steps = 1000
     names: ClassVar[Mapping[str, str]] = {ours: ours for ours in TensorFlowKernel.names}
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
@@ -91,13 +91,13 @@ class TensorFlowV1(Implementation):
     def state(self) -> State:
         """From the optimizer's slots, made by the first step, less the one for momentum where that is 0."""
         names = ("rms", "mg", "momentum" if self.h.momentum != 0 else "")
-        return self.shown(*(self.slots(name) for name in names))
+        return self.named_state(*(self.slots(name) for name in names))
 
     def slots(self, name: str) -> list[Tensor]:
         """The slots of a name, one a parameter; none if there are no such."""
         return [self.optimizer.get_slot(p, name) for p in self.parameters if name in self.optimizer.get_slot_names()]
 
-    def saved(self) -> dict[str, list[Array]]:
+    def save(self) -> dict[str, list[Array]]:
         """The slots."""
         names = self.optimizer.get_slot_names()
         return {name: [self.framework.numpy(slot) for slot in self.slots(name)] for name in names}

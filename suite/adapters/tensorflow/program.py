@@ -50,10 +50,10 @@ class Looped(Implementation):
     def advance(self, gradients: list[Tensor], t: Tensor) -> None:
         """Step t, counted from 1, inside a program."""
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """One call, however many steps. Rates that change are set from outside, step by step."""
         if self.h.scheduled:
-            return super().descend(problem, first, count)
+            return super().train(problem, first, count)
         if self.looped is not problem:
             self.loop, self.looped = self.compiled_loop(problem), problem
         self.steps += count

@@ -20,7 +20,7 @@ class TensorFlowScratch(Scratch):
     """RMSProp from TensorFlow operations, eager, in place."""
 
     native = "TensorFlow operations, in place"
-    longest: ClassVar[int | None] = 1000
+    max_steps: ClassVar[int | None] = 1000
 
     def prepare(self, dialect: Dialect) -> None:
         """Make the state, and tensors of the numbers: to convert one at each use takes as long as to multiply by it."""
@@ -32,9 +32,9 @@ class TensorFlowScratch(Scratch):
         """A number in the parameters' format."""
         return tf.constant(value, self.parameters[0].dtype)
 
-    def rounded(self, learning_rate: float) -> Tensor:
+    def native_rate(self, learning_rate: float) -> Tensor:
         """As the dialect rounds it, and then in the parameters' format."""
-        return self.number(super().rounded(learning_rate))
+        return self.number(super().native_rate(learning_rate))
 
     def update(self, gradients: list[Tensor]) -> None:
         """One step, for any dialect."""
@@ -96,7 +96,7 @@ class TensorFlowScratchFunction(Looped, TensorFlowScratch):
     native = "tf.function of TensorFlow operations"
     mode = "function"
     lean = True
-    longest = None
+    max_steps = None
 
     def prepare(self, dialect: Dialect) -> None:
         """Find the program, which all of the same structure share: numbers are among its arguments."""

@@ -49,9 +49,9 @@ class TensorFlowSection(Implementation):
     lean = True
     computes = "d2l"
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
-    sparse = "takes dense gradients only"
-    own_rates = "has one learning rate for all parameters"
-    longest = 1000
+    unsupported_sparse = "takes dense gradients only"
+    unsupported_rate_scale = "has one learning rate for all parameters"
+    max_steps = 1000
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the state, zeros for each parameter."""
@@ -66,10 +66,10 @@ class TensorFlowSection(Implementation):
         """The update."""
         rmsprop(self.parameters, gradients, self.states, self.hyperparameters)
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. The loop, where the problem is the section's."""
         if not is_regression(problem):
-            return super().descend(problem, first, count)
+            return super().train(problem, first, count)
         w, b = self.parameters
         self.data = self.data or rows(problem, first, w.dtype)
         for features, labels in islice(self.data, count):
@@ -83,9 +83,9 @@ class TensorFlowSection(Implementation):
 
     def state(self) -> State:
         """The average of squares is all there is."""
-        return self.shown(self.states, (), ())
+        return self.named_state(self.states, (), ())
 
-    def saved(self) -> State:
+    def save(self) -> State:
         """Of which this is a copy."""
         return self.state()
 
@@ -112,10 +112,10 @@ class TensorFlowSectionConcise(TensorFlowBuiltin):
         self.net, self.loss = tf.keras.Sequential([layer]), tf.keras.losses.MeanSquaredError()
         self.data = rows(problem, first, w.dtype)
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. The loop, where the problem is the section's."""
         if not is_regression(problem):
-            return super().descend(problem, first, count)
+            return super().train(problem, first, count)
         if self.net is None:
             self.build(problem, first)
         net, mean_square, parameters = self.net, self.loss, self.parameters

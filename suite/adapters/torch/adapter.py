@@ -20,7 +20,7 @@ class Adapter(Framework):
     """PyTorch on one device."""
 
     name = "torch"
-    switches = ("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA")
+    environment_variables = ("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
         "scratch": TorchScratch,
         "scratch-foreach": TorchScratchForeach,
@@ -66,7 +66,7 @@ class Adapter(Framework):
         parts = self.tensor(rows[None], "int64"), self.tensor(values, dtype)
         return torch.sparse_coo_tensor(*parts, shape, check_invariants=True)
 
-    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+    def full_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
         return torch.full_like(parameter, value, requires_grad=False)
 

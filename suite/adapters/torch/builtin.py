@@ -29,7 +29,7 @@ class TorchBuiltin(Implementation):
         "weight_decay": "weight_decay",
         "maximize": "maximize",
     }
-    sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
+    unsupported_sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
     foreach: ClassVar[bool | None] = False
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
@@ -67,7 +67,7 @@ class TorchBuiltin(Implementation):
             if slots and all(name in slot for slot in slots)
         }
 
-    def saved(self) -> bytes:
+    def save(self) -> bytes:
         """A checkpoint of `optimizer.state_dict()`."""
         file = io.BytesIO()
         torch.save(self.optimizer.state_dict(), file)
@@ -90,7 +90,7 @@ class TorchCompiled(TorchBuiltin):
     """The same under `torch.compile`."""
 
     native = "torch.compile of torch.optim.RMSprop"
-    longest = 1000
+    max_steps = 1000
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:

@@ -211,7 +211,7 @@ class TorchScratchCompiled(TorchScratch):
             self.update_program = self.compiled(None, gradients)
         self.update_program(*self.given, *gradients)
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. A step is a call of the program that has its forward and its backward pass too."""
         batches, (loss, step) = problem.batches, self.descent or (None, None)
         if step is None or loss != problem.loss:

@@ -47,8 +47,8 @@ class TorchSection(Implementation):
     lean = True
     computes = "d2l"
     names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "gamma", "epsilon": "eps"}
-    sparse = "takes dense gradients only"
-    own_rates = "has one learning rate for all parameters"
+    unsupported_sparse = "takes dense gradients only"
+    unsupported_rate_scale = "has one learning rate for all parameters"
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the state, zeros for each parameter."""
@@ -67,10 +67,10 @@ class TorchSection(Implementation):
             p.grad = gradient
         rmsprop(self.parameters, self.states, self.hyperparameters)
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. The loop, where the problem is the section's."""
         if not is_regression(problem):
-            return super().descend(problem, first, count)
+            return super().train(problem, first, count)
         (w, b), states, hyperparameters = self.parameters, self.states, self.hyperparameters
         self.data = self.data or rows(problem, first, w.dtype)
         for features, labels in islice(self.data, count):
@@ -84,9 +84,9 @@ class TorchSection(Implementation):
 
     def state(self) -> State:
         """The average of squares is all there is."""
-        return self.shown(self.states, (), ())
+        return self.named_state(self.states, (), ())
 
-    def saved(self) -> State:
+    def save(self) -> State:
         """Of which this is a copy."""
         return self.state()
 
@@ -116,10 +116,10 @@ class TorchSectionConcise(TorchBuiltin):
         self.net, self.loss = torch.nn.Sequential(layer), torch.nn.MSELoss()
         self.data = rows(problem, first, w.dtype)
 
-    def descend(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. The loop, where the problem is the section's."""
         if not is_regression(problem):
-            return super().descend(problem, first, count)
+            return super().train(problem, first, count)
         if self.net is None:
             self.build(problem, first)
         net, optimizer, mean_square = self.net, self.optimizer, self.loss

@@ -20,9 +20,7 @@ from suite.results.expectations import Expectations
 from suite.results.repeat_command import Conditions
 from suite.results.store import Row
 from suite.workers import arrays
-from suite.workers.errors import DataMismatch
-from suite.workers.protocol import Message
-from suite.workers.request import Request, Response
+from suite.workers.protocol import DataMismatch, Message, Request, Response
 
 
 @dataclass(frozen=True)

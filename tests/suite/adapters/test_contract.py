@@ -7,7 +7,8 @@ import pytest
 
 from reference import Hyperparameters
 from suite.adapters import load
-from suite.adapters.contract import Unsupported, divided, flat, from_native, to_native, used
+from suite.adapters.contract import Unsupported, effective, flatten, from_native, to_native, unflatten
+from suite.errors import UserError
 from suite.workers import replay as replays
 from tests.support.numpy_framework.adapter import Numpy
 from tests.support.numpy_framework.right import Claims
@@ -19,9 +20,9 @@ TORCH = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps", "momentum": 
 def test_a_vector_is_divided_into_shapes_and_put_together_again():
     shapes = [(), (0,), (5, 3), (1,), (2, 3, 2)]
     vector = np.arange(29.0)
-    parts = divided(vector, shapes)
+    parts = unflatten(vector, shapes)
     assert [part.shape for part in parts] == shapes
-    assert np.array_equal(flat(parts), vector)
+    assert np.array_equal(flatten(parts), vector)
 
 
 def test_names_map_both_ways():
@@ -37,15 +38,15 @@ def test_a_name_of_another_framework_is_refused_with_the_names_that_there_are():
 
 
 def test_what_is_set_to_no_effect_is_not_used():
-    assert used(Hyperparameters()) == {"learning_rate", "decay", "epsilon"}
-    assert "momentum" in used(Hyperparameters(momentum=0.5))
+    assert effective(Hyperparameters()) == {"learning_rate", "decay", "epsilon"}
+    assert "momentum" in effective(Hyperparameters(momentum=0.5))
 
 
 def test_what_has_no_name_in_a_framework_is_unsupported_by_that_name():
     class Narrow(Claims):
         native = "narrow"
         names = TORCH
-        refused = {"float64": "it is narrow"}
+        unsupported_dtypes = {"float64": "it is narrow"}
 
     assert Narrow.unsupported(Hyperparameters(momentum=0.5), "float32") is None
     assert Narrow.unsupported(Hyperparameters(centered=True), "float32") == "narrow has no centered"
@@ -53,9 +54,9 @@ def test_what_has_no_name_in_a_framework_is_unsupported_by_that_name():
 
 
 def test_an_adapter_that_there_is_not_and_a_device_that_there_is_not_are_named():
-    with pytest.raises(LookupError, match="no adapter for 'caffe'; there are torch"):
+    with pytest.raises(UserError, match="no adapter for 'caffe'; there are torch"):
         load("caffe", "cpu")
-    with pytest.raises(LookupError, match="no device 'cuda:0' here, only cpu"):
+    with pytest.raises(UserError, match="no device 'cuda:0' here, only cpu"):
         Numpy("cuda:0")
 
 
@@ -81,7 +82,7 @@ def test_a_bound_of_which_zero_is_taken_for_none_is_unsupported_at_zero_alone():
     class Boundless(Claims):
         native = "boundless"
         names = {**TORCH, "clip_gradient": "clip"}
-        bounds = ("clip_gradient",)
+        zero_disables = ("clip_gradient",)
 
     assert Boundless.unsupported(Hyperparameters(clip_gradient=0.0), "float32") == "boundless takes clip=0 for no bound"
     assert Boundless.unsupported(Hyperparameters(clip_gradient=0.5), "float32") is None
@@ -148,8 +149,8 @@ def test_in_a_sparse_gradient_rows_add_up_and_padding_is_nothing():
 @pytest.mark.parametrize(
     ("attribute", "given"),
     [
-        ("sparse", {"rows": np.zeros((1, 1), int), "values": np.ones((1, 1, 2))}),
-        ("own_rates", {"gradients": np.ones((1, 6)), "rate_scale": np.ones(1)}),
+        ("unsupported_sparse", {"rows": np.zeros((1, 1), int), "values": np.ones((1, 1, 2))}),
+        ("unsupported_rate_scale", {"gradients": np.ones((1, 6)), "rate_scale": np.ones(1)}),
     ],
 )
 def test_an_implementation_that_lacks_a_kind_of_tape_says_what_it_does_instead(monkeypatch, attribute, given):

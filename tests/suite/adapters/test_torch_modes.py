@@ -21,7 +21,7 @@ from dataclasses import replace
 from reference import Hyperparameters
 from suite import adapters
 from suite.cases import datasets, tasks
-from suite.workers import exercise
+from suite.workers import replay
 
 torch = adapters.load("torch", "cpu")
 torch.set_threads(1)
@@ -46,13 +46,13 @@ def told(code: str, *arguments: str):
 EPOCH = """
 def run(pieces):
     task = tasks.regression(datasets.generated(), 0)
-    problem = exercise.problem(torch, task.arrays(), "float32")
+    problem = replay.make_problem(torch, task.arrays(), "float32")
     scheduled = [0.01 * 0.99**step for step in range(task.steps)]
     more = {"momentum": 0.5, "bias_correction": True} if sys.argv[2].startswith("scratch") else {}
     h = replace(task.hyperparameters, learning_rate=scheduled, **more)
-    implementation, first = exercise.start(torch, sys.argv[2], "torch", problem.parameters, h), 0
+    implementation, first = replay.create(torch, sys.argv[2], "torch", problem.parameters, h), 0
     for count in pieces:
-        gradients = implementation.descend(problem, first, count)
+        gradients = implementation.train(problem, first, count)
         first += count
     last = b"".join(torch.numpy(g).tobytes() for g in gradients).hex()
     return [implementation.steps, bits(implementation), last]
@@ -74,7 +74,7 @@ def run(name, dtype):
     shapes = [(5,), (), (2, 3), (7,), (0,), (4, 1)]
     parameters = [torch.parameter(random.standard_normal(shape), dtype) for shape in shapes]
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=0.01, weight_decay=0.1, rescale_gradient=0.3)
-    implementation = exercise.start(torch, name, "keras3", parameters, h)
+    implementation = replay.create(torch, name, "keras3", parameters, h)
     for _ in range(3):
         implementation.step([torch.tensor(random.standard_normal(shape), dtype) for shape in shapes])
     return bits(implementation)
@@ -96,7 +96,7 @@ def run(block, name):
     shapes = [(40, 25), (7,)]
     parameters = [torch.parameter(random.standard_normal(shape), "float32") for shape in shapes]
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=0.01)
-    implementation = exercise.start(torch, name, "torch", parameters, h, [1.0, 0.5])
+    implementation = replay.create(torch, name, "torch", parameters, h, [1.0, 0.5])
     for _ in range(3):
         implementation.step([torch.tensor(random.standard_normal(shape), "float32") for shape in shapes])
     return [len(implementation.pieces), bits(implementation)]
@@ -115,7 +115,7 @@ from suite.adapters.torch import program
 def run(rate, decay, epsilon, dtype):
     x = torch.parameter(np.ones(3), dtype)
     h = Hyperparameters(learning_rate=rate, decay=decay, epsilon=epsilon)
-    implementation = exercise.start(torch, "scratch-compiled", "d2l", [x], h)
+    implementation = replay.create(torch, "scratch-compiled", "d2l", [x], h)
     implementation.step([torch.tensor(np.array([1.0, 2.0, 3.0]), dtype)])
     return [torch.numpy(x).tolist(), len(program.PROGRAMS)]
 print(json.dumps([run(0.1, 0.9, 1e-6, "float64"), run(0.3, 0.99, 1e-3, "float64")]))

@@ -193,11 +193,11 @@ def moved(calls, parameters):
 def journey(steps, size=8):
     """Where a fake implementation, made of NumPy in float32, is after so many steps."""
     benchmark = step(size, 1, 0)
-    timed = timer.steps(Numpy("cpu"), "builtin", "d2l", benchmark.arrays, benchmark.hyperparameters, "float32")
-    start = timed.moved()
+    timed = timer.timed_step(Numpy("cpu"), "builtin", "d2l", benchmark.arrays, benchmark.hyperparameters, "float32")
+    start = timed.progress()
     for _ in range(steps):
-        timed.once()
-    return benchmark, start, {**timed.moved(), "calls": start["calls"] + steps}
+        timed.call()
+    return benchmark, start, {**timed.progress(), "calls": start["calls"] + steps}
 
 
 @pytest.mark.parametrize("steps", [5, 500, 5000])
@@ -231,8 +231,8 @@ def test_a_burden_is_idled_for_its_share_of_each_call(monkeypatch):
         now[0] += 97
 
     monkeypatch.setattr(timer, "time", Clock)
-    timed = timer.Timed(Numpy("cpu"), work, [])
-    slow = timer.burdened(timed, 0.5)
+    timed = timer.TimedOperation(Numpy("cpu"), work, [])
+    slow = timer.slowed_down(timed, 0.5)
     slow()
     assert now[0] == 1 + 98 + 49  # the call took 98 s, by the clock, and then it idled for half of that
     slow()

@@ -18,7 +18,7 @@ from suite.regression.comparison import Kind, compare
 from suite.regression.identity import Identity, apart, differences, moved
 from suite.regression.recording import record
 from suite.results.wording import AXES
-from suite.workers.errors import NotInstalled
+from suite.workers.environments import NotInstalled
 from tests.suite.cli.test_commands import rmsuite
 from tests.suite.conftest import script
 
@@ -172,7 +172,7 @@ def test_a_baseline_holds_a_release_under_its_frameworks_name(options, quiet, nu
     ("arguments", "said"),
     [
         (["jax==0.4"], "rmsuite: no framework 'jax'"),
-        (["torch==new"], "rmsuite: 'new' is no version"),
+        (["torch==new"], "rmsuite: 'new' is not a version"),
     ],
 )
 def test_what_is_no_release_is_one_line(arguments, said):

@@ -7,19 +7,18 @@ import os
 
 import pytest
 
-from suite.workers.environments import environment
-from suite.workers.releases import compared
+from suite.workers.environments import compared_releases, environment
 from tests.suite.cli.test_commands import rmsuite
 
 PART = ("-c", "decades", "-c", "rows", "-k", "not (xla or compiled)")  # what compiles takes its time
 
-pytestmark = [pytest.mark.framework(release.full_name) for release in compared()]
+pytestmark = [pytest.mark.framework(release.full_name) for release in compared_releases()]
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """The history of the releases that pyproject.toml lists, on a small part of the catalogue."""
-    for release in compared():
+    for release in compared_releases():
         if not environment(release).exists:
             refuse = pytest.fail if os.environ.get("CI") else pytest.skip
             refuse(f"there is no environment for {release.name}: `rmsuite envs --build {release.name}`")
@@ -88,5 +87,5 @@ def test_every_release_answers(told):
     found = {
         f"{row['implementation'].partition('/')[0]}=={row['version'].partition('+')[0]}" for row in told["history"]
     }
-    assert found == {release.full_name for release in compared()}
+    assert found == {release.full_name for release in compared_releases()}
     assert [row for row in told["history"] if not row["answered"]] == []

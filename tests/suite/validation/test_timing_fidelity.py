@@ -68,12 +68,12 @@ def test_a_bare_loop_answers_with_seconds_and_ends_with_its_context(framework):
 def test_a_bare_loop_that_ends_says_so(tmp_path):
     python = script(tmp_path, "broken", f"{sys.executable} -c 'pass'")
     with pytest.raises(LookupError, match="the bare loop of torch at 10 parameters has ended"):
-        Bare(Environment("torch", python, named=True), 10, 1)
+        Bare(Environment("torch", python, user_supplied=True), 10, 1)
 
 
 def test_a_race_of_equals_and_one_that_is_slower_is_told_by_its_ratios(tmp_path, numpy_python, monkeypatch):
     monkeypatch.setattr(timing_fidelity, "CALLED_AT", 10)
-    known = {"torch": Environment("torch", numpy_python, named=True)}
+    known = {"torch": Environment("torch", numpy_python, user_supplied=True)}
     with Coordinator(known, "cpu", 1, 60.0) as coordinator:
         experiment = Fidelity(coordinator, known, coordinator.hello(), tmp_path, 0)
         experiment.careful = PROFILES["quick"]

@@ -6,12 +6,21 @@ import pytest
 
 from suite.cases.expression import Selection
 from suite.cli.options import interpreters, names
+from suite.errors import UserError
 from suite.results.repeat_command import Conditions
-from suite.workers import releases, selection
-from suite.workers.environments import build, environment, environments
-from suite.workers.errors import NotInstalled
-from suite.workers.names import words
-from suite.workers.releases import Release, compared, pinned, requirements
+from suite.workers import environments as installed
+from suite.workers import selection
+from suite.workers.environments import (
+    NotInstalled,
+    Release,
+    build,
+    compared_releases,
+    environment,
+    environments,
+    pinned_version,
+    requirements,
+)
+from suite.workers.selection import selection_text
 
 
 def test_a_release_is_named_by_framework_and_version():
@@ -21,7 +30,7 @@ def test_a_release_is_named_by_framework_and_version():
 
 
 def test_the_release_that_is_pinned_shares_its_frameworks_environment(tmp_path):
-    same = Release.parse(f"tensorflow=={pinned('tensorflow')}")
+    same = Release.parse(f"tensorflow=={pinned_version('tensorflow')}")
     other = Release.parse("tensorflow==2.15.1")
     assert same == Release("tensorflow")
     assert environment(same, tmp_path).folder == tmp_path / "tensorflow"
@@ -33,11 +42,11 @@ def test_the_release_that_is_pinned_shares_its_frameworks_environment(tmp_path):
     [
         ("jax", "no framework 'jax'; there are torch, "),
         ("mxnet>=2", "no framework 'mxnet>=2'; there are torch, "),
-        ("mxnet==latest", "'latest' is no version; a release is named as mxnet==1.9.1 is"),
+        ("mxnet==latest", "'latest' is not a version; name a release in the form mxnet==1.9.1"),
     ],
 )
 def test_what_is_no_release_is_refused_in_one_line(text, said):
-    with pytest.raises(LookupError, match=r"^\S") as error:
+    with pytest.raises(UserError, match=r"^\S") as error:
         Release.parse(text)
     assert str(error.value).startswith(said)
 
@@ -53,10 +62,16 @@ def test_a_run_asks_several_releases_of_a_framework_each_by_its_name(tmp_path):
 
 def test_implementations_of_a_release_are_chosen_by_its_framework_or_by_itself():
     hellos = {name: {"implementations": {"builtin": {}}} for name in ("mxnet", "mxnet==2.0.0b1")}
-    assert selection.named(hellos, ["mxnet/builtin"]) == {"mxnet": ["builtin"], "mxnet==2.0.0b1": ["builtin"]}
-    assert selection.named(hellos, ["mxnet==2.0.0b1/*"]) == {"mxnet": [], "mxnet==2.0.0b1": ["builtin"]}
-    assert selection.frameworks(list(hellos), ["mxnet/builtin"]) == list(hellos)
-    text = words("mxnet==2.0.0b1", "builtin", "decades/plain", "float32", "mxnet1")
+    assert selection.matching_implementations(hellos, ["mxnet/builtin"]) == {
+        "mxnet": ["builtin"],
+        "mxnet==2.0.0b1": ["builtin"],
+    }
+    assert selection.matching_implementations(hellos, ["mxnet==2.0.0b1/*"]) == {
+        "mxnet": [],
+        "mxnet==2.0.0b1": ["builtin"],
+    }
+    assert selection.matching_frameworks(list(hellos), ["mxnet/builtin"]) == list(hellos)
+    text = selection_text("mxnet==2.0.0b1", "builtin", "decades/plain", "float32", "mxnet1")
     for expression in ("mxnet/builtin", "mxnet==2.0.0b1", "2.0.0b1 and plain"):
         assert Selection.of(expression).matches(text)
 
@@ -72,7 +87,7 @@ def test_another_release_has_its_groups_requirements_and_what_old_ones_need_in_p
 
 
 def test_each_framework_has_a_release_to_compare_and_the_pinned_one_is_among_them():
-    listed = compared()
+    listed = compared_releases()
     assert {one.framework for one in listed} == {"torch", "tensorflow", "mxnet"}
     assert {Release(one.framework) for one in listed} <= set(listed)
     assert all(Release.parse(one.full_name) == one for one in listed)
@@ -96,7 +111,7 @@ def test_a_command_that_repeats_names_the_release():
 
 
 def test_where_there_is_no_checkout_only_a_version_needs_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(releases, "PROJECT", tmp_path)
+    monkeypatch.setattr(installed, "PROJECT", tmp_path)
     assert Release.parse("mxnet") == Release("mxnet")
-    with pytest.raises(releases.EnvironmentMissing, match="which only a checkout has"):
+    with pytest.raises(installed.EnvironmentMissing, match="which only a checkout has"):
         Release.parse("mxnet==2.0.0b1")

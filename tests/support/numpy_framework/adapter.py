@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import suite.adapters
 from suite.adapters.contract import Framework
-from suite.adapters.oracle.adapter import Adapter as Oracle
+from suite.adapters.oracle import Adapter as Oracle
 from suite.workers import worker
 from tests.support.numpy_framework import ill_behaved, patched, right, wrong
 
@@ -98,7 +98,7 @@ class Numpy(Framework):
             self.postponed.pop(0)()
         return tensor.dense() if isinstance(tensor, right.Rows) else np.array(tensor)
 
-    def filled_like(self, parameter, value):
+    def full_like(self, parameter, value):
         return np.full_like(parameter, value)
 
     def assign(self, tensors, arrays):

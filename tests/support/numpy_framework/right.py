@@ -24,8 +24,8 @@ class Right(Scratch):
     """Any dialect, as the algorithm says."""
 
     native = "numpy"
-    sparse = None  # it makes them dense
-    refused = {"bfloat16": "NumPy has no such numbers"}
+    unsupported_sparse = None  # it makes them dense
+    unsupported_dtypes = {"bfloat16": "NumPy has no such numbers"}
 
     def update(self, gradients):
         a, n = self.algorithm, self.numbers

@@ -115,8 +115,8 @@ class SpoilsGradients(Claims):
 class Forgetful(Claims):
     """Saves no momentum buffer."""
 
-    def saved(self):
-        return {name: arrays for name, arrays in super().saved().items() if name != "momentum_buffer"}
+    def save(self):
+        return {name: arrays for name, arrays in super().save().items() if name != "momentum_buffer"}
 
 
 class Random(Claims):
@@ -168,14 +168,14 @@ class Sloppy(Claims):
 
     twin = "builtin"
 
-    def rounded(self, learning_rate):
-        return np.float32(super().rounded(learning_rate)) * (1 + np.finfo(np.float32).eps)
+    def native_rate(self, learning_rate):
+        return np.float32(super().native_rate(learning_rate)) * (1 + np.finfo(np.float32).eps)
 
 
 class Packed(Claims):
     """Works on a copy of what has gaps in memory, and is too slow for many steps, and refuses what is empty."""
 
-    longest = 1000
+    max_steps = 1000
 
     def prepare(self, dialect):
         if any(x.size == 0 for x in self.parameters):

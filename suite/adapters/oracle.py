@@ -19,8 +19,8 @@ class OracleNumpy(Implementation):
 
     native = "reference.optimizer.RMSProp"
     names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
-    refused: ClassVar[Mapping[str, str]] = {"bfloat16": "NumPy has no such numbers"}
-    sparse = "takes dense gradients only"
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = {"bfloat16": "NumPy has no such numbers"}
+    unsupported_sparse = "takes dense gradients only"
 
     def prepare(self, dialect: Dialect) -> None:
         """Make the state."""
@@ -34,9 +34,9 @@ class OracleNumpy(Implementation):
         """All that the algorithm has a use for."""
         a = self.optimizer.algorithm
         v, m, b = zip(*self.optimizer.states)
-        return self.shown(v, m if a.centered else (), b if a.buffered else ())
+        return self.named_state(v, m if a.centered else (), b if a.buffered else ())
 
-    def saved(self) -> list[list[Array]]:
+    def save(self) -> list[list[Array]]:
         """The states."""
         return [[np.array(part) for part in state] for state in self.optimizer.states]
 
@@ -86,7 +86,7 @@ class Adapter(Framework):
         """See `Framework`."""
         raise Unsupported("NumPy has no sparse arrays")
 
-    def filled_like(self, parameter: Tensor, value: float) -> Tensor:
+    def full_like(self, parameter: Tensor, value: float) -> Tensor:
         """See `Framework`."""
         return np.full_like(parameter, value)
 
