@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from reports.render.comparison import write as write_comparison
     from reports.render.files import write
     from reports.render.report_terminal import show
-    from reports.tables.comparison import Comparison, Time
+    from reports.tables.comparison import RunComparison, Time
     from reports.tables.comparison import build as compare
 
 __all__ = [
-    "Comparison",
     "ReportError",
     "Results",
+    "RunComparison",
     "Time",
     "compare",
     "load",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Comparison": ("tables.comparison", "Comparison"),
+    "RunComparison": ("tables.comparison", "RunComparison"),
     "ReportError": ("read.schema", "ReportError"),
     "Results": ("read.results", "Results"),
     "Time": ("tables.comparison", "Time"),

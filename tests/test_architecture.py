@@ -46,7 +46,7 @@ THIRD_PARTY = {
     "reference": {"numpy"},
     "suite/cases": {"numpy", "pooch", "sklearn", "rich"},
     "suite/adapters": {"numpy", *FRAMEWORKS},
-    "reports": {"numpy", "pandas", "rich", "jinja2", "markupsafe", "altair", "vl_convert", "scipy"},
+    "reports": {"numpy", "pandas", "rich", "jinja2", "markupsafe", "altair", "vl_convert", "PIL"},
 }
 # Imports that are still to be removed: importing package -> imported packages.
 TO_REMOVE = {

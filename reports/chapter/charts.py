@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
-from reports.figures.chart_style import WIDTH, Emphasis, Figure, figure, on, scales, shapes
-from reports.figures.contours import box_around, contours
+from reports.figures.chart_style import WIDTH, Figure, Highlight, dataset, figure, scales, shapes
+from reports.figures.training import box_around, contour_lines, contours
 
-Points = Sequence[dict[str, Any]]
+Points = Sequence[Mapping[str, Any]]
 
 HEIGHT = 320
 HEATS = 7
@@ -71,7 +71,7 @@ class Names:
     def __init__(self, by: Axis, lines: Points) -> None:
         self.by, self.names = by, list(dict.fromkeys(row[by.column] for row in lines))
         self.colours, _, self.dashes = scales(self.names)
-        self.emphasis = Emphasis(by.column, self.names)
+        self.emphasis = Highlight(by.column, self.names)
 
     @property
     def colour(self) -> alt.Color:
@@ -96,7 +96,7 @@ class Names:
     @property
     def strength(self) -> Any:
         """What is not chosen is faint."""
-        return self.emphasis.strength(0.95, 0.08)
+        return self.emphasis.opacity(0.95, 0.08)
 
     @property
     def hint(self) -> alt.Tooltip:
@@ -121,7 +121,7 @@ def curves(words: Words, lines: Points, x: Axis, y: Axis, by: Axis, marks: Point
     up = alt.Y(f"{y.column}:Q", title=y.title, scale=y.scale, axis=y.axis)
     same = {"x": across, "y": up, "color": names.colour, "opacity": names.strength}
     hints = [names.hint, x.hint(), y.hint()]
-    line = on("lines").mark_line(strokeWidth=1.8, clip=True).encode(**same, strokeDash=names.dash, tooltip=hints)
+    line = dataset("lines").mark_line(strokeWidth=1.8, clip=True).encode(**same, strokeDash=names.dash, tooltip=hints)
     layers = [line, *_marks(marks, same, hints)]
     layers[-1] = layers[-1].add_params(*names.emphasis.params)
     return words.drawn(layers, height, {"lines": lines, "marks": marks})
@@ -137,18 +137,16 @@ def paths(words: Words, lines: Points, by: Axis, marks: Points = ()) -> Figure:
     y = alt.Y("x2:Q", title="x₂", scale=alt.Scale(domain=list(high), nice=False), axis=bare)
     same = {"x": x, "y": y, "color": names.colour, "opacity": names.strength}
     hints = [names.hint, *(Axis(name, title).hint() for name, title in (("step", "Step"), ("x1", "x₁"), ("x2", "x₂")))]
-    level = on("contours").mark_line(strokeWidth=1, color="var(--contour)")
-    line = on("lines").mark_line(strokeWidth=1.8, clip=True)
+    line = dataset("lines").mark_line(strokeWidth=1.8, clip=True)
     layers = [
-        level.encode(x=x, y=y, detail="arc:N", order="place:Q"),
+        contour_lines(x, y),
         line.encode(**same, order="step:Q", strokeDash=names.dash),
-        on("lines").mark_circle(size=22, clip=True).encode(**same, tooltip=hints),
+        dataset("lines").mark_circle(size=22, clip=True).encode(**same, tooltip=hints),
         *_marks(marks, same, hints),
     ]
     layers[-1] = layers[-1].add_params(*names.emphasis.params)
-    return words.drawn(
-        layers, 340, {"contours": contours("quadratic", box) if box else [], "lines": lines, "marks": marks}
-    )
+    data = {"contours": contours("quadratic", box) if box else [], "lines": lines, "marks": marks}
+    return words.drawn(layers, 340, data)
 
 
 def _marks(marks: Points, same: dict[str, Any], hints: Sequence[alt.Tooltip]) -> list[alt.Chart]:
@@ -158,7 +156,7 @@ def _marks(marks: Points, same: dict[str, Any], hints: Sequence[alt.Tooltip]) ->
     here = sorted({row["framework"] for row in marks})
     legend = alt.Legend(orient="top", direction="horizontal", columnPadding=28)
     shape = alt.Shape("framework:N", scale=shapes(here), title="Framework", legend=legend)
-    dots = on("marks").mark_point(size=48, strokeWidth=1.4, filled=False, clip=True)
+    dots = dataset("marks").mark_point(size=48, strokeWidth=1.4, filled=False, clip=True)
     return [dots.encode(**same, shape=shape, tooltip=[alt.Tooltip("who:N", title="Run"), *hints])]
 
 
@@ -186,15 +184,15 @@ def heat_map(
     down = alt.Y(f"{y.column}:O", title=y.title, sort=lines)
     hints = [*(alt.Tooltip(f"{axis.column}:O", title=axis.title) for axis in (y, x)), group.hint()]
     filled = alt.Color("class:N", scale=colour, title=group.title, sort=list(classes))
-    rects = on("cells").mark_rect(stroke="var(--card)", strokeWidth=1.5)
-    text = on("cells").mark_text(fontSize=10.5, opacity=alt.ExprRef(f"width < {30 * len(columns)} ? 0 : 1"))
+    rects = dataset("cells").mark_rect(stroke="var(--card)", strokeWidth=1.5)
+    text = dataset("cells").mark_text(fontSize=10.5, opacity=alt.ExprRef(f"width < {30 * len(columns)} ? 0 : 1"))
     written = alt.Color("class:N", scale=ink, legend=None)
     layers = [
         rects.encode(x=across, y=down, color=filled, tooltip=hints),
         text.encode(x=across, y=down, text="text:N", tooltip=hints, color=written),
     ]
     if marks:
-        frame = on("marks").mark_rect(fill="transparent", stroke="var(--ink)", strokeWidth=2.2)
+        frame = dataset("marks").mark_rect(fill="transparent", stroke="var(--ink)", strokeWidth=2.2)
         layers.append(frame.encode(x=across, y=down, tooltip=[alt.Tooltip("who:N", title="Marked"), *hints]))
     chart = alt.layer(*layers).resolve_scale(color="independent").properties(width=WIDTH, height=34 * len(lines))
     data = {"cells": cells, **({"marks": marks} if marks else {})}
@@ -219,10 +217,10 @@ def strips(words: Words, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> 
     )
     hints = [alt.Tooltip("who:N", title="Run"), x.hint()]
     shape = alt.Shape("kind:N", scale=shapes(names.names), title="Who", sort=names.names, legend=names.legend)
-    marks = on("dots").mark_point(size=46, strokeWidth=1.3, filled=False, clip=True)
+    marks = dataset("dots").mark_point(size=46, strokeWidth=1.3, filled=False, clip=True)
     layers = [marks.encode(x=across, y=down, color=names.colour, shape=shape, opacity=names.strength, tooltip=hints)]
     if rules:
-        rule = on("rules").mark_rule(stroke="var(--soft)", strokeDash=[3, 3], strokeWidth=1.3)
+        rule = dataset("rules").mark_rule(stroke="var(--soft)", strokeDash=[3, 3], strokeWidth=1.3)
         layers.insert(0, rule.encode(x=across, tooltip=hints))
     layers[-1] = layers[-1].add_params(*names.emphasis.params)
     return words.drawn(layers, 44 * len(lines) + 20, {"dots": dots, "rules": rules})

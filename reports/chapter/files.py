@@ -7,7 +7,7 @@ from pathlib import Path
 from reports.chapter import markdown, page
 from reports.chapter.reading import load
 from reports.chapter.sections import build
-from reports.render.files import replace
+from reports.render.files import write_atomically
 
 
 def write(folder: Path) -> list[Path]:
@@ -20,7 +20,7 @@ def write(folder: Path) -> list[Path]:
     read = load(folder)
     sections = build(read)
     contents = {"chapter.html": page.render(read, sections), "chapter.md": markdown.render(read, sections)}
-    return [replace(folder / name, content) for name, content in contents.items()]
+    return [write_atomically(folder / name, content) for name, content in contents.items()]
 
 
 def sentences(folder: Path) -> list[str]:

@@ -166,7 +166,7 @@ def speeds(seconds: dict[str, Row]) -> Iterator[str]:
 
 
 def _beside(row: Row) -> published.Published | None:
-    return published.beside(str(row["framework"]), str(row["implementation"]), row["dialect"])
+    return published.published_run(str(row["framework"]), str(row["implementation"]), row["dialect"])
 
 
 def _ends(span: tuple[float, float]) -> str:

@@ -1,1 +1,1 @@
-"""The figures of a report, as Vega-Lite charts built from the tables."""
+"""The figures of a report, as Vega-Lite charts built from its tables. This package does not import `reports.render`."""

@@ -1,12 +1,13 @@
-"""What all figures share: their colours and shapes, and how a chart becomes a part of the page.
+"""What all figures share: colours, shapes, the highlighting of names, and the conversion of a chart for the page.
 
-Colours are CSS variables of the page, so that a figure follows it into the dark and onto paper. Every figure is
-also drawn here once as SVG, for readers without scripts.
+Colours are CSS variables of the page, so that a figure follows its light, dark and print styles. Every figure is also
+drawn once as SVG, for readers without scripts.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,41 +15,55 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-HOW = "A name chosen in the legend stands alone; with shift, several do. The same by keyboard: “Show”."
-"""What a caption says of a legend."""
+LEGEND_HELP = "Click a name in the legend to show it alone, with shift for several; “Show” does the same by keyboard."
+"""The sentence of a caption that explains the legend."""
 
 WIDTH = 640
-"""The width of the static drawing, in pixels; on the page, a figure is as wide as its place."""
+"""The width of the static drawing in pixels; on the page, a figure is as wide as its column."""
+
+Point = Mapping[str, Any]
+"""A row of a dataset: field -> a number, a text or None."""
+
+Spec = dict[str, Any]
+"""A Vega-Lite specification, as Altair makes it."""
+
+Chart = alt.LayerChart | alt.FacetChart
+"""What layering returns, according to Altair's annotations."""
 
 _FLUID = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 _COLOURS = 8
 _SHAPES = (
     "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left",
     "M-1,-1L1,1M-1,1L1,-1", "M-1,0L1,0M0,-1L0,1", "M-1,-1L1,-1L-1,1L1,1Z", "M-1,-1L-1,1L1,-1L1,1Z",
-)  # fmt: skip  # the last four are drawn: ×, +, and hourglasses that stand and lie
+)  # fmt: skip  # the last four are SVG paths: ×, +, and two hourglasses
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
-
-
-Rows = Sequence[Mapping[str, Any]]
-Data = Mapping[str, Rows]
-Chart = alt.LayerChart | alt.FacetChart
-"""What Altair says that layering makes."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: its words, its specification (of container width), and a static drawing of it."""
+    """A figure of the page.
+
+    Attributes:
+        id: of its element on the page.
+        title: above it.
+        caption: below it.
+        alternative: a description for readers who can't see it.
+        spec: the Vega-Lite specification, which takes the width of its container.
+        svg: the static drawing.
+    """
 
     id: str
     title: str
     caption: str
     alternative: str
-    spec: dict[str, Any]
+    spec: Spec
     svg: str
 
 
-def figure(identifier: str, title: str, caption: str, alternative: str, chart: Chart, data: Data) -> Figure:
-    """Style a chart, and draw it with its data (rows by the name under which the chart knows them)."""
+def figure(
+    identifier: str, title: str, caption: str, alternative: str, chart: Chart, data: Mapping[str, Sequence[Point]]
+) -> Figure:
+    """Style a chart, give it its datasets by name, and draw it."""
     chart = chart.configure(background="transparent", font="system-ui, sans-serif", aria=False)
     chart = chart.configure_axis(
         labelColor="var(--soft)",
@@ -65,48 +80,61 @@ def figure(identifier: str, title: str, caption: str, alternative: str, chart: C
         columns=4, labelLimit=220, symbolStrokeWidth=2,
     )  # fmt: skip
     chart = chart.configure_axisY(labelLimit=320)
-    spec: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
+    spec: Spec = chart.configure_view(stroke=None).to_dict()
     spec.pop("$schema", None)
     spec["datasets"] = {name: list(rows) for name, rows in data.items()}  # not through Altair, which checks each row
-    svg = str(vl_convert.vegalite_to_svg(spec))
+    svg = _with_own_ids(str(vl_convert.vegalite_to_svg(spec)), identifier)
     return Figure(identifier, title, caption, alternative, {**spec, **_FLUID}, svg)
 
 
+def _with_own_ids(svg: str, identifier: str) -> str:
+    """Number the clip paths of a drawing by itself; vl-convert numbers them across all drawings of the process."""
+    numbers: dict[str, int] = {}
+
+    def own(found: re.Match[str]) -> str:
+        return f"{found[1]}{identifier}-clip-{numbers.setdefault(found[2], len(numbers))}"
+
+    return re.sub(r"""(id="|url\(#)clip(\d+)""", own, svg)
+
+
 def decades(values: Iterable[float]) -> dict[str, Any]:
-    """What a logarithmic axis is given so that it has a tick at each power of ten; or at others, if these are few."""
+    """Arguments of a logarithmic `alt.Axis`: a tick at each power of ten, or Vega's own ticks for less than three."""
     known = [math.log10(value) for value in values if value > 0]
     powers = range(math.ceil(min(known, default=0)), math.floor(max(known, default=0)) + 1)
     return {"values": [10.0**power for power in powers]} if len(powers) > 2 else {"tickCount": 6}
 
 
-class Emphasis:
-    """What a reader wants to see alone: chosen in the legend, or, by keyboard too, from a list below the figure."""
+class Highlight:
+    """Names that a reader shows alone: by a click in the legend, or by keyboard from a list below the figure."""
 
     def __init__(self, field: str, names: Sequence[str], name: str = "chosen") -> None:
-        """Of the values of a field, those in the legend's order; `name` tells several in one figure apart."""
+        """Highlight values of a field, listed in the order of `names`; `name` is unique within the figure."""
         self._legend = alt.selection_point(fields=[field], bind="legend", name=name)
         listed = alt.binding_select(options=[None, *names], labels=["everything", *names], name=f"Show {field} ")
         self._list = alt.param(name=f"{name}_only", value=None, bind=listed)
-        self._plain = f"{name}_only == null || datum.{field} == {name}_only"
+        self._test = f"{name}_only == null || datum.{field} == {name}_only"
 
     @property
     def params(self) -> tuple[alt.Parameter, alt.Parameter]:
-        """For the layer that has the legend."""
+        """The parameters, for the layer that has the legend."""
         return self._legend, self._list
 
-    def strength(self, full: float, faint: float = 0.06, *, also: Emphasis | None = None) -> Any:
-        """The opacity of what is chosen, and of all else; `also` by another one."""
-        parts = [self, *([also] if also else [])]
-        chosen: Any = True
-        for part in parts:
-            both = part._legend & part._plain
-            chosen = both if chosen is True else chosen & both
+    def opacity(self, full: float, faint: float = 0.06, *, also: Highlight | None = None) -> Any:
+        """The opacity of what is shown and of everything else; `also` adds the condition of another highlight."""
+        chosen: Any = self._legend & self._test
+        if also:
+            chosen = chosen & (also._legend & also._test)
         return alt.condition(chosen, alt.value(full), alt.value(faint))
 
 
-def on(name: str) -> alt.Chart:
-    """A chart of the rows of that name."""
+def dataset(name: str) -> alt.Chart:
+    """A chart of the dataset of that name."""
     return alt.Chart(alt.NamedData(name=name))
+
+
+def tooltips(**titles: str) -> list[alt.Tooltip]:
+    """Tooltips of text: field -> title."""
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
 
 
 def shapes(names: Sequence[str]) -> alt.Scale:
@@ -115,7 +143,7 @@ def shapes(names: Sequence[str]) -> alt.Scale:
 
 
 def scales(names: Sequence[str]) -> tuple[alt.Scale, alt.Scale, alt.Scale]:
-    """Colour, shape and dash scales: two names may share one of them, but not two in the same row of eight."""
+    """Scales of colour, shape and dash: two names share at most one of the three, for up to 32 names."""
     size = range(len(names))
     return (
         alt.Scale(domain=list(names), range=[f"var(--hue-{i % _COLOURS + 1})" for i in size]),

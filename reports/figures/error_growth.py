@@ -1,77 +1,83 @@
-"""The figure of errors: how they grow over the steps, in ulps, beside the bound that no right evaluation passes."""
+"""The figure of error growth: errors over the steps, in ulps, beside the rounding bound of each dialect."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import altair as alt
 
-from reports.figures.chart_style import HOW, WIDTH, Chart, Emphasis, Figure, figure, on, scales
+from reports.figures.chart_style import (
+    LEGEND_HELP,
+    WIDTH,
+    Chart,
+    Figure,
+    Highlight,
+    Point,
+    dataset,
+    figure,
+    scales,
+    tooltips,
+)
 from reports.read.results import Results, records
 from reports.read.schema import Row
 from reports.tables.numbers import multiple
 
 SHOWN = ("decades/plain", "decades/momentum", "decades/centered", "decades/long-memory", "steps/10000/large-epsilon")
-"""The cases of which one can be chosen, as far as a run has them; else those that most implementations answered."""
+"""The cases that a reader can choose; where a run has none of them, those that most implementations ran."""
 
 FORMAT = "float32"
+
 LEAST = 1e-2
-"""Where an error of less than so many ulps is drawn, also none at all, on a logarithmic axis."""
+"""Errors of fewer ulps, and errors of zero, are drawn here, because the axis is logarithmic."""
 
 _SEVERAL = 4
-_POINTS = 3  # that a course has at least
+_LEAST_POINTS = 3  # of the error curve of a case that is shown
 
 
 def build(results: Results) -> list[Figure]:
-    """One figure; none where no course was kept."""
-    rows = [row for row in records(results.verdicts) if row["dtype"] == FORMAT and _points(row)]
+    """The figure; empty where no error curve was recorded."""
+    rows = [row for row in records(results.verdicts) if row["dtype"] == FORMAT and _curve(row)]
     cases = _cases(rows)
-    points = [point for row in rows if row["case"] in cases and _shown(row) for point in _course(row)]
+    points = [point for row in rows if row["case"] in cases and _is_drawn(row) for point in _points(row)]
     if not points:
         return []
-    bounds = _bounds(points)
     frameworks = sorted({point["framework"] for point in points})
     caption = (
-        f"Lines: of each implementation the error of the parameters in {FORMAT}, in ulps, where it is nearest to its "
-        f"bound. Dashed: the bound, of each dialect. Less than {LEAST:g} ulps is drawn there. {HOW}"
+        f"Lines: the error of the parameters of each implementation in {FORMAT}, in ulps, at the coordinate nearest to "
+        f"its bound. Dashed: the bound of each dialect. Errors below {LEAST:g} ulps are drawn there. {LEGEND_HELP}"
     )
     worst = max((point["error"] / point["bound"] for point in points if point["bound"]), default=0.0)
-    words = (
-        f"Error over steps of {len({point['who'] for point in points})} implementations; at most {worst:.2g} bounds."
-    )
+    number = len({point["name"] for point in points})
+    alternative = f"Error over the steps of {number} implementations; at most {worst:.2g} bounds."
     title = "How errors grow, and the bound on them"
-    chart = _chart(cases, frameworks, _ticks(points))
-    return [figure("figure-growth", title, caption, words, chart, {"courses": points, "bounds": bounds})]
+    chart = _chart(cases, frameworks, *_ticks(points))
+    return [figure("figure-growth", title, caption, alternative, chart, {"curves": points, "bounds": _bounds(points)})]
 
 
-def _points(row: Row) -> list[list[float]]:
+def _curve(row: Row) -> list[list[float]]:
     return [point for point in row["course"] or () if len(point) == 3 and None not in point and point[0] > 0]
 
 
 def _cases(rows: Sequence[Row]) -> list[str]:
-    sizes = Counter(row["case"] for row in rows if len(_points(row)) >= _POINTS)
+    sizes = Counter(row["case"] for row in rows if len(_curve(row)) >= _LEAST_POINTS)
     return [case for case in SHOWN if case in sizes] or [case for case, _ in sizes.most_common(_SEVERAL)]
 
 
-def _shown(row: Row) -> bool:
-    """Whether a line is drawn of it: of what runs any dialect, for the section's only."""
+def _is_drawn(row: Row) -> bool:
+    """Whether a row has a line: of an implementation that runs any dialect, only the section's dialect is drawn."""
     return not row["implementation"].startswith("scratch") or row["dialect"] == "d2l"
 
 
-def _course(row: Row) -> list[dict[str, Any]]:
-    named = {
-        "case": row["case"],
-        "framework": row["framework"],
-        "who": f"{row['framework']}/{row['implementation']}",
-        "dialect": row["dialect"] or "",
-        "outcome": row["outcome"],
-    }
-    return [
-        {
-            **named,
+def _points(row: Row) -> Iterator[Point]:
+    for step, error, bound in _curve(row):
+        yield {
+            "case": row["case"],
+            "framework": row["framework"],
+            "name": f"{row['framework']}/{row['implementation']}",
+            "dialect": row["dialect"] or "",
+            "outcome": row["outcome"],
             "step": step,
             "error": error,
             "drawn": max(error, LEAST),
@@ -79,12 +85,10 @@ def _course(row: Row) -> list[dict[str, Any]]:
             "ulps": multiple(error),
             "limit": multiple(bound),
         }
-        for step, error, bound in _points(row)
-    ]
 
 
-def _bounds(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of each dialect at each step the widest that anyone was held against."""
+def _bounds(points: Sequence[Point]) -> list[Point]:
+    """For each case, dialect and step, the widest bound of any implementation."""
     widest: dict[tuple[str, str, float], float] = {}
     for point in points:
         key = (point["case"], point["dialect"], point["step"])
@@ -95,8 +99,8 @@ def _bounds(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _ticks(points: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
-    """The steps that there are, one a doubling, and the powers of ten between which errors and bounds are."""
+def _ticks(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    """Ticks of the two axes: recorded steps, each about twice the one before, and powers of ten around all values."""
     steps: list[float] = []
     for step in sorted({point["step"] for point in points}):
         if not steps or step >= 1.9 * steps[-1]:
@@ -106,35 +110,32 @@ def _ticks(points: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
     return steps, [10.0**power for power in range(ends[0], ends[1] + 1)]
 
 
-def _chart(cases: Sequence[str], frameworks: Sequence[str], ticks: tuple[list[float], list[float]]) -> Chart:
-    case = alt.param(name="asked_case", value=cases[0], bind=alt.binding_select(options=list(cases), name="Case "))
-    only = Emphasis("framework", frameworks)
-    colour = scales(frameworks)[0]
+def _chart(cases: Sequence[str], frameworks: Sequence[str], steps: list[float], powers: list[float]) -> Chart:
+    case = alt.param(name="chosen_case", value=cases[0], bind=alt.binding_select(options=list(cases), name="Case "))
+    highlight = Highlight("framework", frameworks)
     log = alt.Scale(type="log", nice=False)
-    x = alt.X("step:Q", title="Step, logarithmic", scale=log, axis=alt.Axis(grid=False, format="~s", values=ticks[0]))
-
-    powers = alt.Axis(format="~g", values=ticks[1])
+    x = alt.X("step:Q", title="Step, logarithmic", scale=log, axis=alt.Axis(grid=False, format="~s", values=steps))
 
     def y(field: str) -> alt.Y:
-        return alt.Y(f"{field}:Q", title="Error, ulps, logarithmic", scale=alt.Scale(type="log"), axis=powers)
+        axis = alt.Axis(format="~g", values=powers)
+        return alt.Y(f"{field}:Q", title="Error, ulps, logarithmic", scale=alt.Scale(type="log"), axis=axis)
 
-    hints = [("who", "Implementation"), ("dialect", "Dialect"), ("step", "Step"), ("ulps", "Error, ulps")]
-    hints += [("limit", "Bound, ulps"), ("outcome", "Verdict")]
-    tooltip = [alt.Tooltip(f"{field}:N", title=title) for field, title in hints]
-    hue = alt.Color("framework:N", scale=colour, title="Framework")
-    base = on("courses").transform_filter("datum.case == asked_case")
-    line = base.mark_line(strokeWidth=1.4).encode(
-        x=x, y=y("drawn"), color=hue, detail="who:N", opacity=only.strength(0.75)
-    )
-    dots = base.mark_point(size=34, filled=True).encode(
-        x=x, y=y("drawn"), color=hue, opacity=only.strength(0.85), tooltip=tooltip
-    )
-    limit = on("bounds").transform_filter("datum.case == asked_case")
-    limit = limit.mark_line(strokeWidth=1.6, strokeDash=[5, 4], color="var(--ink)", opacity=0.8).encode(
+    hints = tooltips(
+        name="Implementation", dialect="Dialect", step="Step", ulps="Error, ulps", limit="Bound, ulps",
+        outcome="Verdict",
+    )  # fmt: skip
+    colour = alt.Color("framework:N", scale=scales(frameworks)[0], title="Framework")
+    curves = dataset("curves").transform_filter("datum.case == chosen_case")
+    line = curves.mark_line(strokeWidth=1.4)
+    line = line.encode(x=x, y=y("drawn"), color=colour, detail="name:N", opacity=highlight.opacity(0.75))
+    marks = curves.mark_point(size=34, filled=True)
+    marks = marks.encode(x=x, y=y("drawn"), color=colour, opacity=highlight.opacity(0.85), tooltip=hints)
+    bound = dataset("bounds").transform_filter("datum.case == chosen_case")
+    bound = bound.mark_line(strokeWidth=1.6, strokeDash=[5, 4], color="var(--ink)", opacity=0.8).encode(
         x=x,
         y=y("bound"),
         detail="dialect:N",
         tooltip=[alt.Tooltip("dialect:N", title="Bound of"), alt.Tooltip("bound:Q", title="ulps", format=".3g")],
     )
-    chart = alt.layer(limit, line, dots.add_params(*only.params)).add_params(case)
+    chart = alt.layer(bound, line, marks.add_params(*highlight.params)).add_params(case)
     return chart.properties(width=WIDTH, height=340)

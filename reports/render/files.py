@@ -1,51 +1,42 @@
-"""Writes the report's files into the results folder, each whole or not at all."""
+"""Writes the files of a report into the results folder, each completely or not at all."""
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
 
-import pandas as pd
-
 from reports.read.results import load
-from reports.render import junit, report_markdown, report_page, summary
+from reports.render import exports, report_markdown, report_page
 from reports.tables import report
 
 
 def write(folder: Path) -> list[Path]:
     """Write the report's files into a results folder; return their paths.
 
-    They are `report.html`, `report.md`, `junit.xml`, `summary.json`, and a CSV file a table.
+    They are `report.html`, `report.md`, `junit.xml`, `summary.json`, and a CSV file for each table.
 
-    Raises ReportError when the folder can't be read, OSError when it can't be written.
+    Raises:
+        UserError: if the folder can't be read.
+        OSError: if it can't be written.
     """
     folder = Path(folder)
     results = load(folder)
-    built = report.build(results)
+    tables = report.build(results)
     contents = {
-        "report.html": report_page.render(results, built),
-        "report.md": report_markdown.render(results, built),
-        "verdicts.csv": csv(results.verdicts),
-        "training.csv": csv(results.training),
-        "timings.csv": csv(results.timings),
-        "junit.xml": junit.render(results),
-        "summary.json": summary.render(results),
+        "report.html": report_page.render(results, tables),
+        "report.md": report_markdown.render(results, tables),
+        "verdicts.csv": exports.csv(results.verdicts),
+        "training.csv": exports.csv(results.training),
+        "timings.csv": exports.csv(results.timings),
+        "junit.xml": exports.junit(results),
+        "summary.json": exports.summary_json(results),
     }
-    return [replace(folder / name, content) for name, content in contents.items()]
+    return [write_atomically(folder / name, content) for name, content in contents.items()]
 
 
-def csv(frame: pd.DataFrame) -> str:
-    """A table as CSV: numbers in full, lists as JSON, missing values empty."""
-    plain = frame.copy()
-    for name in frame.select_dtypes("object").columns:
-        plain[name] = [None if cell is None else json.dumps(cell, ensure_ascii=False) for cell in plain[name]]
-    return str(plain.to_csv(index=False, lineterminator="\n"))
-
-
-def replace(path: Path, content: str) -> Path:
-    """Write beside the file and rename, so that a reader never sees half of it and no link is followed."""
+def write_atomically(path: Path, content: str) -> Path:
+    """Write to a temporary file and rename it, so that no reader sees half a file and no link is followed."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

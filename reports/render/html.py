@@ -1,7 +1,7 @@
-"""What pages have in common: their templates, style and scripts, and the policy that lets nothing else run.
+"""Renders HTML pages from templates: style, scripts, filters, and a content security policy.
 
-A page's content security policy names its scripts by their hashes, so that text from elsewhere could not run even if it
-got past the escaping.
+The policy of a page names its scripts by their hashes, so that no text from a results folder can run as a script, even
+if it were not escaped.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ _TEXT_LIMIT = 2000
 
 
 def render(template: str, drawn: Sequence[Figure], /, *, styles: Sequence[str] = (), **context: object) -> str:
-    """A page from a template, with its figures' specifications; the bundle that draws them only if there are any.
+    """Render a page.
 
-    Its style is that of all pages, and what `styles` names besides.
+    Args:
+        template: name of the template.
+        drawn: the figures of the page. Without any, the page does not contain the Vega scripts.
+        styles: templates of CSS in addition to that of all pages.
+        context: variables of the template.
     """
     specs = {figure.id: figure.spec for figure in drawn}
     scripts = [*([_bundle()] if specs else []), source("page.js.jinja")]
@@ -35,7 +39,7 @@ def render(template: str, drawn: Sequence[Figure], /, *, styles: Sequence[str] =
         .render(
             specs=script_json(specs),
             style=Markup("".join(map(source, ("page.css.jinja", *styles)))),  # noqa: S704  # the project's own files
-            scripts=[Markup(script) for script in scripts],  # noqa: S704  # likewise
+            scripts=[Markup(script) for script in scripts],  # noqa: S704  # the project's own files
             policy=_policy(scripts),
             **context,
         )
@@ -43,11 +47,11 @@ def render(template: str, drawn: Sequence[Figure], /, *, styles: Sequence[str] =
 
 
 def script_json(value: object) -> Markup:
-    """JSON for a script element: nothing in it can close the element or open a comment."""
+    """JSON for a script element; nothing in it can close the element or open a comment."""
     encoded = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         encoded = encoded.replace(character, f"\\u{ord(character):04x}")
-    return Markup(encoded)  # noqa: S704  # no character of it means anything to HTML
+    return Markup(encoded)  # noqa: S704  # it has no character that is special in HTML
 
 
 @functools.cache
@@ -76,25 +80,25 @@ def _svg(figure: Figure) -> Markup:
 
 
 def _breakable(name: str) -> Markup:
-    """A name that may break after its framework."""
+    """A name in which a line may break after each slash."""
     return Markup("/<wbr>").join(name.split("/"))
 
 
 def shorten(text: str, limit: int = _TEXT_LIMIT) -> str:
-    """Text of at most so many characters."""
+    """Text cut at a number of characters."""
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 @functools.cache
 def _bundle() -> str:
-    """Vega, Vega-Lite and vega-embed in one script."""
+    """Vega, Vega-Lite and vega-embed as one script."""
     script = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     return script.replace("\r", "").replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 @functools.cache
 def source(name: str) -> str:
-    """The text of a template, as it is."""
+    """The unrendered text of a template."""
     source, _, _ = jinja2.PackageLoader("reports", "templates").get_source(jinja2.Environment(autoescape=True), name)
     return source
 

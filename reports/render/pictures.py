@@ -1,10 +1,12 @@
 """The pictures of the README, from a results folder: `python -m reports.render.pictures [RESULTS]` (`nox -s pictures`).
 
-The first is the page's first screen, as a Chromium shows it; the second a figure of it. Both are in light colours.
+The first is a screenshot of the page's first screen by Chromium, the second a figure of the page. Both are in the light
+colours, with at most 256 colours, and small enough for a README.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -15,49 +17,53 @@ from pathlib import Path
 from typing import Any
 
 import vl_convert
+from PIL import Image, UnidentifiedImageError
 
 from reports.figures import collection
-from reports.figures.chart_style import Figure
+from reports.figures.chart_style import Figure, Spec
 from reports.read.results import load
-from reports.read.schema import ReportError
 from reports.render import files
 from reports.render.html import source
-from reports.render.png import compact
 from reports.tables import report
+from suite.errors import UserError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+           "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+
 WIDTH, HEIGHT = 1280, 800
-"""Of the first screen, in CSS pixels."""
+"""Size of the first screen in CSS pixels."""
 
 LIMIT = 300_000
-"""Bytes of a picture at most."""
+"""The largest size of a picture in bytes."""
 
 FIGURES = ("figure-steps-0", "figure-timing-0", "figure-growth")
-"""The figure that is shown: the first of these that a run has."""
+"""Ids of the figure that is shown: the first that a run has."""
 
 SCREEN, FIGURE = "report.png", "steps.png"
-SCALES = (2.0, 1.75, 1.5, 1.25, 1.0)
-"""Pixels for each of CSS, the finest first."""
 
-PATIENCE = 60  # seconds that the browser may take
+SCALES = (2.0, 1.75, 1.5, 1.25, 1.0)
+"""Device pixels per CSS pixel, the finest first."""
+
+TIMEOUT = 60
+"""Seconds that the browser may take."""
+
 _VARIABLE = re.compile(r"var\((--[\w-]+)\)")
 
 
 def write(results: Path, folder: Path, scales: Sequence[float] = SCALES) -> list[Path]:
-    """Make the pictures, each at the first of the scales at which it stays below the limit; return their paths.
+    """Make both pictures, each at the first scale at which it is below the limit; return their paths.
 
     Raises:
-        ReportError: if there is nothing to show, no browser, or a picture that won't get small enough.
+        UserError: if the run has no figure, no browser is installed, or a picture is too large at every scale.
     """
-    report = files.write(results)[0]
-    found = {figure.id: figure for part in _drawn(results).values() for figure in part}
+    page = files.write(results)[0]
+    found = {figure.id: figure for part in _figures(results).values() for figure in part}
     chosen = next((found[name] for name in FIGURES if name in found), None)
     if chosen is None:
-        raise ReportError(f"{results} has no figure to show; make a whole run with `rmsuite run`")
-    screen = _smallest(_screens(report, scales), SCREEN)
-    figure = _smallest(_figures(chosen.spec, scales), FIGURE)
+        raise UserError(f"{results} has no figure to show; make a complete run with `rmsuite run`")
+    screen = _first_below_limit(_screenshots(page, scales), SCREEN)
+    figure = _first_below_limit(_drawings(chosen.spec, scales), FIGURE)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, content in ((SCREEN, screen), (FIGURE, figure)):
@@ -66,71 +72,82 @@ def write(results: Path, folder: Path, scales: Sequence[float] = SCALES) -> list
     return written
 
 
-def _drawn(results: Path) -> dict[str, list[Figure]]:
+def compact(content: bytes) -> bytes:
+    """The same picture as PNG with a palette of at most 256 colours, without transparency.
+
+    Raises:
+        ValueError: if the content is not a PNG.
+    """
+    try:
+        image = Image.open(io.BytesIO(content), formats=["PNG"]).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ValueError("not a PNG") from error
+    file = io.BytesIO()
+    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _figures(results: Path) -> dict[str, list[Figure]]:
     loaded = load(results)
     return collection.build(loaded, report.build(loaded))
 
 
-def _smallest(pictures: Iterator[bytes], name: str) -> bytes:
+def _first_below_limit(pictures: Iterator[bytes], name: str) -> bytes:
     for content in pictures:
         if len(content) <= LIMIT:
             return content
-    raise ReportError(f"{name} is larger than {LIMIT:,} bytes at any scale")
+    raise UserError(f"{name} is larger than {LIMIT:,} bytes at every scale")
 
 
-def _screens(report: Path, scales: Sequence[float]) -> Iterator[bytes]:
-    """The first screen at each scale."""
+def _screenshots(page: Path, scales: Sequence[float]) -> Iterator[bytes]:
+    """The first screen of the page at each scale."""
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
-        raise ReportError(f"no browser: none of {', '.join(BROWSERS)} is on the path")
+        raise UserError(f"no browser found; install one of {', '.join(BROWSERS)}")
     for scale in scales:
         with tempfile.TemporaryDirectory() as folder:
             picture = Path(folder) / "screen.png"
             size = (f"--window-size={WIDTH},{HEIGHT}", f"--force-device-scale-factor={scale}")
-            command = [browser, *QUIET, *size, f"--user-data-dir={folder}/profile", f"--screenshot={picture}"]
+            command = [browser, *OPTIONS, *size, f"--user-data-dir={folder}/profile", f"--screenshot={picture}"]
             try:
-                subprocess.run([*command, report.resolve().as_uri()], capture_output=True, timeout=PATIENCE, check=True)
+                subprocess.run([*command, page.resolve().as_uri()], capture_output=True, timeout=TIMEOUT, check=True)
                 yield compact(picture.read_bytes())
             except (OSError, subprocess.SubprocessError) as error:
-                raise ReportError(f"{Path(browser).name} made no picture: {error}") from error
+                raise UserError(f"{Path(browser).name} made no screenshot: {error}") from error
 
 
-def _figures(spec: dict[str, Any], scales: Sequence[float]) -> Iterator[bytes]:
-    """A figure at each scale, in the colours of the page by day."""
+def _drawings(spec: Spec, scales: Sequence[float]) -> Iterator[bytes]:
+    """A figure at each scale, in the light colours of the page."""
     colours = dict(re.findall(r"(--[\w-]+): ([^;]+);", source("page.css.jinja").partition("@media")[0]))
-    plain = _coloured(spec, colours)
+    plain = _with_colours(spec, colours)
     plain["background"] = colours["--card"]
     plain |= {"width": 900, "padding": 16, "autosize": "pad"}
     for scale in scales:
         yield compact(bytes(vl_convert.vegalite_to_png(plain, scale=scale)))
 
 
-def _coloured(value: Any, colours: dict[str, str]) -> Any:
-    """A specification with colours in place of the page's variables."""
+def _with_colours(value: Any, colours: dict[str, str]) -> Any:
+    """A specification, or a part of one, with colours in place of the page's CSS variables."""
     if isinstance(value, dict):
-        return {key: _coloured(item, colours) for key, item in value.items()}
+        return {key: _with_colours(item, colours) for key, item in value.items()}
     if isinstance(value, list):
-        return [_coloured(item, colours) for item in value]
+        return [_with_colours(item, colours) for item in value]
     return _VARIABLE.sub(lambda match: colours[match[1]], value) if isinstance(value, str) else value
 
 
 def main(arguments: list[str]) -> int:
-    """Make the pictures of a results folder (the newest one in results/, unless one is named) in docs/."""
+    """Make the pictures in docs/ from a results folder: the named one, else the newest in results/."""
     found = sorted(path.parent for path in Path("results").glob("*/manifest.json"))
-    if len(arguments) > 1 or not (arguments or found):
-        return _say("name one results folder: python -m reports.render.pictures RESULTS")
     try:
+        if len(arguments) > 1 or not (arguments or found):
+            raise UserError("name one results folder: python -m reports.render.pictures RESULTS")
         written = write(Path(arguments[0]) if arguments else found[-1], Path("docs"))
-    except (ReportError, OSError) as error:
-        return _say(str(error))
+    except (UserError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     for path in written:
         sys.stdout.write(f"{path}, {path.stat().st_size:,} bytes\n")
     return 0
-
-
-def _say(words: str) -> int:
-    sys.stderr.write(f"{words}\n")
-    return 2
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
-"""The report as one HTML page: it opens from a file, fetches nothing, and runs no script but its own."""
+"""The report as one HTML page: it opens from a file, loads nothing, and runs no script but its own."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
+from collections.abc import Sequence
 
 from reports.figures import collection
 from reports.read.results import Results, records
 from reports.read.schema import Row
 from reports.render import html
-from reports.tables import dialect_axes, numbers, outcomes, pairs, published, timing_columns, timing_grid
-from reports.tables.findings import UNNAMED, changed
-from reports.tables.properties import PROPERTIES, about
+from reports.tables import agreement as agreement_tables
+from reports.tables import numbers, outcomes, pairs, published, timing_tables, training
+from reports.tables.findings import UNNAMED, describe_nearest, deviations_table
+from reports.tables.first_screen import PROPERTIES, property_of
+from reports.tables.pairs import Pairs
 from reports.tables.report import Tables
-from reports.tables.timing_warnings import footnotes
+from reports.tables.table import Cell, Table, columns
 
-_SHOWN = (
+_COLUMNS = (
     "outcome", "framework", "implementation", "version", "device", "dtype", "dialect", "case", "property", "quantity",
     "first_step", "first_index", "worst_step", "worst_index", "ulps", "bound_ratio", "decided", "fits", "nearest",
     "growth", "expectation", "reason", "repeat", "sha256",
@@ -26,62 +26,89 @@ _SHOWN = (
 def render(results: Results, tables: Tables) -> str:
     """The whole page."""
     drawn = collection.build(results, tables)
+    matrix = results.sharpness
     return html.render(
         "page.html.jinja",
         [figure for part in drawn.values() for figure in part],
         results=results,
-        agreement=tables.agreement,
-        counts=tables.agreement.counts,
         manifest=results.manifest,
+        agreement=tables.agreement,
+        implementations=agreement_tables.by_implementation(tables.agreement),
+        counts=tables.agreement.counts,
+        kill_matrix=matrix,
+        mutants=agreement_tables.mutants_table(matrix) if matrix else None,
         matrix=tables.matrix,
         axes=tables.axes,
-        why=lambda finding: dialect_axes.why(finding, results.manifest.dialects),
+        axis_differences=lambda finding: pairs.axis_differences(finding, results.manifest.dialects),
         losses=tables.losses,
         speeds=tables.speeds,
         pairs=tables.pairs,
-        deviations=tables.deviations,
-        training=tables.training,
-        benchmarks=[(benchmark, timing_columns.build(benchmark)) for benchmark in tables.timing],
-        grids=timing_grid.build(tables.timing),
-        notes=timing_grid.notes(tables.timing),
-        doubted=footnotes(tables.timing),
+        pair_list=_pair_list(tables.pairs),
+        closeness=[(name, symbol, pairs.MEANINGS[name]) for name, symbol in pairs.SYMBOLS.items()],
+        deviations=deviations_table(tables.deviations),
+        training=[(task, training.table(task)) for task in tables.training.tasks],
+        benchmarks=[(benchmark, timing_tables.full(benchmark)) for benchmark in tables.timing],
+        grids=timing_tables.grids(tables.timing),
+        notes=timing_tables.notes(tables.timing),
+        warnings=timing_tables.warnings(tables.timing),
+        environments=_environments(results),
         figures=drawn,
-        verdicts=html.script_json(_verdicts(results.verdicts)),
+        verdicts=html.script_json(_verdicts(records(results.verdicts))),
         outcomes=outcomes.ORDER,
         published=published,
         properties=PROPERTIES,
-        kinds=pairs.KINDS,
     )
 
 
-def _verdicts(frame: pd.DataFrame) -> dict[str, Any]:
-    """Every verdict, by column; a column of text is a list of its values and a list of places in it."""
-    rows = [
-        {**row, "dialect": row["dialect"] or UNNAMED, "property": about(row), **_explained(row)}
-        for row in records(frame)
-    ]
-    columns: dict[str, Any] = {}
-    for name in _SHOWN:
-        cells = [_cell(row[name]) for row in rows]
+def _pair_list(found: Pairs) -> Table:
+    rows: list[list[str | Cell]] = []
+    for pair in found.compared:
+        closeness = Cell(f"{pair.symbol} {pair.closeness}", outcome=pair.closeness)
+        equal, rounding, different = (numbers.count(pair.counts.get(name, 0)) for name in pairs.SYMBOLS)
+        dialects = ", ".join(pair.dialects) or "their own"
+        rows.append([pair.one, pair.other, dialects, closeness, equal, rounding, different])
+    numeric = ("Equal", "Within rounding", "Different")
+    return Table.of(columns("One", "Other", "Dialects", "All cases", numbers=numeric), rows)
+
+
+def _environments(results: Results) -> Table:
+    rows = ((framework.name, framework.words) for framework in results.manifest.frameworks)
+    return Table.of(["Framework", "Python and packages"], rows)
+
+
+_Column = dict[str, list[object]]
+"""Cells of a column; for a column of text, its distinct values and the place of each cell among them."""
+
+
+def _verdicts(rows: Sequence[Row]) -> dict[str, object]:
+    """Every verdict, by column, as the script of the page reads it."""
+    shown = [{**row, "dialect": row["dialect"] or UNNAMED, **_derived(row)} for row in rows]
+    encoded: dict[str, _Column] = {}
+    for name in _COLUMNS:
+        cells = [_cell(row[name]) for row in shown]
         if any(isinstance(cell, str) for cell in cells):
             values = list(dict.fromkeys(cells))
             place = {value: number for number, value in enumerate(values)}
-            columns[name] = {"values": values, "places": [place[cell] for cell in cells]}
+            encoded[name] = {"values": values, "places": [place[cell] for cell in cells]}
         else:
-            columns[name] = {"cells": cells}
+            encoded[name] = {"cells": cells}
     symbols = {outcome.name: outcome.symbol for outcome in outcomes.ORDER}
-    return {"size": len(rows), "columns": columns, "symbols": symbols}
+    return {"size": len(shown), "columns": encoded, "symbols": symbols}
 
 
-def _explained(row: Row) -> dict[str, str | None]:
-    """What is nearest, and how the error grows, in words."""
+def _derived(row: Row) -> dict[str, str | None]:
+    """The tested property, and the nearest dialect and the growth of the error in words."""
     nearest, growth = row["nearest"], row["growth"]
     points = [point for point in growth or () if len(point) == 3 and point[0] is not None]
     series = [
-        f"step {step:.0f}: {numbers.multiple(ulps)} ulps, {numbers.multiple(over)} bounds"
-        for step, ulps, over in points
+        f"step {step:.0f}: {numbers.multiple(ulps)} ulps, {numbers.multiple(ratio)} bounds"
+        for step, ulps, ratio in points
     ]
-    return {"nearest": changed(nearest) if nearest else None, "growth": "; ".join(series) or None}
+    return {
+        "property": property_of(row),
+        "nearest": describe_nearest(nearest) if nearest else None,
+        "growth": "; ".join(series) or None,
+    }
 
 
 def _cell(value: object) -> object:

@@ -1,1 +1,1 @@
-"""The tables of a report, built from the rows of a results folder. They know nothing of how they are drawn."""
+"""The tables of a report, built from the rows of a results folder. This package does not import `reports.render`."""

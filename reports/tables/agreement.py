@@ -1,4 +1,4 @@
-"""The first table: whether each implementation computes the dialect that it declares, and if not, which one."""
+"""The agreement table: whether each implementation computes the dialect that it declares, and if not, which one."""
 
 from __future__ import annotations
 
@@ -6,21 +6,38 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reports.read.kill_matrix import Sharpness
 from reports.read.results import Results, records
 from reports.read.schema import Row
-from reports.tables.findings import LAW, UNNAMED, Finding, Who, findings, is_law, who
-from reports.tables.numbers import count
-from reports.tables.outcomes import AGREES, UNSUPPORTED, Counts
-
-USUAL = (AGREES.name, UNSUPPORTED.name)
-"""Outcomes that need no explanation."""
+from reports.tables.findings import (
+    RELATION,
+    UNNAMED,
+    Finding,
+    Implementation,
+    find,
+    implementation,
+    is_known_deviation,
+    is_relation,
+)
+from reports.tables.numbers import count, multiple
+from reports.tables.outcomes import AGREES, ORDER, Counts
+from reports.tables.table import Cell, Table, columns, number
 
 
 @dataclass(frozen=True)
 class Group:
     """The verdicts of one implementation in one dialect, or in all of its dialects.
 
-    `ulps` and `bound_ratio` are the largest finite ones. `more` counts the dialects beyond the named one.
+    Attributes:
+        framework: name of the framework.
+        implementation: its name within the framework.
+        version: of the framework.
+        device: on which it ran.
+        dialect: the dialect, or the main one of several.
+        more: the number of other dialects.
+        counts: outcomes of the verdicts.
+        ulps: the largest finite error, in ulps.
+        bound_ratio: the largest finite error over its bound.
     """
 
     framework: str
@@ -45,125 +62,208 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Implementation:
-    """One implementation: its row over all dialects, and one group a dialect, its own dialect first.
+class ImplementationVerdicts:
+    """The verdicts of one implementation.
 
-    Laws stand apart: they hold to the bit or not at all, and no bound has a part in them. `laws` has the verdicts on
-    each that was tried, by its name without `law/`.
+    Verdicts on metamorphic relations are counted apart, because a relation holds to the bit and has no bound.
+
+    Attributes:
+        whole: the cases in all dialects.
+        groups: the cases in each dialect, its own dialect first.
+        relations: name of a metamorphic relation -> verdicts on it.
     """
 
     whole: Group
     groups: tuple[Group, ...]
-    laws: Mapping[str, Counts]
+    relations: Mapping[str, Counts]
 
-    def cell(self, dialect: str) -> Group | None:
-        """The group of that dialect, if the implementation was asked for it."""
+    def in_dialect(self, dialect: str) -> Group | None:
+        """The cases in a dialect, if the implementation was tested in it."""
         return next((group for group in self.groups if group.dialect == dialect), None)
 
     @property
-    def kept(self) -> str:
-        """Verdicts on laws that agree, of all, as in `14/16`; nothing where no law was tried."""
-        total = sum(counts.total for counts in self.laws.values())
-        return f"{count(sum(counts['agrees'] for counts in self.laws.values()))}/{count(total)}" if total else ""
+    def relations_held(self) -> str:
+        """How many verdicts on relations agree, as in `14/16`; empty where none was tested."""
+        total = sum(counts.total for counts in self.relations.values())
+        return f"{count(sum(counts['agrees'] for counts in self.relations.values()))}/{count(total)}" if total else ""
 
     @property
-    def not_kept(self) -> str:
-        """The laws of which a verdict does not agree, with what it is."""
-        return "; ".join(f"{name}: {counts.others}" for name, counts in self.laws.items() if counts.others)
+    def violations(self) -> str:
+        """The relations with a verdict that does not agree."""
+        return "; ".join(f"{name}: {counts.others}" for name, counts in self.relations.items() if counts.others)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The agreement table: implementations, the dialects and laws they were asked for, and what does not agree."""
+    """The agreement table.
 
-    implementations: tuple[Implementation, ...]
+    Attributes:
+        implementations: one entry for each implementation, version and device.
+        dialects: the tested dialects, the section's first.
+        relations: the tested metamorphic relations.
+        findings: verdicts that do not agree, by cause.
+        counts: outcomes of all verdicts.
+    """
+
+    implementations: tuple[ImplementationVerdicts, ...]
     dialects: tuple[str, ...]
-    laws: tuple[str, ...]
+    relations: tuple[str, ...]
     findings: tuple[Finding, ...]
     counts: Counts
 
     @property
     def sentence(self) -> str:
-        """The answer in one sentence."""
+        """The result in one sentence."""
         if not self.counts.total:
             return "Agreement was not run."
         agree, total, others = self.counts["agrees"], self.counts.total, self.counts.others
         verb = "verdict agrees" if total == 1 else "verdicts agree"
-        known = " as deviations" if self.counts.known and sum(self.counts.known.values()) else ""
+        known = " as deviations" if self.counts.deviations else ""
         return f"{count(agree)} of {count(total)} {verb}{f'; {others}' if others else ''}{known}."
 
     @property
-    def surprising(self) -> tuple[Finding, ...]:
-        """The findings that were not expected."""
+    def unexpected(self) -> tuple[Finding, ...]:
+        """The findings that are neither unsupported nor known deviations."""
         return tuple(finding for finding in self.urgent if not finding.expected)
 
     @property
     def urgent(self) -> tuple[Finding, ...]:
-        """The findings without what is merely unsupported."""
+        """The findings that are not merely unsupported."""
         return tuple(finding for finding in self.findings if finding.outcome.name != "unsupported")
 
 
 def build(results: Results) -> Agreement:
     """Make the agreement table from the verdicts."""
     rows = records(results.verdicts)
-    parts: dict[Who, list[Row]] = defaultdict(list)
+    parts: dict[Implementation, list[Row]] = defaultdict(list)
     for row in rows:
-        parts[who(row)].append(row)
-    asked = set(_dialects(row for row in rows if not is_law(row)))
+        parts[implementation(row)].append(row)
+    tested = set(_dialects(row for row in rows if not is_relation(row)))
     return Agreement(
-        implementations=tuple(_implementation(whose, part) for whose, part in sorted(parts.items())),
-        dialects=tuple(sorted(asked, key=lambda dialect: (dialect != "d2l", dialect))),
-        laws=tuple(dict.fromkeys(row["case"].removeprefix(LAW) for row in rows if is_law(row))),
-        findings=tuple(findings(rows)),
+        implementations=tuple(_verdicts(one, part) for one, part in sorted(parts.items())),
+        dialects=tuple(sorted(tested, key=lambda dialect: (dialect != "d2l", dialect))),
+        relations=tuple(dict.fromkeys(row["case"].removeprefix(RELATION) for row in rows if is_relation(row))),
+        findings=tuple(find(rows)),
         counts=counted(rows),
     )
 
 
-def _implementation(whose: Who, rows: Sequence[Row]) -> Implementation:
+def _verdicts(one: Implementation, rows: Sequence[Row]) -> ImplementationVerdicts:
     by_dialect: dict[str, list[Row]] = defaultdict(list)
-    laws: dict[str, list[Row]] = defaultdict(list)
+    relations: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if is_law(row):
-            laws[row["case"].removeprefix(LAW)].append(row)
+        if is_relation(row):
+            relations[row["case"].removeprefix(RELATION)].append(row)
         else:
             by_dialect[row["dialect"] or UNNAMED].append(row)
     cases = [row for part in by_dialect.values() for row in part]
     dialects, every = _dialects(cases), _dialects(rows)
-    return Implementation(
-        whole=_group(whose, every[0], len(every) - 1, cases),
-        groups=tuple(_group(whose, dialect, 0, by_dialect[dialect]) for dialect in dialects),
-        laws={name: counted(part) for name, part in laws.items()},
+    return ImplementationVerdicts(
+        whole=_group(one, every[0], len(every) - 1, cases),
+        groups=tuple(_group(one, dialect, 0, by_dialect[dialect]) for dialect in dialects),
+        relations={name: counted(part) for name, part in relations.items()},
     )
 
 
-def _group(whose: Who, dialect: str, more: int, rows: Sequence[Row]) -> Group:
-    framework, implementation, version, device = whose
-    return Group(
-        framework=framework,
-        implementation=implementation,
-        version=version,
-        device=device,
-        dialect=dialect,
-        more=more,
-        counts=counted(rows),
-        ulps=_largest(rows, "ulps"),
-        bound_ratio=_largest(rows, "bound_ratio"),
-    )
+def _group(one: Implementation, dialect: str, more: int, rows: Sequence[Row]) -> Group:
+    ulps = max((row["ulps"] for row in rows if row["ulps"] is not None), default=None)
+    ratio = max((row["bound_ratio"] for row in rows if row["bound_ratio"] is not None), default=None)
+    return Group(*one, dialect, more, counted(rows), ulps, ratio)
 
 
 def counted(rows: Sequence[Row]) -> Counts:
-    """How many verdicts there are of each outcome, and how many of these are known deviations."""
-    known = (row["outcome"] for row in rows if row["expected"] and row["expectation"] and row["outcome"] not in USUAL)
-    return Counts.of((row["outcome"] for row in rows), known)
-
-
-def _largest(rows: Iterable[Row], column: str) -> float | None:
-    return max((row[column] for row in rows if row[column] is not None), default=None)
+    """The number of verdicts of each outcome, and how many of them are known deviations."""
+    return Counts.of((row["outcome"] for row in rows), (row["outcome"] for row in rows if is_known_deviation(row)))
 
 
 def _dialects(rows: Iterable[Row]) -> list[str]:
-    """Dialects, the one with most cases first (an implementation's own), then d2l, then as they come."""
+    """Dialects, the one with most cases first (an implementation's own), then d2l, then in their order."""
     sizes: dict[str, int] = defaultdict(int)
     for row in rows:
         sizes[row["dialect"] or UNNAMED] += 1
     return sorted(sizes, key=lambda dialect: (-sizes[dialect], dialect != "d2l"))
+
+
+# As tables
+
+
+def by_implementation(agreement: Agreement) -> Table:
+    """Verdicts of each implementation over all of its dialects."""
+    numbers = [*(outcome.name.capitalize() for outcome in ORDER), "Largest error, ulps", "× bound"]
+    return Table.of(
+        [*columns("Implementation", "Verdict", numbers=numbers), *columns("Dialects", "Version", "Device")],
+        (
+            (*_cells(one.whole), one.whole.dialects, one.whole.version, one.whole.device)
+            for one in agreement.implementations
+            if one.groups
+        ),
+    )
+
+
+def by_dialect(agreement: Agreement) -> Table:
+    """Verdicts of each implementation in each dialect."""
+    numbers = [*(outcome.label for outcome in ORDER), "Largest error, ulps", "× bound"]
+    return Table.of(
+        [*columns("Implementation", "Verdict", numbers=numbers), *columns("Dialect", "Version", "Device")],
+        (
+            (*_cells(group), group.dialect, group.version, group.device)
+            for one in agreement.implementations
+            for group in one.groups
+        ),
+    )
+
+
+def _cells(group: Group) -> list[str | Cell]:
+    counts = [Cell(count(size), muted=not size) for size in (group.counts[outcome.name] for outcome in ORDER)]
+    return [group.name, group.counts.worst.cell, *counts, multiple(group.ulps), multiple(group.bound_ratio)]
+
+
+def brief(agreement: Agreement, versions: bool) -> Table:
+    """Verdicts of each implementation in few columns, with or without its version."""
+    rows = []
+    for whole in (one.whole for one in agreement.implementations if one.groups):
+        worst, others = whole.counts.worst, whole.counts.others
+        words = f"agrees; {others}" if worst is AGREES and others else others or worst.name
+        name = f"{whole.name} {whole.version}" if whole.version and versions else whole.name
+        verdict = Cell(f"{worst.symbol} {words}", outcome=worst.name)
+        rows.append(
+            (name, whole.dialects, verdict, whole.counts.agreeing, multiple(whole.ulps), multiple(whole.bound_ratio))
+        )
+    headings = columns("Implementation", "Dialect", "Verdict", numbers=("Agree", "Max ulps", "× bound"))
+    return Table.of(headings, rows)
+
+
+def relations_matrix(agreement: Agreement) -> Table:
+    """How many verdicts on each metamorphic relation agree, a column for each relation."""
+    return Table.of(
+        ["Implementation", *agreement.relations],
+        (
+            (one.whole.name, *(_held(one.relations.get(name)) for name in agreement.relations))
+            for one in agreement.implementations
+            if one.relations
+        ),
+    )
+
+
+def _held(counts: Counts | None) -> str | Cell:
+    return Cell(f"{counts.worst.symbol} {counts.agreeing}", outcome=counts.worst.name) if counts else ""
+
+
+def relations_brief(agreement: Agreement) -> Table:
+    """How many verdicts on metamorphic relations agree, and which relations are violated."""
+    return Table.of(
+        ["Implementation", number("Hold"), "Do not hold"],
+        ((one.whole.name, one.relations_held, one.violations) for one in agreement.implementations if one.relations),
+    )
+
+
+def mutants_table(matrix: Sharpness) -> Table:
+    """How many mutants of each dialect on each axis are caught; coloured where some are not."""
+
+    def cell(pair: tuple[int, int] | None) -> str | Cell:
+        return "" if pair is None else Cell(f"{pair[0]}/{pair[1]}", outcome="undecided" if pair[0] < pair[1] else None)
+
+    return Table.of(
+        columns("Dialect", numbers=matrix.axes),
+        ((name, *(cell(row.get(axis)) for axis in matrix.axes)) for name, row in matrix.dialects.items()),
+    )

@@ -1,90 +1,96 @@
-"""Two runs side by side: verdicts that changed, losses, bits, times, and on what each was made."""
+"""The comparison of two runs: outcomes that changed, losses, traces, times, and the conditions of each run."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.read.results import Results, records
 from reports.read.schema import Row
+from reports.tables.numbers import MISSING, count, distance, duration, loss, share, significant
 from reports.tables.outcomes import NAMED, Outcome
+from reports.tables.table import Table, columns, one_line
 
-CALLS = ("slower", "faster", "unclear", "same")
-"""What may be said of a time in the second run, from what matters most."""
+CONCLUSIONS = ("slower", "faster", "unclear", "same")
+"""What the comparison of a time can conclude, the most important first."""
+
+_Key = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
-class Change:
-    """A verdict or training run that has another outcome in the second run.
+class OutcomeChange:
+    """A verdict or training run with another outcome in the second run.
 
     Attributes:
-        name: as in `torch/builtin`.
-        about: the case or task, dtype and dialect.
-        outcomes: in each.
-        row: of the second run, which says why.
+        name: the implementation, as in `torch/builtin`.
+        case: the case or task, dtype and dialect.
+        outcomes: in the first run and in the second.
+        reason: of the second outcome; may be empty.
     """
 
     name: str
-    about: str
+    case: str
     outcomes: tuple[Outcome, Outcome]
-    row: Row
+    reason: str
 
 
 @dataclass(frozen=True)
-class Line:
+class ImplementationChange:
     """One implementation in both runs.
 
     Attributes:
         name: as in `torch/builtin`.
-        versions: of its framework, in each.
-        shared: verdicts in both.
-        changed: of these, with another outcome.
-        bits: of these, those of which the parameters are not the same to the last bit; None where that is not known.
-        gone: verdicts of the first alone.
-        new: verdicts of the second alone.
+        versions: of its framework, in the first run and in the second.
+        shared: the number of verdicts in both runs.
+        changed: how many of these have another outcome.
+        other_bits: how many of these have another fingerprint; None where fingerprints are not known.
+        gone: the number of verdicts in the first run only.
+        new: the number of verdicts in the second run only.
     """
 
     name: str
     versions: tuple[str, str]
     shared: int
     changed: int
-    bits: int | None
+    other_bits: int | None
     gone: int
     new: int
 
 
 @dataclass(frozen=True)
 class Loss:
-    """The final loss of a training run in both; `same` to the last bit."""
+    """The final loss of a training run that both runs have."""
 
     name: str
-    about: str
+    task: str
     losses: tuple[float | None, float | None]
 
     @property
     def same(self) -> bool:
-        """To the last bit."""
+        """Whether the two are equal to the last bit."""
         return self.losses[0] == self.losses[1]
 
     @property
     def distance(self) -> float | None:
-        """Relative to the first."""
+        """The difference, relative to the first."""
         one, other = self.losses
         return abs(other - one) / abs(one) if one and other is not None else None
 
 
 @dataclass(frozen=True)
 class Time:
-    """A time in both runs, and what may be said of the second against the first.
+    """A time in both runs.
 
     Attributes:
-        name: as in `torch/builtin`.
-        benchmark: of what.
-        medians: seconds.
-        ratio: the second over the first; its interval is `interval`.
-        floor: what the noisier of the two machines makes of nothing.
-        call: one of `CALLS`; None where one of the two has no time, for the `reason`.
+        name: the implementation, as in `torch/builtin`.
+        benchmark: its name.
+        medians: seconds, in the first run and in the second.
+        ratio: the second time over the first.
+        interval: of the ratio.
+        noise_floor: the larger of the two noise floors.
+        conclusion: one of `CONCLUSIONS`; None where it is not known.
+        reason: why there is no conclusion.
     """
 
     name: str
@@ -92,70 +98,80 @@ class Time:
     medians: tuple[float | None, float | None]
     ratio: float | None
     interval: tuple[float, float] | None
-    floor: float
-    call: str | None
+    noise_floor: float
+    conclusion: str | None
     reason: str | None
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two runs.
+class RunComparison:
+    """Two runs side by side.
 
     Attributes:
         names: of their folders.
-        facts: what was not alike: label, and each.
-        alike: labels of what was.
-        changes: outcomes that changed, what is worse now first.
-        lines: implementations.
-        losses: of the runs that both have.
-        times: of what both have; what is judged elsewhere.
-        unlike: why no times can be compared, or None.
+        facts: conditions that differ: a label, and the value in each run.
+        alike: labels of the conditions that do not differ.
+        changes: outcomes that changed, new disagreements first.
+        implementations: in either run.
+        losses: of the training runs in both.
+        times: of the benchmarks in both, the most important conclusions first.
+        unlike: why times can't be compared, or None.
     """
 
     names: tuple[str, str]
     facts: tuple[tuple[str, str, str], ...]
     alike: tuple[str, ...]
-    changes: tuple[Change, ...]
-    lines: tuple[Line, ...]
+    changes: tuple[OutcomeChange, ...]
+    implementations: tuple[ImplementationChange, ...]
     losses: tuple[Loss, ...]
     times: tuple[Time, ...]
     unlike: str | None
 
     @property
-    def calls(self) -> Mapping[str, int]:
-        """How many times may be called what."""
-        return Counter(time.call for time in self.times if time.call)
-
-    @property
     def sentences(self) -> list[str]:
-        """The answers, in the order of the page."""
-        shared, changed = sum(line.shared for line in self.lines), len(self.changes)
-        bits = [line.bits for line in self.lines if line.bits is not None]
-        lost = sum(not loss.same for loss in self.losses)
-        verdicts = f"{changed:,} of {shared + len(self.losses):,} outcomes changed"
-        moved = f"{sum(bits):,} traces have other bits" if bits else "whether bits changed is not known"
-        losses = f"{lost:,} of {len(self.losses):,} losses are not the same to the last bit"
-        calls = ", ".join(f"{self.calls[call]:,} {call}" for call in CALLS if self.calls.get(call))
-        times = (
-            f"of {len(self.times):,} times, {calls or 'none can be compared'}" if self.times else "no times compared"
-        )
-        return [f"{verdicts}; {moved}.", f"{losses}.", f"{times[0].upper()}{times[1:]}."]
+        """The results, in the order of the page."""
+        shared, changed = sum(one.shared for one in self.implementations), len(self.changes)
+        bits = [one.other_bits for one in self.implementations if one.other_bits is not None]
+        moved = sum(not loss.same for loss in self.losses)
+        traces = f"{sum(bits):,} traces have other bits" if bits else "whether bits changed is not known"
+        number = len(self.times)
+        counts = Counter(time.conclusion for time in self.times if time.conclusion)
+        called = ", ".join(f"{counts[call]:,} {call}" for call in CONCLUSIONS if counts[call])
+        return [
+            f"{changed:,} of {shared + len(self.losses):,} outcomes changed; {traces}.",
+            f"{moved:,} of {len(self.losses):,} losses are not the same to the last bit.",
+            f"Of {number:,} times, {called or 'none can be compared'}." if number else "No times compared.",
+        ]
 
 
-def build(one: Results, other: Results, times: Sequence[Time] = (), unlike: str | None = None) -> Comparison:
-    """Compare; times have been judged where their samples are known to be alike, or are not, for a reason."""
+def build(one: Results, other: Results, times: Sequence[Time] = (), unlike: str | None = None) -> RunComparison:
+    """Compare two runs.
+
+    Args:
+        one: the first run.
+        other: the second run.
+        times: the compared times.
+        unlike: why times can't be compared, or None.
+    """
     facts = list(_facts(one, other))
     changes = [*_changes(one, other, "verdicts", "case"), *_changes(one, other, "training", "task")]
-    return Comparison(
+    return RunComparison(
         names=(one.folder.resolve().name, other.folder.resolve().name),
         facts=tuple(fact for fact in facts if fact[1] != fact[2]),
         alike=tuple(label for label, before, after in facts if before == after),
-        changes=tuple(sorted(changes, key=_urgency)),
-        lines=tuple(_lines(one, other)),
-        losses=tuple(_losses(one, other)),
-        times=tuple(sorted(times, key=lambda time: CALLS.index(time.call) if time.call in CALLS else len(CALLS))),
+        changes=tuple(sorted(changes, key=lambda one: (one.outcomes[1].name == "agrees", one.name, one.case))),
+        implementations=tuple(_implementations(one, other)),
+        losses=tuple(
+            Loss(_name(after), _case(after, "task"), (before["loss"], after["loss"]))
+            for before, after in _both(one, other, "training", "task")
+        ),
+        times=tuple(sorted(times, key=_importance)),
         unlike=unlike,
     )
+
+
+def _importance(time: Time) -> int:
+    return CONCLUSIONS.index(time.conclusion) if time.conclusion in CONCLUSIONS else len(CONCLUSIONS)
 
 
 def _facts(one: Results, other: Results) -> Iterator[tuple[str, str, str]]:
@@ -165,68 +181,123 @@ def _facts(one: Results, other: Results) -> Iterator[tuple[str, str, str]]:
             yield label, found[0].get(label, "not recorded"), found[1].get(label, "not recorded")
     packages = [{framework.name: framework.words for framework in each.manifest.frameworks} for each in (one, other)]
     for name in dict.fromkeys([*packages[0], *packages[1]]):
-        yield name, packages[0].get(name, "not asked"), packages[1].get(name, "not asked")
+        yield name, packages[0].get(name, "not in this run"), packages[1].get(name, "not in this run")
 
 
-def _both(one: Results, other: Results, table: str, about: str) -> Iterable[tuple[Row, Row]]:
-    """Rows of both runs that are about the same, whatever the version."""
-    before, after = (_keyed(records(getattr(results, table)), _key(about)) for results in (one, other))
+def _both(one: Results, other: Results, table: str, column: str) -> Iterable[tuple[Row, Row]]:
+    """Pairs of rows about the same case or task in both runs, whatever the version."""
+    before, after = ({_key(row, column): row for row in records(getattr(results, table))} for results in (one, other))
     return ((before[key], after[key]) for key in before if key in after)
 
 
-def _key(about: str) -> Callable[[Row], tuple[str | None, ...]]:
-    return lambda row: tuple(row[part] for part in ("framework", "implementation", "device", "dtype", about, "dialect"))
+def _key(row: Row, column: str) -> _Key:
+    return tuple(row[part] for part in ("framework", "implementation", "device", "dtype", column, "dialect"))
 
 
-def _keyed(rows: Iterable[Row], key: Callable[[Row], tuple[str | None, ...]]) -> dict[tuple[str | None, ...], Row]:
-    return {key(row): row for row in rows}
-
-
-def _changes(one: Results, other: Results, table: str, about: str) -> Iterator[Change]:
-    for before, after in _both(one, other, table, about):
+def _changes(one: Results, other: Results, table: str, column: str) -> Iterator[OutcomeChange]:
+    for before, after in _both(one, other, table, column):
         if before["outcome"] != after["outcome"]:
             outcomes = (NAMED[before["outcome"]], NAMED[after["outcome"]])
-            yield Change(_name(after), _about(after, about), outcomes, after)
+            yield OutcomeChange(_name(after), _case(after, column), outcomes, after["reason"] or "")
 
 
-def _urgency(change: Change) -> tuple[bool, str, str]:
-    return change.outcomes[1].name == "agrees", change.name, change.about
-
-
-def _lines(one: Results, other: Results) -> Iterator[Line]:
-    parts: list[dict[str, dict[tuple[str | None, ...], Row]]] = []
+def _implementations(one: Results, other: Results) -> Iterator[ImplementationChange]:
+    runs: list[dict[str, dict[_Key, Row]]] = []
     for results in (one, other):
-        found: dict[str, dict[tuple[str | None, ...], Row]] = defaultdict(dict)
+        found: dict[str, dict[_Key, Row]] = defaultdict(dict)
         for row in records(results.verdicts):
-            found[_name(row)][_key("case")(row)] = row
-        parts.append(found)
-    for name in sorted({*parts[0], *parts[1]}):
-        before, after = (part.get(name, {}) for part in parts)
+            found[_name(row)][_key(row, "case")] = row
+        runs.append(found)
+    for name in sorted({*runs[0], *runs[1]}):
+        before, after = (run.get(name, {}) for run in runs)
         shared = before.keys() & after.keys()
         known = [key for key in shared if before[key]["trace_sha256"] and after[key]["trace_sha256"]]
-        yield Line(
+        other_bits = sum(before[key]["trace_sha256"] != after[key]["trace_sha256"] for key in known)
+        yield ImplementationChange(
             name,
             (_version(before), _version(after)),
             len(shared),
             sum(before[key]["outcome"] != after[key]["outcome"] for key in shared),
-            sum(before[key]["trace_sha256"] != after[key]["trace_sha256"] for key in known) if known else None,
+            other_bits if known else None,
             len(before.keys() - shared),
             len(after.keys() - shared),
         )
 
 
-def _version(rows: Mapping[tuple[str | None, ...], Row]) -> str:
+def _version(rows: Mapping[_Key, Row]) -> str:
     return ", ".join(sorted({row["version"] or "" for row in rows.values()}))
-
-
-def _losses(one: Results, other: Results) -> Iterator[Loss]:
-    for before, after in _both(one, other, "training", "task"):
-        yield Loss(_name(after), _about(after, "task"), (before["loss"], after["loss"]))
 
 
 def _name(row: Row) -> str:
     return f"{row['framework']}/{row['implementation']}"
 
 
-def _about(row: Row, about: str) -> str:
-    return " · ".join(part for part in (row[about], row["dtype"], row["dialect"]) if part)
+def _case(row: Row, column: str) -> str:
+    return " · ".join(part for part in (row[column], row["dtype"], row["dialect"]) if part)
+
+
+# As tables
+
+
+def facts_table(comparison: RunComparison) -> Table:
+    """The conditions that differ."""
+    return Table.of(["Condition", *comparison.names], comparison.facts, "Conditions that differ")
+
+
+def changes_table(comparison: RunComparison, reason_length: int = 400) -> Table:
+    """The outcomes that changed, with their reasons up to a length."""
+    rows = []
+    for one in comparison.changes:
+        before, after = (outcome.cell for outcome in one.outcomes)
+        rows.append((one.name, one.case, before, after, _shortened(one.reason, reason_length)))
+    return Table.of(["Implementation", "Case", *comparison.names, "Reason"], rows, "Outcomes that changed")
+
+
+def implementations_table(comparison: RunComparison) -> Table:
+    """The number of verdicts that changed, for each implementation."""
+    counted = ("Verdicts in both", "Changed", "Other bits", "Gone", "New")
+    rows = (
+        (one.name, *one.versions, count(one.shared), count(one.changed), _known(one.other_bits), count(one.gone),
+         count(one.new))
+        for one in comparison.implementations
+    )  # fmt: skip
+    headings = columns("Implementation", "First version", "Second version", numbers=counted)
+    return Table.of(headings, rows, "Implementations")
+
+
+def losses_table(comparison: RunComparison) -> Table:
+    """The final losses of training runs in both, with their relative difference."""
+    rows = (
+        (one.name, one.task, *map(loss, one.losses), "=" if one.same else distance(one.distance))
+        for one in comparison.losses
+    )
+    headings = columns("Implementation", "Task", numbers=(*comparison.names, "Difference"))
+    return Table.of(headings, rows, "Losses")
+
+
+def times_table(comparison: RunComparison) -> Table:
+    """The times in both, with their ratio."""
+    signs = {"slower": "↑ ", "faster": "↓ ", "same": "= ", "unclear": "? "}
+
+    def row(time: Time) -> tuple[str, ...]:
+        first = (time.benchmark, time.name)
+        medians = tuple(map(duration, time.medians))
+        if time.conclusion is None or time.interval is None:
+            reason = f"not compared: {_shortened(time.reason or 'no samples', 160)}"
+            return (*first, reason, *medians, "", "", share(time.noise_floor))
+        interval = " to ".join(map(significant, time.interval))
+        conclusion = f"{signs.get(time.conclusion, '')}{time.conclusion}"
+        return (*first, conclusion, *medians, significant(time.ratio), interval, share(time.noise_floor))
+
+    numbers = (*comparison.names, "Ratio", "Interval", "Noise floor")
+    headings = columns("Benchmark", "Implementation", "Second run", numbers=numbers)
+    return Table.of(headings, map(row, comparison.times), "Times")
+
+
+def _known(value: int | None) -> str:
+    return MISSING if value is None else count(value)
+
+
+def _shortened(text: str, length: int) -> str:
+    line = one_line(text)
+    return line if len(line) <= length else f"{line[:length]}…"

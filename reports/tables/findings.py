@@ -1,27 +1,44 @@
-"""What does not agree, and why: verdicts of one cause together, with the row among them that shows it best."""
+"""Verdicts that do not agree, grouped by cause: findings, and known deviations."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reports.read.results import Results, records
 from reports.read.schema import Row
 from reports.tables.numbers import count, multiple, percent
-from reports.tables.outcomes import DIFFERS, NAMED, UNDECIDED, Outcome, urgency
+from reports.tables.outcomes import DIFFERS, NAMED, UNDECIDED, USUAL, Outcome, urgency
+from reports.tables.table import Cell, Table, number
 
 UNNAMED = "(none)"
-"""Stands for a dialect or case that a row does not name."""
+"""Stands for a dialect or a case that a row does not name."""
 
-LAW = "law/"
-"""What the ids of laws begin with: relations between two replays, which no bound has a part in."""
+RELATION = "law/"
+"""Prefix of the case id of a metamorphic relation."""
 
-Who = tuple[str, str, str, str]  # framework, implementation, version, device
+Implementation = tuple[str, str, str, str]
+"""Framework, implementation, version and device."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Verdicts that do not agree for one and the same cause, and the row among them that shows it best."""
+    """Verdicts of one implementation that do not agree for the same cause.
+
+    Attributes:
+        outcome: of all of them.
+        name: the implementation, as in `torch/builtin`.
+        version: of its framework.
+        device: on which it ran.
+        dialects: in which it was tested.
+        cases: the case ids.
+        fits: the dialects that fit every one of the verdicts.
+        size: the number of verdicts.
+        expected: whether they are known deviations.
+        row: the verdict that shows the cause best.
+    """
 
     outcome: Outcome
     name: str
@@ -35,46 +52,44 @@ class Finding:
     row: Row
 
     @property
-    def law(self) -> str | None:
-        """The law that is broken, if one is."""
-        broken = self.outcome is DIFFERS and self.cases[0].startswith(LAW)
-        return self.cases[0].removeprefix(LAW) if broken else None
+    def relation(self) -> str | None:
+        """The metamorphic relation that is violated, if it is one."""
+        violated = self.outcome is DIFFERS and self.cases[0].startswith(RELATION)
+        return self.cases[0].removeprefix(RELATION) if violated else None
 
     @property
     def title(self) -> str:
-        """Who, in which dialects, in how many cases; or which law it breaks."""
-        dialects = ", ".join(self.dialects[:3]) + (
-            f" and {len(self.dialects) - 3} more" if len(self.dialects) > 3 else ""
-        )
-        dialects = f"dialect{'' if len(self.dialects) == 1 else 's'} {dialects}"
+        """The implementation, its dialects, and the number of cases or the violated relation."""
+        more = f" and {len(self.dialects) - 3} more" if len(self.dialects) > 3 else ""
+        dialects = f"dialect{'' if len(self.dialects) == 1 else 's'} {', '.join(self.dialects[:3])}{more}"
         expected = ", as expected" if self.expected and self.outcome.name != "unsupported" else ""
-        if self.law:
-            verdicts = f", {count(self.size)} times" if self.size > 1 else ""
-            return f"{self.name} breaks the law of {self.law}, {dialects}{verdicts}{expected}"
+        if self.relation:
+            times = f", {count(self.size)} times" if self.size > 1 else ""
+            return f"{self.name} violates the metamorphic relation {self.relation}, {dialects}{times}{expected}"
         return f"{self.name}, {dialects}, {count(self.size)} case{'' if self.size == 1 else 's'}{expected}"
 
     @property
-    def account(self) -> tuple[str, ...]:
-        """What is to be said of it, a line each: the reason, if it is one of ours and so says all; else what is known.
+    def explanation(self) -> tuple[str, ...]:
+        """Lines of explanation: the suite's own reason where it is complete, else what the columns tell.
 
-        That a deviation is known comes last, with why.
+        The reason why a deviation is known comes last.
         """
         reason = self.row["reason"]
-        whole = reason and (self.row["first_quantity"] or self.law or self.outcome is UNDECIDED)
-        lines = (reason,) if whole else (self.where, self.cause, reason)
+        complete = reason and (self.row["first_quantity"] or self.relation or self.outcome is UNDECIDED)
+        lines = (reason,) if complete else (self.location, self.cause, reason)
         known = f"expected: {self.row['expectation']}" if self.expected and self.row["expectation"] else None
         return tuple(line for line in (*lines, known) if line)
 
     @property
-    def where(self) -> str | None:
-        """The first step outside the bound, and the place and size of the largest error. A law has no bound."""
-        if self.outcome is not DIFFERS or self.law:
+    def location(self) -> str | None:
+        """The first step outside the bound, and the place and size of the largest error; None for a relation."""
+        if self.outcome is not DIFFERS or self.relation:
             return None
         parts = []
         if self.row["first_step"] is not None:
-            parts.append(f"leaves the bound at step {self.row['first_step']}")
+            parts.append(f"first outside the bound at step {self.row['first_step']}")
         if self.row["worst_step"] is not None:
-            parts.append(f"largest at step {self.row['worst_step']}{_coordinate(self.row)}")
+            parts.append(f"largest error at step {self.row['worst_step']}{_coordinate(self.row)}")
         if self.row["ulps"] is not None:
             parts.append(f"{multiple(self.row['ulps'])} ulps")
         if self.row["bound_ratio"] is not None:
@@ -83,63 +98,70 @@ class Finding:
 
     @property
     def cause(self) -> str | None:
-        """Which dialect fits instead, or is nearest, or how much could be decided."""
+        """The dialect that fits instead or comes nearest, or the share of values that could be decided."""
         if self.outcome is UNDECIDED and self.row["decided"] is not None:
             return f"{percent(self.row['decided'])} of the values could be decided"
         if self.outcome is not DIFFERS:
             return None
-        if self.law:
-            return "the two traces are not the same to the bit"
+        if self.relation:
+            return "the two traces are not equal to the last bit"
         if self.fits:
             return f"fits {', '.join(self.fits)}"
         nearest = self.row["nearest"]
         if nearest is None or (not nearest["changes"] and not nearest["fits"]):
             return "fits no known dialect"
-        return f"{'fits' if nearest['fits'] else 'fits none, nearest is'} {changed(nearest)}"
+        return f"{'fits' if nearest['fits'] else 'fits no known dialect; the nearest is'} {describe_nearest(nearest)}"
 
 
-def changed(nearest: Mapping[str, object]) -> str:
-    """A dialect with changes, as in `torch with initial_accumulator 1.0 in place of 0.0`."""
+def describe_nearest(nearest: Mapping[str, object]) -> str:
+    """A dialect with its changes, as in `torch with initial_accumulator 1.0 instead of 0.0`."""
     changes = nearest["changes"]
-    assert isinstance(changes, Mapping)  # noqa: S101  (so it was read)
-    words = (f"{axis} {_value(there)} in place of {_value(here)}" for axis, (here, there) in changes.items())
+    assert isinstance(changes, Mapping)  # noqa: S101  # the reader makes it one
+    words = (f"{axis} {_value(after)} instead of {_value(before)}" for axis, (before, after) in changes.items())
     return f"{nearest['dialect']}{' with ' if changes else ''}{' and '.join(words)}"
 
 
-def findings(rows: Iterable[Row]) -> list[Finding]:
-    """All of them: first what is urgent, and among that what was not expected."""
+def find(rows: Iterable[Row]) -> list[Finding]:
+    """All findings, the most urgent first; of equal urgency, unexpected ones before known deviations."""
     parts: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row["outcome"] != "agrees":
-            parts[(*who(row), row["outcome"], row["expected"], _kind(row))].append(row)
-    found = [_finding(cause) for part in parts.values() for cause in _causes(part)]
+            parts[(*implementation(row), row["outcome"], row["expected"], _group(row))].append(row)
+    found = [_finding(cause) for part in parts.values() for cause in _by_cause(part)]
     return sorted(found, key=lambda one: (urgency(one.outcome.name), one.expected, -one.size, one.name))
 
 
-def who(row: Row) -> Who:
-    """Whose verdict it is."""
+def implementation(row: Row) -> Implementation:
+    """The implementation that a verdict is about."""
     return row["framework"], row["implementation"], row["version"] or "", row["device"] or ""
 
 
-def is_law(row: Row) -> bool:
-    """Whether a verdict is about a law."""
-    return (row["case"] or "").startswith(LAW)
+def is_relation(row: Row) -> bool:
+    """Whether a verdict is about a metamorphic relation."""
+    return (row["case"] or "").startswith(RELATION)
 
 
-def _kind(row: Row) -> object:
-    """What verdicts of one cause have in common, beside their outcome and who gave them: a law, a dialect, a reason."""
-    if is_law(row) and row["outcome"] == "differs":
+def is_known_deviation(row: Row) -> bool:
+    """Whether a verdict deviates as expectations.toml says."""
+    return bool(row["expected"] and row["expectation"] and row["outcome"] not in USUAL)
+
+
+def _group(row: Row) -> object:
+    """What verdicts of one cause share besides implementation and outcome: the relation, the dialect or the reason."""
+    if is_relation(row) and row["outcome"] == "differs":
         return row["case"]
     if row["outcome"] == "undecided":
         return None
     return (row["dialect"],) if row["outcome"] == "differs" else (row["reason"],)
 
 
-def _causes(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows of one kind, by cause: the dialect that fits most of them, then that which fits most of the rest, …; and
-    those that no dialect fits by what is nearest.
-    """  # noqa: D205
-    if rows[0]["outcome"] != "differs" or is_law(rows[0]):
+def _by_cause(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Divide rows of one group by cause.
+
+    The cause is the dialect that fits most of the rows, then the one that fits most of the rest, and so on; where no
+    dialect fits, it is the nearest dialect with its changed axes.
+    """
+    if rows[0]["outcome"] != "differs" or is_relation(rows[0]):
         yield list(rows)
         return
     rest = [row for row in rows if row["fits"]]
@@ -151,18 +173,18 @@ def _causes(rows: Sequence[Row]) -> Iterator[list[Row]]:
     for row in rows:
         if not row["fits"]:
             nearest = row["nearest"]
-            unfit[_axes(nearest) if nearest and nearest["fits"] else ""].append(row)
+            unfit[_changed_axes(nearest) if nearest and nearest["fits"] else ""].append(row)
     yield from unfit.values()
 
 
-def _axes(nearest: Mapping[str, object]) -> str:
-    """The dialect and the axes that are changed, whatever the hyper-parameters of a case make of them."""
+def _changed_axes(nearest: Mapping[str, object]) -> str:
+    """The nearest dialect and its changed axes, without their values, which depend on the case."""
     changes = nearest["changes"]
     return f"{nearest['dialect']} {' '.join(changes) if isinstance(changes, Mapping) else ''}"
 
 
 def _finding(rows: Sequence[Row]) -> Finding:
-    shown = max(rows, key=lambda row: (-len(row["fits"]), row["bound_ratio"] or 0.0))  # what tells most comes first
+    shown = max(rows, key=lambda row: (-len(row["fits"]), row["bound_ratio"] or 0.0))  # fewest fits: most specific
     return Finding(
         outcome=NAMED[shown["outcome"]],
         name=f"{shown['framework']}/{shown['implementation']}",
@@ -184,3 +206,77 @@ def _coordinate(row: Row) -> str:
 
 def _value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value).lower()
+
+
+# Known deviations
+
+_LINK = re.compile(r"\s*\((https?://[^\s()]+)\)\s*$")
+_OUTCOMES = re.compile(rf"^(?:(?:{'|'.join(NAMED)})(?: or )?)+: ")
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Verdicts that deviate for the same known reason.
+
+    Attributes:
+        reason: from expectations.toml.
+        link: web address of a discussion, or None.
+        outcomes: outcome -> number of verdicts.
+        names: the implementations, as in `torch/builtin`.
+        cases: the cases, tasks and benchmarks.
+    """
+
+    reason: str
+    link: str | None
+    outcomes: Mapping[str, int]
+    names: tuple[str, ...]
+    cases: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of verdicts."""
+        return sum(self.outcomes.values())
+
+    @property
+    def counted(self) -> str:
+        """The number of verdicts of each outcome, the most frequent first: `✗ 3 differ, ! 1 failed`."""
+        pairs = sorted(((NAMED[name], size) for name, size in self.outcomes.items()), key=lambda pair: -pair[1])
+        return ", ".join(f"{outcome.symbol} {outcome.counted(size)}" for outcome, size in pairs)
+
+
+def known_deviations(results: Results) -> tuple[Deviation, ...]:
+    """The known deviations of a run, those of most verdicts first."""
+    parts: dict[str, list[tuple[str, Row]]] = {}
+    for frame, column in ((results.verdicts, "case"), (results.training, "task"), (results.timings, "benchmark")):
+        for row in records(frame):
+            if is_known_deviation(row):
+                parts.setdefault(row["expectation"], []).append((str(row[column]), row))
+    found = [_deviation(words, part) for words, part in parts.items()]
+    return tuple(sorted(found, key=lambda one: (-one.size, one.reason)))
+
+
+def _deviation(expectation: str, part: list[tuple[str, Row]]) -> Deviation:
+    words = _OUTCOMES.sub("", expectation)
+    link = _LINK.search(words)
+    return Deviation(
+        reason=words[: link.start()] if link else words,
+        link=link[1] if link else None,
+        outcomes=Counter(row["outcome"] for _, row in part),
+        names=tuple(sorted({f"{row['framework']}/{row['implementation']}" for _, row in part})),
+        cases=tuple(sorted({case for case, _ in part})),
+    )
+
+
+def deviations_table(deviations: Sequence[Deviation]) -> Table:
+    """The known deviations, one a row."""
+    return Table.of(
+        ["Reason", number("Verdicts"), "Outcomes", "Cases", "Implementations"],
+        (
+            (Cell(one.reason, link=one.link), count(one.size), one.counted, _few(one.cases), _few(one.names))
+            for one in deviations
+        ),
+    )
+
+
+def _few(names: Sequence[str], limit: int = 6) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -1,4 +1,4 @@
-"""The figures of the book that started this comparison, and why they can't be compared with ours.
+"""The numbers that the book prints, and why its losses can't be compared with ours.
 
 Source: Zhang, Lipton, Li, Smola, Dive into Deep Learning, section 11.8 (RMSProp), as printed below its three
 implementations.
@@ -43,21 +43,21 @@ CAVEATS = (
     "ε is 1e-6 inside the root in the column from scratch, and the framework's default in the built-in column.",
     "The seconds were measured on the authors' machine, not on this one.",
 )
-"""What the published table hides."""
+"""What the published numbers do not show."""
 
 _COLUMNS = {
     **dict.fromkeys(("scratch", "section"), "scratch"),
     **dict.fromkeys(("builtin", "keras", "trainer", "gluon", "section-concise"), "builtin"),
 }
-"""The column of the book that has the same program as an implementation of ours; `section` is the book's own loop."""
+"""Our implementation -> the book's column with the same program; `section` is the book's own loop."""
 
 _FRAMEWORK = re.compile(r"(mxnet|torch|pytorch|tensorflow)(?:[-_ ]?\d[\d.]*)?")
 
 
-def beside(framework: str, implementation: str, dialect: str | None) -> Published | None:
-    """The published figures of the same framework and the same kind of implementation, if there are any.
+def published_run(framework: str, implementation: str, dialect: str | None) -> Published | None:
+    """What the book prints for the same program in the same framework; None where it prints nothing.
 
-    What the book writes from scratch is the dialect d2l; its built-in column is whatever the framework computes.
+    The book's program from scratch computes the dialect d2l; its built-in column is whatever the framework computes.
     """
     if implementation == "scratch" and dialect != "d2l":
         return None

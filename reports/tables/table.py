@@ -133,6 +133,11 @@ def number(heading: str) -> Column:
     return Column(heading, numeric=True)
 
 
+def columns(*words: str, numbers: Iterable[str] = ()) -> list[Column]:
+    """Columns of words, followed by columns of numbers."""
+    return [*map(Column, words), *map(number, numbers)]
+
+
 def one_line(text: str) -> str:
     """Text with every run of blanks, tabs and line feeds replaced by one space."""
     return re.sub("[ \t\r\n\f\v]+", " ", text).strip(" ")

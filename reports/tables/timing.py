@@ -1,7 +1,8 @@
-"""The third table: what steps and epochs take, with what is known of their uncertainty.
+"""Times of steps and epochs, with their uncertainty.
 
-A benchmark is a race: all that were timed side by side at one thing. Two of those who ran are no answers by
-themselves, but say what the others are worth: who ran against itself, and who only moves the memory of a step.
+A benchmark holds all implementations that were timed in one interleaved run. Two kinds of rows are not results of
+their own: a second copy of an implementation gives the noise floor, and `traffic`, which only moves the memory of a
+step, gives the memory limit.
 """
 
 from __future__ import annotations
@@ -15,39 +16,39 @@ from functools import cached_property
 
 from reports.read.results import Results, records
 from reports.read.schema import Row
-from reports.tables.numbers import Unit, significant, size, unit
-from reports.tables.published import Published, beside
+from reports.tables.numbers import Unit, share, significant, size, unit
+from reports.tables.published import Published, published_run
 
 ORACLE = "oracle"
-"""The framework under which the oracle itself is timed; never the one that others are compared with."""
+"""The framework name under which the oracle itself is timed; it is never the baseline."""
 
 TRAFFIC = "traffic"
-"""The implementation that moves the memory of a step, and does no more."""
+"""The implementation that only moves the memory of a step."""
 
 STEP = "step/"
-"""How the name of a benchmark begins that is one step of an optimizer."""
+"""Prefix of the name of a benchmark that times one step of an optimizer."""
 
 SECTION = "section"
-"""The implementation that is the book's own loop, written out."""
+"""The implementation that is the book's own loop."""
 
 _FIRST = ("section", "section-concise", "scratch", "builtin")
-"""Implementations that most frameworks have, as they are listed; the others follow by name."""
+"""Implementations that most frameworks have, in their order; the others follow by name."""
 
-CALLS = ("faster", "slower", "same", "unclear")
-"""What may be said of one time against another."""
+CONCLUSIONS = ("faster", "slower", "same", "unclear")
+"""What a comparison of two times can conclude."""
 
 LARGE = 1_000_000
-"""Parameters from which on a step's memory says more than the pages that a process takes it in."""
+"""The number of parameters from which a step's memory is more than the page size of the process."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One timed implementation; `row` has the columns of the timings table.
+    """The time of one implementation in a benchmark.
 
     Attributes:
-        row: all that is known of it.
-        label: its name, with its dialect or version where the name alone would not tell it from another.
-        section: the section's own loop in the same framework, if it was timed beside it.
+        row: the row of the timings table.
+        label: its name, with dialect or version where several rows share the name.
+        section: the row of the section's own loop in the same framework, if it was timed.
     """
 
     row: Row
@@ -60,29 +61,29 @@ class Timing:
         return _name(self.row)
 
     @property
-    def place(self) -> tuple[bool, str, int, str]:
-        """Sorting key: by framework, the oracle last, and in each the same order."""
+    def order(self) -> tuple[bool, str, int, str]:
+        """Sorting key: by framework, the oracle last; within each, the common implementations first."""
         framework, name = self.row["framework"], self.row["implementation"]
         return framework == ORACLE, framework, _FIRST.index(name) if name in _FIRST else len(_FIRST), self.label
 
     @property
-    def within(self) -> str:
-        """The label without its framework."""
+    def short_label(self) -> str:
+        """The label without the framework."""
         return self.label.removeprefix(f"{self.row['framework']}/")
 
     @property
     def median(self) -> float | None:
-        """Seconds; None where there is no figure, or it would be that of another algorithm."""
+        """Seconds; None where nothing was measured or the implementation computes another algorithm."""
         return _median(self.row)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of the median, in seconds."""
+        """The interval of the median, in seconds."""
         return _pair(self.row, "interval")
 
     @property
     def samples(self) -> list[float]:
-        """Seconds of each; none of what has no median."""
+        """Seconds of each sample; empty without a median."""
         return [] if self.median is None else [sample for sample in self.row["samples"] or [] if sample]
 
     @property
@@ -91,36 +92,38 @@ class Timing:
         return self.row["spread"] if self.row["spread"] is not None else _spread(self.samples)
 
     @property
-    def each(self) -> float | None:
-        """Seconds for each parameter; None where it is not a step, or not known of how many."""
+    def seconds_per_parameter(self) -> float | None:
+        """The median over the number of parameters of a step."""
         parameters = self.row["size"] or 0
-        return self.median / parameters if self.median and _is_step(self.row) and parameters > 0 else None
+        step = str(self.row["benchmark"]).startswith(STEP)
+        return self.median / parameters if self.median and step and parameters > 0 else None
 
     @property
-    def fraction(self) -> float | None:
-        """Which share of its time the memory alone would need."""
+    def limit_share(self) -> float | None:
+        """The memory limit over the median."""
         return self.row["fraction"] if self.median is not None else None
 
     @property
-    def call(self) -> str | None:
-        """What may be said of it against its built-in; nothing is called different by less than the floor."""
-        call, ratio = self.row["call"], self.row["ratio"]
-        if call not in CALLS or self.median is None or not ratio or ratio < 0:
+    def conclusion(self) -> str | None:
+        """The comparison with the baseline: one of `CONCLUSIONS`; differences below the noise floor are unclear."""
+        conclusion, ratio = self.row["call"], self.row["ratio"]
+        if conclusion not in CONCLUSIONS or self.median is None or not ratio or ratio < 0:
             return None
-        return "unclear" if call in ("faster", "slower") and _within(ratio, self.row["floor"]) else str(call)
+        below_noise = conclusion in ("faster", "slower") and _within(ratio, self.row["floor"])
+        return "unclear" if below_noise else str(conclusion)
 
     @property
     def ratio_interval(self) -> tuple[float, float] | None:
-        """Of the ratio to the built-in."""
+        """The interval of the ratio to the baseline."""
         return _pair(self.row, "ratio_interval")
 
     @property
-    def faster(self) -> str:
-        """How many times faster than the section's own loop, marked with ≈ where no difference is claimed."""
+    def speedup(self) -> str:
+        """The time of the section's own loop over this time; preceded by ≈ where the two can't be told apart."""
         section = self.section and _median(self.section)
         if not section or not self.median or self.section is None:
             return ""
-        mark = "≈ " if self.row is not self.section and _alike(self.row, self.section) else ""
+        mark = "≈ " if self.row is not self.section and _indistinguishable(self.row, self.section) else ""
         return f"{mark}{significant(section / self.median)}"
 
     @property
@@ -128,26 +131,26 @@ class Timing:
         """What the book prints for the same program."""
         if self.row["benchmark"] != "epoch/regression":
             return None
-        return beside(self.row["framework"], self.row["implementation"], self.row["dialect"])
+        return published_run(self.row["framework"], self.row["implementation"], self.row["dialect"])
 
     @property
-    def doubts(self) -> list[str]:
-        """Their codes."""
+    def warnings(self) -> list[str]:
+        """Codes of the measurement warnings."""
         return self.row["doubts"] if self.median is not None else []
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark with the same threads, device and format.
+    """The times of one benchmark with the same threads, device and format.
 
     Attributes:
         name: as in `step/1000`, `step/100000/100` or `epoch/regression`.
-        threads: of each framework.
-        device: for people.
-        dtype: likewise.
-        timings: fastest first, then what has no median.
-        floor: by how much two of the same part at most, relatively; None if nobody ran against itself.
-        limit: seconds that moving the memory of a step takes, and who was fastest at it, as in `torch/traffic`.
+        threads: threads of each framework.
+        device: as in `cpu`.
+        dtype: as in `float32`.
+        timings: fastest first, then those without a median.
+        noise_floor: the largest relative difference of two copies of one implementation; None if none was timed twice.
+        memory_limit: seconds that moving the memory of a step takes, and who took them, as in `torch/traffic`.
     """
 
     name: str
@@ -155,97 +158,103 @@ class Benchmark:
     device: str | None
     dtype: str | None
     timings: tuple[Timing, ...]
-    floor: float | None
-    limit: tuple[float, str | None] | None
+    noise_floor: float | None
+    memory_limit: tuple[float, str | None] | None
 
     @property
     def setting(self) -> str:
-        """With what it was timed."""
+        """Device, format and threads."""
         threads = None if self.threads is None else f"{self.threads} thread{'' if self.threads == 1 else 's'}"
         return ", ".join(part for part in (self.device, self.dtype, threads) if part)
 
     @property
     def title(self) -> str:
-        """What was timed, and with what."""
+        """Name and setting."""
         return f"{self.name}, {self.setting}" if self.setting else self.name
 
     @cached_property
     def is_step(self) -> bool:
-        """Whether one step of an optimizer was timed, over a number of parameters that is known."""
+        """Whether one step of an optimizer was timed, over a known number of parameters."""
         return self.name.startswith(STEP) and self.size > 0 and self.tensors > 0
 
     @cached_property
     def size(self) -> int:
-        """Parameters; 0 if that is not known."""
+        """The number of parameters; 0 if it is not known."""
         return max(timing.row["size"] or 0 for timing in self.timings)
 
     @cached_property
     def tensors(self) -> int:
-        """Among which they are divided."""
+        """The number of tensors that the parameters are divided among."""
         return max(timing.row["tensors"] or 1 for timing in self.timings)
 
     @property
-    def brief(self) -> str:
-        """What it is called where many stand side by side."""
-        brief = size(self.size) if self.is_step and self.tensors == 1 else self.name.removeprefix("epoch/")
-        return brief if len(brief) <= 16 else f"{brief[:15]}…"
+    def short_name(self) -> str:
+        """The heading of a column: the size of a step, or the name of a task."""
+        name = size(self.size) if self.is_step and self.tensors == 1 else self.name.removeprefix("epoch/")
+        return name if len(name) <= 16 else f"{name[:15]}…"
 
     @cached_property
     def unit(self) -> Unit:
-        """In which its medians are shown."""
+        """The unit in which the medians are shown."""
         return unit(timing.median for timing in self.timings if timing.median)
 
     @property
     def measured(self) -> tuple[Timing, ...]:
-        """The timings that have a median, fastest first; without the oracle's."""
+        """The timings that have a median, fastest first, without the oracle's."""
         return tuple(t for t in self.timings if t.median is not None and t.row["framework"] != ORACLE)
 
     @property
     def sentence(self) -> str:
-        """The fastest, how many are not told from it, and the slowest."""
+        """The fastest, how many can't be told from it, and the slowest."""
         if not self.measured:
             return "Nothing was measured."
         first, last = self.measured[0], self.measured[-1]
         fastest = f"Fastest: {first.label}, {self.show(first.median)} {self.unit.sign}"
         if first is last:
             return f"{fastest}."
-        close = sum(_alike(first.row, other.row) for other in self.measured[1:])
+        close = sum(_indistinguishable(first.row, other.row) for other in self.measured[1:])
         told = f" ({close} more can't be told from it)" if close else ""
         return f"{fastest}{told}; slowest: {last.label}, {self.show(last.median)} {self.unit.sign}."
 
     @property
-    def margin(self) -> str:
-        """The floor in words, or nothing."""
-        if self.floor is None:
+    def noise_sentence(self) -> str:
+        """The noise floor in words, or nothing."""
+        if self.noise_floor is None:
             return ""
-        return f"Two of the same part by {significant(100 * self.floor, 2)} %: no smaller difference is claimed."
+        return f"Noise floor: {share(self.noise_floor)}; no smaller difference is claimed."
 
     @property
-    def bound(self) -> str:
-        """The limit in words, or nothing."""
-        if self.limit is None:
+    def memory_sentence(self) -> str:
+        """The memory limit in words, or nothing."""
+        if self.memory_limit is None:
             return ""
-        seconds, who = self.limit
-        return f"The memory of a step needs at least {self.show(seconds)} {self.unit.sign}{f': {who}' if who else ''}."
+        seconds, name = self.memory_limit
+        by = f", measured with {name}" if name else ""
+        return f"Memory limit: {self.show(seconds)} {self.unit.sign} to move the memory of a step{by}."
+
+    @property
+    def caption(self) -> str:
+        """All sentences."""
+        return " ".join(filter(None, (self.sentence, self.noise_sentence, self.memory_sentence)))
 
     def show(self, seconds: float | None) -> str:
-        """A time in the benchmark's unit."""
+        """A time in the benchmark's unit, without the unit."""
         return self.unit.show(seconds)
 
-    def between(self, timing: Timing) -> str:
+    def interval(self, timing: Timing) -> str:
         """The interval of a timing in the benchmark's unit, as in `14.1 to 15.2`, or nothing."""
         return " to ".join(map(self.show, timing.interval)) if timing.interval and timing.median else ""
 
 
 def build(results: Results) -> tuple[Benchmark, ...]:
-    """Make the timing table: one benchmark for each combination of name, device, format and threads."""
+    """Make a benchmark for each combination of name, threads, device and format."""
     parts: dict[tuple[str, int | None, str | None, str | None], list[Row]] = defaultdict(list)
     rows = records(results.timings)
     for row in rows:
         parts[row["benchmark"], row["threads"], row["device"], row["dtype"]].append(row)
-    labels = _labels([row for row in rows if _contests(row)])
-    races = [_benchmark(*key, found, labels) for key, found in parts.items()]
-    return tuple(sorted((race for race in races if race.timings), key=_order))
+    labels = _labels([row for row in rows if _is_result(row)])
+    benchmarks = [_benchmark(*key, found, labels) for key, found in parts.items()]
+    return tuple(sorted((benchmark for benchmark in benchmarks if benchmark.timings), key=_order))
 
 
 def _benchmark(
@@ -256,49 +265,45 @@ def _benchmark(
     rows: Sequence[Row],
     labels: dict[int, str],
 ) -> Benchmark:
-    contest = [row for row in rows if _contests(row)]
-    sections = {row["framework"]: row for row in contest if row["implementation"] == SECTION}
-    timings = [Timing(row, labels[id(row)], sections.get(row["framework"])) for row in contest]
+    results = [row for row in rows if _is_result(row)]
+    sections = {row["framework"]: row for row in results if row["implementation"] == SECTION}
+    timings = [Timing(row, labels[id(row)], sections.get(row["framework"])) for row in results]
     timings.sort(key=lambda t: (t.median is None, t.median or 0.0))
     floors = [row["floor"] for row in rows if row["floor"] is not None]
-    return Benchmark(name, threads, device, dtype, tuple(timings), max(floors, default=None), _limit(rows))
+    return Benchmark(name, threads, device, dtype, tuple(timings), max(floors, default=None), _memory_limit(rows))
 
 
-def _limit(rows: Sequence[Row]) -> tuple[float, str | None] | None:
-    """The fastest of those who only move memory; or what the rows say, where none of these is there."""
+def _memory_limit(rows: Sequence[Row]) -> tuple[float, str | None] | None:
+    """The fastest `traffic`; where none was timed, the limit that the rows state."""
     moved = [(median, _name(row)) for row in rows if row["implementation"] == TRAFFIC and (median := _median(row))]
-    said = [(row["limit"], None) for row in rows if (row["limit"] or 0) > 0]
-    return min(moved) if moved else min(said, default=None)
+    stated = [(row["limit"], None) for row in rows if (row["limit"] or 0) > 0]
+    return min(moved) if moved else min(stated, default=None)
 
 
 def _labels(rows: Sequence[Row]) -> dict[int, str]:
-    """By row: its name, with its dialect or version where rows of that name have several."""
+    """id of a row -> its name, with dialect or version where rows of that name have several."""
     several: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
         for part in ("dialect", "version"):
             several[_name(row), part].add(row[part] or "")
 
-    def told_apart(row: Row) -> list[str]:
+    def distinguishing(row: Row) -> list[str]:
         return [row[part] for part in ("dialect", "version") if row[part] and len(several[_name(row), part]) > 1]
 
-    return {id(row): " · ".join([_name(row), *told_apart(row)]) for row in rows}
+    return {id(row): " · ".join([_name(row), *distinguishing(row)]) for row in rows}
 
 
 def _order(benchmark: Benchmark) -> tuple[bool, bool, str, int, int, int, str]:
-    """Epochs first, and of these the book's; steps over one tensor before those over several; from small to large."""
+    """Epochs first, the book's before the others; steps over one tensor before those over several; by size."""
     b = benchmark
     several = b.tensors if b.is_step and b.tensors > 1 else 0
     name = "" if b.is_step else b.name
     return b.is_step, b.name != "epoch/regression", name, min(several, 1), b.size, several, b.setting
 
 
-def _contests(row: Row) -> bool:
-    """Whether it is an answer by itself: no second one of the same, and not the memory alone."""
+def _is_result(row: Row) -> bool:
+    """Whether a row is a result of its own: neither a second copy nor `traffic`."""
     return (row["instance"] or 1) < 2 and row["implementation"] != TRAFFIC
-
-
-def _is_step(row: Row) -> bool:
-    return str(row["benchmark"]).startswith(STEP)
 
 
 def _name(row: Row) -> str:
@@ -306,7 +311,7 @@ def _name(row: Row) -> str:
 
 
 def _median(row: Row) -> float | None:
-    """Seconds, if there are any, of what was not found to compute something else."""
+    """Seconds, unless the implementation was found to compute something else."""
     valid = (row["median"] or 0) > 0 and row["outcome"] not in ("differs", "failed", "unsupported")
     return row["median"] if valid else None
 
@@ -318,12 +323,12 @@ def _pair(row: Row, column: str) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
-def _within(ratio: float, floor: float | None) -> bool:
-    return abs(math.log(ratio)) <= math.log1p(max(floor or 0.0, 0.0))
+def _within(ratio: float, noise_floor: float | None) -> bool:
+    return abs(math.log(ratio)) <= math.log1p(max(noise_floor or 0.0, 0.0))
 
 
-def _alike(one: Row, other: Row) -> bool:
-    """Whether no difference is claimed: their intervals overlap, or it is less than what two of the same part by."""
+def _indistinguishable(one: Row, other: Row) -> bool:
+    """Whether the intervals of two times overlap, or they differ by less than the noise floor."""
     first, second = _median(one), _median(other)
     if first is None or second is None:
         return False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from xml.etree import ElementTree as ET  # only written here, never read
 
-from reports.render.junit import text
+from reports.render.exports import xml_text as text
 from suite.regression.comparison import Change, Kind
 
 

@@ -46,7 +46,7 @@ AXES: Mapping[str, Axis] = {
         "learning rate", {"inside": "in the momentum buffer", "outside": "outside the momentum buffer"}
     ),
     "momentum": Axis(
-        "momentum", {"always": "heeded", "when centered": "heeded when centered only", "never": "ignored"}
+        "momentum", {"always": "applied", "when centered": "applied when centered only", "never": "ignored"}
     ),
     "weight_decay": Axis("weight decay", {"l2": "in the gradient", "decoupled": "apart from the gradient"}),
     "clipping": Axis("clipping", {"before decay": "before weight decay", "after decay": "after weight decay"}),

@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing is fetched, nothing fails, and what a reader does with it works."""
+"""The page in a real browser: nothing is fetched, nothing fails, and its controls work."""
 
 import os
 import shutil
@@ -8,12 +8,13 @@ from playwright.sync_api import sync_playwright
 
 import reports
 from reports.render import pictures
+from suite.errors import UserError
 from tests.support import sample_results
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
-PATIENCE = 20_000  # milliseconds; what is waited for takes a tenth of a second
+TIMEOUT = 20_000  # milliseconds; the page needs a tenth of a second
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +27,18 @@ def browser():
             pytest.fail(why)
         pytest.skip(why)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
         yield browser
         browser.close()
 
 
 class Visit:
-    """A page that was opened, and what went on in it."""
+    """An open page, with its console messages and requests."""
 
     def __init__(self, browser, file, width=1280, height=800, scheme="light"):
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(TIMEOUT)
         self.complaints, self.requests = [], []
         self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -45,7 +46,7 @@ class Visit:
         self.page.goto(file.as_uri())
 
     def figure(self, name):
-        """A figure, once it is drawn: it is when it comes near the window."""
+        """A figure, once it is drawn, which happens when it is scrolled near."""
         figure = self.page.locator(f"#{name}")
         figure.scroll_into_view_if_needed()
         self.page.locator(f"#{name} [data-drawn]").wait_for()
@@ -89,7 +90,7 @@ def test_every_figure_is_drawn_and_nothing_is_fetched_and_nothing_fails(visit, w
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_ink_and_paper_follow_the_reader(visit, written, scheme):
+def test_colours_follow_the_preferred_scheme(visit, written, scheme):
     page = visit(written / "report.html", scheme=scheme).page
     paper, ink = page.evaluate("['background-color', 'color'].map(n => getComputedStyle(document.body)[n])")
     lightness = [sum(map(int, colour.strip("rgb()").split(","))) for colour in (paper, ink)]
@@ -104,7 +105,7 @@ def test_no_page_is_wider_than_its_window(visit, written, width):
     assert one.overflow == 0
 
 
-def test_a_click_on_a_column_sorts_by_it_and_another_turns_it_round(opened):
+def test_a_click_on_a_heading_sorts_and_another_reverses(opened):
     page = opened.page
     table = page.locator("table:has(#agreement-caption)")
     head = table.locator("thead th").filter(has_text="Largest error")
@@ -134,10 +135,10 @@ def test_a_table_sorts_times_by_their_length_and_not_by_their_digits(opened):
     seconds = [float(number) * units[unit] for number, unit in (text.split() for text in texts if text)]
     assert seconds == sorted(seconds)
     assert len({text.split()[1] for text in texts if text}) > 1
-    assert texts[-1] == ""  # what is missing comes last
+    assert texts[-1] == ""  # missing values come last
 
 
-def test_what_is_typed_leaves_the_rows_that_contain_it(opened):
+def test_the_search_box_filters_rows(opened):
     page = opened.page
     page.get_by_label("Show the rows with this text: Verdicts by implementation").fill("legacy")
     shown = page.locator("table:has(#agreement-caption) tbody tr:visible")
@@ -158,7 +159,7 @@ def test_verdicts_are_filtered_by_form_and_by_a_cell_of_the_matrix(opened):
     assert all("mlx" in text for text in rows.all_inner_texts())
 
 
-def test_arrows_lead_from_cell_to_cell_and_the_tabulator_past_the_matrix(opened):
+def test_arrow_keys_move_between_cells_and_tab_leaves_the_matrix(opened):
     page = opened.page
     links = page.locator("table:has(#matrix-caption) td a")
     assert links.evaluate_all("found => found.filter(each => each.tabIndex === 0).length") == 1
@@ -181,13 +182,13 @@ def test_hovering_a_mark_shows_its_numbers(opened):
 
 
 def faint(figure):
-    """How many lines of a figure stand back."""
+    """The number of faint lines in a figure."""
     return figure.locator(".mark-line.role-mark path").evaluate_all(
         "found => found.filter(each => Number(each.getAttribute('opacity')) < 0.1).length"
     )
 
 
-def test_a_name_in_the_legend_stands_alone(opened):
+def test_a_click_in_the_legend_highlights_a_name(opened):
     figure = opened.figure("figure-regression-distance")
     assert faint(figure) == 0
     figure.locator(".role-legend-label text").filter(has_text="mxnet").click()
@@ -195,7 +196,7 @@ def test_a_name_in_the_legend_stands_alone(opened):
     assert 0 < faint(figure) < figure.locator(".mark-line.role-mark path").count()
 
 
-def test_what_a_legend_does_a_list_does_too(opened):
+def test_the_list_highlights_a_name_like_the_legend(opened):
     figure = opened.figure("figure-regression-distance")
     figure.get_by_label("Show framework").select_option("mxnet")
     opened.page.wait_for_function("document.querySelector('#figure-regression-distance [opacity=\"0.06\"]')")
@@ -226,10 +227,10 @@ def test_the_readmes_pictures_are_made_and_small(browser, folder, tmp_path):
         assert int.from_bytes(content[16:20], "big") >= 900  # pixels across
 
 
-def test_without_a_figure_there_is_no_picture_and_that_is_said(folder, tmp_path):
+def test_without_a_figure_there_is_no_picture(folder, tmp_path):
     for name in ("training", "timings"):
         (folder / f"{name}.jsonl").unlink()
     rows = [{**row, "course": None} for row in sample_results.verdicts()]
     (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
-    with pytest.raises(reports.ReportError, match="has no figure"):
+    with pytest.raises(UserError, match="has no figure"):
         pictures.write(folder, tmp_path)

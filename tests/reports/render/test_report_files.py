@@ -1,4 +1,4 @@
-"""What is written: CSV that comes back as it was, and Markdown in which foreign text does nothing."""
+"""The written files: CSV that can be read back, and Markdown in which foreign text has no effect."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ def test_writing_twice_gives_the_same_bytes(folder):
     assert [path.read_bytes() for path in reports.write(folder)] == first
 
 
-def test_a_link_in_the_folder_is_replaced_and_not_followed(folder, tmp_path):
+def test_a_symbolic_link_is_replaced_and_not_followed(folder, tmp_path):
     outside = tmp_path / "precious.txt"
     outside.write_text("keep", encoding="utf-8")
     (folder / "report.md").symlink_to(outside)
@@ -100,7 +100,7 @@ def test_the_document_has_no_html_and_no_broken_table(written):
             assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
 
 
-def test_the_document_says_what_the_published_losses_hide(written):
+def test_the_document_says_what_the_published_losses_do_not_show(written):
     document = (written / "report.md").read_text(encoding="utf-8")
     assert "PyTorch's built-in column trains 4 epochs where the others train 2." in document
     assert "x1 -0.010599, x2 0.000000" in document

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import load
-from reports.render.junit import render
+from reports.render.exports import junit
 
 USUAL = {
     "framework": "torch", "implementation": "builtin", "version": "1", "device": "cpu", "dtype": "float32",
@@ -20,7 +20,7 @@ def cases(folder, *rows):
     (folder / "manifest.json").write_text('{"schema": 1}')
     lines = [json.dumps({**USUAL, "case": f"tape/{i}", **row}) for i, row in enumerate(rows)]
     (folder / "verdicts.jsonl").write_text("\n".join(lines) + "\n")
-    suites = ET.fromstring(render(load(folder)))
+    suites = ET.fromstring(junit(load(folder)))
     return suites[0].attrib, list(suites[0])
 
 
@@ -37,7 +37,7 @@ def cases(folder, *rows):
         ({"outcome": "differs"}, "failure"),
     ],
 )
-def test_an_outcome_is_what_a_ci_service_makes_of_it(tmp_path, row, tag):
+def test_outcomes_become_failures_errors_and_skipped_tests(tmp_path, row, tag):
     counts, (case,) = cases(tmp_path, row)
     assert [child.tag for child in case] == ([] if tag is None else [tag])
     assert case.get("classname") == "torch.builtin.torch.float32"

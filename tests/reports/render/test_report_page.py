@@ -1,4 +1,4 @@
-"""What the page promises: whole, harmless, and open to everyone."""
+"""The page: complete, safe with hostile text, and accessible."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 import reports
-from reports.figures.contours import box_around, contours, quadratic, rotated
+from reports.figures.training import box_around, contours, quadratic, rotated
 from reports.render.html import script_json
 from tests.support import sample_results
 from tests.support.sample_results import HOSTILE
@@ -149,7 +149,7 @@ def test_tables_have_captions_scopes_and_regions_that_a_keyboard_can_scroll(page
 
 
 def test_the_answers_come_in_the_order_of_the_questions(source):
-    questions = ("Do they agree?", "What differs, and why?", "What losses?", "How fast?", "On what?")
+    questions = ("Do they agree?", "What differs, and why?", "What losses?", "How fast?", "Under which conditions?")
     places = [source.index(question) for question in questions]
     assert places == sorted(places)
 
@@ -177,15 +177,27 @@ def test_twenty_implementations_with_ten_thousand_verdicts_stay_under_ten_megaby
 
 
 @pytest.mark.parametrize(("task", "function"), [("quadratic", quadratic), ("rotated", rotated)])
-def test_a_contour_stays_in_its_box_and_on_its_level(task, function):
+def test_a_contour_stays_on_its_level_up_to_the_corners_of_the_box(task, function):
     box = box_around([(-5.0, -2.0), (1.0, 0.5), (1e9, 0.0)])
-    rows = contours(task, box)
-    assert all(box.holds(row["x1"], row["x2"]) for row in rows)
+    corners = [function(x1, x2) for x1 in (box.left, box.right) for x2 in (box.bottom, box.top)]
     levels = {}
-    for row in rows:
-        levels.setdefault(row["arc"].split("-")[0], []).append(function(row["x1"], row["x2"]))
+    for row in contours(task, box):
+        levels.setdefault(row["level"], []).append(function(row["x1"], row["x2"]))
     assert all(max(values) == pytest.approx(min(values)) for values in levels.values())
     assert len(levels) == 9
+    assert max(map(max, levels.values())) < max(corners)
+
+
+def test_contours_are_clipped_at_the_edges_of_the_box(written):
+    page = Page((written / "report.html").read_text(encoding="utf-8"))
+    specs = json.loads(next(text for attributes, text in page.scripts if attributes.get("id") == "figure-data"))
+    for name in ("figure-quadratic", "figure-rotated"):
+        line = next(layer for layer in specs[name]["layer"] if layer["data"] == {"name": "contours"})
+        assert line["mark"]["clip"] is True
+        points = specs[name]["datasets"]["visited"] + specs[name]["datasets"]["oracle"]
+        for axis, field in (("x", "x1"), ("y", "x2")):
+            low, high = line["encoding"][axis]["scale"]["domain"]
+            assert all(low <= point[field] <= high for point in points)
 
 
 def test_there_is_no_box_around_nothing():

@@ -1,4 +1,4 @@
-"""What a report makes of explanations: findings by cause, laws apart from cases, a summary, and how sharp it all is."""
+"""Findings by cause, metamorphic relations apart from cases, the summary, and the kill matrix in a report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 
 import reports
 from reports.read import kill_matrix
-from reports.render.summary import build
+from reports.render.exports import summary
 from reports.tables import report
 from tests.support import sample_results
 
@@ -45,7 +45,7 @@ BROKEN = verdict(
 
 @pytest.fixture
 def made(tmp_path):
-    """Makes a results folder of verdicts."""
+    """Write a results folder with these verdicts."""
 
     def make(*rows, **files):
         (tmp_path / "manifest.json").write_text(json.dumps(sample_results.manifest(frameworks={})), encoding="utf-8")
@@ -65,35 +65,34 @@ def forms(folder):
     return page, document, file.getvalue()
 
 
-def test_a_law_that_is_broken_leaves_no_bound_anywhere(made):
+def test_a_violated_metamorphic_relation_is_never_described_by_a_bound(made):
     for text in forms(made(verdict("decades/plain"), BROKEN)):
-        assert "torch/builtin breaks the law of splitting" in text
+        assert "torch/builtin violates the metamorphic relation splitting" in text
         assert "part at step 3, coordinate 1" in " ".join(text.split())
-        assert "leaves the bound" not in text
-        assert "leave the bound" not in text
+        assert "outside the bound" not in text
 
 
-def test_laws_stand_apart_from_cases_in_every_table(made):
+def test_metamorphic_relations_are_counted_apart_from_cases_in_every_table(made):
     folder = made(verdict("decades/plain", ulps=0.5, bound_ratio=0.2), verdict("law/negation"), BROKEN)
     built = report.build(reports.load(folder)).agreement
     (implementation,) = built.implementations
     assert implementation.whole.counts.total == 1
     assert implementation.whole.ulps == 0.5
-    assert built.laws == ("negation", "splitting")
-    assert (implementation.kept, implementation.not_kept) == ("1/2", "splitting: 1 differs")
+    assert built.relations == ("negation", "splitting")
+    assert (implementation.relations_held, implementation.violations) == ("1/2", "splitting: 1 differs")
     page, document, screen = forms(folder)
     assert 'data-case="law/splitting"' in page
     assert "| torch/builtin | ✓ 1/1 | ✗ 0/1 |" in document
     assert "splitting: 1 differs" in screen
 
 
-def test_a_run_of_laws_alone_has_no_empty_table_of_cases(made):
+def test_a_run_of_metamorphic_relations_alone_has_no_empty_table_of_cases(made):
     page, _, screen = forms(made(verdict("law/negation")))
-    assert "Implementation × law" in page
+    assert "Implementation × metamorphic relation" in page
     assert "Max ulps" not in screen
 
 
-def test_findings_are_put_together_by_what_explains_them(made):
+def test_findings_are_grouped_by_their_cause(made):
     rows = [
         differing("a/plain", fits=["torch", "mlx"]),
         differing("b/plain", fits=["mlx"], reason="it says all"),
@@ -111,21 +110,21 @@ def test_findings_are_put_together_by_what_explains_them(made):
         (1, (), False),
         (1, (), True),
     ]
-    assert found[0].row["case"] == "b/plain"  # of which the fewest dialects fit
-    assert found[0].account == ("it says all",)
-    assert found[1].cause == "fits d2l with initial_accumulator 1 in place of 0 and epsilon outside in place of inside"
+    assert found[0].row["case"] == "b/plain"  # the row that the fewest dialects fit
+    assert found[0].explanation == ("it says all",)
+    assert found[1].cause == "fits d2l with initial_accumulator 1 instead of 0 and epsilon outside instead of inside"
     assert found[4].title.endswith("1 case, as expected")
-    assert found[4].account[-1] == "expected: differs: known"
+    assert found[4].explanation[-1] == "expected: differs: known"
 
 
 @pytest.mark.parametrize("nearest", [7, "x", {}, {"dialect": "d2l"}, {"fits": True}, {**NEAREST, "changes": [1]}])
-def test_what_is_nearest_may_come_from_a_stranger(made, nearest):
+def test_a_malformed_nearest_dialect_is_ignored(made, nearest):
     folder = made(differing("a/plain", nearest=nearest, growth="x", first_index="y"))
     for text in forms(folder):
         assert "torch/builtin" in text
 
 
-def test_every_failure_has_its_command_in_every_form_of_the_report(made):
+def test_every_failure_has_its_command_in_every_rendering(made):
     rows = [differing("a/plain"), verdict("b/plain", "failed", reason="it crashed"), BROKEN]
     folder = made(*rows)
     texts = [*forms(folder), (folder / "junit.xml").read_text("utf-8")]
@@ -134,7 +133,7 @@ def test_every_failure_has_its_command_in_every_form_of_the_report(made):
             assert row["repeat"] in text
 
 
-def test_the_summary_has_outcomes_what_was_not_expected_versions_and_data(made):
+def test_the_summary_has_outcomes_unexpected_results_versions_and_data(made):
     rows = [
         verdict("a/plain"),
         verdict("b/plain", "unsupported"),
@@ -142,30 +141,30 @@ def test_the_summary_has_outcomes_what_was_not_expected_versions_and_data(made):
         differing("d/plain", expected=True, expectation="differs: known"),
         verdict("e/plain", implementation="other", expected=False, expectation="differs: no longer"),
     ]
-    summary = build(reports.load(made(*rows)))
-    assert summary["outcomes"] == {
+    found = summary(reports.load(made(*rows)))
+    assert found["outcomes"] == {
         "agreement": {"agrees": 2, "differs": 2, "unsupported": 1},
         "training": {},
         "timing": {},
     }
-    assert summary["implementations"]["torch/builtin"] == {
+    assert found["implementations"]["torch/builtin"] == {
         "version": "2.13.0",
         "device": "cpu",
         "agreement": {"agrees": 1, "differs": 2, "unsupported": 1},
     }
-    assert [(row["case"], row["outcome"]) for row in summary["unexpected"]] == [
+    assert [(row["case"], row["outcome"]) for row in found["unexpected"]] == [
         ("c/plain", "differs"),
         ("e/plain", "agrees"),
     ]
-    assert summary["unexpected"][0]["reason"] == "why"
-    assert summary["unexpected"][0]["repeat"] == "rmsuite agree -i torch/builtin -c c/plain"
-    assert summary["unexpected"][0]["nearest"] == NEAREST
-    assert summary["exit_status"] == 1
-    assert summary["data"]["sha256"] == sample_results.manifest()["data"]["sha256"]
-    assert summary["inputs"] == ["ab" * 32]
+    assert found["unexpected"][0]["reason"] == "why"
+    assert found["unexpected"][0]["repeat"] == "rmsuite agree -i torch/builtin -c c/plain"
+    assert found["unexpected"][0]["nearest"] == NEAREST
+    assert found["exit_status"] == 1
+    assert found["data"]["sha256"] == sample_results.manifest()["data"]["sha256"]
+    assert found["inputs"] == ["ab" * 32]
 
 
-def test_the_summary_of_a_complete_run_is_json_and_its_status_is_that_of_the_run(written, complete):
+def test_the_summary_file_is_json_with_the_exit_status_of_the_run(written, complete):
     summary = json.loads((written / "summary.json").read_text("utf-8"))
     assert summary["missing"] == {"megengine": "no wheel for CPython 3.11 <b>here</b>"}
     assert summary["exit_status"] == 1
@@ -173,9 +172,9 @@ def test_the_summary_of_a_complete_run_is_json_and_its_status_is_that_of_the_run
     assert summary["versions"]["torch"]["torch"] == "2.13.0"
 
 
-def test_a_run_in_which_all_is_as_expected_has_the_status_0(made):
-    summary = build(reports.load(made(verdict("a/plain"), differing("b/plain", expected=True))))
-    assert (summary["exit_status"], summary["unexpected"]) == (0, [])
+def test_a_run_without_unexpected_results_has_exit_status_0(made):
+    found = summary(reports.load(made(verdict("a/plain"), differing("b/plain", expected=True))))
+    assert (found["exit_status"], found["unexpected"]) == (0, [])
 
 
 SHARP = {
@@ -192,7 +191,7 @@ SHARP = {
 }
 
 
-def test_how_sharp_the_catalogue_is_stands_in_every_form_of_the_report(made):
+def test_the_kill_matrix_is_in_every_rendering(made):
     page, document, screen = forms(made(verdict("a/plain"), sharpness=json.dumps(SHARP)))
     sentence = "1,200 of 1,234 wrong optimizers, 33 are proven to be the same function; 1 is not told apart."
     for text in (page, document, screen):
@@ -202,28 +201,28 @@ def test_how_sharp_the_catalogue_is_stands_in_every_form_of_the_report(made):
     assert "4/4" in page
     assert "A dialect in place of another: 90 of 90." in page
     assert "Mistakes that are no axis: 30 of 30." in page
-    assert "Not told apart: d2l, epsilon, outside." in page
+    assert "Not caught: d2l, epsilon, outside." in page
 
 
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{", '{"total": "x", "killed": 1}', '{"total": 1, "killed": null}', json.dumps({"killed": 2})],
 )
-def test_a_file_of_sharpness_that_is_none_is_as_if_it_were_not_there(made, monkeypatch, tmp_path, content):
+def test_a_malformed_kill_matrix_is_ignored(made, monkeypatch, tmp_path, content):
     monkeypatch.setattr(kill_matrix, "DOCUMENTS", tmp_path / "nowhere")
     folder = made(verdict("a/plain"), sharpness=content)
     assert reports.load(folder).sharpness is None
-    assert "How sharp" not in forms(folder)[0]
+    assert "catch wrong optimizers" not in forms(folder)[0]
 
 
-def test_parts_of_it_that_are_wrong_are_left_out(made):
+def test_malformed_parts_of_a_kill_matrix_are_left_out(made):
     odd = {**SHARP, "survivors": 3, "dialects": {"d2l": {"epsilon": [1], "momentum": [1, 2]}, "x": 7}}
     found = reports.load(made(verdict("a/plain"), sharpness=json.dumps(odd))).sharpness
     assert found.dialects == {"d2l": {"momentum": (1, 2)}}
     assert found.survivors == ()
 
 
-def test_the_documents_of_the_project_stand_in_for_a_folder_without_it(made, monkeypatch, tmp_path):
+def test_a_folder_without_a_kill_matrix_shows_that_of_the_documents(made, monkeypatch, tmp_path):
     documents = tmp_path / "docs"
     documents.mkdir()
     (documents / "sharpness.json").write_text(json.dumps(SHARP), encoding="utf-8")

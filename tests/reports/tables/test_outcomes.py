@@ -1,4 +1,4 @@
-"""What a group of verdicts is as a whole: known deviations are counted, and hide nothing."""
+"""The outcome of a group of verdicts: known deviations are counted and hide no agreement."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Every two implementations against each other, why the built-ins part, and what was known to deviate."""
+"""Pairs of implementations, the axes on which built-ins differ, known deviations, and the overview matrix."""
 
 import pytest
 
 import reports
-from reports.tables import deviations, dialect_axes, matrix, pairs, report
-from reports.tables.properties import PROPERTIES, about
+from reports.tables import pairs, report
+from reports.tables.findings import known_deviations
+from reports.tables.first_screen import PROPERTIES, matrix, property_of
 from tests.support import sample_results
 
 
@@ -28,7 +29,7 @@ def row(name, case="decades/plain", dialect="torch", outcome="agrees", digest="a
 
 @pytest.fixture
 def loaded(folder):
-    """Reads a folder with these verdicts."""
+    """Read a folder with these verdicts."""
 
     def load(*rows):
         (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
@@ -41,7 +42,7 @@ def kinds(built, one, other):
     return dict(built.pairs[one, other].counts)
 
 
-def test_equal_digests_are_equal_bits_and_two_inside_one_bound_are_within_rounding(loaded):
+def test_equal_fingerprints_are_equal_bits_and_two_traces_inside_one_bound_are_within_rounding(loaded):
     built = pairs.build(
         loaded(
             row("a/builtin"),
@@ -55,12 +56,12 @@ def test_equal_digests_are_equal_bits_and_two_inside_one_bound_are_within_roundi
     assert built.groups == (("a/builtin", "b/builtin"),)
 
 
-def test_digests_that_are_not_known_prove_nothing(loaded):
+def test_missing_fingerprints_are_never_equal(loaded):
     built = pairs.build(loaded(row("a/builtin", digest=None), row("b/builtin", digest=None)))
     assert kinds(built, "a/builtin", "b/builtin") == {"rounding": 1}
 
 
-def test_dialects_that_fit_both_decide_between_two_that_claim_different_ones(loaded):
+def test_two_of_different_dialects_are_compared_by_the_dialects_that_fit_both(loaded):
     built = pairs.build(
         loaded(
             row("a/builtin"),
@@ -72,10 +73,10 @@ def test_dialects_that_fit_both_decide_between_two_that_claim_different_ones(loa
     pair = built.pairs["a/builtin", "b/builtin"]
     assert dict(pair.counts) == {"different": 1, "rounding": 1}
     assert pair.dialects == ()
-    assert pair.kind == "different"
+    assert pair.closeness == "different"
 
 
-def test_what_ran_several_dialects_is_compared_in_those_that_both_ran(loaded):
+def test_an_implementation_of_several_dialects_is_compared_in_those_that_both_ran(loaded):
     built = pairs.build(
         loaded(row("a/scratch"), row("a/scratch", dialect="d2l", digest="x"), row("b/builtin", digest="b"))
     )
@@ -83,7 +84,7 @@ def test_what_ran_several_dialects_is_compared_in_those_that_both_ran(loaded):
     assert built.pairs["a/scratch", "b/builtin"].total == 1
 
 
-def test_what_is_undecided_or_failed_or_a_law_says_nothing_of_a_pair(loaded):
+def test_undecided_verdicts_and_metamorphic_relations_do_not_compare_a_pair(loaded):
     built = pairs.build(
         loaded(
             row("a/builtin", outcome="undecided"),
@@ -93,30 +94,30 @@ def test_what_is_undecided_or_failed_or_a_law_says_nothing_of_a_pair(loaded):
             row("a/builtin", case="steps/1", digest="x"),
         )
     )
-    assert built.pairs["a/builtin", "b/builtin"].kind is None
-    assert built.each == []
+    assert built.pairs["a/builtin", "b/builtin"].closeness is None
+    assert built.compared == []
 
 
-def test_one_that_differs_is_different_from_one_that_agrees_and_equal_to_one_with_its_bits(loaded):
+def test_a_wrong_trace_is_different_from_a_right_one_and_equal_to_one_with_its_bits(loaded):
     wrong = {"outcome": "differs", "digest": "w"}
     built = pairs.build(loaded(row("a/builtin"), row("b/builtin", **wrong), row("c/builtin", **wrong)))
     assert kinds(built, "a/builtin", "b/builtin") == {"different": 1}
     assert kinds(built, "b/builtin", "c/builtin") == {"equal": 1}
 
 
-def test_the_built_ins_part_on_the_axes_of_their_dialects_and_the_first_step_is_told(complete):
-    found = dialect_axes.build(complete)
-    assert [own.framework for own in found.owns] == ["mlx", "mxnet", "paddle", "torch"]
-    assert found.rows == (("ε stands", ("outside √", "inside √", "inside √", "outside √")),)
-    assert {(p.one.framework, p.other.framework) for p in found.partings} == {
+def test_the_built_ins_differ_on_the_axes_of_their_dialects_from_a_stated_step(complete):
+    found = pairs.builtin_axes(complete)
+    assert [one.framework for one in found.builtins] == ["mlx", "mxnet", "paddle", "torch"]
+    assert found.rows == (("ε", ("outside √", "inside √", "inside √", "outside √")),)
+    assert {(p.one.framework, p.other.framework) for p in found.differences} == {
         ("mlx", "mxnet"), ("mlx", "paddle"), ("mxnet", "paddle"), ("mxnet", "torch"), ("paddle", "torch"),
     }  # fmt: skip
-    assert found.partings[0].sentence.endswith("from step 1 of constant/torch")
+    assert found.differences[0].sentence.endswith("from step 1 of constant/torch")
 
 
-def test_a_known_deviation_is_told_with_its_link_and_only_a_link_on_the_web_is_one(loaded):
+def test_a_known_deviation_has_its_link_if_that_is_a_web_address(loaded):
     known = {"outcome": "differs", "expected": True}
-    found = deviations.build(
+    found = known_deviations(
         loaded(
             row("a/builtin", **known, expectation="differs or agrees: 0/0 is NaN (https://example.org/1)"),
             row("b/builtin", **known, expectation="differs or agrees: 0/0 is NaN (https://example.org/1)"),
@@ -142,26 +143,28 @@ def test_a_known_deviation_is_told_with_its_link_and_only_a_link_on_the_web_is_o
         ("edge/nan/momentum", "float32", "extremes"),
         ("edge/reduced/momentum", "bfloat16", "16 bits"),
         ("shape/4d/centered-momentum", "float32", "shapes"),
-        ("law/twin", "float64", "laws"),
+        ("law/twin", "float64", "metamorphic"),
         ("rows/lazy/plain", "float32", "sparse rows"),
     ],
 )
-def test_a_case_is_about_one_thing(case, dtype, expected):
-    assert about({"case": case, "dtype": dtype}) == expected
+def test_a_case_tests_one_property(case, dtype, expected):
+    assert property_of({"case": case, "dtype": dtype}) == expected
     assert expected in PROPERTIES
 
 
-def test_the_matrix_has_a_line_for_each_implementation_the_built_in_first_and_counts_everything_once(complete):
-    built = matrix.build(complete, report.build(complete).agreement)
-    names = [line.full for line in built.lines]
+def test_the_matrix_has_a_row_for_each_implementation_the_built_in_first_and_counts_every_verdict_once(complete):
+    built = matrix(complete, report.build(complete).agreement)
+    names = [row.full_name for row in built.rows]
     assert names == sorted(names, key=lambda name: (name.split("/")[0], name.split("/")[1] != "builtin", name))
-    properties = sum(counts.total for line in built.lines for name, counts in line.properties.items())
+    properties = sum(counts.total for row in built.rows for counts in row.properties.values())
     assert properties == len(complete.verdicts) + len(complete.training)
-    assert built.verdict.startswith("4 of 15 are not what they claim")
+    assert built.sentence.startswith("4 of 15 have unexpected verdicts")
 
 
-def test_a_difference_is_told_in_words_that_name_the_axis(complete):
-    findings = report.build(complete).agreement.surprising
-    told = [dialect_axes.why(finding, complete.manifest.dialects) for finding in findings]
-    assert told[0] == "ε stands outside √, not inside √; weight decay decoupled, not ℓ₂"  # keras-legacy in place of tf1
-    assert told[1] == ""  # no dialect fits: nothing is made up
+def test_a_finding_names_the_axes_on_which_the_fitting_dialect_differs(complete):
+    findings = report.build(complete).agreement.unexpected
+    told = [pairs.axis_differences(finding, complete.manifest.dialects) for finding in findings]
+    assert (
+        told[0] == "ε outside √, not inside √; weight decay apart from the gradient, not in the gradient"
+    )  # keras-legacy in place of tf1
+    assert told[1] == ""  # no dialect fits

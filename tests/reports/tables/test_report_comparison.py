@@ -1,4 +1,4 @@
-"""Two runs side by side: what changed, what did not, and on what each was made."""
+"""The comparison of two runs."""
 
 import io
 import json
@@ -15,7 +15,7 @@ SAME = reports.Time("torch/scratch", "step/10", (1e-5, 1e-5), 1.0, (0.99, 1.01),
 
 @pytest.fixture
 def other(folder):
-    """A run of another version in which one verdict and one loss have changed, and one trace has other bits."""
+    """A run of another version with one changed verdict, one changed loss, and one trace of other bits."""
     verdicts = sample_results.verdicts()
     verdicts[0] |= {"outcome": "differs", "reason": sample_results.HOSTILE, "trace_sha256": "f" * 64}
     verdicts = [row | {"version": "2.14.0"} if row["framework"] == "torch" else row for row in verdicts[:-1]]
@@ -32,26 +32,26 @@ def found(complete, other):
     return reports.compare(complete, other, [SAME, SLOWER])
 
 
-def test_a_run_beside_itself_has_not_changed(complete):
+def test_a_run_compared_with_itself_has_not_changed(complete):
     found = reports.compare(complete, complete)
     assert found.changes == found.facts == ()
-    assert all(line.changed == line.bits == line.gone == line.new == 0 for line in found.lines)
+    assert all(one.changed == one.other_bits == one.gone == one.new == 0 for one in found.implementations)
     assert all(loss.same for loss in found.losses)
 
 
-def test_what_changed_is_found_across_versions(found):
+def test_changes_are_found_across_versions(found):
     (change,) = found.changes
     assert (change.name, [outcome.name for outcome in change.outcomes]) == ("torch/builtin", ["agrees", "differs"])
-    line = next(line for line in found.lines if line.name == "torch/builtin")
-    assert (line.versions, line.shared, line.changed, line.bits) == (("2.13.0", "2.14.0"), 10, 1, 1)
-    assert sum(line.gone for line in found.lines) == 1
+    one = next(one for one in found.implementations if one.name == "torch/builtin")
+    assert (one.versions, one.shared, one.changed, one.other_bits) == (("2.13.0", "2.14.0"), 10, 1, 1)
+    assert sum(one.gone for one in found.implementations) == 1
     (loss,) = (loss for loss in found.losses if not loss.same)
     assert loss.distance == pytest.approx(0.5)
     assert [label for label, *_ in found.facts] == ["Seed"]
 
 
-def test_what_has_become_slower_comes_first(found):
-    assert [time.call for time in found.times] == ["slower", "same"]
+def test_slower_times_come_first(found):
+    assert [time.conclusion for time in found.times] == ["slower", "same"]
     assert found.sentences[-1] == "Of 2 times, 1 slower, 1 same."
 
 
@@ -64,7 +64,7 @@ def test_a_terminal_shows_what_changed_and_reads_no_markup(found):
     assert "\x1b" not in text
 
 
-def test_page_and_document_are_written_and_escape_what_comes_from_elsewhere(found, tmp_path):
+def test_page_and_document_are_written_and_escape_foreign_text(found, tmp_path):
     page, document = reports.write_comparison(found, tmp_path / "new" / "folder")
     source = page.read_text(encoding="utf-8")
     assert "<img src=x" not in source
@@ -74,7 +74,7 @@ def test_page_and_document_are_written_and_escape_what_comes_from_elsewhere(foun
     assert "| torch/builtin | 2.13.0 | 2.14.0 |" in text
 
 
-def test_why_no_time_is_compared_is_said(complete, tmp_path):
+def test_the_reason_why_times_are_not_compared_is_shown(complete, tmp_path):
     found = reports.compare(complete, complete, (), "these runs can't be compared: their data differs, a and b")
     page, document = reports.write_comparison(found, tmp_path)
     assert all("their data differs" in path.read_text(encoding="utf-8") for path in (page, document))

@@ -1,4 +1,4 @@
-"""What the three tables say."""
+"""The three main tables."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from reports.read.schema import VERDICTS
 from reports.tables import report
 from reports.tables.numbers import coordinate, distance, loss, multiple, percent
 from reports.tables.outcomes import Counts
-from reports.tables.published import beside
+from reports.tables.published import published_run
 from tests.support import sample_results
 
 
@@ -34,7 +34,7 @@ def test_an_implementation_has_one_row_over_all_its_dialects_and_one_group_for_e
     assert scratch.groups[0].dialect == "d2l"
     assert sum(group.counts.total for group in scratch.groups) == scratch.whole.counts.total == 120
     assert found["torch/builtin"].whole.dialects == "torch"
-    assert found["torch/builtin"].cell("d2l") is None
+    assert found["torch/builtin"].in_dialect("d2l") is None
 
 
 def test_the_largest_error_is_the_largest_finite_one(built):
@@ -43,11 +43,11 @@ def test_the_largest_error_is_the_largest_finite_one(built):
     assert whole.bound_ratio == 4.1e5 + sample_results.CASES.index("long")
 
 
-def test_a_difference_says_where_it_starts_what_fits_why_and_how_to_repeat_it(built):
+def test_a_finding_says_where_it_starts_what_fits_and_how_to_repeat_it(built):
     finding = built.agreement.findings[0]
     assert finding.title == "tensorflow-2.15/v1, dialect tf1, 2 cases"
-    assert finding.where.startswith("leaves the bound at step 1; largest at step ")
-    assert "of square_average; 1.9e6 ulps; 4.1e5 × the bound" in finding.where
+    assert finding.location.startswith("first outside the bound at step 1; largest error at step ")
+    assert "of square_average; 1.9e6 ulps; 4.1e5 × the bound" in finding.location
     assert finding.cause == "fits keras-legacy, timm-tf"
     assert finding.row["repeat"].endswith("--dialect tf1 --case long")
 
@@ -68,16 +68,16 @@ def test_findings_come_most_urgent_first_and_the_unsupported_last(built):
         ("", "unsupported"),
     ],
 )
-def test_only_what_is_unsupported_does_not_hide_an_agreement(outcomes, worst):
+def test_only_unsupported_verdicts_do_not_hide_an_agreement(outcomes, worst):
     assert Counts.of(outcomes.split()).worst.name == worst
 
 
-def test_tasks_are_grouped_by_dialect_with_the_book_s_first(built):
+def test_tasks_are_grouped_by_dialect_the_book_s_first(built):
     assert [task.name for task in built.training.tasks] == ["quadratic", "rotated", "regression"]
     assert all(task.sections[0].dialect == "d2l" for task in built.training.tasks)
 
 
-def test_the_book_s_loss_stands_beside_the_regression_only(built):
+def test_the_book_s_loss_is_shown_with_the_regression_only(built):
     shown = {(task.name, run.name): run.published for task in built.training.tasks for run in task.sections[0].runs}
     assert shown["regression", "torch/scratch"].loss == 0.244
     assert shown["regression", "jax/scratch"] is None
@@ -96,17 +96,17 @@ def test_the_book_s_loss_stands_beside_the_regression_only(built):
         ("torch", "section-concise", "torch", 0.014),
     ],
 )
-def test_the_book_s_figures_go_to_the_same_framework_and_kind(framework, implementation, dialect, seconds):
-    assert beside(framework, implementation, dialect).seconds == seconds
+def test_the_book_s_numbers_are_matched_by_framework_and_program(framework, implementation, dialect, seconds):
+    assert published_run(framework, implementation, dialect).seconds == seconds
 
 
-def test_the_book_has_nothing_for_other_frameworks_kinds_or_dialects():
-    assert beside("tensorflow.js", "builtin", "keras2") is None
-    assert beside("torch", "builtin-foreach", "torch") is None
-    assert beside("torch", "scratch", "keras3") is None
+def test_the_book_prints_nothing_for_other_frameworks_programs_and_dialects():
+    assert published_run("tensorflow.js", "builtin", "keras2") is None
+    assert published_run("torch", "builtin-foreach", "torch") is None
+    assert published_run("torch", "scratch", "keras3") is None
 
 
-def test_a_folder_with_nothing_in_it_has_three_empty_tables(complete):
+def test_an_empty_folder_has_three_empty_tables(complete):
     empty = {name: getattr(complete, name).iloc[:0] for name in ("verdicts", "training", "timings")}
     none = dataclasses.replace(complete, **empty)
     built = report.build(none)
@@ -120,7 +120,7 @@ def test_the_frames_keep_missing_numbers_missing(complete):
     assert complete.verdicts["ulps"].isna().sum() == sum(row["ulps"] is None for row in sample_results.verdicts())
 
 
-def test_numbers_look_as_they_are_meant():
+def test_numbers_are_formatted_as_documented():
     assert [loss(x) for x in (0.2435712, 1e-9, 12.5, None)] == ["0.243571200", "1.00000000e-9", "12.5000000", "—"]
     assert [multiple(x) for x in (0.876, 0, 1.2e6, 1e-4, None)] == ["0.88", "0", "1.2e6", "1.0e-4", "—"]
     assert [distance(x) for x in (1.234e-7, 0)] == ["1.2e-7", "0"]

@@ -1,4 +1,4 @@
-"""What is said of times: in units for people, beside what bounds them, and never more than is known."""
+"""Times: their units, tables, figures, noise floor and memory limit, and measurement warnings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 import reports
-from reports.figures import collection, step_times
-from reports.render.summary import build as summary
-from reports.tables import report, timing_columns, timing_grid, timing_warnings
+from reports.figures import collection
+from reports.figures import timing as timing_figures
+from reports.render.exports import summary
+from reports.tables import report, timing_tables
 from reports.tables.numbers import duration, share, significant, size, unit
 from reports.tables.timing import Timing
 from suite.benchmark.warnings import Doubt
@@ -34,7 +35,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def made(folder):
-    """Makes the timing table of a folder with these timings."""
+    """Write these timings into the folder; return its timing table."""
 
     def make(rows):
         (folder / "timings.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
@@ -57,9 +58,19 @@ def named(benchmark, name):
 
 
 def column(benchmark, title):
-    """A column in full, by the implementation's name."""
-    found = next(one for one in timing_columns.build(benchmark) if one.title == title)
-    return dict(zip((timing.name for timing in benchmark.timings), found.cells, strict=True))
+    """A column of the table in full: implementation -> cell."""
+    return {row["Implementation"]: row[title] for row in timing_tables.full(benchmark).records()}
+
+
+def headings(table):
+    """The first lines of the headings, without that of the names."""
+    return [column.heading.split("\n")[0] for column in table.columns][1:]
+
+
+def rows_in(table, title):
+    """The rows of a section: name -> other cells."""
+    section = next(one for one in table.sections if one.title == title)
+    return {row[0].text: tuple(cell.text for cell in row[1:]) for row in section.rows}
 
 
 def rows_of(*changes, benchmark="epoch/regression"):
@@ -74,20 +85,20 @@ def rows_of(*changes, benchmark="epoch/regression"):
 # Numbers
 
 
-def test_a_time_has_the_unit_that_suits_it_and_three_digits():
+def test_a_time_has_a_suitable_unit_and_three_digits():
     times = (0.0000769, 0.0123456, 1.5, 412.3, 2.5e-8, 0.9999e-3, 1e-12, None)
     assert [duration(x) for x in times] == [
         "76.9 µs", "12.3 ms", "1.50 s", "412 s", "25.0 ns", "1.00 ms", "0.00100 ns", "—",
     ]  # fmt: skip
 
 
-def test_times_side_by_side_share_the_unit_of_the_least_unless_the_largest_gets_too_long():
+def test_times_share_the_unit_of_the_smallest_unless_the_largest_gets_too_long():
     assert [unit(x).sign for x in ([2e-5, 2e-3], [5e-4, 2e-2], [4.0, 9e9], [3e-10], [])] == [
         "µs", "ms", "s", "ns", "s",
     ]  # fmt: skip
 
 
-def test_numbers_of_three_digits_have_no_exponent_where_people_read_them():
+def test_ordinary_numbers_have_three_digits_and_no_exponent():
     assert [significant(x) for x in (999.6, 9.996, 12345, 0.01234, -2.5, 0, 1e12)] == [
         "1,000", "10.0", "12,345", "0.0123", "-2.50", "0", "1.00e12",
     ]  # fmt: skip
@@ -97,7 +108,7 @@ def test_numbers_of_three_digits_have_no_exponent_where_people_read_them():
     ]  # fmt: skip
 
 
-# What stands in the table
+# Benchmarks
 
 
 def test_benchmarks_come_epochs_first_then_steps_by_size_then_by_tensors(benchmarks):
@@ -106,7 +117,7 @@ def test_benchmarks_come_epochs_first_then_steps_by_size_then_by_tensors(benchma
     ]  # fmt: skip
 
 
-def test_timings_come_fastest_first_and_what_has_no_time_last_with_its_outcome(benchmarks):
+def test_timings_come_fastest_first_and_those_without_a_time_last_with_their_outcome(benchmarks):
     epoch = benchmarks["epoch/regression"]
     medians = [timing.median for timing in epoch.timings[:-1]]
     assert medians == sorted(medians)
@@ -115,35 +126,33 @@ def test_timings_come_fastest_first_and_what_has_no_time_last_with_its_outcome(b
     assert column(epoch, "Remark")["tensorflow/keras"] == "the process was killed"
 
 
-def test_two_of_the_same_become_the_floor_and_who_moves_memory_the_limit(benchmarks):
+def test_a_second_copy_gives_the_noise_floor_and_traffic_the_memory_limit(benchmarks):
     large = benchmarks["step/10000000"]
     assert len(large.timings) == len(sample_results.implementations()) + 1
     assert {timing.row["implementation"] for timing in large.timings}.isdisjoint({"traffic"})
     assert {timing.row["instance"] for timing in large.timings} == {1}
-    assert large.margin == "Two of the same part by 1.8 %: no smaller difference is claimed."
-    assert large.bound == "The memory of a step needs at least 4.01 ms: torch/traffic."
-    assert benchmarks["step/1000"].bound == ""
+    assert large.noise_sentence == "Noise floor: 1.8 %; no smaller difference is claimed."
+    assert large.memory_sentence == "Memory limit: 4.01 ms to move the memory of a step, measured with torch/traffic."
+    assert benchmarks["step/1000"].memory_sentence == ""
 
 
-def test_both_of_two_that_are_the_same_are_read(complete):
+def test_both_copies_of_an_implementation_are_read(complete):
     assert sum(complete.timings["instance"] == 2) == 6
     assert complete.notes == ()
 
 
-def test_a_large_step_is_a_fraction_of_the_limit_and_an_amount_for_each_parameter(benchmarks):
+def test_a_large_step_is_shown_relative_to_the_memory_limit_and_per_parameter(benchmarks):
     large = benchmarks["step/10000000"]
     builtin = named(large, "torch/builtin")
-    assert builtin.fraction == pytest.approx(large.limit[0] / builtin.median)
-    assert column(large, "Of the limit")["torch/builtin"] == share(builtin.fraction)
+    assert builtin.limit_share == pytest.approx(large.memory_limit[0] / builtin.median)
+    assert column(large, "Memory limit / time")["torch/builtin"] == share(builtin.limit_share)
     assert column(large, "Per parameter")["torch/builtin"] == duration(builtin.median / 10_000_000)
     assert column(large, "State")["torch/builtin"] == "4.0 B"
     assert column(large, "Peak")["torch/builtin"] == "8.0 B"
-    assert {one.title for one in timing_columns.build(benchmarks["step/10"])}.isdisjoint(
-        {"Of the limit", "State", "Peak"}
-    )
+    assert set(headings(timing_tables.full(benchmarks["step/10"]))).isdisjoint({"Memory limit / time", "State", "Peak"})
 
 
-def test_the_call_stands_with_the_ratio_and_its_interval(made):
+def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(made):
     change = {"call": "faster", "ratio": 0.151, "ratio_interval": [0.149, 0.188]}
     (benchmark,) = made(rows_of(change))
     assert column(benchmark, "Against the built-in") == {
@@ -153,7 +162,7 @@ def test_the_call_stands_with_the_ratio_and_its_interval(made):
 
 
 @pytest.mark.parametrize(
-    ("change", "call"),
+    ("change", "conclusion"),
     [
         ({"call": "faster", "ratio": 0.5}, "faster"),
         ({"call": "slower", "ratio": 1.017}, "unclear"),
@@ -165,18 +174,18 @@ def test_the_call_stands_with_the_ratio_and_its_interval(made):
         ({"call": "faster", "ratio": 0.5, "outcome": "differs"}, None),
     ],
 )
-def test_no_difference_below_the_floor_is_claimed_whatever_a_row_says(made, change, call):
+def test_no_difference_below_the_floor_is_claimed_whatever_a_row_says(made, change, conclusion):
     (benchmark,) = made(rows_of({"floor": 0.018, **change}))
-    assert named(benchmark, "torch/scratch").call == call
+    assert named(benchmark, "torch/scratch").conclusion == conclusion
 
 
-def test_what_does_not_agree_has_no_time_though_its_row_had_one(made):
+def test_an_implementation_that_does_not_agree_has_no_time_even_if_its_row_has_one(made):
     for outcome in ("differs", "failed", "unsupported", "perfect"):
         (benchmark,) = made(rows_of({"outcome": outcome, "reason": "why"}))
         assert [timing.name for timing in benchmark.measured] == ["torch/builtin"]
 
 
-def test_an_epoch_is_so_many_times_faster_than_the_section_s_loop_in_its_framework(benchmarks):
+def test_an_epoch_has_its_speedup_over_the_section_s_loop_in_the_same_framework(benchmarks):
     epoch = benchmarks["epoch/regression"]
     section, builtin = (named(epoch, f"torch/{name}") for name in ("section", "builtin"))
     shown = column(epoch, "× section")
@@ -185,11 +194,11 @@ def test_an_epoch_is_so_many_times_faster_than_the_section_s_loop_in_its_framewo
     assert shown["mxnet/builtin"] == ""
 
 
-def test_what_is_as_fast_as_the_section_s_loop_is_not_called_faster():
+def test_a_speedup_that_is_not_significant_is_marked():
     row = dict.fromkeys(sample_results.timings()[0]) | {"framework": "torch", "benchmark": "epoch/regression"}
     section = row | {"implementation": "section", "median": 1.0, "interval": [0.9, 1.1], "floor": 0.05}
-    faster = [
-        Timing(row | {"implementation": "x", "floor": 0.05, **change}, "torch/x", section).faster
+    speedups = [
+        Timing(row | {"implementation": "x", "floor": 0.05, **change}, "torch/x", section).speedup
         for change in (
             {"median": 0.5, "interval": [0.4, 0.6]},
             {"median": 0.8, "interval": [0.7, 0.95]},
@@ -198,17 +207,17 @@ def test_what_is_as_fast_as_the_section_s_loop_is_not_called_faster():
             {"median": None, "interval": None},
         )
     ]
-    assert faster == ["2.00", "≈ 1.25", "≈ 1.03", "≈ 1.03", ""]
+    assert speedups == ["2.00", "≈ 1.25", "≈ 1.03", "≈ 1.03", ""]
 
 
-def test_the_sentence_counts_those_that_are_not_told_from_the_fastest(made):
+def test_the_sentence_counts_those_that_can_not_be_told_from_the_fastest(made):
     (benchmark,) = made(rows_of({"median": 0.00615, "interval": [0.0061, 0.0063]}))
     assert benchmark.sentence.startswith("Fastest: torch/scratch, 6.15 ms (1 more can't be told from it); slowest:")
     (benchmark,) = made(rows_of({"median": 1.0, "interval": [0.9, 1.1]}))
     assert "can't be told" not in benchmark.sentence
 
 
-def test_who_was_timed_in_two_dialects_or_versions_has_two_names(made):
+def test_an_implementation_in_two_dialects_or_versions_has_two_labels(made):
     rows = rows_of()
     other = rows[1] | {"dialect": "keras3", "version": "2.14.0"}
     (benchmark,) = made([*rows, other])
@@ -217,64 +226,65 @@ def test_who_was_timed_in_two_dialects_or_versions_has_two_names(made):
         "torch/scratch · d2l · 2.13.0",
         "torch/scratch · keras3 · 2.14.0",
     }
-    (grid,) = timing_grid.build([benchmark])
-    assert [name for name, _ in grid.groups[0][1]] == ["scratch · d2l · 2.13.0", "scratch · keras3 · 2.14.0", "builtin"]
+    (grid,) = timing_tables.grids([benchmark])
+    assert list(rows_in(grid, "torch")) == ["scratch · d2l · 2.13.0", "scratch · keras3 · 2.14.0", "builtin"]
 
 
-def test_devices_and_threads_stand_apart(made):
+def test_devices_and_threads_make_separate_benchmarks(made):
     rows = rows_of()
     found = made([*rows, *({**row, "threads": 8} for row in rows), *({**row, "device": "cuda:0"} for row in rows)])
     assert [benchmark.setting for benchmark in found] == [
         "cpu, float32, 1 thread", "cpu, float32, 8 threads", "cuda:0, float32, 1 thread",
     ]  # fmt: skip
-    assert len(timing_grid.build(found)) == 3
+    assert len(timing_tables.grids(found)) == 3
 
 
 # Grids
 
 
-def test_a_grid_has_sizes_side_by_side_then_the_largest_as_a_fraction_of_the_limit(benchmarks):
-    epochs, steps, split = timing_grid.build(list(benchmarks.values()))
-    assert [title for title, _ in steps.heads] == ["10", "1,000", "10⁶", "10⁷", "of the"]
-    assert [title for title, _ in split.heads] == ["1", "100"]
-    assert [title for title, _ in epochs.heads] == ["regression", "×", "D2L", "first"]
-    assert [framework for framework, _ in steps.groups][-1] == "oracle"
-    assert [name for name, _ in dict(epochs.groups)["torch"]] == ["section", "scratch", "builtin", "builtin-foreach"]
-    assert dict(steps.feet)["two of the same"] == ("1.8 %", "1.8 %", "1.8 %", "1.8 %", "")
-    assert dict(steps.feet)["memory alone"][2:4] == (f"0.408{timing_grid.NO_MARK}", f"4.01{timing_grid.NO_MARK}")
-    failed = dict(dict(epochs.groups)["tensorflow"])["keras"]
-    assert failed == (f"!{timing_grid.NO_MARK}", "", "139", "")
+def test_a_grid_has_a_column_for_each_size_and_the_memory_limit_for_the_largest(benchmarks):
+    epochs, steps, split = timing_tables.grids(list(benchmarks.values()))
+    assert headings(steps) == ["10", "1,000", "10⁶", "10⁷", "limit"]
+    assert headings(split) == ["1", "100"]
+    assert headings(epochs) == ["regression", "×", "D2L", "first"]
+    assert [section.title for section in steps.sections][-2:] == ["oracle", ""]
+    assert steps.sections[-1].footer
+    assert list(rows_in(epochs, "torch")) == ["section", "scratch", "builtin", "builtin-foreach"]
+    assert rows_in(steps, "")["noise floor"] == ("1.8 %", "1.8 %", "1.8 %", "1.8 %", "")
+    assert rows_in(steps, "")["memory limit"][2:4] == (f"0.408{timing_tables.NO_MARK}", f"4.01{timing_tables.NO_MARK}")
+    failed = rows_in(epochs, "tensorflow")["keras"]
+    assert failed == (f"!{timing_tables.NO_MARK}", "", "139", "")
 
 
 @pytest.mark.parametrize(
-    ("call", "mark"), [("faster", "↓"), ("slower", "↑"), ("same", "="), ("unclear", timing_grid.NO_MARK)]
+    ("conclusion", "mark"), [("faster", "↓"), ("slower", "↑"), ("same", "="), ("unclear", timing_tables.NO_MARK)]
 )
-def test_a_grid_marks_what_may_be_said(made, call, mark):
-    (grid,) = timing_grid.build(made(rows_of({"call": call, "ratio": 0.5, "median": 0.0061})))
-    assert dict(dict(grid.groups)["torch"])["scratch"][0] == f"6.10{mark}"
+def test_a_grid_marks_conclusions(made, conclusion, mark):
+    (grid,) = timing_tables.grids(made(rows_of({"call": conclusion, "ratio": 0.5, "median": 0.0061})))
+    assert rows_in(grid, "torch")["scratch"][0] == f"6.10{mark}"
 
 
-def test_those_without_a_time_for_the_same_reason_are_said_once(made):
+def test_implementations_without_a_time_for_the_same_reason_share_a_note(made):
     change = {"outcome": "unsupported", "median": None, "samples": [], "interval": None, "reason": "no such loop"}
     found = made([*rows_of(change), *rows_of(change, benchmark="step/10")])
-    assert timing_grid.notes(found)[-1] == "torch/scratch at epoch/regression, step/10: – unsupported: no such loop"
+    assert timing_tables.notes(found)[-1] == "torch/scratch at epoch/regression, step/10: – unsupported: no such loop"
 
 
-# Doubts
+# Measurement warnings
 
 
-def test_every_doubt_of_the_suite_is_known_in_its_own_words():
+def test_every_measurement_warning_has_advice():
     assert {doubt.code: doubt.advice for doubt in Doubt} == dict(WARNING_ADVICE)
 
 
-def test_every_doubt_is_explained_once_with_how_much_of_it_there_is(made, folder):
+def test_every_warning_is_explained_once_with_its_extent(made, folder):
     extent = {
         "spread": 0.21, "outliers": [3, 4], "drift": -0.31, "leftover": 0.41, "cpu_share": 1.51, "missing_steps": -0.61,
         "surroundings": {"others": 0.71, "stolen": 0.81, "pace": 0.91}, "doubts": [*WARNING_ADVICE, "new"],
     }  # fmt: skip
-    footnotes = timing_warnings.footnotes(made(rows_of(extent)))
-    assert [one.code for one in footnotes] == [*WARNING_ADVICE, "new"]
-    assert [one.extent.removeprefix("1 of 2 figures") for one in footnotes] == [
+    found = timing_tables.warnings(made(rows_of(extent)))
+    assert [one.code for one in found] == [*WARNING_ADVICE, "new"]
+    assert [one.extent.removeprefix("1 of 2 times") for one in found] == [
         "", ", up to 21 %", ", up to 2", ", up to 31 %", ", up to 41 %", ", up to 1.51", "", ", up to 61 %",
         ", up to 71 %", ", up to 81 %", ", up to 91 %", "",
     ]  # fmt: skip
@@ -283,22 +293,22 @@ def test_every_doubt_is_explained_once_with_how_much_of_it_there_is(made, folder
             assert " ".join(text.replace("&#39;", "'").split()).count(advice) == 1
 
 
-def test_what_runs_without_a_doubt_has_no_word_of_doubts(made, folder):
+def test_a_run_without_warnings_has_no_section_of_warnings(made, folder):
     made(rows_of({"doubts": []}))
     for text in forms(folder):
-        assert "What may be wrong" not in text
+        assert "Measurement warnings" not in text
 
 
 # Figures
 
 
-def test_steps_are_drawn_over_sizes_with_the_limit_and_over_tensors(complete):
+def test_steps_are_drawn_over_sizes_with_the_memory_limit_and_over_tensors(complete):
     drawn = {figure.id: figure for figure in collection.build(complete, report.build(complete))["timing"]}
     assert list(drawn) == ["figure-timing-0", "figure-steps-0", "figure-tensors-0-1000000"]
     rows = drawn["figure-steps-0"].spec["datasets"]["steps"]
     assert {row["at"] for row in rows} == set(sample_results.SIZES)
     assert len(rows) == len(sample_results.SIZES) * (len(sample_results.implementations()) + 1)
-    builtin = next(row for row in rows if row["who"] == "torch/builtin" and row["at"] == 10_000_000)
+    builtin = next(row for row in rows if row["name"] == "torch/builtin" and row["at"] == 10_000_000)
     assert builtin["each"] == pytest.approx(1.0, rel=0.2)  # nanoseconds
     assert builtin["low"] < builtin["each"] < builtin["high"]
     assert (builtin["step"], builtin["parameter"], builtin["limit"]) == ("10.3 ms", "1.03 ns", "39 %")
@@ -308,47 +318,47 @@ def test_steps_are_drawn_over_sizes_with_the_limit_and_over_tensors(complete):
     assert {row["at"] for row in drawn["figure-tensors-0-1000000"].spec["datasets"]["steps"]} == {1, 100}
 
 
-def test_without_traffic_nothing_is_said_of_a_limit(made, folder):
+def test_without_traffic_there_is_no_memory_limit(made, folder):
     gone = {"limit": None, "fraction": None}
     found = made([row | gone for row in sample_results.timings() if row["implementation"] != "traffic"])
-    assert all(benchmark.limit is None for benchmark in found)
+    assert all(benchmark.memory_limit is None for benchmark in found)
     for text in forms(folder):
-        assert "memory alone" not in text.lower()
-        assert "of the limit" not in text.lower()
+        assert "memory limit" not in text.lower()
+        assert "limit / time" not in text.lower()
     loaded = reports.load(folder)
     steps = collection.build(loaded, report.build(loaded))["timing"][1]
     assert steps.spec["datasets"]["limits"] == []
     assert "Dashed" not in steps.caption
 
 
-def test_a_limit_is_believed_though_who_moved_the_memory_is_gone(made):
+def test_a_memory_limit_in_the_rows_is_used_where_traffic_is_missing(made):
     found = made([row for row in sample_results.timings() if row["implementation"] != "traffic"])
-    assert found[4].bound == "The memory of a step needs at least 4.01 ms."
+    assert found[4].memory_sentence == "Memory limit: 4.01 ms to move the memory of a step."
 
 
-# The three forms
+# The three renderings
 
 
-def test_a_folder_from_before_timings_were_judged_is_still_shown(made, folder):
+def test_timings_without_an_outcome_are_shown(made, folder):
     (benchmark,) = made(sample_results.old_timings())
     assert benchmark.title == "epoch/regression, cpu, 1 thread"
     assert benchmark.unit.sign == "ms"
-    assert [one.title for one in timing_columns.build(benchmark)] == [
+    assert headings(timing_tables.full(benchmark)) == [
         "Dialect", "Median, ms", "Interval", "Spread", "× section", "D2L 11.8, ms", "First call", "Samples", "Version",
     ]  # fmt: skip
-    assert benchmark.margin == benchmark.bound == ""
+    assert benchmark.noise_sentence == benchmark.memory_sentence == ""
     page, document, screen = forms(folder)
     median = benchmark.show(named(benchmark, "torch/builtin").median)
     assert f'<td class="number">{median}</td>' in page
     assert f"| torch/builtin | torch | {median} |" in document
-    assert "Two of the same" not in screen
+    assert "noise floor" not in screen.lower()
     assert summary(reports.load(folder))["outcomes"]["timing"] == {}
 
 
-def test_all_three_forms_have_times_floor_limit_and_reasons(written):
+def test_all_three_renderings_have_times_noise_floor_memory_limit_and_reasons(written):
     for text in forms(written):
         plain = " ".join(text.split())
-        for words in ("10⁷", "two of the same", "1.8 %", "memory alone", "4.01", "39 %", "the process was killed"):
+        for words in ("10⁷", "noise floor", "1.8 %", "memory limit", "4.01", "39 %", "the process was killed"):
             assert words in plain
 
 
@@ -366,7 +376,7 @@ def test_the_terminal_has_one_line_for_each_implementation(written, width):
     assert [line for line in lines if line.startswith("  keras-legacy ")][1].count("↑") == 4
 
 
-def test_hostile_text_in_a_timing_makes_nothing_but_text(made, folder):
+def test_hostile_text_in_a_timing_stays_text(made, folder):
     texts = (
         "framework",
         "implementation",
@@ -392,20 +402,20 @@ def test_hostile_text_in_a_timing_makes_nothing_but_text(made, folder):
 
 
 @pytest.mark.parametrize("wrong", [None, "x", -1.0, 0, 1e308, True, [], [None], [2, 1], {"pace": "x"}, {"pace": 1}])
-def test_any_value_of_a_timing_may_come_from_a_stranger(made, wrong):
+def test_a_timing_with_any_malformed_value_is_shown(made, wrong):
     whole = rows_of(benchmark="step/10000000")
     for name in whole[0].keys() - {"framework", "implementation", "benchmark"}:
         found = made([row | {name: wrong} for row in whole])
-        assert "torch" in dict(timing_grid.build(found)[0].groups)
+        assert "torch" in [section.title for section in timing_tables.grids(found)[0].sections]
         for benchmark in found:
             assert benchmark.sentence
-            timing_columns.build(benchmark)
-            step_times.build([benchmark, benchmark])
-        timing_grid.notes(found)
-        timing_warnings.footnotes(found)
+            timing_tables.full(benchmark)
+            timing_figures.steps([benchmark, benchmark])
+        timing_tables.notes(found)
+        timing_tables.warnings(found)
 
 
-def test_the_summary_counts_timings_and_has_those_that_are_not_as_expected(made, folder):
+def test_the_summary_counts_timings_and_lists_unexpected_ones(made, folder):
     made(rows_of({"outcome": "differs", "expected": False, "reason": "an update is off by 7 bounds"}))
     found = summary(reports.load(folder))
     assert found["outcomes"]["timing"] == {"agrees": 1, "differs": 1}

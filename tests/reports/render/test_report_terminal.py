@@ -1,4 +1,4 @@
-"""What a terminal shows."""
+"""The report on a terminal."""
 
 import io
 
@@ -32,7 +32,7 @@ def test_numbers_and_outcomes_are_whole_at_any_width(complete, width):
     assert "-0.010599" in text
 
 
-def test_the_first_line_is_the_answer(complete):
+def test_the_first_line_is_the_result(complete):
     assert shown(complete).split("\n")[1].startswith("536 of 590 verdicts agree; 3 differ")
 
 
@@ -41,13 +41,13 @@ def test_a_command_is_on_one_line_to_be_copied(complete):
     assert f"  repeat: {command}\n" in shown(complete, 60)
 
 
-def test_text_from_elsewhere_is_neither_markup_nor_control(complete):
+def test_foreign_text_is_shown_without_markup_and_control_characters(complete):
     text = shown(complete)
     assert "[bold red]`x`" in text
     assert "\x1b" not in text
 
 
-def test_colour_never_stands_alone(complete):
+def test_colour_is_never_the_only_sign_of_an_outcome(complete):
     plain = shown(complete, color_system=None)
     coloured = shown(complete, force_terminal=True, color_system="standard")
     assert "\x1b[" in coloured
@@ -61,19 +61,19 @@ def test_an_ascii_terminal_gets_ascii(complete):
     assert "x differs" in text
 
 
-def test_only_the_tables_that_are_asked_for_are_shown(complete):
+def test_only_the_requested_tables_are_shown(complete):
     file = io.StringIO()
     reports.show(complete, Console(file=file, width=100), ["timing"])
     assert "An epoch (cpu, float32, 1 thread)" in file.getvalue()
     assert "verdicts agree" not in file.getvalue()
 
 
-def test_a_table_that_does_not_exist_is_an_error(complete):
+def test_an_unknown_table_is_an_error(complete):
     with pytest.raises(ValueError, match="no table 'losses'; there are agreement, training, timing"):
         reports.show(complete, Console(file=io.StringIO()), ["losses"])
 
 
-def test_what_was_not_run_says_so_and_so_does_a_run_that_was_cut_off(folder):
+def test_missing_tables_and_an_interrupted_run_are_reported(folder):
     for name in ("verdicts.jsonl", "training.jsonl", "timings.jsonl", "footer.json"):
         (folder / name).unlink()
     text = shown(reports.load(folder))

@@ -1,0 +1,280 @@
+"""Times as tables: grids of many benchmarks, each benchmark in full, notes on how to read them, and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from reports.read.schema import Row
+from reports.tables import numbers
+from reports.tables.numbers import MISSING, count, duration, multiple, share, significant
+from reports.tables.outcomes import NAMED
+from reports.tables.table import Column, Section, Table
+from reports.tables.table import columns as table_columns
+from reports.tables.timing import LARGE, Benchmark, Timing
+from suite.results.wording import WARNING_ADVICE
+
+# Grids: benchmarks side by side
+
+MARKS = {"faster": "↓", "slower": "↑", "same": "="}
+"""Shown after a time: how it compares with the built-in of its framework."""
+
+NO_MARK = "\N{FIGURE SPACE}"
+"""As wide as a mark, so that the digits stay aligned."""
+
+WIDEST = 8
+"""The largest number of benchmarks in a grid; further ones go to another grid."""
+
+
+@dataclass(frozen=True)
+class _GridColumn:
+    """A column of a grid: its heading, a cell for each label, and the cells of the two footer rows."""
+
+    heading: str
+    cells: dict[str, str] = field(repr=False)
+    noise_floor: str = ""
+    memory_limit: str = ""
+
+
+def grids(benchmarks: Sequence[Benchmark]) -> list[Table]:
+    """For each setting, grids of epochs, of steps by their size, and of steps by the number of tensors."""
+    return [
+        _grid(f"{title} ({setting})" if setting else title, part[begin : begin + WIDEST], by_tensors)
+        for setting in dict.fromkeys(benchmark.setting for benchmark in benchmarks)
+        for title, part, by_tensors in _parts([one for one in benchmarks if one.setting == setting])
+        for begin in range(0, len(part), WIDEST)
+    ]
+
+
+def _parts(benchmarks: Sequence[Benchmark]) -> Iterator[tuple[str, Sequence[Benchmark], bool]]:
+    """The grids of a setting: title, benchmarks, and whether these differ in the number of tensors."""
+    others = [one for one in benchmarks if not one.is_step]
+    steps = [one for one in benchmarks if one.is_step]
+    yield "An epoch" if all(one.name.startswith("epoch/") for one in others) else "Times", others, False
+    yield "A step, by the number of parameters", [one for one in steps if one.tensors == 1], False
+    for size in dict.fromkeys(one.size for one in steps if one.tensors > 1):
+        title = f"A step over {numbers.size(size)} parameters, by the number of tensors"
+        yield title, [one for one in steps if one.size == size], True
+
+
+def _grid(title: str, benchmarks: Sequence[Benchmark], by_tensors: bool) -> Table:
+    limited = [one for one in benchmarks if one.memory_limit and not by_tensors]
+    largest = max(limited, key=lambda one: one.size, default=None)
+    columns = []
+    for one in benchmarks:
+        heading = numbers.size(one.tensors) if by_tensors else one.short_name
+        columns += [_medians(one, heading), *_additional(one, one is largest)]
+    timings = {timing.label: timing for one in benchmarks for timing in one.timings}
+    frameworks: dict[str, list[list[str]]] = {}
+    for timing in sorted(timings.values(), key=lambda timing: timing.order):
+        cells = [timing.short_label, *(column.cells.get(timing.label, "") for column in columns)]
+        frameworks.setdefault(timing.row["framework"], []).append(cells)
+    footer = [
+        ["noise floor", *(column.noise_floor for column in columns)],
+        ["memory limit", *(column.memory_limit for column in columns)],
+    ]
+    sections = [Section.of(framework, rows) for framework, rows in frameworks.items()]
+    footer = [row for row in footer if any(row[1:])]
+    if footer:
+        sections.append(Section.of("", footer, footer=True))
+    headings = table_columns("Median", numbers=(column.heading for column in columns))
+    return Table.grouped(headings, sections, title, section_heading="Framework")
+
+
+def _medians(benchmark: Benchmark, heading: str) -> _GridColumn:
+    cells = {timing.label: _median(benchmark, timing) for timing in benchmark.timings}
+    floor = "" if benchmark.noise_floor is None else share(benchmark.noise_floor)
+    limit = "" if benchmark.memory_limit is None else f"{benchmark.show(benchmark.memory_limit[0])}{NO_MARK}"
+    return _GridColumn(f"{heading}\n({benchmark.unit.sign}){NO_MARK}", cells, floor, limit)
+
+
+def _median(benchmark: Benchmark, timing: Timing) -> str:
+    if timing.median is None:
+        outcome = NAMED.get(timing.row["outcome"] or "")
+        return f"{outcome.symbol if outcome else MISSING}{NO_MARK}"
+    return f"{benchmark.show(timing.median)}{MARKS.get(timing.conclusion or '', NO_MARK)}"
+
+
+def _additional(benchmark: Benchmark, largest: bool) -> Iterator[_GridColumn]:
+    """Further columns after the medians of an epoch, and of the largest step."""
+    timings = benchmark.timings
+    if benchmark.is_step:
+        shares = {t.label: share(t.limit_share) for t in timings if largest and t.limit_share}
+        found = [_GridColumn("limit\n/ time", shares)]
+    else:
+        first = {t.label: duration(t.row["first_call"]) for t in timings if t.median and t.row["first_call"]}
+        found = [
+            _GridColumn("×\nsection", {t.label: t.speedup for t in timings}),
+            _GridColumn(f"D2L\n({benchmark.unit.sign})", {t.label: published_seconds(benchmark, t) for t in timings}),
+            _GridColumn("first\ncall", first),
+        ]
+    yield from (column for column in found if any(column.cells.values()))
+
+
+# One benchmark in full
+
+
+def full(benchmark: Benchmark) -> Table:
+    """All that is known of the times of a benchmark; a column without any value is left out."""
+    columns = [(column, cells) for column, cells in _columns(benchmark) if any(cells)]
+    rows = zip(*(cells for _, cells in columns), strict=True)
+    return Table.of((column for column, _ in columns), rows)
+
+
+def _columns(benchmark: Benchmark) -> Iterator[tuple[Column, list[str]]]:
+    sign = benchmark.unit.sign
+
+    def column(heading: str, show: Callable[[Timing], str | None], numeric: bool = True) -> tuple[Column, list[str]]:
+        return Column(heading, numeric), [show(timing) or "" for timing in benchmark.timings]
+
+    yield column("Implementation", lambda t: t.name, numeric=False)
+    yield column("Dialect", lambda t: t.row["dialect"], numeric=False)
+    yield column("Mode", lambda t: t.row["mode"], numeric=False)
+    yield column(f"Median, {sign}", lambda t: benchmark.show(t.median) if t.median else untimed(t))
+    yield column("Interval", benchmark.interval)
+    yield column("Spread", lambda t: (t.spread is not None and share(t.spread)) or "")
+    yield column("Per parameter", lambda t: duration(t.seconds_per_parameter) if t.seconds_per_parameter else "")
+    yield column("Memory limit / time", lambda t: share(t.limit_share) if t.limit_share else "")
+    yield column("Against the built-in", _against_baseline)
+    yield column("× section", lambda t: t.speedup)
+    yield column(f"D2L 11.8, {sign}", lambda t: published_seconds(benchmark, t))
+    yield column("First call", lambda t: duration(t.row["first_call"]) if t.row["first_call"] else "")
+    if benchmark.is_step and benchmark.size >= LARGE:
+        yield column("State", lambda t: _bytes_per_parameter(benchmark, t.row["state_bytes"]))
+        yield column("Peak", lambda t: _bytes_per_parameter(benchmark, t.row["peak_bytes"]))
+    yield column("Samples", _samples)
+    yield column("Warnings", lambda t: ", ".join(t.warnings), numeric=False)
+    yield column("Version", lambda t: t.row["version"], numeric=False)
+    yield column("Remark", lambda t: t.row["reason"], numeric=False)
+
+
+def untimed(timing: Timing) -> str:
+    """Shown in place of a time: the outcome that is the reason why there is none."""
+    outcome = NAMED.get(timing.row["outcome"] or "")
+    return MISSING if outcome is None or outcome.name == "agrees" else outcome.label
+
+
+def published_seconds(benchmark: Benchmark, timing: Timing) -> str:
+    """The book's seconds for an epoch, in the benchmark's unit (the book prints milliseconds)."""
+    published = timing.published
+    return f"{published.seconds / benchmark.unit.seconds:,.4g}" if published else ""
+
+
+def _against_baseline(timing: Timing) -> str:
+    """The conclusion, the ratio of the two times, and its interval."""
+    if timing.conclusion is None:
+        return ""
+    interval = f" ({' to '.join(map(significant, timing.ratio_interval))})" if timing.ratio_interval else ""
+    return f"{timing.conclusion}, {significant(timing.row['ratio'])}{interval}"
+
+
+def _bytes_per_parameter(benchmark: Benchmark, size: int | None) -> str:
+    return "" if size is None else f"{significant(size / benchmark.size, 2)} B"
+
+
+def _samples(timing: Timing) -> str:
+    outliers = len(timing.row["outliers"] or ())
+    return f"{count(len(timing.samples))}{f', {outliers} outliers' if outliers else ''}" if timing.samples else ""
+
+
+# Notes
+
+
+def notes(benchmarks: Sequence[Benchmark]) -> list[str]:
+    """Sentences that explain the columns, and the reasons why implementations have no time."""
+    return [*_legend(benchmarks), *_untimed(benchmarks)]
+
+
+def _legend(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    timings = [timing for benchmark in benchmarks for timing in benchmark.timings]
+    limits = [benchmark.memory_limit for benchmark in benchmarks if benchmark.memory_limit]
+    if any(timing.row["outcome"] for timing in timings):
+        yield (
+            "Every round times each implementation once, in random order. "
+            "An implementation that does not agree with the oracle is not timed."
+        )
+    if any(timing.conclusion for timing in timings):
+        yield "↓ faster than the built-in of its framework, ↑ slower, = the same; no mark: the two can't be told apart."
+    if any(benchmark.noise_floor is not None for benchmark in benchmarks):
+        yield "Noise floor: the difference between two copies of one implementation; no smaller difference is claimed."
+    if limits:
+        names = ", ".join(dict.fromkeys(name for _, name in limits if name))
+        yield f"Memory limit: the time to move the memory that a step reads and writes{f' ({names})' if names else ''}."
+        yield "Limit / time: the memory limit over the time taken; 100 % is the fastest possible step."
+    if any(timing.speedup for timing in timings):
+        yield "× section: speed-up over the section's own loop in the same framework; ≈: no difference is claimed."
+    if any(timing.published for timing in timings):
+        yield "D2L: the times that the book prints, measured on another machine."
+
+
+def _untimed(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Implementations without a time, with the reason and the benchmarks that share it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for benchmark in benchmarks:
+        for timing in benchmark.timings:
+            if timing.median is None:
+                why = f"{untimed(timing)}: {timing.row['reason'] or 'nothing was measured'}"
+                found.setdefault((timing.label, why), []).append(benchmark.name)
+    for (label, why), names in found.items():
+        yield f"{label} at {', '.join(names)}: {why}"
+
+
+# Measurement warnings
+
+
+@dataclass(frozen=True)
+class WarningSummary:
+    """One kind of measurement warning over all times of a run.
+
+    Attributes:
+        code: as in the rows.
+        extent: the number of times that have it, and its largest value.
+        advice: what it says about a time and what to do about it; empty for an unknown code.
+    """
+
+    code: str
+    extent: str
+    advice: str
+
+    @property
+    def sentence(self) -> str:
+        """Extent and advice, to follow the code."""
+        return f"({self.extent}){': ' if self.advice else ''}{self.advice}"
+
+
+def warnings(benchmarks: Iterable[Benchmark]) -> list[WarningSummary]:
+    """Each kind of warning once, in the order of `WARNING_ADVICE`, unknown codes last."""
+    rows = [timing.row for benchmark in benchmarks for timing in benchmark.timings if timing.median is not None]
+    found = {code for row in rows for code in row["doubts"]}
+    codes = [*(code for code in WARNING_ADVICE if code in found), *sorted(found - WARNING_ADVICE.keys())]
+    return [WarningSummary(code, _extent(code, rows), WARNING_ADVICE.get(code, "")) for code in codes]
+
+
+def _extent(code: str, rows: Sequence[Row]) -> str:
+    warned = [row for row in rows if code in row["doubts"]]
+    value, show = _EXTENT.get(code, (lambda _: None, share))
+    values = [abs(found) for row in warned if (found := value(row)) is not None]
+    largest = f", up to {show(max(values))}" if values else ""
+    return f"{count(len(warned))} of {count(len(rows))} times{largest}"
+
+
+def _load(name: str) -> Callable[[Row], float | None]:
+    return lambda row: (row["surroundings"] or {}).get(name)
+
+
+def _processors(row: Row) -> float | None:
+    return row["cpu_share"] / row["threads"] if row["cpu_share"] and (row["threads"] or 0) > 0 else None
+
+
+_EXTENT: dict[str, tuple[Callable[[Row], float | None], Callable[[float], str]]] = {
+    "spread": (lambda row: row["spread"], share),
+    "outliers": (lambda row: len(row["outliers"] or ()), lambda value: count(round(value))),
+    "drift": (lambda row: row["drift"], share),
+    "unfinished": (lambda row: row["leftover"], share),
+    "threads": (_processors, multiple),
+    "uncounted": (lambda row: row["missing_steps"], share),
+    "busy": (_load("others"), share),
+    "stolen": (_load("stolen"), share),
+    "throttled": (_load("pace"), share),
+}
+"""Code of a warning -> its value in a row, and how that is shown."""
