@@ -12,16 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from suite.diagnosis.mistakes import MISTAKES, Mistake
-from suite.diagnosis.mistakes.arithmetic import Name
-from suite.diagnosis.mistakes.evaluation import Input
-from suite.diagnosis.mistakes.formula import Formula
-from suite.diagnosis.mistakes.operation_orders import PLAIN
+from suite.diagnosis.mistakes.arithmetic import PLAIN, FormatName
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, Formula
 from suite.identification.hypotheses import Hypothesis
 from suite.identification.inquiry import Array
 from suite.identification.probes import Probe
 from suite.identification.widening import History, off
 
-WIDE: Name = "float64"
+WIDE: FormatName = "float64"
 NEAR = 16.0  # rough units of a way, which are 2^-20 of it
 
 
@@ -63,7 +61,9 @@ def _near(one: Hypothesis, mistake: Mistake, probe: Probe, answer: Array) -> boo
     """Whether an answer is near what the mistake makes of it; of what has no place for the mistake, itself."""
     tape, h = probe.tape, one.hyperparameters(probe.hyperparameters)
     formula = Formula.of(one.dialect, h, len(tape.gradients), PLAIN.arithmetic(WIDE))
-    if not mistake.place(formula):
+    if not mistake.applies(formula):
         return False
-    made = mistake.evaluation(formula, Input(tape.initial, tape.sparse or tape.gradients), WIDE).trace()["parameters"]
+    made = mistake.evaluation(formula, EvaluationInput(tape.initial, tape.sparse or tape.gradients), WIDE).trace()[
+        "parameters"
+    ]
     return bool(np.all(np.abs(off(made, probe, answer)) <= NEAR))

@@ -15,13 +15,12 @@ import numpy as np
 from reference import dialects
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle, path_length
-from suite.diagnosis.mistakes.arithmetic import Array, Name
-from suite.diagnosis.mistakes.evaluation import Input, evaluate
-from suite.diagnosis.mistakes.operation_orders import Order, orders
+from suite.diagnosis.mistakes.arithmetic import Array, FormatName, Order, all_orders
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from suite.validation.fuzz_inputs import EVALUATIONS, LENGTHS, Draw, drawn
 
 COUNT = 100_000  # evaluations in float32, unless told otherwise
-SHARE: Mapping[Name, float] = {"float32": 1.0, "float16": 0.1, "bfloat16": 0.1, "float64": 0.1}
+SHARE: Mapping[FormatName, float] = {"float32": 1.0, "float16": 0.1, "bfloat16": 0.1, "float64": 0.1}
 """How many there are in each format, as a share of that."""
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
@@ -56,14 +55,14 @@ class Soundness:
     """What came of it."""
 
     seed: int
-    spreads: dict[Name, dict[int, Spread]] = field(default_factory=dict)
+    spreads: dict[FormatName, dict[int, Spread]] = field(default_factory=dict)
     alarms: list[dict[str, Any]] = field(default_factory=list)
 
-    def count(self, fmt: Name) -> int:
+    def count(self, fmt: FormatName) -> int:
         """Evaluations in a format."""
         return sum(spread.evaluations for spread in self.spreads[fmt].values())
 
-    def run(self, plan: Mapping[Name, int], stage: Callable[[str], None]) -> None:
+    def run(self, plan: Mapping[FormatName, int], stage: Callable[[str], None]) -> None:
         """Put draws to the judge, so many of each format; `stage` hears of each."""
         for fmt, number in plan.items():
             self.spreads[fmt] = {steps: Spread() for steps in LENGTHS}
@@ -79,7 +78,7 @@ class Soundness:
         if draw.hyperparameters.clip_weights is not None:
             visible[:] = False
         spread = self.spreads[draw.format][len(draw.gradients)]
-        given = Input(draw.initial, draw.gradients)
+        given = EvaluationInput(draw.initial, draw.gradients)
         for order in draw.orders:
             trace = evaluate(dialects[draw.dialect], draw.hyperparameters, given, order, draw.format)
             comparison = TraceComparison(trace, oracle, draw.dialect)
@@ -103,7 +102,7 @@ class Soundness:
         return {
             "seed": self.seed,
             "numpy": np.__version__,
-            "orders": len(orders()),
+            "orders": len(all_orders()),
             "evaluations": {fmt: self.count(fmt) for fmt in self.spreads},
             "false_alarms": self.alarms,
             "ratios": {
@@ -142,6 +141,6 @@ def _told(value: Any) -> float | str:
     return float(value) if np.isfinite(value) else str(float(value))
 
 
-def draws(count: int) -> dict[Name, int]:
+def draws(count: int) -> dict[FormatName, int]:
     """How many draws make so many evaluations in float32, and those of the others: at least one each."""
     return {fmt: max(1, -int(-count * share // EVALUATIONS)) for fmt, share in SHARE.items()}

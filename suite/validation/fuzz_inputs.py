@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from reference import Hyperparameters, dialects
-from suite.diagnosis.mistakes.arithmetic import FORMATS, Array, Name
-from suite.diagnosis.mistakes.operation_orders import Order, orders
+from suite.diagnosis.mistakes.arithmetic import FORMATS, Array, FormatName, Order, all_orders
 
 LENGTHS = (1, 10, 100)  # steps
 TAPES, ORDERS = 32, 5  # of a draw, each with each
@@ -33,7 +32,7 @@ class Draw:
         orders: of operations.
     """
 
-    format: Name
+    format: FormatName
     number: int
     dialect: str
     hyperparameters: Hyperparameters
@@ -42,7 +41,7 @@ class Draw:
     orders: tuple[Order, ...]
 
 
-def drawn(seed: int, fmt: Name, number: int) -> Draw:
+def drawn(seed: int, fmt: FormatName, number: int) -> Draw:
     """One draw; none depends on another."""
     rng = np.random.default_rng([seed, FORMATS.index(fmt), number])
     steps = _pick(rng, *LENGTHS)
@@ -50,7 +49,7 @@ def drawn(seed: int, fmt: Name, number: int) -> Draw:
     gradients *= 10.0 ** _pick(rng, 0, 0, 0, *_FAR[fmt])
     if _pick(rng, True, False, False, False):
         gradients = np.where(rng.random(gradients.shape) < 0.1, rng.choice(edges(fmt), gradients.shape), gradients)
-    every = orders()
+    every = all_orders()
     return Draw(
         format=fmt,
         number=number,
@@ -79,7 +78,7 @@ def tapes(rng: np.random.Generator, count: int, steps: int) -> tuple[Array, Arra
     return gradients, initial
 
 
-def edges(fmt: Name) -> Array:
+def edges(fmt: FormatName) -> Array:
     """What is no number, or lies at an end of a format's range, or has its square there."""
     limits = np.finfo(np.float16 if fmt == "float16" else np.float64 if fmt == "float64" else np.float32)
     least, most = float(limits.smallest_normal), float(limits.max)

@@ -19,13 +19,11 @@ from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import TapeBatch, tape_batches
 from suite.diagnosis.mistakes import MISTAKES, Mistake
-from suite.diagnosis.mistakes.arithmetic import Name
-from suite.diagnosis.mistakes.evaluation import Evaluation, Input
-from suite.diagnosis.mistakes.formula import Formula
-from suite.diagnosis.mistakes.operation_orders import PLAIN
+from suite.diagnosis.mistakes.arithmetic import PLAIN, FormatName
+from suite.diagnosis.mistakes.evaluation import Evaluation, EvaluationInput, Formula
 from suite.validation.mutants import OTHER, Mutant, Proofs, of_one_axis, pairs
 
-DTYPE: Name = "float32"
+DTYPE: FormatName = "float32"
 
 
 def ridden(seed: int) -> list[Case]:
@@ -157,7 +155,7 @@ class Matrix:
             if not fate.cases and trial.dense:
                 assert isinstance(fate.wrong, Mistake)  # noqa: S101
                 formula = trial.formula(dialects[fate.of])
-                fate.cases += trial.telling(fate.of, formula, fate.wrong) if fate.wrong.place(formula) else ()
+                fate.cases += trial.telling(fate.of, formula, fate.wrong) if fate.wrong.applies(formula) else ()
 
     def _proof(self, fate: Fate) -> str | None:
         dialect, wrong = dialects[fate.of], fate.wrong
@@ -165,7 +163,7 @@ class Matrix:
             return self.proofs.of(dialect, wrong.dialect)
         arithmetic = PLAIN.arithmetic(DTYPE)
         formulas = (Formula.of(dialect, h, 2, arithmetic) for h in self.proofs.settings)
-        return None if any(map(wrong.place, formulas)) else "no formula of this dialect has the part that is wrong"
+        return None if any(map(wrong.applies, formulas)) else "no formula of this dialect has the part that is wrong"
 
 
 class _Trial:
@@ -174,7 +172,7 @@ class _Trial:
     def __init__(self, tape_batch: TapeBatch) -> None:
         self.tape_batch, tape, h = tape_batch, tape_batch.tape, tape_batch.hyperparameters
         self.dense, gradients = tape.sparse is None, tape.sparse or tape.gradients
-        self.given = Input(tape.initial, gradients, tape.rate_scale())
+        self.given = EvaluationInput(tape.initial, gradients, tape.rate_scale())
         self.oracle = Oracle(
             tape.initial, gradients, h, DTYPE, subnormals=tape.subnormals, rate_scale=tape.rate_scale()
         )

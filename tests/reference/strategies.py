@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from reference import Hyperparameters, dialects
-from suite.diagnosis.mistakes.operation_orders import Order, orders
+from suite.diagnosis.mistakes.arithmetic import Order, all_orders
 from suite.validation import fuzz_inputs
 
 decays = st.sampled_from([0.0, 0.5, 0.9, 0.95, 0.99, 0.999]) | st.floats(0.0, 0.9999)
@@ -42,5 +42,5 @@ def tapes(seed: int, count: int, steps: int) -> tuple[Any, Any]:
 
 def some_orders(seed: int, count: int = 24) -> list[Order]:
     """Orders of operations."""
-    every = orders()
+    every = all_orders()
     return [every[i] for i in np.random.default_rng(seed).integers(0, len(every), count)]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from reference import Hyperparameters, dialects, replay
 from reference.precision import wider
-from suite.diagnosis.mistakes.evaluation import Input, evaluate
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from tests.reference.strategies import hyperparameters, names, seeds, some_orders, tapes
 
 STEPS = 24
@@ -26,7 +26,7 @@ def ratios(h, name, seed, dtype, count=SIDE_BY_SIDE):
     bound = trace.bound(dtype)
     for order in some_orders(seed):
         with np.errstate(all="ignore"):
-            found = evaluate(dialects[name], h, Input(initial, gradients), order, dtype)["parameters"]
+            found = evaluate(dialects[name], h, EvaluationInput(initial, gradients), order, dtype)["parameters"]
             both = np.isnan(found) & np.isnan(trace.parameters)
             error = np.where(both, 0, np.abs(found.astype(bound.dtype) - trace.parameters))
             ratio = np.where((error == 0) | np.isinf(bound), 0, error / bound)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reference import Dialect, Hyperparameters, dialects, replay, replay_each
 from reference.precision import wider
 from reference.replay import PARTS, within_each
-from suite.diagnosis.mistakes.evaluation import Input, evaluate
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from tests.reference.strategies import names, seeds, some_orders
 
 STEPS, TAPES = 6, 64
@@ -66,7 +66,7 @@ def test_certain_infinities_and_nan_occur_in_every_order(h, name, seed):
     dialect = replace(dialects[name], subnormals="either")
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
     for order in some_orders(seed):
-        found = evaluate(dialect, h, Input(initial, gradients), order)
+        found = evaluate(dialect, h, EvaluationInput(initial, gradients), order)
         assert outside(limits, found) == 0, f"{order.name}, {name}, {h}"
 
 
@@ -79,7 +79,7 @@ def test_subnormals_are_kept_or_flushed_as_the_dialect_says(subnormals, h, seed)
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
     for order in some_orders(seed):
         order = replace(order, flushed=subnormals == "flushed")
-        found = evaluate(dialect, h, Input(initial, gradients), order)
+        found = evaluate(dialect, h, EvaluationInput(initial, gradients), order)
         assert outside(limits, found) == 0, f"{order.name}, {h}"
 
 

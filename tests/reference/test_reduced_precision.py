@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from reference import Hyperparameters, dialects, replay
 from reference.precision import format_of
 from suite.diagnosis.mistakes.arithmetic import Arithmetic, to_bfloat16
-from suite.diagnosis.mistakes.evaluation import Input, evaluate
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from tests.reference.strategies import hyperparameters, names, seeds, some_orders, tapes
 
 STEPS = 24
@@ -26,7 +26,7 @@ def worst(dtype, h, name, seed):
         trace = replay(gradients, initial, h, replace(dialects[name], subnormals="either"), precision=dtype)
         found = {}
         for order in some_orders(seed, 12):
-            path = evaluate(dialects[name], h, Input(initial, gradients), order, dtype)["parameters"]
+            path = evaluate(dialects[name], h, EvaluationInput(initial, gradients), order, dtype)["parameters"]
             values = path.astype(np.float64)
             error = np.where(np.isnan(values) & np.isnan(trace.parameters), 0, np.abs(values - trace.parameters))
             ratio = np.where((error == 0) | np.isinf(trace.bound(dtype)), 0, error / trace.bound(dtype))
@@ -90,9 +90,9 @@ def test_bfloat16_is_rounded_as_the_format_says():
 @pytest.mark.parametrize("towards", [-1, 1])
 def test_a_faithful_root_is_a_neighbour_of_the_exact_one_and_itself_where_it_is_a_number(dtype, towards):
     arithmetic, fmt = Arithmetic(dtype, towards=towards), format_of(dtype)
-    values = arithmetic.held(np.random.default_rng(2).uniform(0.25, 4, 1000))
+    values = arithmetic.array(np.random.default_rng(2).uniform(0.25, 4, 1000))
     exact = np.sqrt(np.asarray(values, np.longdouble))
     found = np.asarray(arithmetic.root(values), np.longdouble)
     assert ((found - exact) * towards >= 0).all()
     assert (np.abs(found - exact) < fmt.ulp(exact)).all()
-    assert np.array_equal(arithmetic.root(arithmetic.held([0.0, 0.25, 1.0, 4.0])), [0.0, 0.5, 1.0, 2.0])
+    assert np.array_equal(arithmetic.root(arithmetic.array([0.0, 0.25, 1.0, 4.0])), [0.0, 0.5, 1.0, 2.0])

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from reference import Hyperparameters
-from suite.diagnosis.mistakes.evaluation import Input, evaluate
-from suite.diagnosis.mistakes.operation_orders import PLAIN
+from suite.diagnosis.mistakes.arithmetic import PLAIN
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from suite.identification.inquiry import About, Refused
 
 ALL = frozenset(field.name for field in fields(Hyperparameters))
@@ -18,7 +18,7 @@ DTYPES = ("float32", "float64")
 class Evaluated:
     """A dialect in an order of operations, with defaults and with what it does not ask for.
 
-    It shares no line with the oracle: formulas are read from the dialects' names by `suite.diagnosis.mistakes.formula`.
+    It is independent of the oracle: `suite.diagnosis.mistakes.evaluation` reads formulas from the names of the axes.
     """
 
     def __init__(self, dialect, accepts=ALL, dtypes=DTYPES, order=PLAIN, sparse=True, defaults=None, **fixed):
@@ -29,7 +29,7 @@ class Evaluated:
         assert set(query.given) <= self.about.accepts
         order = replace(self.order, flushed=self.dialect.subnormals == "flushed")
         h = Hyperparameters(**{**self.defaults, **query.given, **self.fixed})
-        given = Input(query.tape.initial, query.tape.sparse or query.tape.gradients)
+        given = EvaluationInput(query.tape.initial, query.tape.sparse or query.tape.gradients)
         return evaluate(self.dialect, h, given, order, query.dtype)["parameters"]
 
 

@@ -1,15 +1,15 @@
-"""Mistakes that are no dialect's: evaluations of which one part is wrong, each with how it comes about.
+"""Evaluations of RMSProp with one part wrong, for mutation testing and for identifying an optimizer.
 
-`misread` has those in which another formula is evaluated, `misremembered` and `misdone` those in which a part is done
-wrongly: what is kept between steps, and what a step is made of.
+Each mistake belongs to no dialect. Some evaluate a wrong formula (`mistake`), the others compute the state
+(`state_mistakes`) or the step (`step_mistakes`) wrongly. What they compute is independent of the oracle: `reference` is
+imported for the types of the input alone.
 """
 
-from suite.diagnosis.mistakes.formula_mistakes import MISREAD
-from suite.diagnosis.mistakes.mistake import Mistake
-from suite.diagnosis.mistakes.state_mistakes import MISREMEMBERED
-from suite.diagnosis.mistakes.step_mistakes import MISDONE
+from suite.diagnosis.mistakes.mistake import FORMULA_MISTAKES, Mistake
+from suite.diagnosis.mistakes.state_mistakes import STATE_MISTAKES
+from suite.diagnosis.mistakes.step_mistakes import STEP_MISTAKES
 
-MISTAKES: tuple[Mistake, ...] = (*MISREAD, *MISREMEMBERED, *MISDONE)
-"""All of them."""
+MISTAKES: tuple[Mistake, ...] = (*FORMULA_MISTAKES, *STATE_MISTAKES, *STEP_MISTAKES)
+"""All mistakes."""
 
 __all__ = ["MISTAKES", "Mistake"]

@@ -1,33 +1,34 @@
-"""Floating-point formats as an evaluation meets them: each result rounded, or only what is stored; flushed; fused.
+"""Floating-point arithmetic of an evaluation: how results are rounded, and in which order operations are carried out.
 
-Written apart from `reference`, whose bound is held against what is computed here.
+This is written independently of `reference`, whose bound is tested with what is computed here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Name = Literal["float16", "bfloat16", "float32", "float64"]
-Rule = Callable[[Array], Array]
+FormatName = Literal["float16", "bfloat16", "float32", "float64"]
+Direction = Literal[-1, 0, 1]
 
-FORMATS: tuple[Name, ...] = ("float16", "bfloat16", "float32", "float64")
+FORMATS: tuple[FormatName, ...] = ("float16", "bfloat16", "float32", "float64")
 
-_HOLDS: dict[str, Any] = {"float16": np.float16, "bfloat16": np.float32, "float32": np.float32, "float64": np.float64}
+_TYPES: dict[str, Any] = {"float16": np.float16, "bfloat16": np.float32, "float32": np.float32, "float64": np.float64}
 _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
 
 
 def to_bfloat16(x: Array) -> Array:
-    """Numbers of float32 rounded to the nearest of bfloat16, ties to even: the upper half of their bits.
+    """Round float32 values to bfloat16, ties to even; the result has the type float32.
 
-    Rounding the result of one operation in float32 again is as good as rounding once, since 24 ≥ 2·8 + 2 (Figueroa
-    1995); subnormals may be off by half of their last place, which is far below what a bound counts there.
+    Rounding the float32 result of one operation again gives the same as rounding once, since 24 ≥ 2·8 + 2 (Figueroa
+    1995). Subnormals may be off by half a unit in the last place, far less than a bound allows there.
     """
     bits = np.asarray(x, np.float32).view(np.uint32)
     half = np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
@@ -37,99 +38,101 @@ def to_bfloat16(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How an implementation computes.
+    """The arithmetic of an implementation.
 
     Attributes:
-        format: what it stores.
-        rounded: whether every result is rounded to the format, or none before it is stored.
-        flushed: whether subnormals become zero wherever they turn up: in what is read, and in every result.
-        towards: quotients and roots are rounded to nearest (0), or to the neighbour above (1) or below (-1), as units
-            may that are faithful but not correctly rounding; `rsqrt` is off by that many ulps.
+        format: the format in which values are stored.
+        rounded: whether every result is rounded to the format; if not, values are rounded when they are stored.
+        flushed: whether subnormal operands and results are replaced by zero.
+        towards: 0 if quotients and roots are correctly rounded; 1 or -1 if they are rounded to the neighbour above or
+            below, as faithful rounding allows. `reciprocal_root` is off by one ulp in that direction.
     """
 
-    format: Name
+    format: FormatName
     rounded: bool = True
     flushed: bool = False
-    towards: Literal[-1, 0, 1] = 0
+    towards: Direction = 0
 
     @cached_property
     def wide(self) -> Any:
-        """A type with enough more digits to be taken for exact."""
+        """A NumPy type with enough additional digits to stand for exact results."""
         return np.longdouble if self.format == "float64" else np.float64
 
     @cached_property
     def type(self) -> Any:
-        """NumPy's type of what is computed."""
-        return _HOLDS[self.format] if self.rounded else self.wide
+        """The NumPy type of computed values."""
+        return _TYPES[self.format] if self.rounded else self.wide
 
     @cached_property
-    def plain(self) -> bool:
-        """Whether NumPy's own arithmetic is what is wanted."""
+    def _native(self) -> bool:
+        """Whether NumPy's own operations give the wanted results."""
         return not self.rounded or not (self.flushed or self.format == "bfloat16")
 
-    def nearest(self, values: Any) -> Array:
-        """Numbers rounded to the format."""
-        array = np.asarray(values).astype(_HOLDS[self.format])
+    def round(self, values: Any) -> Array:
+        """Round to the format."""
+        array = np.asarray(values).astype(_TYPES[self.format])
         return to_bfloat16(array) if self.format == "bfloat16" else array
 
-    def settle(self, values: Array) -> Array:
-        """What is left of a result."""
-        array = self.nearest(values)
+    def round_and_flush(self, values: Array) -> Array:
+        """Round to the format, and replace subnormals by zero if this arithmetic does."""
+        array = self.round(values)
         if not self.flushed:
             return array
         return np.where(np.abs(array) < _SMALLEST_NORMAL[self.format], np.copysign(array.dtype.type(0), array), array)
 
-    def held(self, values: Any) -> Any:
-        """Numbers as the computation holds them."""
-        return np.asarray(values).astype(self.type) if self.plain else _Settled.of(self.settle(values), self.settle)
+    def array(self, values: Any) -> Any:
+        """Return an array whose operations follow this arithmetic."""
+        if self._native:
+            return np.asarray(values).astype(self.type)
+        return _RuledArray.of(self.round_and_flush(values), self.round_and_flush)
 
     def stored(self, values: Any) -> Any:
-        """Numbers of the format, as they are kept between steps."""
-        return values if self.plain and self.rounded else self.held(self.settle(values))
+        """Return values as they are after being stored in the format."""
+        return values if self._native and self.rounded else self.array(self.round_and_flush(values))
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
-        """a·b + c, rounded once: exact in the wider type, but for an error that is far below what is tested."""
+        """Return a·b + c rounded once: exact in the wide type, up to an error far below what is tested."""
         wide = self.wide
-        return self.held(np.asarray(a, wide) * np.asarray(b, wide) + np.asarray(c, wide))
+        return self.array(np.asarray(a, wide) * np.asarray(b, wide) + np.asarray(c, wide))
 
     def quotient(self, a: Any, b: Any) -> Any:
-        """a / b."""
+        """Return a / b."""
         return self._faithful(a / b, lambda: np.asarray(a, self.wide) / np.asarray(b, self.wide))
 
     def root(self, a: Any) -> Any:
-        """√a."""
+        """Return √a."""
         return self._faithful(np.sqrt(a), lambda: np.sqrt(np.asarray(a, self.wide)))
 
     def reciprocal_root(self, a: Any) -> Any:
-        """1 / √a, rounded once and then moved."""
-        nearest = self.held(1 / np.sqrt(np.asarray(a, self.wide)))
-        return self._moved(nearest) if self.towards else nearest
+        """Return 1 / √a, rounded and then moved by an ulp if `towards` is not 0."""
+        nearest = self.array(1 / np.sqrt(np.asarray(a, self.wide)))
+        return self._neighbour(nearest) if self.towards else nearest
 
     def _faithful(self, nearest: Any, exact: Callable[[], Array]) -> Any:
-        """The neighbour of the exact value on the side of `towards`; itself where it is a number of the format."""
+        """Return the neighbour of the exact value in the direction `towards`; representable values are unchanged."""
         if not self.towards:
             return nearest
         short = (exact() - np.asarray(nearest, self.wide)) * self.towards > 0
-        return self.held(np.where(short, self._moved(nearest), nearest))
+        return self.array(np.where(short, self._neighbour(nearest), nearest))
 
-    def _moved(self, values: Any) -> Any:
-        """The next number of the format on the side of `towards`; zero and infinity stay."""
+    def _neighbour(self, values: Any) -> Any:
+        """Return the next number of the format in the direction `towards`; zero and infinity are unchanged."""
         array = np.asarray(values)
         if self.format == "bfloat16":
             away = np.where(array < 0, np.int32(-self.towards), np.int32(self.towards))
             following = (array.astype(np.float32).view(np.int32) + away * np.int32(0x10000)).view(np.float32)
         else:
             following = np.nextafter(array, array.dtype.type(self.towards * np.inf))
-        return self.held(np.where(np.isfinite(array) & (array != 0), following, array))
+        return self.array(np.where(np.isfinite(array) & (array != 0), following, array))
 
 
-class _Settled(np.ndarray[Any, Any]):
-    """An array whose arithmetic applies a rule to every result."""
+class _RuledArray(np.ndarray[Any, Any]):
+    """An array that applies a rounding rule to the result of every operation."""
 
-    rule: Rule
+    rule: Callable[[Array], Array]
 
     @classmethod
-    def of(cls, values: Array, rule: Rule) -> _Settled:
+    def of(cls, values: Array, rule: Callable[[Array], Array]) -> _RuledArray:
         array = np.asarray(values).view(cls)
         array.rule = rule
         return array
@@ -139,4 +142,85 @@ class _Settled(np.ndarray[Any, Any]):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         result = getattr(ufunc, method)(*(np.asarray(x) for x in inputs), **kwargs)
-        return _Settled.of(self.rule(result), self.rule) if result.dtype.kind == "f" else result
+        return _RuledArray.of(self.rule(result), self.rule) if result.dtype.kind == "f" else result
+
+
+AVERAGES: Mapping[str, Callable[..., Any]] = {
+    "products": lambda a, s, g, h, decay, c: decay * s + c * (g * h),
+    "products_fused": lambda a, s, g, h, decay, c: a.fma(c, g * h, decay * s),
+    "products_fused_with_the_past": lambda a, s, g, h, decay, c: a.fma(decay, s, c * (g * h)),
+    "from_the_left": lambda a, s, g, h, decay, c: (c * g) * h + decay * s,
+    "from_the_left_fused": lambda a, s, g, h, decay, c: a.fma(c * g, h, decay * s),
+    "difference": lambda a, s, g, h, decay, c: s + c * (g * h - s),
+    "difference_fused": lambda a, s, g, h, decay, c: a.fma(c, a.fma(g, h, -s), s),
+    "difference_from_the_past": lambda a, s, g, h, decay, c: s - (s - g * h) * c,
+    "interpolated": lambda a, s, g, h, decay, c: np.where(  # from the nearer end, as PyTorch's `lerp` does
+        c < 0.5, s + c * (g * h - s), g * h - (1 - c) * (g * h - s)
+    ),
+}
+"""Name -> how an average γ s + c g h is formed in an arithmetic `a`; h is g for squares, and 1 for the mean."""
+
+QUOTIENTS: Mapping[str, Callable[..., Any]] = {
+    "scaled_first": lambda a, rate, g, d, inverse: a.quotient(rate * g, d()),
+    "divided_first": lambda a, rate, g, d, inverse: rate * a.quotient(g, d()),
+    "rate_over_root": lambda a, rate, g, d, inverse: a.quotient(rate, d()) * g,
+    "scaled_by_inverse": lambda a, rate, g, d, inverse: (rate * g) * inverse(),
+    "rate_by_inverse": lambda a, rate, g, d, inverse: g * (rate * inverse()),
+    "divided_by_inverse": lambda a, rate, g, d, inverse: rate * (g * inverse()),
+}
+"""Name -> how the step η g / d is formed; `d()` returns the denominator, and `inverse()` its reciprocal."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order of operations, with the arithmetic in which they are carried out.
+
+    Attributes:
+        average: how v is formed: a name in `AVERAGES`.
+        mean: how m is formed; PyTorch forms v and m differently.
+        quotient: how a step is formed: a name in `QUOTIENTS`.
+        fused: whether products and the sums that follow them are fused outside the averages too.
+        epsilon_first: whether v - m² + ε is formed as (v + ε) - m².
+        rounded, flushed, towards: see `Arithmetic`.
+    """
+
+    average: str = "products"
+    mean: str = "products"
+    quotient: str = "scaled_first"
+    fused: bool = False
+    epsilon_first: bool = False
+    rounded: bool = True
+    flushed: bool = False
+    towards: Direction = 0
+
+    def arithmetic(self, fmt: FormatName) -> Arithmetic:
+        """Return the arithmetic in a format. In float16 nothing is flushed, since it is computed in float32."""
+        return Arithmetic(fmt, self.rounded, self.flushed and fmt != "float16", self.towards)
+
+    @property
+    def name(self) -> str:
+        """A description that is unique among `all_orders()`."""
+        words = [f"v by {self.average}", f"m by {self.mean}", self.quotient]
+        words += ["fused"] * self.fused + ["(v + ε) - m²"] * self.epsilon_first + ["flushed"] * self.flushed
+        words += [f"roots and quotients {'above' if self.towards > 0 else 'below'}"] * (self.towards != 0)
+        words += ["rounded when stored"] * (not self.rounded)
+        return ", ".join(words).replace("_", " ")
+
+
+PLAIN = Order()
+
+
+@cache
+def all_orders() -> tuple[Order, ...]:
+    """Return every order of operations in every arithmetic."""
+    return tuple(_orders())
+
+
+def _orders() -> Iterator[Order]:
+    directions: tuple[Direction, ...] = (-1, 0, 1)
+    for average, mean, quotient in itertools.product(AVERAGES, AVERAGES, QUOTIENTS):
+        for epsilon_first, flushed in itertools.product((False, True), repeat=2):
+            order = Order(average, mean, quotient, epsilon_first=epsilon_first, flushed=flushed)
+            yield replace(order, rounded=False)  # fusing and faithful rounding have no effect there
+            for fused, towards in itertools.product((False, True), directions):
+                yield replace(order, fused=fused, towards=towards)

@@ -1,4 +1,7 @@
-"""RMSProp in an order of operations: each part of a step is a method, so that a mistake is a part done wrongly."""
+"""Evaluates RMSProp in a format and an order of operations; mistakes override single parts of a step.
+
+Dialects are read from the names of their axes, independently of `reference.algorithm`.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +12,126 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reference import Dialect, Hyperparameters, SparseGradients
-from suite.diagnosis.mistakes.arithmetic import Array, Name
-from suite.diagnosis.mistakes.formula import Formula
-from suite.diagnosis.mistakes.operation_orders import PLAIN, Order
+from suite.diagnosis.mistakes.arithmetic import AVERAGES, PLAIN, QUOTIENTS, Arithmetic, Array, FormatName, Order
+
+_SINGLE = {
+    "exact": (False, False, False),
+    "float32": (True, True, True),
+    "float32 but learning rate": (False, True, True),
+    "float32 but epsilon": (True, False, True),
+    "float32 rates": (True, False, False),
+}
+"""Hyper-parameter rounding -> whether float32 holds learning rates; ε and clipping bounds; the other numbers."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The update that a dialect computes with given hyper-parameters. Equal formulas evaluate to equal bits.
+
+    Numbers are those that the dialect hands to the computation, in a wide type; `rates` has one for each step.
+    """
+
+    epsilon_inside: bool
+    centered: bool
+    buffered: bool
+    rate_in_buffer: bool
+    nesterov: bool
+    bias_corrected: bool
+    coupled: bool
+    decoupled: bool
+    clip_after_decay: bool
+    lazy: bool
+    duplicates: str
+    flushed: bool
+    initial_accumulator: Any
+    decay: Any
+    complement: Any
+    epsilon: Any
+    momentum: Any
+    weight_decay: Any
+    gradient_scale: Any
+    clip_norm: Any
+    clip_gradient: Any
+    clip_weights: Any
+    rates: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, d: Dialect, h: Hyperparameters, steps: int, arithmetic: Arithmetic) -> Formula:
+        """Return the formula; `arithmetic` matters if the dialect forms 1-γ in the working precision."""
+        rates, bounds, others = _SINGLE[d.hyperparameter_rounding]
+
+        def number(value: float | None, single: bool = others) -> Any:
+            return None if value is None else np.longdouble(np.float32(value) if single else value)
+
+        decay, epsilon = number(h.decay), number(h.epsilon, bounds)
+        complement = 1 - decay
+        if d.decay_complement == "working":
+            decay = np.longdouble(arithmetic.round(decay))
+            complement = np.longdouble(arithmetic.round(1 - decay))
+        has_momentum = h.momentum != 0
+        buffered = has_momentum and (d.momentum == "always" or (d.momentum == "when centered" and h.centered))
+        coupled = h.weight_decay != 0 and d.weight_decay == "l2"
+        clipped = h.clip_gradient is not None or h.clip_norm is not None
+        inside = {"inside with momentum": has_momentum, "inside when centered": h.centered}
+        lazy = {"lazy": True, "lazy with momentum": has_momentum}
+        return cls(
+            epsilon_inside=inside.get(d.epsilon, d.epsilon == "inside"),
+            centered=h.centered,
+            buffered=buffered,
+            rate_in_buffer=d.learning_rate == "inside" or not buffered,
+            nesterov=h.nesterov and buffered,
+            bias_corrected=h.bias_correction,
+            coupled=coupled,
+            decoupled=h.weight_decay != 0 and not coupled,
+            clip_after_decay=coupled and clipped and d.clipping == "after decay",
+            lazy=lazy.get(d.sparse, False),
+            duplicates=d.duplicates,
+            flushed=d.subnormals == "flushed",
+            initial_accumulator=epsilon if d.initial_accumulator == "epsilon" else np.longdouble(d.initial_accumulator),
+            decay=decay,
+            complement=complement,
+            epsilon=epsilon,
+            momentum=number(h.momentum) if buffered else np.longdouble(0),
+            weight_decay=number(h.weight_decay, d.hyperparameter_rounding != "exact"),
+            gradient_scale=number(-h.rescale_gradient if h.maximize else h.rescale_gradient),
+            clip_norm=number(h.clip_norm, bounds),
+            clip_gradient=number(h.clip_gradient, bounds),
+            clip_weights=number(h.clip_weights, bounds),
+            rates=tuple(number(h.rate(step), rates) for step in range(steps)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Input:
-    """What drives an evaluation.
+class EvaluationInput:
+    """The input of an evaluation.
 
     Attributes:
-        initial: the parameters, shape (n,).
-        gradients: shape (steps, n), or of few rows.
-        shares: what each coordinate has of the learning rate.
+        initial: the initial parameters, shape (n,).
+        gradients: shape (steps, n), or the rows of a sparse gradient.
+        rate_scale: factor on the learning rate of each coordinate.
     """
 
     initial: Array
     gradients: Array | SparseGradients
-    shares: Any = 1.0
+    rate_scale: Any = 1.0
 
 
-class Turn(NamedTuple):
-    """The gradient of a step, or of a part of one where duplicates come in turn.
+class Update(NamedTuple):
+    """The gradient of one update. A step has one update, or several where duplicate rows are applied in turn.
 
     Attributes:
-        total: the gradient.
-        squares: what is averaged in place of its square, or None for that.
-        touched: where there is one; all of it, unless it comes in rows.
+        gradient: the gradient, shape (n,).
+        squares: what is averaged instead of its square; None for the square.
+        touched: the coordinates that the update may change, or True for all.
     """
 
-    total: Any
+    gradient: Any
     squares: Any
     touched: Any
 
 
 class State(NamedTuple):
-    """Parameters and what is remembered, between two steps."""
+    """Parameters and state between two updates."""
 
     x: Any
     v: Any
@@ -53,41 +140,46 @@ class State(NamedTuple):
 
 
 class Evaluation:
-    """One run. The names are the literature's: x, v, m and b, and t is counted from 1."""
+    """One evaluation of a formula.
 
-    def __init__(self, formula: Formula, given: Input, order: Order, fmt: Name) -> None:
+    Variables have the names of the literature: parameters x, average of squares v, mean gradient m, momentum buffer b;
+    steps t are counted from 1.
+    """
+
+    def __init__(self, formula: Formula, given: EvaluationInput, order: Order, fmt: FormatName) -> None:
         self.formula, self.order, self.given, self.fmt = formula, order, given, fmt
         self.arithmetic = order.arithmetic(fmt)
-        held = self.arithmetic.held
-        self.decay, self.complement = held(formula.decay), held(formula.complement)
-        self.epsilon, self.momentum = held(formula.epsilon), held(formula.momentum)
-        self.weight_decay, self.scale = held(formula.weight_decay), held(formula.scale)
-        self.one = held(1.0)
-        self.x = held(self.arithmetic.settle(given.initial))
-        self.v = held(np.full(given.initial.shape, formula.start))
-        self.m = self.b = held(np.zeros(given.initial.shape))
+        array = self.arithmetic.array
+        self.decay, self.complement = array(formula.decay), array(formula.complement)
+        self.epsilon, self.momentum = array(formula.epsilon), array(formula.momentum)
+        self.weight_decay, self.gradient_scale = array(formula.weight_decay), array(formula.gradient_scale)
+        self.one = array(1.0)
+        self.x = array(self.arithmetic.round_and_flush(given.initial))
+        self.v = array(np.full(given.initial.shape, formula.initial_accumulator))
+        self.m = self.b = array(np.zeros(given.initial.shape))
+        self.before = State(self.x, self.v, self.m, self.b)
         self.squares: Any = None
         self.t = 0
 
     def trace(self) -> dict[str, Array]:
-        """Parameters and state after every step, under the names that the judge knows: each of shape (steps, n)."""
+        """Return parameters and state after every step, under the names of `QUANTITIES`: each of shape (steps, n)."""
         names = {"parameters": "x", "square_average": "v", "mean_gradient": "m", "momentum_buffer": "b"}
         steps = len(self.formula.rates)
         series = {name: np.empty((steps, *self.given.initial.shape), self.arithmetic.type) for name in names}
         with np.errstate(all="ignore"):
             for step in range(steps):
                 self.t = step + 1
-                for turn in self.turns(step):
-                    self.take(turn)
+                for update in self.updates(step):
+                    self.apply(update)
                 for name, symbol in names.items():
                     series[name][step] = getattr(self, symbol)
         return series
 
-    def turns(self, step: int) -> Iterator[Turn]:
-        """The gradient of a step, counted from 0."""
-        held, gradients = self.arithmetic.held, self.given.gradients
+    def updates(self, step: int) -> Iterator[Update]:
+        """Yield the updates of a step, counted from 0."""
+        array, gradients = self.arithmetic.array, self.given.gradients
         if not isinstance(gradients, SparseGradients):
-            yield Turn(held(self.arithmetic.settle(gradients[step])), None, True)
+            yield Update(array(self.arithmetic.round_and_flush(gradients[step])), None, True)
             return
         shape, width = self.given.initial.shape, gradients.values.shape[2]
         named = zip(gradients.rows[step], gradients.values[step], strict=True)
@@ -99,56 +191,56 @@ class Evaluation:
                 total[row] += values
                 squares[row] += np.square(values)
                 touched[row] = True
-            apart = held(squares.reshape(shape)) if self.formula.duplicates == "apart" else None
-            yield Turn(held(total.reshape(shape)), apart, touched.reshape(shape) if self.formula.lazy else True)
+            apart = array(squares.reshape(shape)) if self.formula.duplicates == "apart" else None
+            yield Update(array(total.reshape(shape)), apart, touched.reshape(shape) if self.formula.lazy else True)
 
-    def take(self, turn: Turn) -> None:
-        """One step, all of it."""
+    def apply(self, update: Update) -> None:
+        """Apply one update to parameters and state."""
         self.before = State(self.x, self.v, self.m, self.b)
-        g = self.effective(turn.total)
-        self.squares = turn.squares
-        self.remember(g)
+        g = self.effective_gradient(update.gradient)
+        self.squares = update.squares
+        self.update_averages(g)
         u = self.quotient(self.rate() if self.formula.rate_in_buffer else self.one, g)
-        self.move(self.heavy(u) if self.formula.buffered else u)
-        if turn.touched is not True:
+        self.move(self.with_momentum(u) if self.formula.buffered else u)
+        if update.touched is not True:
             after = self.x, self.v, self.m, self.b
             pairs = zip(after, self.before, strict=True)
-            self.x, self.v, self.m, self.b = (self.arithmetic.held(np.where(turn.touched, *pair)) for pair in pairs)
+            self.x, self.v, self.m, self.b = (self.arithmetic.array(np.where(update.touched, *pair)) for pair in pairs)
 
     def rate(self) -> Any:
-        """η."""
-        return self.arithmetic.held(self.formula.rates[self.t - 1] * np.asarray(self.given.shares))
+        """Return η of the current step."""
+        return self.arithmetic.array(self.formula.rates[self.t - 1] * np.asarray(self.given.rate_scale))
 
-    def effective(self, g: Any) -> Any:
-        """The gradient after scaling, clipping and l2 weight decay."""
-        g = self.scale * g
+    def effective_gradient(self, g: Any) -> Any:
+        """Return the gradient after scaling, clipping and l2 weight decay."""
+        g = self.gradient_scale * g
         if not self.formula.coupled:
-            return self.limited(g)
+            return self.clipped(g)
         if self.formula.clip_after_decay:
-            return self.limited(self.decayed(g))
-        return self.decayed(self.limited(g))
+            return self.clipped(self.with_l2_decay(g))
+        return self.with_l2_decay(self.clipped(g))
 
-    def decayed(self, g: Any) -> Any:
-        """g + λx."""
+    def with_l2_decay(self, g: Any) -> Any:
+        """Return g + λx."""
         return self.product_and_sum(self.weight_decay, self.x, g)
 
-    def limited(self, g: Any) -> Any:
-        """g with a limited norm and limited coordinates."""
+    def clipped(self, g: Any) -> Any:
+        """Return g with its norm clipped, and then its coordinates."""
         if self.formula.clip_norm is not None:
-            limit = self.arithmetic.held(self.formula.clip_norm)
+            limit = self.arithmetic.array(self.formula.clip_norm)
             norm = np.sqrt(np.add.reduce(g * g))
             g = g * (limit / np.maximum(norm, limit))
-        return self.boxed(g, self.formula.clip_gradient)
+        return self.clipped_to(g, self.formula.clip_gradient)
 
-    def boxed(self, z: Any, limit: Any) -> Any:
-        """Each coordinate kept within ±limit."""
+    def clipped_to(self, z: Any, limit: Any) -> Any:
+        """Clip each coordinate to ±limit; None is no limit."""
         if limit is None:
             return z
-        limit = self.arithmetic.held(limit)
+        limit = self.arithmetic.array(limit)
         return np.minimum(np.maximum(z, -limit), limit)
 
-    def remember(self, g: Any) -> None:
-        """v and m."""
+    def update_averages(self, g: Any) -> None:
+        """Update v and m."""
         if self.squares is None:
             self.v = self.average(self.v, g, g)
         else:
@@ -157,76 +249,76 @@ class Evaluation:
             self.m = self.average(self.m, g, self.one, mean=True)
 
     def average(self, old: Any, g: Any, h: Any, mean: bool = False) -> Any:
-        """γ·old + (1-γ)·g·h."""
-        form = self.order.mean if mean else self.order.average
+        """Return γ·old + (1-γ)·g·h."""
+        form = AVERAGES[self.order.mean if mean else self.order.average]
         return self.arithmetic.stored(form(self.arithmetic, old, g, h, self.decay, self.complement))
 
-    def correction(self) -> Any:
-        """1 - γ^t."""
-        return self.one - self.decay ** self.arithmetic.held(self.t)
+    def bias_correction(self) -> Any:
+        """Return 1 - γ^t."""
+        return self.one - self.decay ** self.arithmetic.array(self.t)
 
-    def spread(self) -> Any:
-        """v, or v - m² when centered, unless ε comes in between: then with it."""
+    def variance(self) -> Any:
+        """Return v, or v - m² when centered; ε is included if the order of operations adds it before m²."""
         v, m = self.v, self.m
-        if self.formula.corrected:
-            v, m = v / self.correction(), m / self.correction()
-        if self.formula.inside and self.order.epsilon_first:
+        if self.formula.bias_corrected:
+            v, m = v / self.bias_correction(), m / self.bias_correction()
+        if self.formula.epsilon_inside and self.order.epsilon_first:
             v = v + self.epsilon
         if self.formula.centered:
             v = self.product_and_sum(-m, m, v)
         return v
 
     def radicand(self) -> Any:
-        """What the root is taken of."""
-        first = self.order.epsilon_first or not self.formula.inside
-        return self.spread() if first else self.spread() + self.epsilon
+        """Return the operand of the root."""
+        complete = self.order.epsilon_first or not self.formula.epsilon_inside
+        return self.variance() if complete else self.variance() + self.epsilon
 
-    def root(self) -> Any:
-        """The denominator."""
+    def denominator(self) -> Any:
+        """Return the root, with ε added if it stands outside."""
         root = self.arithmetic.root(self.radicand())
-        return root if self.formula.inside else root + self.epsilon
+        return root if self.formula.epsilon_inside else root + self.epsilon
 
     def inverse(self) -> Any:
-        """Its reciprocal."""
-        if self.formula.inside:
+        """Return the reciprocal of the denominator."""
+        if self.formula.epsilon_inside:
             return self.arithmetic.reciprocal_root(self.radicand())
-        return self.arithmetic.quotient(self.one, self.root())
+        return self.arithmetic.quotient(self.one, self.denominator())
 
     def quotient(self, rate: Any, g: Any) -> Any:
-        """u = η g / d."""
-        return self.order.quotient(self.arithmetic, rate, g, self.root, self.inverse)
+        """Return u = η g / d."""
+        return QUOTIENTS[self.order.quotient](self.arithmetic, rate, g, self.denominator, self.inverse)
 
-    def heavy(self, u: Any) -> Any:
-        """The step that the momentum buffer makes of u."""
+    def with_momentum(self, u: Any) -> Any:
+        """Update the momentum buffer with u, and return the step."""
         self.b = self.arithmetic.stored(self.product_and_sum(self.momentum, self.b, u))
         return self.product_and_sum(self.momentum, self.b, u) if self.formula.nesterov else self.b
 
     def move(self, u: Any) -> None:
-        """The parameters shrink, and take the step."""
-        x = self.shrunk(self.x) if self.formula.decoupled else self.x
+        """Decay the parameters, and subtract the step."""
+        x = self.decayed(self.x) if self.formula.decoupled else self.x
         x = x - u if self.formula.rate_in_buffer else self.product_and_sum(-self.rate(), u, x)
-        self.x = self.arithmetic.stored(self.boxed(x, self.formula.clip_weights))
+        self.x = self.arithmetic.stored(self.clipped_to(x, self.formula.clip_weights))
 
-    def shrunk(self, x: Any) -> Any:
-        """x - ηλx."""
+    def decayed(self, x: Any) -> Any:
+        """Return x - ηλx."""
         return self.product_and_sum(-(self.rate() * self.weight_decay), x, x)
 
     def product_and_sum(self, a: Any, b: Any, c: Any) -> Any:
-        """a·b + c, fused if the order says so."""
+        """Return a·b + c, fused if the order of operations says so."""
         return self.arithmetic.fma(a, b, c) if self.order.fused else a * b + c
 
 
 def _parts(rows: list[int], in_turn: bool) -> list[list[int]]:
-    """Which of the rows come together: all; or first those that come first, then those that come again, and so on."""
+    """Group row indices into updates: all in one, or the n-th occurrences of every row in the n-th."""
     if not in_turn:
         return [list(range(len(rows)))]
-    before = [rows[:i].count(row) for i, row in enumerate(rows)]
-    return [[i for i, turn in enumerate(before) if turn == wanted] for wanted in range(max(before, default=0) + 1)]
+    occurrence = [rows[:i].count(row) for i, row in enumerate(rows)]
+    return [[i for i, n in enumerate(occurrence) if n == wanted] for wanted in range(max(occurrence, default=0) + 1)]
 
 
 def evaluate(
-    d: Dialect, h: Hyperparameters, given: Input, order: Order = PLAIN, fmt: Name = "float32"
+    d: Dialect, h: Hyperparameters, given: EvaluationInput, order: Order = PLAIN, fmt: FormatName = "float32"
 ) -> dict[str, Array]:
-    """The trace of a dialect in an order of operations and a format: name -> shape (steps, n)."""
+    """Return the trace of a dialect in an order of operations and a format: name -> shape (steps, n)."""
     formula = Formula.of(d, h, len(given.gradients), order.arithmetic(fmt))
     return Evaluation(formula, given, order, fmt).trace()

@@ -1,4 +1,4 @@
-"""What is kept between steps, and is not what it should be: the averages and the momentum buffer."""
+"""Mistakes in the state: the average of squares, the mean gradient, and the momentum buffer."""
 
 from __future__ import annotations
 
@@ -7,54 +7,70 @@ from typing import Any
 import numpy as np
 
 from suite.diagnosis.mistakes.arithmetic import to_bfloat16
-from suite.diagnosis.mistakes.evaluation import Evaluation
-from suite.diagnosis.mistakes.mistake import Collection, buffered, centered, nesterov
+from suite.diagnosis.mistakes.evaluation import Evaluation, Formula
+from suite.diagnosis.mistakes.mistake import MistakeList
 
-MISREMEMBERED = Collection()
-"""Where a part is done wrongly that makes the state."""
+STATE_MISTAKES = MistakeList()
+"""Mistakes in updating or using the state."""
 
-remember, quotient, heavy = Evaluation.remember, Evaluation.quotient, Evaluation.heavy
-
-# -- the average of squares ------------------------------------------------------------------------------------------
+update_averages, quotient, with_momentum = Evaluation.update_averages, Evaluation.quotient, Evaluation.with_momentum
 
 
-@MISREMEMBERED.part("remember")
+def centered(formula: Formula) -> bool:
+    """Return whether there is a mean gradient."""
+    return formula.centered
+
+
+def buffered(formula: Formula) -> bool:
+    """Return whether there is a momentum buffer."""
+    return formula.buffered
+
+
+def nesterov(formula: Formula) -> bool:
+    """Return whether momentum is Nesterov's."""
+    return formula.nesterov
+
+
+# The average of squares
+
+
+@STATE_MISTAKES.method("update_averages")
 def missing_square(self: Evaluation, g: Any) -> None:
-    """|g| in place of g²."""
+    """|g| instead of g²."""
     self.squares = np.abs(g)
-    remember(self, g)
+    update_averages(self, g)
 
 
-@MISREMEMBERED.part("remember")
+@STATE_MISTAKES.method("update_averages")
 def largest_average(self: Evaluation, g: Any) -> None:
-    """It never falls, as in AMSGrad."""
-    remember(self, g)
+    """The average never decreases, as in AMSGrad."""
+    update_averages(self, g)
     self.v = np.maximum(self.before.v, self.v)
 
 
-@MISREMEMBERED.part("remember")
+@STATE_MISTAKES.method("update_averages")
 def average_starts_at_the_first_square(self: Evaluation, g: Any) -> None:
     """v is g² before the first step."""
     if self.t == 1:
         self.v = g * g
-    remember(self, g)
+    update_averages(self, g)
 
 
-@MISREMEMBERED.part("remember")
+@STATE_MISTAKES.method("update_averages")
 def average_updated_twice(self: Evaluation, g: Any) -> None:
-    """A step counts for two."""
-    remember(self, g)
-    remember(self, g)
+    """Each step counts twice."""
+    update_averages(self, g)
+    update_averages(self, g)
 
 
-@MISREMEMBERED.part("remember")
+@STATE_MISTAKES.method("update_averages")
 def average_frozen(self: Evaluation, g: Any) -> None:
-    """Only the first step enters it."""
+    """The average contains the first step only."""
     if self.t == 1:
-        remember(self, g)
+        update_averages(self, g)
 
 
-@MISREMEMBERED.part("quotient")
+@STATE_MISTAKES.method("quotient")
 def average_updated_after_use(self: Evaluation, rate: Any, g: Any) -> Any:
     """The step divides by the average from before it."""
     new, self.v = self.v, self.before.v
@@ -63,39 +79,39 @@ def average_updated_after_use(self: Evaluation, rate: Any, g: Any) -> Any:
     return u
 
 
-@MISREMEMBERED.part("remember")
-def average_of_fewer_bits(self: Evaluation, g: Any) -> None:
-    """It is kept in bfloat16."""
-    remember(self, g)
-    self.v = self.arithmetic.held(to_bfloat16(np.asarray(self.v, np.float32)))
+@STATE_MISTAKES.method("update_averages")
+def average_rounded_to_bfloat16(self: Evaluation, g: Any) -> None:
+    """The average is stored in bfloat16."""
+    update_averages(self, g)
+    self.v = self.arithmetic.array(to_bfloat16(np.asarray(self.v, np.float32)))
 
 
-@MISREMEMBERED.part("remember")
-def average_shared(self: Evaluation, g: Any) -> None:
-    """Two neighbours have one state: the second goes on from what the first has left, and the first from that."""
-    remember(self, g)
+@STATE_MISTAKES.method("update_averages")
+def average_shared_by_neighbours(self: Evaluation, g: Any) -> None:
+    """Two coordinates share a state, which is updated with the first and then with the second."""
+    update_averages(self, g)
     first = np.arange(len(g)) // 2 * 2
     second = np.minimum(first + 1, len(g) - 1)
-    left = self.average(self.before.v[first], g[first], g[first])
-    self.v = self.average(left, g[second], g[second])
+    shared = self.average(self.before.v[first], g[first], g[first])
+    self.v = self.average(shared, g[second], g[second])
 
 
-@MISREMEMBERED.part("remember")
+@STATE_MISTAKES.method("update_averages")
 def average_over_coordinates(self: Evaluation, g: Any) -> None:
-    """One number for the whole parameter, as in Novograd."""
-    self.squares = self.arithmetic.held(np.full(g.shape, np.mean(g * g)))
-    remember(self, g)
+    """One number for the whole parameter, as in NovoGrad."""
+    self.squares = self.arithmetic.array(np.full(g.shape, np.mean(g * g)))
+    update_averages(self, g)
 
 
-@MISREMEMBERED.part("remember")
-def state_forgotten(self: Evaluation, g: Any) -> None:
-    """Half-way the averages begin anew: a checkpoint lacked them."""
+@STATE_MISTAKES.method("update_averages")
+def averages_reset_half_way(self: Evaluation, g: Any) -> None:
+    """The averages start again half-way, as after a checkpoint that lacks them."""
     if self.t == len(self.formula.rates) // 2 + 1:
-        self.v, self.m = np.full_like(self.v, self.formula.start), np.zeros_like(self.m)
-    remember(self, g)
+        self.v, self.m = np.full_like(self.v, self.formula.initial_accumulator), np.zeros_like(self.m)
+    update_averages(self, g)
 
 
-@MISREMEMBERED.part("quotient")
+@STATE_MISTAKES.method("quotient")
 def epsilon_stays_in_the_average(self: Evaluation, rate: Any, g: Any) -> Any:
     """v + ε is formed in place."""
     u = quotient(self, rate, g)
@@ -103,90 +119,90 @@ def epsilon_stays_in_the_average(self: Evaluation, rate: Any, g: Any) -> Any:
     return u
 
 
-# -- the mean --------------------------------------------------------------------------------------------------------
+# The mean gradient
 
 
-@MISREMEMBERED.part("spread", centered)
+@STATE_MISTAKES.method("variance", centered)
 def mean_not_squared(self: Evaluation) -> Any:
     """v - |m|."""
     return self.v - np.abs(self.m)
 
 
-@MISREMEMBERED.part("spread", centered)
+@STATE_MISTAKES.method("variance", centered)
 def mean_added(self: Evaluation) -> Any:
     """v + m²."""
     return self.v + self.m * self.m
 
 
-@MISREMEMBERED.part("spread", centered)
+@STATE_MISTAKES.method("variance", centered)
 def mean_updated_after_use(self: Evaluation) -> Any:
     """The new v, and m from before the step."""
     return self.v - self.before.m * self.before.m
 
 
-@MISREMEMBERED.part("remember", centered)
-def mean_without_memory(self: Evaluation, g: Any) -> None:
+@STATE_MISTAKES.method("update_averages", centered)
+def mean_replaced_by_the_gradient(self: Evaluation, g: Any) -> None:
     """v - g²."""
-    remember(self, g)
+    update_averages(self, g)
     self.m = g
 
 
-@MISREMEMBERED.part("remember", centered)
-def mean_of_sizes(self: Evaluation, g: Any) -> None:
+@STATE_MISTAKES.method("update_averages", centered)
+def mean_of_absolute_gradients(self: Evaluation, g: Any) -> None:
     """m averages |g|."""
-    remember(self, np.abs(g))
+    update_averages(self, np.abs(g))
 
 
-# -- momentum --------------------------------------------------------------------------------------------------------
+# The momentum buffer
 
 
-@MISREMEMBERED.part("heavy", buffered)
-def momentum_forgotten(self: Evaluation, u: Any) -> Any:  # noqa: ARG001
+@STATE_MISTAKES.method("with_momentum", buffered)
+def momentum_ignored(self: Evaluation, u: Any) -> Any:  # noqa: ARG001
     """There is no buffer."""
     return u
 
 
-@MISREMEMBERED.part("heavy", buffered)
+@STATE_MISTAKES.method("with_momentum", buffered)
 def momentum_dampened(self: Evaluation, u: Any) -> Any:
     """μb + (1-μ)u, as in Adam."""
-    return heavy(self, (self.one - self.momentum) * u)
+    return with_momentum(self, (self.one - self.momentum) * u)
 
 
-@MISREMEMBERED.whole(buffered)
+@STATE_MISTAKES.evaluation(buffered)
 class momentum_of_gradients(Evaluation):  # noqa: N801
     """The buffer holds gradients, and is divided afterwards."""
 
     def quotient(self, rate: Any, g: Any) -> Any:
-        """Of the buffer."""
+        """Divide the buffer."""
         self.b = self.momentum * self.b + g
         return super().quotient(rate, self.b)
 
-    def heavy(self, u: Any) -> Any:
-        """Done already."""
+    def with_momentum(self, u: Any) -> Any:
+        """Return u, which contains the momentum."""
         return u
 
 
-@MISREMEMBERED.part("heavy", buffered)
-def rate_twice(self: Evaluation, u: Any) -> Any:
-    """η enters the buffer and scales it."""
-    return self.rate() * heavy(self, u)
+@STATE_MISTAKES.method("with_momentum", buffered)
+def rate_applied_twice(self: Evaluation, u: Any) -> Any:
+    """η enters the buffer and scales it too."""
+    return self.rate() * with_momentum(self, u)
 
 
-@MISREMEMBERED.part("heavy", nesterov)
+@STATE_MISTAKES.method("with_momentum", nesterov)
 def nesterov_with_the_old_buffer(self: Evaluation, u: Any) -> Any:
-    """u + μb with the buffer from before the step, which is no more than momentum."""
-    heavy(self, u)
+    """u + μb with the buffer from before the step, which is plain momentum."""
+    with_momentum(self, u)
     return u + self.momentum * self.before.b
 
 
-@MISREMEMBERED.part("heavy", nesterov)
+@STATE_MISTAKES.method("with_momentum", nesterov)
 def nesterov_without_the_step(self: Evaluation, u: Any) -> Any:
-    """μb, and not u beside it."""
-    heavy(self, u)
+    """μb without u."""
+    with_momentum(self, u)
     return self.momentum * self.b
 
 
-@MISREMEMBERED.part("heavy", nesterov)
-def nesterov_twice(self: Evaluation, u: Any) -> Any:
-    """Looks ahead by two steps."""
-    return u + self.momentum * heavy(self, u)
+@STATE_MISTAKES.method("with_momentum", nesterov)
+def nesterov_applied_twice(self: Evaluation, u: Any) -> Any:
+    """Nesterov's momentum looks ahead by two steps."""
+    return u + self.momentum * with_momentum(self, u)

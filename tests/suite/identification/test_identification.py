@@ -10,7 +10,7 @@ import pytest
 from reference import Dialect, dialects
 from suite.cases.random import Bits
 from suite.diagnosis.candidates import bearing
-from suite.diagnosis.mistakes.operation_orders import orders
+from suite.diagnosis.mistakes.arithmetic import all_orders
 from suite.identification.defaults import UNSAID
 from suite.identification.design import Outlook
 from suite.identification.hypotheses import Hypothesis, Space
@@ -51,7 +51,7 @@ def test_any_combination_of_axes_is_found_in_any_order_of_operations(seed):
     axes = [field.name for field in fields(Dialect) if field.compare]
     draws = (bits.integers((len(axes) + 1,)) % 1000).astype(int)
     chosen = {axis: space.axes[axis].values[draw % len(space.axes[axis].values)] for axis, draw in zip(axes, draws)}
-    order = orders()[int(draws[-1]) % len(orders())]
+    order = all_orders()[int(draws[-1]) % len(all_orders())]
     found = identify(Evaluated(Dialect(**chosen), SOME, ["float32"], order=order))
     assert found.identified
     assert all(chosen[axis] in found.survivors.values(axis) for axis in axes)

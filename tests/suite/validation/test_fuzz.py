@@ -14,9 +14,8 @@ from reference.bound import Arithmetic as Model
 from suite.cli.commands import app
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
-from suite.diagnosis.mistakes.arithmetic import FORMATS
-from suite.diagnosis.mistakes.evaluation import Input, evaluate
-from suite.diagnosis.mistakes.operation_orders import PLAIN, orders
+from suite.diagnosis.mistakes.arithmetic import FORMATS, PLAIN, all_orders
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from suite.validation import fuzz_inputs as questions
 from suite.validation.fuzz import Soundness, draws
 from suite.validation.fuzz_inputs import EVALUATIONS, LENGTHS, TAPES, drawn
@@ -76,9 +75,9 @@ def test_a_false_alarm_comes_with_all_that_is_needed_to_repeat_it(monkeypatch):
     alarm = next(alarm for alarm in found if alarm["hyperparameters"]["clip_norm"] is None)
     h = Hyperparameters.from_json(alarm["hyperparameters"])
     initial, gradients = np.array([alarm["initial"]]), np.array([[float(value)] for value in alarm["gradients"]])
-    order = next(order for order in orders() if order.name == alarm["order"])
+    order = next(order for order in all_orders() if order.name == alarm["order"])
     oracle = Oracle(initial, gradients, h, alarm["format"], [alarm["dialect"]])
-    trace = evaluate(wrong, h, Input(initial, gradients), order)
+    trace = evaluate(wrong, h, EvaluationInput(initial, gradients), order)
     result = TraceComparison(trace, oracle, alarm["dialect"]).result(slice(0, None))
     assert (result.outcome, result.quantity) == ("differs", alarm["quantity"])
     assert (result.first_step, result.bound_ratio) == (alarm["step"], float(alarm["bound_ratio"]))
@@ -108,16 +107,16 @@ def test_draws_reach_every_dialect_length_and_end_of_every_range():
 
 
 def test_there_are_well_over_a_thousand_orders_each_with_a_name_of_its_own():
-    names = [order.name for order in orders()]
+    names = [order.name for order in all_orders()]
     assert len(set(names)) == len(names) > 10_000
-    assert PLAIN in orders()
+    assert PLAIN in all_orders()
 
 
 def test_orders_round_differently():
     draw = next(d for d in (drawn(0, "float32", i) for i in range(99)) if len(d.gradients) == 10)
     h = Hyperparameters(momentum=0.9, centered=True, epsilon=1e-3)
-    given = Input(draw.initial, np.nan_to_num(draw.gradients, posinf=1.0, neginf=-1.0))
-    some = [orders()[i] for i in range(0, len(orders()), 997)]
+    given = EvaluationInput(draw.initial, np.nan_to_num(draw.gradients, posinf=1.0, neginf=-1.0))
+    some = [all_orders()[i] for i in range(0, len(all_orders()), 997)]
     found = {evaluate(dialects["d2l"], h, given, order)["parameters"].astype(np.float64).tobytes() for order in some}
     assert len(found) > len(some) / 2
 

@@ -15,8 +15,8 @@ from reference import Dialect, Hyperparameters, SparseGradients, dialects
 from suite.cli.commands import app
 from suite.compare.comparison import TraceComparison
 from suite.diagnosis.mistakes import MISTAKES, Mistake
-from suite.diagnosis.mistakes.evaluation import Input, evaluate
-from suite.diagnosis.mistakes.mistake import buffered
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
+from suite.diagnosis.mistakes.state_mistakes import buffered
 from suite.validation import mutation as matrices
 from suite.validation.mutants import OTHER, Mutant, Proofs, of_one_axis
 from suite.validation.mutation import Matrix
@@ -129,8 +129,8 @@ def test_what_is_the_same_function_is_proven_and_what_is_not_is_not():
 
 
 def test_a_mistake_without_a_place_in_a_dialect_is_proven_to_have_none():
-    mistake = next(mistake for mistake in MISTAKES if mistake.name == "momentum forgotten")
-    assert mistake.place is buffered
+    mistake = next(mistake for mistake in MISTAKES if mistake.name == "momentum ignored")
+    assert mistake.applies is buffered
     outcomes = {fate.of: fate.outcome for fate in filled(mistakes=[mistake]).fates}
     assert (outcomes["torch"], outcomes["mxnet1"], outcomes["mlx"]) == ("killed", "killed", "same")
 
@@ -163,7 +163,7 @@ def test_rows_that_are_named_twice_are_added_squared_apart_or_taken_in_turn():
     gradients = SparseGradients(np.array([[1, 1]]), np.array([[[3.0], [4.0]]]), 2)
     h = Hyperparameters(learning_rate=0.0, decay=0.5)
     found = {
-        how: evaluate(Dialect(duplicates=how), h, Input(np.zeros(2), gradients))["square_average"][0, 1]
+        how: evaluate(Dialect(duplicates=how), h, EvaluationInput(np.zeros(2), gradients))["square_average"][0, 1]
         for how in ("merged", "apart", "in turn")
     }
     assert found == {"merged": 24.5, "apart": 12.5, "in turn": 0.5 * 4.5 + 8.0}
