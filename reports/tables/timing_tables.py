@@ -174,7 +174,8 @@ def _bytes_per_parameter(benchmark: Benchmark, size: int | None) -> str:
 
 def _samples(timing: Timing) -> str:
     outliers = len(timing.row["outliers"] or ())
-    return f"{count(len(timing.samples))}{f', {outliers} outliers' if outliers else ''}" if timing.samples else ""
+    found = f", {outliers} outlier{'' if outliers == 1 else 's'}" if outliers else ""
+    return f"{count(len(timing.samples))}{found}" if timing.samples else ""
 
 
 # Notes

@@ -27,8 +27,20 @@ class Axis:
         return self.values.get(str(value)) or (f"{value:g}" if isinstance(value, int | float) else str(value))
 
     def short(self, value: object) -> str:
-        """Likewise, for a narrow column of a table."""
-        return self.value(value).replace("the root", "√").replace("the momentum buffer", "buffer")
+        """A value in fewer words, for a narrow column of a table."""
+        words = self.value(value)
+        for long, short in _SHORT.items():
+            words = words.replace(long, short)
+        return words
+
+
+_SHORT = {
+    "the root": "√",
+    "the momentum buffer": "buffer",
+    "apart from the gradient": "decoupled",
+    "weight decay": "decay",
+    "applied when": "when",
+}
 
 
 AXES: Mapping[str, Axis] = {
@@ -63,11 +75,11 @@ AXES: Mapping[str, Axis] = {
     ),
     "sparse": Axis(
         "rows without a gradient",
-        {"dense": "decaying", "lazy": "resting", "lazy with momentum": "resting with momentum, decaying without"},
+        {"dense": "decayed", "lazy": "unchanged", "lazy with momentum": "unchanged with momentum, decayed without"},
     ),
     "duplicates": Axis(
-        "gradients of a row named twice",
-        {"merged": "merged", "apart": "squared apart", "in turn": "one after the other"},
+        "duplicate rows",
+        {"merged": "merged", "apart": "squared separately", "in turn": "one after the other"},
     ),
     "subnormals": Axis("subnormals", {"either": "kept or flushed", "kept": "kept", "flushed": "flushed"}),
 }

@@ -165,6 +165,6 @@ def test_a_finding_names_the_axes_on_which_the_fitting_dialect_differs(complete)
     findings = report.build(complete).agreement.unexpected
     told = [pairs.axis_differences(finding, complete.manifest.dialects) for finding in findings]
     assert (
-        told[0] == "ε outside √, not inside √; weight decay apart from the gradient, not in the gradient"
+        told[0] == "ε outside √, not inside √; weight decay decoupled, not in the gradient"
     )  # keras-legacy in place of tf1
     assert told[1] == ""  # no dialect fits
