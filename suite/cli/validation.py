@@ -20,10 +20,10 @@ Folder = Annotated[Path | None, typer.Option("-o", "--output", help="A folder fo
 
 def sharpness(seed: Seed = 0, output: Folder = None) -> None:
     """Is what is wrong told from what is right? Every mutant of every dialect, and mistakes, over the catalogue."""
-    from suite.validation.mutation import Matrix  # other commands start without it
+    from suite.validation.mutation import KillMatrix  # other commands start without it
 
     _make(output)
-    matrix = Matrix.whole(seed)
+    matrix = KillMatrix.complete(seed)
     with Progress(Console(stderr=True)).stage("sharpness", len(matrix.cases)) as stage:
         matrix.fill(stage)
     found = matrix.to_json()
@@ -44,10 +44,10 @@ def sharpness(seed: Seed = 0, output: Folder = None) -> None:
 
 def soundness(count: Count = 100_000, seed: Seed = 0, output: Folder = None) -> None:
     """Is what is right never called wrong? Random questions, answered in random orders of operations."""
-    from suite.validation.fuzz import Soundness, draws
+    from suite.validation.fuzz import FuzzTest, sample_counts
 
     _make(output)
-    run, plan = Soundness(seed), draws(count)
+    run, plan = FuzzTest(seed), sample_counts(count)
     with Progress(Console(stderr=True)).stage("soundness", sum(plan.values())) as stage:
         run.run(plan, stage)
     found = run.to_json()

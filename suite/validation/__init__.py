@@ -1,5 +1,5 @@
-"""The suite proves itself: what is wrong is told from what is right, and what is right is never called wrong.
+"""Tests of the suite itself: mutation testing, fuzzing, and the fidelity of the timing.
 
-`matrix` gives the judge what is wrong (mutants of dialects, and mistakes); `soundness` what is right, in any order of
-operations.
+Mutation testing checks that wrong optimizers are caught; fuzzing checks that correct ones are never reported as wrong.
+It imports neither `suite.chapter` nor the command line.
 """

@@ -1,146 +1,264 @@
-"""Soundness: what is right, evaluated in any order of operations, must never be said to differ.
+"""Fuzzing: correct evaluations, in any order of operations, must never be reported as differing.
 
-It is a test of the derivation in docs/method.md by what it forbids. Beside the false alarms, of which there must be
-none, stands how much of its bound an error uses: a bound that is sound because it is wide says little.
+This tests the derivation of the rounding bound (docs/method.md). Besides false alarms, of which there must be none, it
+reports how much of its bound an error uses, since a bound may also be sound because it is far too wide.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from reference import dialects
+from reference import Hyperparameters, dialects
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle, path_length
-from suite.diagnosis.mistakes.arithmetic import Array, FormatName, Order, all_orders
+from suite.diagnosis.mistakes.arithmetic import FORMATS, Array, FormatName, Order, all_orders
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
-from suite.validation.fuzz_inputs import EVALUATIONS, LENGTHS, Draw, drawn
 
-COUNT = 100_000  # evaluations in float32, unless told otherwise
 SHARE: Mapping[FormatName, float] = {"float32": 1.0, "float16": 0.1, "bfloat16": 0.1, "float64": 0.1}
-"""How many there are in each format, as a share of that."""
+"""Evaluations in each format, relative to those in float32."""
 
+LENGTHS = (1, 10, 100)  # steps
+TAPES, ORDERS = 32, 5  # of a sample; each tape is evaluated in each order
+EVALUATIONS = TAPES * ORDERS
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
+
+_RANGES = {"float16": (-3, 1), "bfloat16": (-16, 14), "float32": (-16, 14), "float64": (-150, 140)}
+"""Powers of ten by which some gradients are multiplied, so that squares underflow or almost overflow."""
+
+
+@dataclass(frozen=True, eq=False)
+class FuzzSample:
+    """A random input with the orders of operations in which it is evaluated.
+
+    Attributes:
+        format: the tested format.
+        number: the number of the sample; with the seed and the format it determines the rest.
+        dialect: the name of the dialect.
+        hyperparameters: the hyper-parameters of all tapes.
+        initial: the initial parameters, shape (TAPES,).
+        gradients: shape (steps, TAPES).
+        orders: the orders of operations.
+    """
+
+    format: FormatName
+    number: int
+    dialect: str
+    hyperparameters: Hyperparameters
+    initial: Array
+    gradients: Array
+    orders: tuple[Order, ...]
+
+    @classmethod
+    def generate(cls, seed: int, fmt: FormatName, number: int) -> FuzzSample:
+        """Generate a sample from its seed, format and number alone."""
+        rng = np.random.default_rng([seed, FORMATS.index(fmt), number])
+        steps = _pick(rng, *LENGTHS)
+        gradients, initial = random_tapes(rng, TAPES, steps)
+        gradients *= 10.0 ** _pick(rng, 0, 0, 0, *_RANGES[fmt])
+        if _pick(rng, True, False, False, False):
+            replaced = rng.random(gradients.shape) < 0.1
+            gradients = np.where(replaced, rng.choice(special_values(fmt), gradients.shape), gradients)
+        return cls(
+            format=fmt,
+            number=number,
+            dialect=_pick(rng, *dialects),
+            hyperparameters=random_hyperparameters(rng, steps),
+            initial=initial,
+            gradients=gradients,
+            orders=tuple(all_orders()[i] for i in rng.integers(0, len(all_orders()), ORDERS)),
+        )
 
 
 @dataclass
-class Spread:
-    """Of the evaluations of one format and length: the largest error of each, in bounds, where a step is visible.
+class BoundUsage:
+    """How much of its bound the error uses in the evaluations of one format and length.
 
-    A step is visible where the bound is at most a tenth of the path so far, and no interval ends it. Else error and
-    bound may both be the step, which rounding swallows, or both the rounding of the interval's end: a ratio of one that
-    says nothing.
+    The ratio of an evaluation is its largest error over the bound, among the steps at which the bound is at most a
+    tenth of the path length and parameters are not clipped. At other steps error and bound may both equal the step,
+    which rounding absorbs, or the rounding of a clipping limit, and the ratio of 1 would say nothing.
     """
 
     evaluations: int = 0
     ratios: list[Array] = field(default_factory=list)
 
     def add(self, ratios: Array) -> None:
-        """Of some evaluations; NaN for those that show no step."""
+        """Add the ratios of some evaluations; NaN for those without such a step."""
         self.evaluations += len(ratios)
         self.ratios.append(ratios[~np.isnan(ratios)].astype(np.float64))
 
     def to_json(self) -> dict[str, Any]:
-        """How many evaluations, in how many a step is visible, and the quantiles of their ratios."""
-        seen = np.concatenate([*self.ratios, np.empty(0)])
-        quantiles = {f"{q:g}": float(np.quantile(seen, q)) if seen.size else None for q in QUANTILES}
-        return {"evaluations": self.evaluations, "visible": int(seen.size), "quantiles": quantiles}
+        """Return the number of evaluations, the number of those that have a ratio, and quantiles of the ratios."""
+        ratios = np.concatenate([*self.ratios, np.empty(0)])
+        quantiles = {f"{q:g}": float(np.quantile(ratios, q)) if ratios.size else None for q in QUANTILES}
+        return {"evaluations": self.evaluations, "visible": int(ratios.size), "quantiles": quantiles}
+
+
+@dataclass(frozen=True)
+class FalseAlarm:
+    """A correct evaluation that is reported as differing, with everything that is needed to repeat it.
+
+    Numbers that are not finite are strings that `float` reads. `step` is the first one outside the bound, from 1.
+    """
+
+    format: FormatName
+    sample: int
+    column: int
+    order: str
+    dialect: str
+    hyperparameters: Mapping[str, Any]
+    quantity: str
+    step: int | None
+    bound_ratio: float | str
+    initial: float | str
+    gradients: tuple[float | str, ...]
 
 
 @dataclass
-class Soundness:
-    """What came of it."""
+class FuzzTest:
+    """A fuzzing run: its false alarms, and how much of the bound is used for each format and length."""
 
     seed: int
-    spreads: dict[FormatName, dict[int, Spread]] = field(default_factory=dict)
-    alarms: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[FormatName, dict[int, BoundUsage]] = field(default_factory=dict)
+    alarms: list[FalseAlarm] = field(default_factory=list)
 
     def count(self, fmt: FormatName) -> int:
-        """Evaluations in a format."""
-        return sum(spread.evaluations for spread in self.spreads[fmt].values())
+        """Return the number of evaluations in a format."""
+        return sum(usage.evaluations for usage in self.usage[fmt].values())
 
-    def run(self, plan: Mapping[FormatName, int], stage: Callable[[str], None]) -> None:
-        """Put draws to the judge, so many of each format; `stage` hears of each."""
-        for fmt, number in plan.items():
-            self.spreads[fmt] = {steps: Spread() for steps in LENGTHS}
+    def run(self, samples: Mapping[FormatName, int], progress: Callable[[str], None]) -> None:
+        """Compare a number of samples of each format; `progress` is called with the format after each."""
+        for fmt, number in samples.items():
+            self.usage[fmt] = {steps: BoundUsage() for steps in LENGTHS}
             for i in range(number):
-                self.ask(drawn(self.seed, fmt, i))
-                stage(fmt)
+                self.compare(FuzzSample.generate(self.seed, fmt, i))
+                progress(fmt)
 
-    def ask(self, draw: Draw) -> None:
-        """Put one draw to the judge."""
-        oracle = Oracle(draw.initial, draw.gradients, draw.hyperparameters, draw.format, [draw.dialect])
-        prediction = oracle.predict(draw.dialect)
+    def compare(self, sample: FuzzSample) -> None:
+        """Evaluate a sample in its orders of operations, and compare each trace with the oracle."""
+        oracle = Oracle(sample.initial, sample.gradients, sample.hyperparameters, sample.format, [sample.dialect])
+        prediction = oracle.predict(sample.dialect)
         visible = prediction.bounds.parameters <= path_length(prediction.trace.parameters, oracle.initial) / 10
-        if draw.hyperparameters.clip_weights is not None:
+        if sample.hyperparameters.clip_weights is not None:
             visible[:] = False
-        spread = self.spreads[draw.format][len(draw.gradients)]
-        given = EvaluationInput(draw.initial, draw.gradients)
-        for order in draw.orders:
-            trace = evaluate(dialects[draw.dialect], draw.hyperparameters, given, order, draw.format)
-            comparison = TraceComparison(trace, oracle, draw.dialect)
+        usage = self.usage[sample.format][len(sample.gradients)]
+        given = EvaluationInput(sample.initial, sample.gradients)
+        for order in sample.orders:
+            trace = evaluate(dialects[sample.dialect], sample.hyperparameters, given, order, sample.format)
+            comparison = TraceComparison(trace, oracle, sample.dialect)
             ratios = np.where(visible, comparison.ratios["parameters"], -1).max(axis=0)
-            spread.add(np.where(ratios < 0, np.nan, ratios))
+            usage.add(np.where(ratios < 0, np.nan, ratios))
             if comparison.result(slice(0, None)).outcome == "differs":
-                self.alarms += _alarms(draw, order, comparison)
+                self.alarms += _alarms(sample, order, comparison)
 
     def to_json(self) -> dict[str, Any]:
-        """What was asked and what came of it.
+        """Return the results.
 
-        seed          of the draws; with the same version of NumPy it makes the same ones
+        seed          the seed of the samples; the same version of NumPy generates the same samples from it
         numpy         that version
-        orders        how many orders of operations there are to draw from
-        evaluations   format -> how many
-        false_alarms  each with format, draw, column, order, dialect, hyper-parameters, the quantity and the step (from
-                      1) that are said to differ, error over bound there, initial value and gradients; NaN and
-                      infinities are strings
-        ratios        format -> length -> {evaluations, visible, quantiles}: see `Spread`
+        orders        the number of orders of operations from which samples choose
+        evaluations   format -> number of evaluations
+        false_alarms  list of `FalseAlarm`
+        ratios        format -> length -> {evaluations, visible, quantiles}: see `BoundUsage`
         """
         return {
             "seed": self.seed,
             "numpy": np.__version__,
             "orders": len(all_orders()),
-            "evaluations": {fmt: self.count(fmt) for fmt in self.spreads},
-            "false_alarms": self.alarms,
+            "evaluations": {fmt: self.count(fmt) for fmt in self.usage},
+            "false_alarms": [asdict(alarm) for alarm in self.alarms],
             "ratios": {
-                fmt: {str(steps): spread.to_json() for steps, spread in lengths.items()}
-                for fmt, lengths in self.spreads.items()
+                fmt: {str(steps): usage.to_json() for steps, usage in lengths.items()}
+                for fmt, lengths in self.usage.items()
             },
         }
 
 
-def _alarms(draw: Draw, order: Order, comparison: TraceComparison) -> list[dict[str, Any]]:
-    """The columns that are said to differ, with all that is needed to ask again."""
-    found = []
-    for column in range(draw.initial.size):
-        result = comparison.result(slice(column, column + 1))
-        if result.outcome == "differs":
-            found.append(
-                {
-                    "format": draw.format,
-                    "draw": draw.number,
-                    "column": column,
-                    "order": order.name,
-                    "dialect": draw.dialect,
-                    "hyperparameters": draw.hyperparameters.to_json(),
-                    "quantity": result.quantity,
-                    "step": result.first_step,
-                    "bound_ratio": _told(result.bound_ratio),
-                    "initial": _told(draw.initial[column]),
-                    "gradients": [_told(value) for value in draw.gradients[:, column]],
-                }
-            )
-    return found
+def _alarms(sample: FuzzSample, order: Order, comparison: TraceComparison) -> list[FalseAlarm]:
+    """Return a false alarm for each column that is reported as differing."""
+    results = ((column, comparison.result(slice(column, column + 1))) for column in range(sample.initial.size))
+    return [
+        FalseAlarm(
+            format=sample.format,
+            sample=sample.number,
+            column=column,
+            order=order.name,
+            dialect=sample.dialect,
+            hyperparameters=sample.hyperparameters.to_json(),
+            quantity=result.quantity,
+            step=result.first_step,
+            bound_ratio=_json_number(result.bound_ratio),
+            initial=_json_number(sample.initial[column]),
+            gradients=tuple(_json_number(value) for value in sample.gradients[:, column]),
+        )
+        for column, result in results
+        if result.outcome == "differs"
+    ]
 
 
-def _told(value: Any) -> float | str:
-    """A number; one that JSON lacks as a string that `float` reads."""
+def _json_number(value: Any) -> float | str:
     return float(value) if np.isfinite(value) else str(float(value))
 
 
-def draws(count: int) -> dict[FormatName, int]:
-    """How many draws make so many evaluations in float32, and those of the others: at least one each."""
-    return {fmt: max(1, -int(-count * share // EVALUATIONS)) for fmt, share in SHARE.items()}
+def sample_counts(evaluations: int) -> dict[FormatName, int]:
+    """Return the samples of each format for at least so many evaluations in float32, and their share in the others."""
+    return {fmt: max(1, -int(-evaluations * share // EVALUATIONS)) for fmt, share in SHARE.items()}
+
+
+def random_tapes(rng: np.random.Generator, count: int, steps: int) -> tuple[Array, Array]:
+    """Return gradients (steps, count) and initial parameters (count,) of one-coordinate tapes of all scales and signs.
+
+    Kinds of gradients: normal deviates, constants, and deviates most of which are zero, whose scale changes by decades
+    between steps, or whose squares underflow in float32.
+    """
+    scale = 10.0 ** rng.uniform(-6, 4, count)
+    gradients = rng.normal(size=(steps, count)) * scale
+    kind = rng.integers(0, 6, count)
+    gradients[:, kind == 1] = scale[kind == 1]
+    gradients[:, kind == 2] *= rng.random((steps, int((kind == 2).sum()))) < 0.3
+    gradients[:, kind == 3] *= (10.0 ** rng.uniform(-3, 3, steps))[:, None]
+    gradients[:, kind == 4] *= 1e-22
+    initial = np.where(rng.random(count) < 0.3, 0.0, rng.normal(size=count) * 10.0 ** rng.uniform(-3, 2, count))
+    return gradients, initial
+
+
+def special_values(fmt: FormatName) -> Array:
+    """Return zeros, infinities, NaN, and values that lie, or whose squares lie, at an end of the range of a format."""
+    limits = np.finfo(np.float16 if fmt == "float16" else np.float64 if fmt == "float64" else np.float32)
+    least, most = float(limits.smallest_normal), float(limits.max)
+    squares = least**0.5 / 2, least**0.5, most**0.5 / 2, most**0.5 * 2
+    sizes = np.array([0.0, np.inf, least / 4, least, *squares, most / 2])
+    return np.concatenate([sizes, -sizes, [np.nan]])
+
+
+def random_hyperparameters(rng: np.random.Generator, steps: int) -> Hyperparameters:
+    """Return independent hyper-parameters, from their useful ranges and the ends of these."""
+    rate = _pick(rng, 0.0, 1.0, _log_uniform(rng, -4), _log_uniform(rng, -4),
+                 [_log_uniform(rng, -4) for _ in range(steps)])  # fmt: skip
+    return Hyperparameters(
+        learning_rate=rate,
+        decay=_pick(rng, 0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0, float(rng.random()), float(rng.random())),
+        epsilon=_pick(rng, 0.0, 1e-10, 1e-8, 1e-6, 1e-3, 1.0, _log_uniform(rng, -10), _log_uniform(rng, -10)),
+        momentum=_pick(rng, 0.0, 0.0, 0.5, 0.9, 0.99),
+        centered=_pick(rng, False, True),
+        weight_decay=_pick(rng, 0.0, 0.0, _log_uniform(rng, -4)),
+        nesterov=_pick(rng, False, True),
+        clip_norm=_pick(rng, None, None, None, None, _log_uniform(rng, -3)),
+        clip_gradient=_pick(rng, None, None, _log_uniform(rng, -3)),
+        clip_weights=_pick(rng, None, None, _log_uniform(rng, -2)),
+        rescale_gradient=_pick(rng, 1.0, 1.0, 0.125, 8.0, _log_uniform(rng, -3)),
+        maximize=_pick(rng, False, True),
+        bias_correction=_pick(rng, False, True),
+    )
+
+
+def _pick(rng: np.random.Generator, *choices: Any) -> Any:
+    return choices[rng.integers(len(choices))]
+
+
+def _log_uniform(rng: np.random.Generator, exponent: float) -> float:
+    """Return a number between 10**exponent and 1, uniform in its logarithm."""
+    return float(10.0 ** rng.uniform(exponent, 0))

@@ -1,7 +1,7 @@
-"""The kill matrix: the judge is given what is wrong, case by case, and each of it must be said to differ somewhere.
+"""Mutation testing: every mutant and every mistake is compared on the catalogue, and each must differ in some case.
 
-An evaluation in float32 of what is wrong is held against the bound of the dialect that it claims to be. It shows its
-parameters only: whoever hides the state is told from the right one nevertheless.
+Wrong optimizers are evaluated in float32 and compared with the dialect that they claim to be. Only their parameters are
+compared: they must be caught even if the implementation does not show its state.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import TapeBatch, tape_batches
 from suite.diagnosis.mistakes import MISTAKES, Mistake
-from suite.diagnosis.mistakes.arithmetic import PLAIN, FormatName
+from suite.diagnosis.mistakes.arithmetic import PLAIN, Array, FormatName
 from suite.diagnosis.mistakes.evaluation import Evaluation, EvaluationInput, Formula
-from suite.validation.mutants import OTHER, Mutant, Proofs, of_one_axis, pairs
+from suite.validation.mutants import OTHER, EquivalenceProofs, Mutant, axis_mutants, pair_mutants
 
 DTYPE: FormatName = "float32"
 
 
-def ridden(seed: int) -> list[Case]:
-    """The cases that are asked in float32 about values, not about shapes and lengths."""
+def value_cases(seed: int) -> list[Case]:
+    """Return the cases of the catalogue that test values in float32, not shapes or lengths."""
     cases = catalogue({}, seed)
     return [case for case in cases if DTYPE in case.tape.dtypes and not case.tape.id.startswith(("shape/", "steps/"))]
 
 
 @dataclass
-class Fate:
-    """What becomes of something wrong in place of a dialect.
+class MutantResult:
+    """The outcome of one wrong optimizer.
 
     Attributes:
-        of: the name of the dialect.
-        wrong: what stands in its place.
-        cases: that tell. Of a mistake, those of the first tape that does.
-        proof: why nothing can tell, or None.
+        claimed: the name of the dialect that it claims to be.
+        wrong: what is computed instead.
+        cases: ids of the cases in which it differs; for a mistake, those of the first tape on which it does.
+        proof: why it can't differ, in words, or None.
     """
 
-    of: str
+    claimed: str
     wrong: Mutant | Mistake
     cases: list[str]
     proof: str | None = None
 
     @property
     def outcome(self) -> str:
-        """`killed`, `same`, or `survives`."""
+        """`killed`, `same` or `survives`."""
         return "killed" if self.cases else "same" if self.proof else "survives"
 
     @property
@@ -60,144 +60,145 @@ class Fate:
 
     @property
     def name(self) -> str:
-        """The axis, the name of the other dialect, or that of the mistake."""
+        """The axis, the name of the other dialect, or the name of the mistake."""
         if isinstance(self.wrong, Mistake):
             return self.wrong.name
         return str(self.wrong.value) if self.kind == "pair" else self.wrong.axis
 
     def to_json(self, numbers: Mapping[str, int]) -> dict[str, Any]:
-        """For `Matrix.to_json`, which numbers the cases."""
+        """Return a row of `KillMatrix.to_json`; `numbers` maps ids of cases to their positions."""
         value = {"value": self.wrong.value} if isinstance(self.wrong, Mutant) and self.kind == "axis" else {}
-        shown = {"dialect": self.of, "kind": self.kind, "wrong": self.name, **value, "outcome": self.outcome}
+        shown = {"dialect": self.claimed, "kind": self.kind, "wrong": self.name, **value, "outcome": self.outcome}
         return {**shown, **({"cases": [numbers[case] for case in self.cases]} if self.cases else {"proof": self.proof})}
 
 
-class Matrix:
-    """Everything wrong, and every case."""
+class KillMatrix:
+    """The results of wrong optimizers on the cases of the catalogue."""
 
     def __init__(self, seed: int, mutants: Iterable[Mutant], mistakes: Iterable[Mistake]) -> None:
-        """Nothing is tried yet.
+        """Prepare the results; `fill` computes them.
 
         Args:
-            seed: of the catalogue.
-            mutants: dialects in place of named ones.
-            mistakes: each in place of every dialect.
+            seed: the seed of the catalogue.
+            mutants: mutants of named dialects.
+            mistakes: each is made in every named dialect.
         """
-        self.seed, self.cases = seed, ridden(seed)
-        self.mutants = [Fate(mutant.of, mutant, []) for mutant in mutants]
-        self.mistakes = [Fate(name, mistake, []) for mistake in mistakes for name in dialects]
-        self.proofs = Proofs(case.setting.hyperparameters for case in self.cases)
+        self.seed, self.cases = seed, value_cases(seed)
+        self.mutants = [(mutant, MutantResult(mutant.claimed, mutant, [])) for mutant in mutants]
+        self.mistakes = [(mistake, MutantResult(name, mistake, [])) for mistake in mistakes for name in dialects]
+        self.proofs = EquivalenceProofs(case.setting.hyperparameters for case in self.cases)
 
     @classmethod
-    def whole(cls, seed: int) -> Matrix:
-        """Every mutant of one axis, every pair, every mistake."""
-        return cls(seed, (*of_one_axis(), *pairs()), MISTAKES)
+    def complete(cls, seed: int) -> KillMatrix:
+        """Return the matrix of all mutants of one axis, all pairs of dialects, and all mistakes."""
+        return cls(seed, (*axis_mutants(), *pair_mutants()), MISTAKES)
 
     @property
-    def fates(self) -> list[Fate]:
-        """Of everything wrong: mutants first."""
-        return [*self.mutants, *self.mistakes]
+    def results(self) -> list[MutantResult]:
+        """All results, mutants first."""
+        return [result for _, result in (*self.mutants, *self.mistakes)]
 
-    def fill(self, stage: Callable[[str], None]) -> None:
-        """Try everything; `stage` hears of each case."""
+    def fill(self, progress: Callable[[str], None]) -> None:
+        """Evaluate all wrong optimizers on all cases; `progress` is called with the id of each case."""
         with tempfile.TemporaryDirectory() as folder:
             for tape_batch in tape_batches(self.cases, Path(folder)):
-                self._try(_Trial(tape_batch))
+                self._evaluate(_BatchEvaluator(tape_batch))
                 for case, _ in tape_batch.cases:
-                    stage(case.id)
-        for fate in self.fates:
-            fate.proof = None if fate.cases else self._proof(fate)
+                    progress(case.id)
+        for result in self.results:
+            result.proof = None if result.cases else self._proof(result)
 
     def to_json(self) -> dict[str, Any]:
-        """What was asked and what came of it.
+        """Return the results.
 
-        catalogue, seed, dtype      what was asked
+        catalogue, seed, dtype      the version and seed of the catalogue, and the tested format
         cases                       ids of the cases
-        killed, proven_same, total  of all that is wrong; the rest survives
-        survivors                   the rest, each shaped as in mutants
+        killed, proven_same, total  counts of all wrong optimizers; the others survive
+        survivors                   rows of those that survive, as in mutants
         dialects                    dialect -> axis -> {killed, proven_same, total}
-        pairs                       {killed, proven_same, total}: every dialect in place of every other
-        mistakes                    name -> {reason, killed, proven_same, total}, counted over dialects
-        mutants                     all of it: {dialect, kind, wrong, outcome}, on an axis its value, and `cases`, which
-                                    are numbers that count into the ids, or `proof`, in words or null; kind is axis,
-                                    pair or mistake, and outcome killed, same or survives
+        pairs                       {killed, proven_same, total} of named dialects in place of others
+        mistakes                    name -> {reason, killed, proven_same, total}, summed over dialects
+        mutants                     a row for each wrong optimizer: {dialect, kind, wrong, outcome}, and `value` for an
+                                    axis. Killed ones have `cases`, indices into the ids; others have `proof`, in words
+                                    or null. kind is axis, pair or mistake; outcome is killed, same or survives
         """
         numbers = {case.id: number for number, case in enumerate(self.cases)}
-        rows = [fate.to_json(numbers) for fate in self.fates]
-        of_axes: defaultdict[str, defaultdict[str, list[Fate]]] = defaultdict(lambda: defaultdict(list))
-        for fate in self.mutants:
-            if fate.kind == "axis":
-                of_axes[fate.of][fate.name].append(fate)
-        reasons = {fate.wrong.name: fate.wrong.reason for fate in self.mistakes if isinstance(fate.wrong, Mistake)}
+        rows = [result.to_json(numbers) for result in self.results]
+        by_axis: defaultdict[str, defaultdict[str, list[MutantResult]]] = defaultdict(lambda: defaultdict(list))
+        for _, result in self.mutants:
+            if result.kind == "axis":
+                by_axis[result.claimed][result.name].append(result)
+        by_mistake: defaultdict[Mistake, list[MutantResult]] = defaultdict(list)
+        for mistake, result in self.mistakes:
+            by_mistake[mistake].append(result)
         return {
             "catalogue": VERSION,
             "seed": self.seed,
             "dtype": DTYPE,
             "cases": list(numbers),
-            **counted(self.fates),
+            **counts(self.results),
             "survivors": [row for row in rows if row["outcome"] == "survives"],
             "dialects": {
-                name: {axis: counted(fates) for axis, fates in axes.items()} for name, axes in of_axes.items()
+                name: {axis: counts(results) for axis, results in axes.items()} for name, axes in by_axis.items()
             },
-            "pairs": counted(fate for fate in self.mutants if fate.kind == "pair"),
+            "pairs": counts(result for _, result in self.mutants if result.kind == "pair"),
             "mistakes": {
-                name: {"reason": reason, **counted(fate for fate in self.mistakes if fate.name == name)}
-                for name, reason in reasons.items()
+                mistake.name: {"reason": mistake.reason, **counts(results)} for mistake, results in by_mistake.items()
             },
             "mutants": rows,
         }
 
-    def _try(self, trial: _Trial) -> None:
-        for fate in self.mutants:
-            assert isinstance(fate.wrong, Mutant)  # noqa: S101
-            fate.cases += trial.telling(fate.of, trial.formula(fate.wrong.dialect), None)
-        for fate in self.mistakes:
-            if not fate.cases and trial.dense:
-                assert isinstance(fate.wrong, Mistake)  # noqa: S101
-                formula = trial.formula(dialects[fate.of])
-                fate.cases += trial.telling(fate.of, formula, fate.wrong) if fate.wrong.applies(formula) else ()
+    def _evaluate(self, batch: _BatchEvaluator) -> None:
+        for mutant, result in self.mutants:
+            result.cases += batch.differing_cases(result.claimed, batch.formula(mutant.dialect), None)
+        for mistake, result in self.mistakes:
+            if not result.cases and batch.dense:
+                formula = batch.formula(dialects[result.claimed])
+                if mistake.applies(formula):
+                    result.cases += batch.differing_cases(result.claimed, formula, mistake)
 
-    def _proof(self, fate: Fate) -> str | None:
-        dialect, wrong = dialects[fate.of], fate.wrong
+    def _proof(self, result: MutantResult) -> str | None:
+        dialect, wrong = dialects[result.claimed], result.wrong
         if isinstance(wrong, Mutant):
-            return self.proofs.of(dialect, wrong.dialect)
+            return self.proofs.proof(dialect, wrong.dialect)
         arithmetic = PLAIN.arithmetic(DTYPE)
         formulas = (Formula.of(dialect, h, 2, arithmetic) for h in self.proofs.settings)
-        return None if any(map(wrong.applies, formulas)) else "no formula of this dialect has the part that is wrong"
+        return None if any(map(wrong.applies, formulas)) else "the mistake applies to no formula of this dialect"
 
 
-class _Trial:
-    """One tape with its cases; what claims the same and computes the same is judged once."""
+class _BatchEvaluator:
+    """Evaluates wrong optimizers on one tape batch; what claims the same and computes the same is compared once."""
 
     def __init__(self, tape_batch: TapeBatch) -> None:
         self.tape_batch, tape, h = tape_batch, tape_batch.tape, tape_batch.hyperparameters
-        self.dense, gradients = tape.sparse is None, tape.sparse or tape.gradients
-        self.given = EvaluationInput(tape.initial, gradients, tape.rate_scale())
-        self.oracle = Oracle(
-            tape.initial, gradients, h, DTYPE, subnormals=tape.subnormals, rate_scale=tape.rate_scale()
-        )
-        self.alike = {name: names[0] for names in self.oracle.groups() for name in names}
+        self.dense = tape.sparse is None
+        self.given = EvaluationInput(tape.initial, tape.sparse or tape.gradients, tape.rate_scale())
+        self.oracle = Oracle.of(tape, h, DTYPE, dialects)
+        self._representative = {name: names[0] for names in self.oracle.groups() for name in names}
         self._formulas: dict[Dialect, Formula] = {}
-        self._traces: dict[Formula, Any] = {}
-        self._told: dict[tuple[str, Formula, str | None], Sequence[str]] = {}
+        self._traces: dict[Formula, Mapping[str, Array]] = {}
+        self._cases: dict[tuple[str, Formula, str | None], Sequence[str]] = {}
 
     def formula(self, dialect: Dialect) -> Formula:
-        """Of a dialect; what becomes of subnormals matters only to a tape that is about them."""
+        """Return the formula of a dialect. Subnormals are distinguished only on tapes that test them."""
         if dialect not in self._formulas:
             d = dialect if self.tape_batch.tape.subnormals else replace(dialect, subnormals="either")
             h, steps = self.tape_batch.hyperparameters, len(self.tape_batch.tape.gradients)
             self._formulas[dialect] = Formula.of(d, h, steps, PLAIN.arithmetic(DTYPE))
         return self._formulas[dialect]
 
-    def telling(self, claimed: str, formula: Formula, mistake: Mistake | None) -> Sequence[str]:
-        """The cases in which the evaluation of a formula, or a mistake in it, is said to differ from a dialect."""
-        claimed = self.alike[claimed]
+    def differing_cases(self, claimed: str, formula: Formula, mistake: Mistake | None) -> Sequence[str]:
+        """Return the cases in which a formula, evaluated with a mistake or without, differs from a dialect."""
+        claimed = self._representative[claimed]
         key = claimed, formula, mistake.name if mistake else None
-        if key not in self._told:
-            self._told[key] = self._judged(claimed, self._evaluated(formula, mistake))
-        return self._told[key]
+        if key not in self._cases:
+            parameters = self._trace(formula, mistake)["parameters"]
+            comparison = TraceComparison({"parameters": parameters}, self.oracle, claimed)
+            batched = self.tape_batch.cases
+            self._cases[key] = [case.id for case, part in batched if comparison.result(part).outcome == "differs"]
+        return self._cases[key]
 
-    def _evaluated(self, formula: Formula, mistake: Mistake | None) -> Any:
+    def _trace(self, formula: Formula, mistake: Mistake | None) -> Mapping[str, Array]:
         if mistake:
             return mistake.evaluation(formula, self.given).trace()
         if formula not in self._traces:
@@ -205,12 +206,8 @@ class _Trial:
             self._traces[formula] = Evaluation(formula, self.given, order, DTYPE).trace()
         return self._traces[formula]
 
-    def _judged(self, claimed: str, trace: Any) -> Sequence[str]:
-        comparison = TraceComparison({"parameters": trace["parameters"]}, self.oracle, claimed)
-        return [case.id for case, part in self.tape_batch.cases if comparison.result(part).outcome == "differs"]
 
-
-def counted(fates: Iterable[Fate]) -> dict[str, int]:
-    """How many were killed, how many are proven to be the same, and of how many."""
-    outcomes = Counter(fate.outcome for fate in fates)
+def counts(results: Iterable[MutantResult]) -> dict[str, int]:
+    """Count the results: killed, proven to be the same function, and all."""
+    outcomes = Counter(result.outcome for result in results)
     return {"killed": outcomes["killed"], "proven_same": outcomes["same"], "total": outcomes.total()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reference import Hyperparameters, dialects
 from suite.diagnosis.mistakes.arithmetic import Order, all_orders
-from suite.validation import fuzz_inputs
+from suite.validation import fuzz
 
 decays = st.sampled_from([0.0, 0.5, 0.9, 0.95, 0.99, 0.999]) | st.floats(0.0, 0.9999)
 epsilons = st.sampled_from([1e-10, 1e-8, 1e-6, 1e-3, 1e-2, 1.0])
@@ -36,7 +36,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 def tapes(seed: int, count: int, steps: int) -> tuple[Any, Any]:
     """`count` one-coordinate tapes of all scales, signs and kinds, in float32."""
-    gradients, initial = fuzz_inputs.tapes(np.random.default_rng(seed), count, steps)
+    gradients, initial = fuzz.random_tapes(np.random.default_rng(seed), count, steps)
     return gradients.astype(np.float32), initial.astype(np.float32)
 
 

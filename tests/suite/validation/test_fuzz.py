@@ -1,9 +1,9 @@
-"""What is right is never said to differ, in any order of operations; and a bound that is too narrow is found out."""
+"""Correct evaluations never differ, in any order of operations; bounds that are too narrow raise false alarms."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -16,34 +16,40 @@ from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.diagnosis.mistakes.arithmetic import FORMATS, PLAIN, all_orders
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
-from suite.validation import fuzz_inputs as questions
-from suite.validation.fuzz import Soundness, draws
-from suite.validation.fuzz_inputs import EVALUATIONS, LENGTHS, TAPES, drawn
+from suite.validation.fuzz import (
+    EVALUATIONS,
+    LENGTHS,
+    TAPES,
+    FuzzSample,
+    FuzzTest,
+    sample_counts,
+    special_values,
+)
 
 
-def asked(plan, seed=0):
-    found = Soundness(seed)
-    found.run(plan, lambda fmt: None)
+def fuzzed(samples, seed=0):
+    found = FuzzTest(seed)
+    found.run(samples, lambda fmt: None)
     return found
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_no_evaluation_is_said_to_differ_from_its_own_dialect(fmt, seed):
-    found = asked({fmt: 25}, seed)
+def test_no_correct_evaluation_differs_from_its_dialect(fmt, seed):
+    found = fuzzed({fmt: 25}, seed)
     assert found.count(fmt) == 25 * EVALUATIONS
     assert found.alarms == []
 
 
-def test_an_error_uses_up_to_a_third_of_its_bound_and_more_than_a_twentieth_half_of_the_time():
-    told = asked({"float32": 100}).to_json()["ratios"]["float32"]
-    assert all(spread["visible"] > spread["evaluations"] / 5 for spread in told.values())
-    assert max(spread["quantiles"]["1"] for spread in told.values()) > 1 / 3
-    assert told["10"]["quantiles"]["0.5"] > 1 / 20
+def test_errors_use_more_than_a_third_of_the_bound_at_most_and_more_than_a_twentieth_in_the_median():
+    ratios = fuzzed({"float32": 100}).to_json()["ratios"]["float32"]
+    assert all(usage["visible"] > usage["evaluations"] / 5 for usage in ratios.values())
+    assert max(usage["quantiles"]["1"] for usage in ratios.values()) > 1 / 3
+    assert ratios["10"]["quantiles"]["0.5"] > 1 / 20
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1])
-def test_a_bound_that_is_too_narrow_raises_alarms(share, monkeypatch):
+def test_bounds_that_are_too_narrow_raise_false_alarms(share, monkeypatch):
     predict = Oracle.predict
 
     def narrowed(self, dialect):
@@ -52,26 +58,25 @@ def test_a_bound_that_is_too_narrow_raises_alarms(share, monkeypatch):
         return replace(found, bounds=bounds)
 
     monkeypatch.setattr(Oracle, "predict", narrowed)
-    assert asked({"float32": 5}).alarms
+    assert fuzzed({"float32": 5}).alarms
 
 
 @pytest.mark.parametrize(("attribute", "share"), [("epsilon", 0.25), ("underflow", 0.01)])
-def test_a_model_of_arithmetic_that_promises_too_much_raises_alarms(attribute, share, monkeypatch):
-    begin = Model.__init__
+def test_a_model_of_arithmetic_that_is_too_accurate_raises_false_alarms(attribute, share, monkeypatch):
+    original = Model.__init__
 
-    def promising(self, *arguments):
-        begin(self, *arguments)
+    def too_accurate(self, *arguments):
+        original(self, *arguments)
         setattr(self, attribute, getattr(self, attribute) * share)
 
-    monkeypatch.setattr(Model, "__init__", promising)
-    assert asked({"float32": 60}).alarms
+    monkeypatch.setattr(Model, "__init__", too_accurate)
+    assert fuzzed({"float32": 60}).alarms
 
 
-def test_a_false_alarm_comes_with_all_that_is_needed_to_repeat_it(monkeypatch):
-    monkeypatch.setattr("suite.validation.fuzz_inputs.dialects", ["torch"])
+def test_a_false_alarm_contains_everything_that_is_needed_to_repeat_it(monkeypatch):
     wrong = replace(dialects["torch"], epsilon="inside")
     monkeypatch.setattr("suite.validation.fuzz.dialects", {"torch": wrong})
-    found = json.loads(json.dumps(asked({"float32": 3}).alarms))
+    found = json.loads(json.dumps([asdict(alarm) for alarm in fuzzed({"float32": 3}).alarms]))
     alarm = next(alarm for alarm in found if alarm["hyperparameters"]["clip_norm"] is None)
     h = Hyperparameters.from_json(alarm["hyperparameters"])
     initial, gradients = np.array([alarm["initial"]]), np.array([[float(value)] for value in alarm["gradients"]])
@@ -84,48 +89,48 @@ def test_a_false_alarm_comes_with_all_that_is_needed_to_repeat_it(monkeypatch):
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_a_draw_is_made_from_its_seed_format_and_number_alone(fmt):
-    one, again, other = drawn(3, fmt, 7), drawn(3, fmt, 7), drawn(3, fmt, 8)
+def test_a_sample_depends_on_its_seed_format_and_number_alone(fmt):
+    one, again, other = FuzzSample.generate(3, fmt, 7), FuzzSample.generate(3, fmt, 7), FuzzSample.generate(3, fmt, 8)
     assert np.array_equal(one.gradients, again.gradients, equal_nan=True)
     assert (one.hyperparameters, one.dialect, one.orders) == (again.hyperparameters, again.dialect, again.orders)
     assert not np.array_equal(one.initial, other.initial)
     assert one.initial.shape == (TAPES,)
 
 
-def test_draws_reach_every_dialect_length_and_end_of_every_range():
-    found = [drawn(0, "float32", number) for number in range(400)]
-    hs = [draw.hyperparameters for draw in found]
-    assert {draw.dialect for draw in found} == set(dialects)
-    assert {len(draw.gradients) for draw in found} == set(LENGTHS)
+def test_samples_cover_every_dialect_length_and_end_of_a_range():
+    found = [FuzzSample.generate(0, "float32", number) for number in range(400)]
+    hs = [sample.hyperparameters for sample in found]
+    assert {sample.dialect for sample in found} == set(dialects)
+    assert {len(sample.gradients) for sample in found} == set(LENGTHS)
     assert {0.0, 1.0} <= {h.decay for h in hs}
     assert {0.0, 1e-10, 1.0} <= {h.epsilon for h in hs}
     assert {0.0, 0.99} <= {h.momentum for h in hs}
     for switch in ("centered", "nesterov", "maximize", "bias_correction", "scheduled"):
         assert {getattr(h, switch) for h in hs} == {False, True}
-    assert any(np.isnan(draw.gradients).any() for draw in found)
-    assert not all(np.isnan(draw.gradients).any() for draw in found)
+    assert any(np.isnan(sample.gradients).any() for sample in found)
+    assert not all(np.isnan(sample.gradients).any() for sample in found)
 
 
-def test_there_are_well_over_a_thousand_orders_each_with_a_name_of_its_own():
+def test_there_are_more_than_ten_thousand_orders_with_unique_names():
     names = [order.name for order in all_orders()]
     assert len(set(names)) == len(names) > 10_000
     assert PLAIN in all_orders()
 
 
 def test_orders_round_differently():
-    draw = next(d for d in (drawn(0, "float32", i) for i in range(99)) if len(d.gradients) == 10)
+    sample = next(d for d in (FuzzSample.generate(0, "float32", i) for i in range(99)) if len(d.gradients) == 10)
     h = Hyperparameters(momentum=0.9, centered=True, epsilon=1e-3)
-    given = EvaluationInput(draw.initial, np.nan_to_num(draw.gradients, posinf=1.0, neginf=-1.0))
+    given = EvaluationInput(sample.initial, np.nan_to_num(sample.gradients, posinf=1.0, neginf=-1.0))
     some = [all_orders()[i] for i in range(0, len(all_orders()), 997)]
     found = {evaluate(dialects["d2l"], h, given, order)["parameters"].astype(np.float64).tobytes() for order in some}
     assert len(found) > len(some) / 2
 
 
-def test_the_plan_has_at_least_as_many_evaluations_as_are_asked_for():
-    plan = draws(100_000)
-    assert plan["float32"] * EVALUATIONS >= 100_000
-    assert all(plan[fmt] * EVALUATIONS >= 10_000 for fmt in FORMATS)
-    assert set(draws(1).values()) == {1}
+def test_there_are_enough_samples_for_the_requested_evaluations():
+    samples = sample_counts(100_000)
+    assert samples["float32"] * EVALUATIONS >= 100_000
+    assert all(samples[fmt] * EVALUATIONS >= 10_000 for fmt in FORMATS)
+    assert set(sample_counts(1).values()) == {1}
 
 
 @pytest.mark.parametrize(("right", "code"), [(True, 0), (False, 1)])
@@ -143,8 +148,8 @@ def test_the_command_prints_counts_and_seed_and_fails_on_a_false_alarm(right, co
     assert set(found["ratios"]["float32"]) == {str(steps) for steps in LENGTHS}
 
 
-def test_what_lies_at_the_edges_of_a_format_is_no_number_or_has_its_square_there():
+def test_special_values_contain_one_nan_and_both_infinities():
     for fmt in FORMATS:
-        found = questions.edges(fmt)
+        found = special_values(fmt)
         assert np.isnan(found).sum() == 1
         assert np.isinf(found).sum() == 2

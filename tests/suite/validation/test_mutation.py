@@ -1,4 +1,4 @@
-"""What is wrong is told from what is right, unless it is proven to be the same; and a blunt judge is found out."""
+"""Every wrong optimizer is killed or proven to be the same function; weaker comparisons leave survivors."""
 
 from __future__ import annotations
 
@@ -17,75 +17,76 @@ from suite.compare.comparison import TraceComparison
 from suite.diagnosis.mistakes import MISTAKES, Mistake
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from suite.diagnosis.mistakes.state_mistakes import buffered
-from suite.validation import mutation as matrices
-from suite.validation.mutants import OTHER, Mutant, Proofs, of_one_axis
-from suite.validation.mutation import Matrix
+from suite.validation import mutation
+from suite.validation.mutants import OTHER, EquivalenceProofs, Mutant, axis_mutants
+from suite.validation.mutation import KillMatrix, value_cases
 
 
 def filled(mutants=(), mistakes=()):
-    found = Matrix(0, mutants, mistakes)
+    found = KillMatrix(0, mutants, mistakes)
     found.fill(lambda case: None)
     return found
 
 
 @pytest.fixture(scope="module")
-def whole():
-    """Everything wrong over every case."""
-    found = Matrix.whole(0)
+def complete():
+    """The results of all wrong optimizers on all cases."""
+    found = KillMatrix.complete(0)
     found.fill(lambda case: None)
     return found.to_json()
 
 
-def test_every_mutant_pair_and_mistake_is_killed_or_proven_to_be_the_same_function(whole):
-    assert whole["survivors"] == []
-    assert whole["killed"] + whole["proven_same"] == whole["total"]
-    assert whole["pairs"]["total"] == len(dialects) * (len(dialects) - 1)
+def test_every_mutant_pair_and_mistake_is_killed_or_proven_to_be_the_same_function(complete):
+    assert complete["survivors"] == []
+    assert complete["killed"] + complete["proven_same"] == complete["total"]
+    assert complete["pairs"]["total"] == len(dialects) * (len(dialects) - 1)
 
 
-def test_the_figure_that_reports_show_is_that_of_this_catalogue(whole):
-    """`rmsuite sharpness -o docs` brings it up to date; its details need not be kept."""
+def test_the_published_kill_matrix_is_that_of_this_catalogue(complete):
+    """`rmsuite mutation -o docs` updates it; docs/mutants.json is not committed."""
     shown = json.loads((Path(__file__).parents[3] / "docs" / "sharpness.json").read_text("utf-8"))
-    assert shown == {name: value for name, value in whole.items() if name not in ("cases", "mutants")}
+    assert shown == {name: value for name, value in complete.items() if name not in ("cases", "mutants")}
     readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-    words = (
-        f"{whole['killed']:,} of {whole['total']:,} are killed, {whole['proven_same']} proven to be the same function"
-    )
-    assert f"{words}, {len(whole['survivors'])} survive {len(whole['cases'])} cases" in readme
+    killed, total, same = (complete[name] for name in ("killed", "total", "proven_same"))
+    words = f"{killed:,} of {total:,} are killed, {same} proven to be the same function"
+    assert f"{words}, {len(complete['survivors'])} survive {len(complete['cases'])} cases" in readme
 
 
-def test_every_axis_of_every_dialect_is_tried_and_every_mistake_in_every_dialect(whole):
+def test_every_axis_and_every_mistake_is_tested_in_every_dialect(complete):
     axes = {axis.name for axis in fields(Dialect) if axis.compare}
-    assert {name: set(counts) for name, counts in whole["dialects"].items()} == dict.fromkeys(dialects, axes)
-    assert len(whole["mistakes"]) == len(MISTAKES) >= 40
-    assert all(counts["total"] == len(dialects) for counts in whole["mistakes"].values())
-    assert all(counts["killed"] > 0 and counts["reason"] for counts in whole["mistakes"].values())
+    assert {name: set(counts) for name, counts in complete["dialects"].items()} == dict.fromkeys(dialects, axes)
+    assert len(complete["mistakes"]) == len(MISTAKES) >= 40
+    assert all(counts["total"] == len(dialects) for counts in complete["mistakes"].values())
+    assert all(counts["killed"] > 0 and counts["reason"] for counts in complete["mistakes"].values())
 
 
-def test_whatever_was_killed_names_its_cases_and_the_rest_its_proof(whole):
-    assert json.loads(json.dumps(whole, allow_nan=False)) == whole
-    for row in whole["mutants"]:
+def test_killed_mutants_list_their_cases_and_others_their_proofs(complete):
+    assert json.loads(json.dumps(complete, allow_nan=False)) == complete
+    for row in complete["mutants"]:
         if row["outcome"] == "killed":
             assert row["cases"]
-            assert all(0 <= number < len(whole["cases"]) for number in row["cases"])
+            assert all(0 <= number < len(complete["cases"]) for number in row["cases"])
         else:
             assert row["proof"]
 
 
-def test_what_a_dialect_computes_is_not_killed_by_any_case():
+def test_no_case_kills_a_correct_dialect():
     found = filled([Mutant(name, OTHER, name, dialect) for name, dialect in dialects.items()])
-    assert [fate for fate in found.fates if fate.cases] == []
+    assert [result for result in found.results if result.cases] == []
 
 
-def test_a_judge_that_sees_only_gross_errors_leaves_survivors(monkeypatch):
-    class Blunt(TraceComparison):
+def test_a_comparison_that_detects_only_large_errors_leaves_survivors(monkeypatch):
+    class Weak(TraceComparison):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             self.ratios = {name: ratio * 1e-6 for name, ratio in self.ratios.items()}
 
-    monkeypatch.setattr(matrices, "TraceComparison", Blunt)
-    blind = filled([mutant for mutant in of_one_axis() if mutant.of == "d2l" and mutant.axis == "decay_complement"])
-    assert [fate.outcome for fate in blind.fates] == ["survives"]
-    assert blind.to_json()["survivors"] == [
+    monkeypatch.setattr(mutation, "TraceComparison", Weak)
+    found = filled(
+        [mutant for mutant in axis_mutants() if mutant.claimed == "d2l" and mutant.axis == "decay_complement"]
+    )
+    assert [result.outcome for result in found.results] == ["survives"]
+    assert found.to_json()["survivors"] == [
         {
             "dialect": "d2l",
             "kind": "axis",
@@ -97,57 +98,57 @@ def test_a_judge_that_sees_only_gross_errors_leaves_survivors(monkeypatch):
     ]
 
 
-def test_a_catalogue_without_the_case_that_tells_leaves_survivors(monkeypatch):
-    lacking = [case for case in matrices.ridden(0) if not case.setting.id.startswith("centered-schedule")]
-    monkeypatch.setattr(matrices, "ridden", lambda seed: lacking)
-    mutants = [mutant for mutant in of_one_axis() if mutant.of == "mxnet1" and mutant.axis == "learning_rate"]
-    assert [fate.outcome for fate in filled(mutants).fates] == ["survives"]
+def test_a_catalogue_without_the_deciding_cases_leaves_survivors(monkeypatch):
+    remaining = [case for case in value_cases(0) if not case.setting.id.startswith("centered-schedule")]
+    monkeypatch.setattr(mutation, "value_cases", lambda seed: remaining)
+    mutants = [mutant for mutant in axis_mutants() if mutant.claimed == "mxnet1" and mutant.axis == "learning_rate"]
+    assert [result.outcome for result in filled(mutants).results] == ["survives"]
 
 
-def test_an_axis_that_is_added_brings_its_mutants():
+def test_a_new_axis_has_mutants():
     @dataclass(frozen=True)
     class Wider(Dialect):
         colour: Literal["red", "green", "blue"] = "red"
 
-    found = [m for m in of_one_axis({"mine": Wider(colour="green")}) if m.axis == "colour"]
+    found = [m for m in axis_mutants({"mine": Wider(colour="green")}) if m.axis == "colour"]
     assert [(mutant.value, mutant.dialect) for mutant in found] == [
         ("red", Wider(colour="red")),
         ("blue", Wider(colour="blue")),
     ]
 
 
-def test_what_is_the_same_function_is_proven_and_what_is_not_is_not():
-    proofs = Proofs([])
+def test_equivalent_dialects_are_proven_equivalent_and_others_are_not():
+    proofs = EquivalenceProofs([])
     torch, kernel = dialects["torch"], dialects["tf-kernel"]
     without_buffer = dialects["mlx"]
-    assert "no effect" in proofs.of(without_buffer, replace(without_buffer, learning_rate="outside"))
-    assert "rounded once" in proofs.of(kernel, replace(kernel, hyperparameter_rounding="float32"))
-    assert "leaves open" in proofs.of(torch, replace(torch, subnormals="either"))
-    assert proofs.of(torch, replace(torch, subnormals="flushed")) is None
-    assert proofs.of(torch, replace(torch, decay_complement="working")) is None
-    assert all(proofs.of(torch, dialects[name]) is None for name in ("d2l", "optax-outside", "tf1"))
+    assert "no effect" in proofs.proof(without_buffer, replace(without_buffer, learning_rate="outside"))
+    assert "rounding it once" in proofs.proof(kernel, replace(kernel, hyperparameter_rounding="float32"))
+    assert "allows both treatments" in proofs.proof(torch, replace(torch, subnormals="either"))
+    assert proofs.proof(torch, replace(torch, subnormals="flushed")) is None
+    assert proofs.proof(torch, replace(torch, decay_complement="working")) is None
+    assert all(proofs.proof(torch, dialects[name]) is None for name in ("d2l", "optax-outside", "tf1"))
 
 
-def test_a_mistake_without_a_place_in_a_dialect_is_proven_to_have_none():
+def test_a_mistake_that_does_not_apply_to_a_dialect_is_proven_to_be_the_same():
     mistake = next(mistake for mistake in MISTAKES if mistake.name == "momentum ignored")
     assert mistake.applies is buffered
-    outcomes = {fate.of: fate.outcome for fate in filled(mistakes=[mistake]).fates}
+    outcomes = {result.claimed: result.outcome for result in filled(mistakes=[mistake]).results}
     assert (outcomes["torch"], outcomes["mxnet1"], outcomes["mlx"]) == ("killed", "killed", "same")
 
 
-def test_mistakes_have_names_of_their_own_and_reasons():
+def test_mistakes_have_unique_names_and_reasons():
     assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES)
     assert all(mistake.reason and not mistake.reason.endswith(".") for mistake in MISTAKES)
 
 
 @pytest.mark.parametrize(("mistakes", "code"), [((), 0), ((Mistake("none", "it is right", lambda formula: True),), 1)])
-def test_the_command_prints_the_matrix_and_fails_if_something_survives(mistakes, code, monkeypatch, tmp_path):
-    few = [case for case in matrices.ridden(0) if case.id == "decades/large-epsilon"]
-    monkeypatch.setattr(matrices, "ridden", lambda seed: few)
-    mutants = [mutant for mutant in of_one_axis() if mutant.axis == "epsilon" and mutant.value == "outside"]
-    monkeypatch.setattr(matrices, "of_one_axis", lambda: [mutant for mutant in mutants if mutant.of == "d2l"])
-    monkeypatch.setattr(matrices, "pairs", list)
-    monkeypatch.setattr(matrices, "MISTAKES", mistakes)
+def test_the_command_prints_the_matrix_and_fails_if_a_mutant_survives(mistakes, code, monkeypatch, tmp_path):
+    few = [case for case in value_cases(0) if case.id == "decades/large-epsilon"]
+    monkeypatch.setattr(mutation, "value_cases", lambda seed: few)
+    mutants = [mutant for mutant in axis_mutants() if mutant.axis == "epsilon" and mutant.value == "outside"]
+    monkeypatch.setattr(mutation, "axis_mutants", lambda: [mutant for mutant in mutants if mutant.claimed == "d2l"])
+    monkeypatch.setattr(mutation, "pair_mutants", list)
+    monkeypatch.setattr(mutation, "MISTAKES", mistakes)
     result = CliRunner().invoke(app, ["sharpness", "-o", str(tmp_path / "new")])
     assert result.exit_code == code
     assert "survive" in result.stdout
@@ -159,7 +160,7 @@ def test_the_command_prints_the_matrix_and_fails_if_something_survives(mistakes,
     assert len(found["survivors"]) == len(mistakes) * len(dialects)
 
 
-def test_rows_that_are_named_twice_are_added_squared_apart_or_taken_in_turn():
+def test_duplicate_rows_are_merged_squared_apart_or_applied_in_turn():
     gradients = SparseGradients(np.array([[1, 1]]), np.array([[[3.0], [4.0]]]), 2)
     h = Hyperparameters(learning_rate=0.0, decay=0.5)
     found = {
