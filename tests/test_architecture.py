@@ -153,14 +153,14 @@ def methods(path: Path, suffix: str) -> list[str]:
 @pytest.mark.parametrize("framework", [folder.name for folder in (ROOT / "suite" / "adapters").glob("[a-z]*/")])
 def test_adapters_have_the_same_shape_in_the_same_order(framework):
     folder, model = ROOT / "suite" / "adapters" / framework, ROOT / "suite" / "adapters" / "torch"
-    for file, suffix in (("adapter.py", "Adapter"), ("scratch.py", "Scratch")):
+    for file, suffix in (("__init__.py", "Adapter"), ("scratch.py", "Scratch")):
         if (folder / file).exists():
             found, wanted = methods(folder / file, suffix), methods(model / file, suffix)
             assert [method for method in found if method in wanted] == [method for method in wanted if method in found]
 
 
 def test_the_workers_side_runs_on_python_3_9():
-    for path in [*WORKERS_SIDE, *ADAPTERS, *(ROOT / "reference").glob("*.py")]:
+    for path in [*WORKERS_SIDE, *(ROOT / "suite" / "adapters").rglob("*.py"), *(ROOT / "reference").glob("*.py")]:
         ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
 
 

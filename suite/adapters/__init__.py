@@ -1,4 +1,8 @@
-"""Who answers: one folder per framework, the only place that imports it."""
+"""Adapters: run RMSProp in each framework. These are the only modules that import a framework.
+
+`contract.py` describes what an adapter is; each framework has a folder of the same five modules. An adapter imports its
+framework, NumPy, `reference` and the modules beside this one; nothing else of the project.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,12 @@ from suite.errors import UserError
 FRAMEWORKS = ("torch", "tensorflow", "mxnet")
 """The frameworks that have an adapter; each is also the name of its folder here and of its environment."""
 
-
 ORACLE = "oracle"
-"""The oracle's adapter; it runs in the harness's own environment."""
+"""The adapter of the oracle, which runs in the harness's own environment."""
 
 
 def load(name: str, device: str) -> Framework:
-    """The adapter of a framework, on a device. Works in that framework's environment only.
+    """Import the adapter of a framework, in that framework's environment, for a device.
 
     Raises:
         ModuleNotFoundError: if the framework is not installed here.
@@ -24,6 +27,5 @@ def load(name: str, device: str) -> Framework:
     """
     if name not in (*FRAMEWORKS, ORACLE):
         raise UserError(f"no adapter for {name!r}; there are {', '.join(FRAMEWORKS)}")
-    module = importlib.import_module(f"suite.adapters.{name}" if name == ORACLE else f"suite.adapters.{name}.adapter")
-    framework: Framework = module.Adapter(device)
+    framework: Framework = importlib.import_module(f"suite.adapters.{name}").Adapter(device)
     return framework

@@ -1,21 +1,22 @@
-"""What an adapter is. To write one, copy the folder `torch` and change every line that says `torch`.
+"""The contract of an adapter. To write one, copy the folder `torch` and change every line that says `torch`.
 
-An adapter is a folder of the framework's name, with one `Adapter(Framework)` and one class an implementation:
+An adapter is a folder with the framework's name. It defines a class `Adapter(Framework)`, and one class for each way to
+run RMSProp, an `Implementation`.
 
-- `Framework` moves arrays in and out, differentiates, waits for the device, and lists its implementations. All tensors
-  that it makes live on its device. It is given arrays as they were recorded, in float32 mostly, and the name of the
-  format that is wanted: it is the framework that rounds, to nearest, ties to even.
-- `Implementation` is one way to run RMSProp, bound to the parameters that it changes. It is told hyper-parameters by
-  the field's names and always passes every one of them on explicitly, under the framework's own (`names`). What it
-  cannot express, it says (`unsupported`); what it computes, it declares (`declared`), and the suite finds out whether
-  that is so: of each release it declares the same, so that one that computes something else is found, not told. It
-  steps on gradients that it is given (`step`), and runs a training loop (`descend`): step by step, or, where its mode
-  compiles, as one program. A mode that users choose between is an implementation of its own.
-- `scratch` runs any dialect with the framework's own operations, in place; `scratch-…` does in another mode.
-- `section` is the section's own loop, written out, against which training loops are timed.
+- `Framework` converts arrays to tensors and back, differentiates, waits for the device, and lists its implementations.
+  All tensors that it makes are on its device. It is given arrays in the format in which they were recorded, usually
+  float32, and the name of the format to run in: the framework itself rounds, to nearest, ties to even.
+- `Implementation` is bound to the parameters that it changes. It takes the hyper-parameters under this project's names
+  and passes every one of them to the framework explicitly, under the framework's name (`names`), so that a default that
+  changes does not change a verdict. It says what it can't do (`unsupported`), and declares the dialect that it computes
+  (`declared`): the same for every release, so that the suite finds a release that computes something else. It takes
+  steps with given gradients (`step`), and runs a training loop (`train`), step by step or, where its mode compiles, as
+  one program. Each mode that users choose between is an implementation of its own.
+- `scratch` runs any dialect with the framework's own operations; `scratch-…` does so in another mode.
+- `section` and `section-concise` are the loops of the book's section as printed; other loops are timed against them.
 
 An adapter never sees an expected result, and knows nothing of cases, files or processes. It may import its framework,
-NumPy, `reference` and this module. It runs on CPython 3.9 and newer.
+NumPy, `reference` and the modules of `suite/adapters`. It runs on CPython 3.9 and newer.
 """
 
 from __future__ import annotations
@@ -38,26 +39,26 @@ Array = NDArray[Any]
 State = dict[str, list[Array]]
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
-"""The formats that a run may be asked for."""
+"""The formats in which an implementation may be run."""
 
 BASIC = frozenset({"learning_rate", "decay", "epsilon"})
 """The hyper-parameters that every RMSProp has."""
 
 
 class Unsupported(Exception):
-    """A framework or an implementation can't do what is asked for; the message says what, and why."""
+    """A framework or an implementation can't do what was requested; the message says what, and why."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a closed loop minimises.
+    """The training problem of a closed loop.
 
     Attributes:
-        parameters: at their start.
+        parameters: with their initial values.
         loss: a scalar tensor, as a function of the parameters and the tensors of a batch.
-        batches: what each step sees, in order; after the last comes the first. Nothing, where a step sees the whole.
-        length: steps to an epoch.
-        arrays: what it was made from, for a loop that brings its own way of loading data.
+        batches: the batch of each step, in order, and then again from the first; one empty batch if there are no data.
+        steps_per_epoch: the number of steps of an epoch.
+        arrays: the task's arrays, for a loop that loads data in its own way.
     """
 
     parameters: list[Tensor]
@@ -67,7 +68,7 @@ class Problem:
     arrays: Mapping[str, Array]
 
     def loss_at(self, parameters: list[Tensor], step: int) -> Tensor:
-        """The loss that a step, counted from 0, sees."""
+        """Return the loss on the batch of a step, counted from 0."""
         return self.loss(*parameters, *self.batches[step % len(self.batches)])
 
 
@@ -75,18 +76,18 @@ class Implementation(ABC):
     """One way to run RMSProp, bound to parameters.
 
     Attributes:
-        native: what a user of the framework would call it.
-        mode: how it is run: `eager`, `foreach`, `compiled`, ….
-        lean: whether few questions are enough, in one dtype and the first two dialects: since each costs a compilation
-            of what others say already, or since it is a loop of which the update is no news.
-        computes: the name of the dialect that it computes; None if it runs any.
-        names: our name of a hyper-parameter -> the framework's, for those that it takes.
+        native: the name that a user of the framework would give it.
+        mode: how it runs: `eager`, `foreach`, `compiled`, ….
+        lean: whether it is tested in one format and with the first two dialects only, because each further one costs a
+            compilation, or because another implementation already covers this update.
+        computes: the name of the dialect that it computes; None if it runs any dialect.
+        names: hyper-parameter -> the framework's name for it; those that it does not take are missing.
+        zero_disables: the limits among `names` for which it takes 0 as "no limit".
+        twin: the implementation of the same framework whose results it must equal to the bit, if there is one.
+        max_steps: the longest replay that it runs, if a step takes half a millisecond or more; None: no limit.
         unsupported_dtypes: format of `DTYPES` -> why it does not run in it.
-        zero_disables: those hyper-parameters of `names` that are bounds and of which it takes 0 for none.
-        sparse: what it does in place of taking a sparse gradient; None if it takes one.
-        unsupported_rate_scale: what it does in place of giving each parameter a learning rate; None if it gives one.
-        max_steps: the most steps that it is asked for, where each takes half a millisecond and more.
-        twin: the implementation of the same framework that it must equal to the bit, if there is one.
+        unsupported_sparse: what it does instead of taking a sparse gradient; None if it takes one.
+        unsupported_rate_scale: what it does instead of giving each parameter its own learning rate; None if it does so.
     """
 
     native: ClassVar[str]
@@ -94,12 +95,12 @@ class Implementation(ABC):
     lean: ClassVar[bool] = False
     computes: ClassVar[str | None] = None
     names: ClassVar[Mapping[str, str]]
-    unsupported_dtypes: ClassVar[Mapping[str, str]] = {}
     zero_disables: ClassVar[Sequence[str]] = ()
+    twin: ClassVar[str | None] = None
+    max_steps: ClassVar[int | None] = None
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = {}
     unsupported_sparse: ClassVar[str | None] = None
     unsupported_rate_scale: ClassVar[str | None] = None
-    max_steps: ClassVar[int | None] = None
-    twin: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -112,14 +113,14 @@ class Implementation(ABC):
         """Bind parameters.
 
         Args:
-            parameters: that it changes in place.
+            parameters: to be changed in place.
             h: hyper-parameters.
-            dialect: to run, if it runs any.
-            framework: that the parameters belong to.
+            dialect: to be run, if the implementation runs any dialect.
+            framework: to which the parameters belong.
             rate_scale: a factor on the learning rate for each parameter; None: the same rate for all.
 
         Raises:
-            Unsupported: if it refuses these parameters.
+            Unsupported: if it can't be bound to these parameters.
         """
         self.parameters = parameters
         self.h = h
@@ -132,38 +133,39 @@ class Implementation(ABC):
 
     @classmethod
     def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """The name of the dialect that it computes with these hyper-parameters; None if it runs any."""
+        """Return the name of the dialect that it computes with these hyper-parameters; None if it runs any."""
         return cls.computes
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
-        """Why it can't run so; None if it can."""
+        """Return why it can't run with these hyper-parameters in this format; None if it can."""
         if dtype in cls.unsupported_dtypes:
             return f"{cls.native} does not run in {dtype}: {cls.unsupported_dtypes[dtype]}"
         missing = effective(h) - set(cls.names)
         if missing:
             return f"{cls.native} has no {', '.join(sorted(missing))}"
-        unbounded = [cls.names[name] for name in cls.zero_disables if getattr(h, name) == 0]
-        return f"{cls.native} takes {unbounded[0]}=0 for no bound" if unbounded else None
+        disabled = [cls.names[name] for name in cls.zero_disables if getattr(h, name) == 0]
+        return f"{cls.native} takes {disabled[0]}=0 for no bound" if disabled else None
 
     @abstractmethod
     def prepare(self, dialect: Dialect) -> None:
-        """Build the optimizer for `self.parameters` and `self.h`; raise Unsupported if it refuses these parameters."""
+        """Build the optimizer for `self.parameters` and `self.h`; raise Unsupported if that is impossible."""
 
     def set_rate(self, learning_rate: float) -> None:
-        """Take a learning rate from now on; called before the first step, and when the rate changes.
+        """Use a learning rate from now on. It is called before the first step, and whenever the rate changes.
 
-        `rates` has that of each parameter: that of the step, times the parameter's factor, in double precision.
+        `rates` then has the rate of each parameter: the learning rate times the parameter's factor, multiplied in
+        double precision.
         """
         scales = self.rate_scale or [1.0] * len(self.parameters)
         self.rates = [self.native_rate(learning_rate * scale) for scale in scales]
 
     def native_rate(self, learning_rate: float) -> Any:
-        """A learning rate as it is handed on; rounding it is left to the framework."""
+        """Return a learning rate in the form in which the framework takes it."""
         return learning_rate
 
     def step(self, gradients: list[Tensor]) -> None:
-        """Change the parameters in place by one step; `gradients` are left as they are."""
+        """Change the parameters in place by one step; `gradients` must stay as they are."""
         if self.h.scheduled:
             self.set_rate(self.h.rate(self.steps))
         self.update(gradients)
@@ -171,18 +173,18 @@ class Implementation(ABC):
 
     @abstractmethod
     def update(self, gradients: list[Tensor]) -> None:
-        """One step, with the learning rates that were set."""
+        """Take one step with the learning rates that were set."""
 
     def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
-        """Take so many steps of a closed loop on `problem`, of which `self.parameters` are the parameters.
+        """Take steps of a closed loop on a problem that has the same parameters.
 
         Args:
-            problem: whose gradients the framework's differentiation makes.
-            first: the step to begin with, counted from 0; what was asked for before ended there.
-            count: how many, at least one.
+            problem: whose gradients the framework's automatic differentiation computes.
+            first: the step to begin with, counted from 0, where the previous call ended.
+            count: the number of steps, at least one.
 
         Returns:
-            The gradients that the last step used.
+            The gradients of the last step.
         """
         gradients: list[Tensor] = []
         for step in range(first, first + count):
@@ -192,32 +194,33 @@ class Implementation(ABC):
 
     @abstractmethod
     def state(self) -> State:
-        """What it remembers, in the oracle's terms, an array a parameter: `square_average`, and `mean_gradient` and
-        `momentum_buffer` where there are such. Empty where the framework doesn't show it.
-        """  # noqa: D205
+        """Return the state under the oracle's names: an array for each parameter, for each part that there is.
+
+        The parts are `square_average`, `mean_gradient` and `momentum_buffer`; none, if the framework hides its state.
+        """
 
     def named_state(self, v: Sequence[Tensor], m: Sequence[Tensor], b: Sequence[Tensor]) -> State:
-        """The parts of the state that there are; an empty sequence is none."""
+        """Return the parts of the state under the oracle's names; an empty sequence is a part that does not exist."""
         parts = {"square_average": v, "mean_gradient": m, "momentum_buffer": b}
         return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
 
     @abstractmethod
     def save(self) -> Any:
-        """What it remembers, as the framework saves it; later steps don't change it."""
+        """Return the state in the form in which the framework saves it, independent of later steps."""
 
     @abstractmethod
     def restore(self, saved: Any) -> None:
-        """Remember what another one had `saved`."""
+        """Take over what `save` of another one returned."""
 
     def restored(self, parameters: list[Tensor]) -> Implementation:
-        """A new one, bound to other parameters, that goes on from what is saved of this one."""
+        """Return a new one that is bound to other parameters and continues from the saved state of this one."""
         other = type(self)(parameters, self.h, self.dialect, self.framework, self.rate_scale)
         other.restore(self.save())
         other.steps = self.steps
         return other
 
     def native_arguments(self, learning_rate: float) -> dict[str, Any]:
-        """Every hyper-parameter that it takes, under the framework's name."""
+        """Return every hyper-parameter that it takes, under the framework's name."""
         return to_native(self.names, self.h, learning_rate)
 
 
@@ -225,9 +228,9 @@ class Framework(ABC):
     """One framework on one device.
 
     Attributes:
-        name: the framework's.
+        name: of the framework.
         implementations: name -> class; `scratch` and `builtin` are always among them.
-        environment_variables: the environment variables that choose among its kernels, and so may change last bits.
+        environment_variables: those that select among its kernels, and so may change last bits.
     """
 
     name: ClassVar[str]
@@ -241,43 +244,43 @@ class Framework(ABC):
         self.device = device
 
     def device_scope(self) -> AbstractContextManager[Any]:
-        """The scope of all work, for a framework that would choose a device by itself; who calls it has entered it."""
+        """Return a context in which all work is done, for a framework that would choose a device by itself."""
         return nullcontext()
 
     @staticmethod
     @abstractmethod
     def versions() -> dict[str, str]:
-        """Distribution -> version, of the framework and what of it computes; `numpy` too."""
+        """Return distribution -> version, for the framework, the parts of it that compute, and `numpy`."""
 
     @staticmethod
     def instructions() -> dict[str, str]:
-        """What it says of the instruction set that its kernels are chosen for: name -> value; empty if nothing."""
+        """Return what the framework reports on the instruction set of its kernels: name -> value."""
         return {}
 
     @staticmethod
     @abstractmethod
     def devices() -> list[str]:
-        """The devices that it sees: `cpu`, `cuda:0`, …."""
+        """Return the devices that the framework finds: `cpu`, `cuda:0`, …."""
 
     @staticmethod
     @abstractmethod
     def set_threads(threads: int) -> int:
-        """Ask for a number of threads; returns what the framework then says that it uses. Called before any work."""
+        """Request a number of threads, before any work; return the number that the framework then reports."""
 
     @abstractmethod
     def tensor(self, array: Array, dtype: str) -> Tensor:
-        """A copy of the array, in the same shape, rounded to a format of `DTYPES`."""
+        """Return a copy of an array, of the same shape, rounded to a format of `DTYPES`."""
 
     @abstractmethod
     def parameter(self, array: Array, dtype: str) -> Tensor:
-        """The same, in the form that the optimizers change in place and that gradients are taken for."""
+        """Return such a tensor in the form that optimizers change in place and that has gradients."""
 
     @abstractmethod
     def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:
-        """A gradient that is zero but in some rows, as the framework's own differentiation would make it.
+        """Return a gradient that is zero except in some rows, as the framework's differentiation would make it.
 
         Args:
-            rows: which, int64, shape (k,), in any order; where one occurs twice, its values add up.
+            rows: their numbers, int64, shape (k,), in any order; the values of a row that occurs twice are added.
             values: shape (k, width).
             shape: of the parameter, (height, width).
             dtype: as in `tensor`.
@@ -288,7 +291,7 @@ class Framework(ABC):
 
     @abstractmethod
     def full_like(self, parameter: Tensor, value: float) -> Tensor:
-        """State for a parameter: its shape, dtype and device; changed in place by scratch implementations."""
+        """Return a tensor for state: with a parameter's shape, dtype and device, to be changed in place."""
 
     @abstractmethod
     def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
@@ -296,7 +299,7 @@ class Framework(ABC):
 
     @abstractmethod
     def strided(self, tensor: Tensor) -> Tensor:
-        """The same, a parameter if it was one, but transposed in memory and with a gap after each number.
+        """Return a copy, a parameter if it was one, transposed in memory and with a gap after each number.
 
         Raises:
             Unsupported: if the framework has no such tensors.
@@ -304,58 +307,60 @@ class Framework(ABC):
 
     @abstractmethod
     def numpy(self, tensor: Tensor) -> Array:
-        """A copy that later steps don't change; bfloat16 as float32, which loses nothing; what is sparse as dense."""
+        """Return a dense copy that later steps don't change; bfloat16 as float32, which is exact."""
 
     @abstractmethod
     def dtype(self, tensor: Tensor) -> str:
-        """The tensor's dtype, by its name in `DTYPES`."""
+        """Return a tensor's dtype, by its name in `DTYPES`."""
 
     @abstractmethod
     def synchronize(self, tensors: list[Tensor]) -> None:
-        """Return when all work that these tensors wait for is done."""
+        """Wait until all work that these tensors depend on is done."""
 
     @abstractmethod
     def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:
-        """The gradient of a scalar loss for each parameter, by the framework's automatic differentiation."""
+        """Return the gradient of a scalar loss for each parameter, by the framework's automatic differentiation."""
 
-    @abstractmethod
     def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
-        """0.1 x1² + 2 x2², or with x1 + x2 and x1 - x2 in place of x1 and x2; x has shape (2,)."""
+        """Return 0.1 x1² + 2 x2², or the same with x1 + x2 and x1 - x2 for x1 and x2; x has shape (2,)."""
+        x1, x2 = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
+        return 0.1 * x1**2 + 2 * x2**2
 
     @abstractmethod
     def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
-        """½ mean (features w + b - labels)²; shapes (n, 1), (1,), (batch, n), (batch, 1)."""
+        """Return ½ mean (features w + b - labels)²; shapes (n, 1), (1,), (batch, n), (batch, 1)."""
 
     @abstractmethod
     def cross_entropy(self, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, features: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross-entropy of softmax(relu(features w1 + b1) w2 + b2) with classes that are numbered.
+        """Return the mean cross-entropy of softmax(relu(features w1 + b1) w2 + b2) with labels that are classes.
 
         Shapes (n, hidden), (hidden,), (hidden, classes), (classes,), (batch, n), and (batch,) of int64.
         """
 
     def traffic(self, x: Tensor, v: Tensor, g: Tensor) -> Callable[[], None] | None:  # noqa: ARG002
-        """What moves the memory that an update must, and does next to nothing else: it adds g to x and to v, in
-        place, in one pass. None where the framework can't fuse the two.
-        """  # noqa: D205
+        """Return a function that moves the memory of an update: it adds g to x and to v, in place and in one pass.
+
+        None if the framework can't fuse the two additions.
+        """
         return None
 
 
 def effective(h: Hyperparameters) -> set[str]:
-    """The hyper-parameters that are set to something that has an effect."""
+    """Return the hyper-parameters that have an effect: the basic ones, and those that differ from their default."""
     plain = Hyperparameters()
     return {f.name for f in fields(h) if f.name in BASIC or getattr(h, f.name) != getattr(plain, f.name)}
 
 
 def to_native(names: Mapping[str, str], h: Hyperparameters, learning_rate: float) -> dict[str, Any]:
-    """Our hyper-parameters under a framework's names: all that it takes, with the learning rate of one step."""
+    """Return hyper-parameters under a framework's names, all that it takes, with the learning rate of one step."""
     return {theirs: learning_rate if ours == "learning_rate" else getattr(h, ours) for ours, theirs in names.items()}
 
 
 def from_native(names: Mapping[str, str], arguments: Mapping[str, Any]) -> Hyperparameters:
-    """A framework's arguments as our hyper-parameters; what is not given has our default.
+    """Return a framework's arguments as hyper-parameters; those that are not given have this project's defaults.
 
     Raises:
-        ValueError: if an argument is none that the framework takes.
+        ValueError: if an argument has none of the framework's names.
     """
     ours = {theirs: mine for mine, theirs in names.items()}
     unknown = set(arguments) - set(ours)
@@ -365,11 +370,11 @@ def from_native(names: Mapping[str, str], arguments: Mapping[str, Any]) -> Hyper
 
 
 def flatten(arrays: Sequence[Array]) -> Array:
-    """Arrays one after another as a vector."""
+    """Return the numbers of arrays, one after another, as a vector."""
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
 def unflatten(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """A vector as arrays of these shapes, one after another: what `flat` makes one of."""
+    """Divide a vector into arrays of these shapes: the inverse of `flatten`."""
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]

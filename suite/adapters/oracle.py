@@ -1,4 +1,4 @@
-"""The oracle as a framework: the update of `reference`, in place, and gradients by the rules of calculus."""
+"""The oracle as a framework, so that it can be timed beside the others: NumPy, with gradients written out by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from suite.adapters.contract import Array, Framework, Implementation, State, Ten
 
 
 class OracleNumpy(Implementation):
-    """`reference.optimizer.RMSProp`."""
+    """`reference.optimizer.RMSProp`, which updates in place."""
 
     native = "reference.optimizer.RMSProp"
     names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
@@ -23,113 +23,94 @@ class OracleNumpy(Implementation):
     unsupported_sparse = "takes dense gradients only"
 
     def prepare(self, dialect: Dialect) -> None:
-        """Make the state."""
         self.optimizer = RMSProp(self.parameters, self.h, dialect)
 
     def update(self, gradients: list[Tensor]) -> None:
-        """One step."""
         self.optimizer.step(gradients, self.rate_scale)
 
     def state(self) -> State:
-        """All that the algorithm has a use for."""
         a = self.optimizer.algorithm
         v, m, b = zip(*self.optimizer.states)
         return self.named_state(v, m if a.centered else (), b if a.buffered else ())
 
     def save(self) -> list[list[Array]]:
-        """The states."""
         return [[np.array(part) for part in state] for state in self.optimizer.states]
 
     def restore(self, saved: list[list[Array]]) -> None:
-        """Into the states; the optimizer goes on to count where the other one stopped."""
         for state, parts in zip(self.optimizer.states, saved):
             self.framework.assign(state, parts)
 
 
 class Loss(NamedTuple):
-    """A loss, and its gradients with respect to the parameters."""
+    """A loss with its gradients, one for each parameter."""
 
     value: Array
     gradients: list[Array]
 
 
 class Adapter(Framework):
-    """NumPy, on the processor."""
+    """NumPy, on a CPU."""
 
     name = "oracle"
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {"numpy": OracleNumpy}
 
     @staticmethod
     def versions() -> dict[str, str]:
-        """See `Framework`."""
         return {"oracle": np.__version__, "numpy": np.__version__}
 
     @staticmethod
     def devices() -> list[str]:
-        """See `Framework`."""
         return ["cpu"]
 
     @staticmethod
     def set_threads(threads: int) -> int:
-        """See `Framework`. The update has one thread; products of matrices have those of the environment."""
+        """See `Framework`. The update uses one thread; matrix products use those of the environment."""
         return int(os.environ.get("OMP_NUM_THREADS", threads))
 
     def tensor(self, array: Array, dtype: str) -> Tensor:
-        """See `Framework`."""
         return np.array(array, dtype, order="C")
 
     def parameter(self, array: Array, dtype: str) -> Tensor:
-        """See `Framework`."""
         return self.tensor(array, dtype)
 
     def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:  # noqa: ARG002
-        """See `Framework`."""
         raise Unsupported("NumPy has no sparse arrays")
 
     def full_like(self, parameter: Tensor, value: float) -> Tensor:
-        """See `Framework`."""
         return np.full_like(parameter, value)
 
     def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
-        """See `Framework`."""
         for tensor, array in zip(tensors, arrays):
             tensor[...] = array
 
     def strided(self, tensor: Tensor) -> Tensor:  # noqa: ARG002
-        """See `Framework`."""
         raise Unsupported("the oracle changes contiguous parameters only")
 
     def numpy(self, tensor: Tensor) -> Array:
-        """See `Framework`."""
         return np.array(tensor)
 
     def dtype(self, tensor: Tensor) -> str:
-        """See `Framework`."""
         return str(tensor.dtype)
 
     def synchronize(self, tensors: list[Tensor]) -> None:
-        """See `Framework`. NumPy returns when it is done."""
+        """See `Framework`. NumPy's functions return when their work is done."""
 
     def gradients(self, loss: Callable[[], Tensor], parameters: list[Tensor]) -> list[Tensor]:  # noqa: ARG002
-        """See `Framework`."""
         found: Loss = loss()
         return found.gradients
 
     def quadratic(self, x: Tensor, rotated: bool) -> Tensor:
-        """See `Framework`."""
         c1, c2 = x.dtype.type(0.1), x.dtype.type(2)
         x1, x2 = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
         d1, d2 = 2 * c1 * x1, 2 * c2 * x2
         return Loss(c1 * x1**2 + c2 * x2**2, [np.array([d1 + d2, d1 - d2] if rotated else [d1, d2])])
 
     def squared_loss(self, w: Tensor, b: Tensor, features: Tensor, labels: Tensor) -> Tensor:
-        """See `Framework`."""
         residual = features @ w + b - labels
         share = residual / residual.dtype.type(len(residual))
         return Loss((residual * share).sum() / 2, [features.T @ share, share.sum(axis=0)])
 
     def cross_entropy(self, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, features: Tensor, labels: Tensor) -> Tensor:
-        """See `Framework`."""
         hidden = np.maximum(features @ w1 + b1, 0)
         logits = hidden @ w2 + b2
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -141,7 +122,7 @@ class Adapter(Framework):
         return Loss(value, [features.T @ d1, d1.sum(axis=0), hidden.T @ d2, d2.sum(axis=0)])
 
     def traffic(self, x: Tensor, v: Tensor, g: Tensor) -> Callable[[], None] | None:
-        """See `Framework`. Block by block: what the second addition needs of g is in the cache."""
+        """See `Framework`. Works in blocks, so that the second addition finds g in the cache."""
         length = BLOCK // x.itemsize
         blocks = [(x[i : i + length], v[i : i + length], g[i : i + length]) for i in range(0, x.size, length)]
 

@@ -1,4 +1,4 @@
-"""What the scratch implementations share."""
+"""The parts that scratch implementations of all frameworks share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,32 @@ from reference.algorithm import Algorithm
 from suite.adapters.contract import Implementation, State, Tensor
 
 
-class Scratch(Implementation):
-    """RMSProp from a framework's own operations: the algorithm, with every choice made, and its state."""
+class OwnState(Implementation):
+    """An implementation that keeps its state itself, in lists with one tensor for each parameter."""
+
+    unsupported_sparse = "takes dense gradients only"
+    square_average: list[Tensor]
+    mean_gradient: list[Tensor]
+    momentum_buffer: list[Tensor]
+
+    def state(self) -> State:
+        return self.named_state(self.square_average, self.mean_gradient, self.momentum_buffer)
+
+    def save(self) -> State:
+        return self.state()
+
+    def restore(self, saved: State) -> None:
+        for name, arrays in saved.items():
+            self.framework.assign(getattr(self, name), arrays)
+
+
+class Scratch(OwnState):
+    """RMSProp in a framework's own operations, for any dialect."""
 
     names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
-    unsupported_sparse = "takes dense gradients only"
 
     def prepare(self, dialect: Dialect) -> None:
-        """Make the state, in the shape of the parameters."""
+        """Derive the algorithm and its numbers, and make the state."""
         self.algorithm = a = Algorithm.of(dialect, self.h, self.framework.dtype(self.parameters[0]))
         self.numbers = {name: float(value) for name, value in a.numbers().items()}
         v0 = self.numbers["initial_accumulator"]
@@ -28,11 +46,11 @@ class Scratch(Implementation):
         self.momentum_buffer = [self.framework.full_like(p, 0.0) for p in self.parameters if a.buffered]
 
     def native_rate(self, learning_rate: float) -> Any:
-        """As the dialect rounds it."""
+        """Return a learning rate as the dialect rounds it."""
         return float(self.algorithm.rate(learning_rate))
 
     def effective_gradient(self, g: Tensor, x: Tensor) -> Tensor:
-        """After scaling, clipping and l2 weight decay, in the dialect's order."""
+        """Return the gradient after scaling, clipping and l2 weight decay, in the dialect's order."""
         a, n = self.algorithm, self.numbers
         g = g * n["gradient_scale"] if a.gradient_scale != 1 else g
         if not a.coupled:
@@ -42,17 +60,4 @@ class Scratch(Implementation):
 
     @abstractmethod
     def clipped(self, g: Tensor) -> Tensor:
-        """With its norm, and then each coordinate, kept within bounds."""
-
-    def state(self) -> State:
-        """Every part of the state that the algorithm has."""
-        return self.named_state(self.square_average, self.mean_gradient, self.momentum_buffer)
-
-    def save(self) -> State:
-        """The state is all there is."""
-        return self.state()
-
-    def restore(self, saved: State) -> None:
-        """Into the tensors that `prepare` made."""
-        for name, arrays in saved.items():
-            self.framework.assign(getattr(self, name), arrays)
+        """Return the gradient with its norm, and then each coordinate, clipped to the limits that there are."""

@@ -1,9 +1,10 @@
-"""A step of `gluon.Trainer` as anyone would time it, with nothing of ours: a loop, and a clock around it.
+"""Time a step of `gluon.Trainer` with a plain loop that uses nothing of this project.
 
-    python bare.py SIZE THREADS     reads numbers of loops, a line each; prints the seconds of each
+    python minimal_loop.py SIZE THREADS
 
-MXNet takes the number of threads from the environment; and a trainer refuses to use a gradient twice, unless it is
-told that it is fresh.
+It prints `ready`, then reads numbers of steps, one on a line, and prints the seconds that each number of steps took.
+MXNet takes the number of threads from the environment. The trainer refuses to use a gradient twice, so each step marks
+the gradient as new.
 """
 
 import sys

@@ -1,63 +1,62 @@
-"""RMSProp from mxnet.nd operations, each queued by itself, or all as one program."""
+"""RMSProp in mxnet.nd operations, queued one by one, or all as one program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import mxnet as mx
 import numpy as np
 
 from reference import Dialect
-from suite.adapters.contract import Tensor
-from suite.adapters.mxnet import TRUNCATED
-from suite.adapters.mxnet.program import Hybridized, Program
+from suite.adapters.contract import Implementation, Problem, Tensor
 from suite.adapters.scratch import Scratch
 
+TRUNCATED = {"bfloat16": "MXNet cuts numbers off to it in place of rounding them"}
+
 BLOCK = 65536
-"""Numbers of a block: what an update makes of them on its way stays in the cache, and it is worth a call."""
+"""Numbers in a block: the intermediate results of its update stay in the cache, and are worth an operation's call."""
 
-Piece = Sequence[Tensor]  # a parameter, or a block of it, and v, m and b, as far as there are such
-
-
-def nowhere(tensor: Tensor) -> None:
-    """What a new value is written over: nothing, it is a tensor of its own."""
+Piece = Sequence[Tensor]  # a parameter, or a block of it, and as far as there are such, v, m and b
 
 
-def itself(tensor: Tensor) -> Tensor:
-    """What a new value is written over: the old one."""
+def new_tensor(tensor: Tensor) -> None:
+    """Return where to write the new value of a tensor: to a new tensor."""
+
+
+def in_place(tensor: Tensor) -> Tensor:
+    """Return where to write the new value of a tensor: over the old value."""
     return tensor
 
 
 class MxnetScratch(Scratch):
-    """RMSProp from mxnet.nd operations, block by block."""
+    """RMSProp in mxnet.nd operations, block by block."""
 
     native = "mxnet.nd operations, in place"
-    unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
     max_steps = 1000
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
 
     def prepare(self, dialect: Dialect) -> None:
-        """Make the state, and of the numbers what operations take, and cut all into blocks."""
         super().prepare(dialect)
         self.decay = self.numbers["decay"]
         self.numbers = {name: self.exact(value) for name, value in self.numbers.items()}
-        kept = (self.parameters, self.square_average, self.mean_gradient, self.momentum_buffer)
-        self.wholes = [list(piece) for piece in zip(*(tensors for tensors in kept if tensors))]
-        # of what has no numbers there is no piece: operations refuse to write over it
+        parts = (self.parameters, self.square_average, self.mean_gradient, self.momentum_buffer)
+        self.wholes = [list(piece) for piece in zip(*(tensors for tensors in parts if tensors))]
+        # an empty parameter has no pieces: operations can't write over it
         self.pieces = [list(zip(*map(self.blocks, whole))) if whole[0].size else [] for whole in self.wholes]
 
     def native_rate(self, learning_rate: float) -> Any:
-        """As the dialect rounds it, and as an operation reads it."""
         return self.exact(super().native_rate(learning_rate))
 
     def exact(self, value: float) -> Any:
-        """A number that an operation reads without error: as an array where text is too coarse."""
+        """Return a number that an operation reads without error: an array where decimal text is not precise enough."""
         wide = self.framework.dtype(self.parameters[0]) == "float64"
         return self.framework.tensor(np.array(value), "float64") if wide else value
 
     def blocks(self, tensor: Tensor) -> list[Tensor]:
-        """It, or parts of its memory, one after another; the whole, where a norm is taken of it."""
+        """Cut a tensor into views of its memory; a gradient whose norm is clipped stays whole."""
         size = tensor.size
         if size <= BLOCK or self.algorithm.clip_norm is not None:
             return [tensor]
@@ -65,55 +64,55 @@ class MxnetScratch(Scratch):
         return [row._slice(begin, min(begin + BLOCK, size)) for begin in range(0, size, BLOCK)]
 
     def correction(self) -> Any:
-        """1 - γ^t at step t, by which the averages are divided."""
+        """Return 1 - γ^t at step t, by which averages are divided; None if they are not corrected for bias."""
         return self.exact(1 - self.decay ** (self.steps + 1)) if self.algorithm.bias_corrected else None
 
     def update(self, gradients: list[Tensor]) -> None:
-        """One step, for any dialect."""
         correction = self.correction()
         for pieces, grad, rate in zip(self.pieces, gradients, self.rates):
             for piece, g in zip(pieces, self.blocks(grad)):
-                self.moved(piece, g, rate, correction, into=itself)
+                self.updated(piece, g, rate, correction, target=in_place)
 
-    def moved(
-        self, piece: Piece, grad: Tensor, rate: Any, correction: Any = None, into: Callable[[Tensor], Any] = nowhere
+    def updated(
+        self,
+        piece: Piece,
+        grad: Tensor,
+        rate: Any,
+        correction: Any = None,
+        target: Callable[[Tensor], Any] = new_tensor,
     ) -> list[Tensor]:
-        """A piece after a step.
+        """Return a piece after a step.
 
         Args:
             piece: x, v, and m and b where there are such.
             grad: the gradient.
             rate: η.
-            correction: see there.
-            into: what the new value of each of them is written over.
-
-        Returns:
-            The new values, in the order of the piece.
+            correction: as `correction` returns it.
+            target: given a tensor of the piece, returns the tensor to which its new value is written.
         """
         a, n = self.algorithm, self.numbers
         x, v, *more = piece
         m: Any = more[0] if a.centered else None
         b: Any = more[-1] if a.buffered else None
         g = self.effective_gradient(grad, x)
-        v = w = mx.nd.elemwise_add(v * n["decay"], mx.nd.square(g) * n["complement"], out=into(v))
+        v = w = mx.nd.elemwise_add(v * n["decay"], mx.nd.square(g) * n["complement"], out=target(v))
         if a.bias_corrected:
             w = w / correction
         if a.centered:
-            m = mx.nd.elemwise_add(m * n["decay"], g * n["complement"], out=into(m))
+            m = mx.nd.elemwise_add(m * n["decay"], g * n["complement"], out=target(m))
             w = w - mx.nd.square(m / correction if a.bias_corrected else m)
         d = mx.nd.sqrt(w + n["epsilon"]) if a.epsilon_inside else mx.nd.sqrt(w) + n["epsilon"]
         u = (g * rate if a.rate_in_buffer else g) / d
         if a.buffered:
-            b = mx.nd.elemwise_add(b * n["momentum"], u, out=into(b))
+            b = mx.nd.elemwise_add(b * n["momentum"], u, out=target(b))
             u = u + b * n["momentum"] if a.nesterov else b
         shrunk = x * (1 - rate * n["weight_decay"]) if a.decoupled else x
-        moved = mx.nd.elemwise_sub(shrunk, u if a.rate_in_buffer else u * rate, out=into(x))
+        moved = mx.nd.elemwise_sub(shrunk, u if a.rate_in_buffer else u * rate, out=target(x))
         if a.clip_weights is not None:
-            moved = mx.nd.identity(within(moved, n["clip_weights"]), out=into(x))
+            moved = mx.nd.identity(within(moved, n["clip_weights"]), out=target(x))
         return [moved, *(tensor for tensor in (v, m, b) if tensor is not None)]
 
     def clipped(self, g: Tensor) -> Tensor:
-        """With its norm, and then each coordinate, kept within bounds."""
         a, n = self.algorithm, self.numbers
         if a.clip_norm is not None:
             norm = mx.nd.sqrt(mx.nd.sum(mx.nd.square(g)))
@@ -121,68 +120,119 @@ class MxnetScratch(Scratch):
         return g if a.clip_gradient is None else within(g, n["clip_gradient"])
 
 
-class MxnetScratchHybrid(Hybridized, MxnetScratch):
-    """The same as programs: one for all parameters that are small, and one for a block of those that are not."""
+class Program:
+    """A function of tensors as one operation.
+
+    MXNet records operations for differentiation. The record is a symbol, and a symbol can be compiled to an operation
+    that is queued as a whole, so that the function is not written a second time.
+    """
+
+    def __init__(
+        self, function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], constants: Sequence[Tensor] = ()
+    ) -> None:
+        """Call the function once, on copies, and compile the record.
+
+        Args:
+            function: that changes nothing in place.
+            inputs: tensors of the shapes and dtypes with which the program will be called.
+            constants: other tensors that the function reads.
+        """
+        copies = [tensor.copy() for tensor in inputs]
+        for tensor in (*copies, *constants):
+            tensor.attach_grad()  # gives it a name in the record
+        names = [mx.autograd.get_symbol(tensor).list_outputs()[0] for tensor in (*copies, *constants)]
+        with mx.autograd.record():
+            outputs = function(*copies)
+        record = mx.sym.Group([mx.autograd.get_symbol(output) for output in outputs])
+        from_json = mx.sym.fromjson if hasattr(mx.sym, "fromjson") else mx.sym.load_json
+        symbol = from_json(record.tojson())  # the record itself lacks attributes of variables
+        self.constants = tuple(constants)
+        self.order = [names.index(name) for name in symbol.list_inputs()]
+        self.pick = itemgetter(*self.order) if len(self.order) > 1 else lambda given: (given[self.order[0]],)
+        # memory and plan of each call are those of the first
+        self.operation = mx.nd.CachedOp(symbol, (("static_alloc", True), ("static_shape", True)))
+
+    def __call__(self, inputs: Sequence[Tensor], targets: Sequence[Tensor] | None = None) -> Any:
+        """Queue the operation; results are written over the targets if there are any, which may be inputs too."""
+        return self.operation(*self.pick((*inputs, *self.constants)), out=targets)
+
+
+class HybridTraining(Implementation):
+    """Trains with a program of the loss, as after `HybridBlock.hybridize`."""
+
+    mode = "hybridized"
+    loss_program: tuple[Problem, Program] | None = None
+
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+        """See `Implementation`. Each step is three operations: loss, gradients, which MXNet derives, and update."""
+        if self.loss_program is None or self.loss_program[0] is not problem:
+            inputs = [*self.parameters, *problem.batches[0]]
+            self.loss_program = problem, Program(lambda *given: [problem.loss(*given)], inputs)
+        loss, parameters, batches = self.loss_program[1], self.parameters, problem.batches
+        gradients = [x.grad for x in parameters]
+        for step in range(first, first + count):
+            with mx.autograd.record():
+                value = loss((*parameters, *batches[step % len(batches)]))
+            value.backward()
+            self.step(gradients)
+        return gradients
+
+
+class MxnetScratchHybrid(HybridTraining, MxnetScratch):
+    """RMSProp as programs: one for all small parameters together, and one for a block of large ones."""
 
     native = "a CachedOp of mxnet.nd operations"
     lean = True
 
     def prepare(self, dialect: Dialect) -> None:
-        """Divide the parameters."""
         super().prepare(dialect)
-        self.programs: dict[Any, Program] = {}
+        self.programs: dict[int | None, Program] = {}  # by the size of a block; None: the one of all small parameters
         self.small = [i for i, pieces in enumerate(self.pieces) if len(pieces) == 1]
         self.large = [i for i, pieces in enumerate(self.pieces) if len(pieces) > 1]
         self.together = [tensor for i in self.small for tensor in self.wholes[i]]
 
     def native_rate(self, learning_rate: float) -> Tensor:
-        """As an input, so that the program stays the same when it changes."""
+        """See `Implementation`. A tensor, so that the program stays the same when the rate changes."""
         return self.input(float(self.algorithm.rate(learning_rate)))
 
     def correction(self) -> Tensor:
-        """Likewise."""
         return self.input(1 - self.decay ** (self.steps + 1)) if self.algorithm.bias_corrected else None
 
     def input(self, number: float) -> Tensor:
-        """In the dtype of the parameters."""
+        """Return a number in the parameters' format."""
         return self.framework.tensor(np.array(number), self.framework.dtype(self.parameters[0]))
 
     def update(self, gradients: list[Tensor]) -> None:
-        """One step, for any dialect."""
         correction = self.correction()
         last = () if correction is None else (correction,)
         if self.small:
             given = [gradients[i] for i in self.small], [self.rates[i] for i in self.small]
-            self.call("small", self.together, *given, last)
+            self.call(None, self.together, *given, last)
         for i in self.large:
             for piece, g in zip(self.pieces[i], self.blocks(gradients[i])):
                 self.call(g.size, piece, [g], [self.rates[i]], last)
 
     def call(
-        self, key: Any, pieces: Piece, gradients: list[Tensor], rates: list[Tensor], last: tuple[Tensor, ...]
+        self, key: int | None, pieces: Piece, gradients: list[Tensor], rates: list[Tensor], last: tuple[Tensor, ...]
     ) -> None:
-        """The program of what has that key, on pieces one after another."""
+        """Update pieces, one after another, by the program with this key, which is compiled if need be."""
         inputs = (*pieces, *gradients, *rates, *last)
         if key not in self.programs:
             constants = [number for number in self.numbers.values() if isinstance(number, mx.nd.NDArray)]
-            self.programs[key] = Program(partial(self.all_moved, len(gradients)), inputs, constants)
+            self.programs[key] = Program(partial(self.all_updated, len(gradients)), inputs, constants)
         self.programs[key](inputs, pieces)
 
-    def all_moved(self, count: int, *given: Tensor) -> list[Tensor]:
-        """So many pieces after a step, one after another, from what a program is given."""
+    def all_updated(self, count: int, *inputs: Tensor) -> list[Tensor]:
+        """Return so many pieces after a step, one after another, from a program's inputs."""
         width = len(self.wholes[0])
-        pieces, (gradients, rates, last) = given[: count * width], divide(given[count * width :], count)
-        moved: list[Tensor] = []
+        pieces, others = inputs[: count * width], inputs[count * width :]
+        gradients, rates, last = others[:count], others[count : 2 * count], others[2 * count :]
+        results: list[Tensor] = []
         for i, (g, rate) in enumerate(zip(gradients, rates)):
-            moved += self.moved(pieces[i * width : (i + 1) * width], g, rate, *last)
-        return moved
-
-
-def divide(given: Sequence[Tensor], count: int) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
-    """The first so many, as many more, and what is left."""
-    return given[:count], given[count : 2 * count], given[2 * count :]
+            results += self.updated(pieces[i * width : (i + 1) * width], g, rate, *last)
+        return results
 
 
 def within(z: Tensor, limit: Any) -> Tensor:
-    """Each coordinate of z kept within ±limit; `mx.nd.clip` would round the limit to float32."""
+    """Return z with each coordinate clipped to ±limit; `mx.nd.clip` would round the limit to float32."""
     return mx.nd.minimum(mx.nd.maximum(z, -limit), limit)

@@ -1,6 +1,8 @@
-"""A step of `tf.keras.optimizers.RMSprop` as anyone would time it, with nothing of ours: a loop, and a clock around it.
+"""Time a step of `tf.keras.optimizers.RMSprop` with a plain loop that uses nothing of this project.
 
-python bare.py SIZE THREADS     reads numbers of loops, a line each; prints the seconds of each
+    python minimal_loop.py SIZE THREADS
+
+It prints `ready`, then reads numbers of steps, one on a line, and prints the seconds that each number of steps took.
 """
 
 import os

@@ -1,8 +1,9 @@
-"""RMSProp from TensorFlow operations, in each mode that TensorFlow has."""
+"""RMSProp in TensorFlow operations, in each mode that TensorFlow has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import zip_longest
 from typing import Any, ClassVar
@@ -11,33 +12,30 @@ import tensorflow as tf
 
 from reference import Dialect
 from reference.algorithm import Algorithm
-from suite.adapters.contract import Tensor
+from suite.adapters.contract import Implementation, Problem, Tensor
 from suite.adapters.scratch import Scratch
-from suite.adapters.tensorflow.program import Looped, direct
 
 
 class TensorFlowScratch(Scratch):
-    """RMSProp from TensorFlow operations, eager, in place."""
+    """RMSProp in TensorFlow operations, eager, in place."""
 
     native = "TensorFlow operations, in place"
     max_steps: ClassVar[int | None] = 1000
 
     def prepare(self, dialect: Dialect) -> None:
-        """Make the state, and tensors of the numbers: to convert one at each use takes as long as to multiply by it."""
+        """See `Scratch`. Numbers become tensors, since converting one at each use takes as long as multiplying."""
         super().prepare(dialect)
         self.numbers = {name: self.number(value) for name, value in self.numbers.items()}
         self.memory = self.square_average, self.mean_gradient, self.momentum_buffer
 
     def number(self, value: float) -> Tensor:
-        """A number in the parameters' format."""
+        """Return a number in the parameters' format."""
         return tf.constant(value, self.parameters[0].dtype)
 
     def native_rate(self, learning_rate: float) -> Tensor:
-        """As the dialect rounds it, and then in the parameters' format."""
         return self.number(super().native_rate(learning_rate))
 
     def update(self, gradients: list[Tensor]) -> None:
-        """One step, for any dialect."""
         self.apply(self.parameters, self.memory, gradients, self.rates, self.steps + 1)
 
     def apply(
@@ -48,7 +46,7 @@ class TensorFlowScratch(Scratch):
         rates: Sequence[Tensor],
         t: Any,
     ) -> None:
-        """Assign to variables what step t, counted from 1, makes of them: read once, written once."""
+        """Update variables by step t, counted from 1; each is read once and written once."""
         for x, v, m, b, g, rate in zip_longest(parameters, *memory, gradients, rates):
             variables = x, v, m, b
             before = [old if old is None else old.value() for old in variables]
@@ -59,13 +57,13 @@ class TensorFlowScratch(Scratch):
     def updated(
         self, g: Tensor, t: Any, rate: Tensor, x: Tensor, v: Tensor, m: Tensor, b: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The parameters and the state after step t: new tensors, whatever the mode."""
+        """Return a parameter and its state after step t, as new tensors."""
         a, n = self.algorithm, self.numbers
         g = self.effective_gradient(g, x)
         if a.decoupled:
             x = x * (1 - rate * n["weight_decay"])
         v = v * n["decay"] + tf.square(g) * n["complement"]
-        # γ^t is near 1 at first: its complement is formed in double precision, and rounded once
+        # γ^t is near 1 at first: 1 - γ^t is computed in double precision, and rounded once
         correction = tf.cast(1 - tf.cast(n["decay"], tf.float64) ** t, x.dtype) if a.bias_corrected else None
         w = v / correction if a.bias_corrected else v
         if a.centered:
@@ -82,7 +80,6 @@ class TensorFlowScratch(Scratch):
         return x, v, m, b
 
     def clipped(self, g: Tensor) -> Tensor:
-        """With its norm, and then each coordinate, kept within bounds."""
         a, n = self.algorithm, self.numbers
         if a.clip_norm is not None:
             norm = tf.sqrt(tf.reduce_sum(tf.square(g)))
@@ -90,8 +87,52 @@ class TensorFlowScratch(Scratch):
         return g if a.clip_gradient is None else tf.clip_by_value(g, -n["clip_gradient"], n["clip_gradient"])
 
 
-class TensorFlowScratchFunction(Looped, TensorFlowScratch):
-    """The same under `tf.function`."""
+class CompiledTraining(Implementation):
+    """Trains with one program that contains the loop, the loss, its gradients and the update."""
+
+    jit_compile: ClassVar[bool] = False
+    training_program: tuple[Problem, Program] | None = None
+
+    @abstractmethod
+    def traced_update(self, gradients: list[Tensor], t: Tensor) -> None:
+        """Take step t, counted from 1, while a program is traced."""
+
+    def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
+        """See `Implementation`. One call for all steps, unless the learning rate changes, which is set from outside."""
+        if self.h.scheduled:
+            return super().train(problem, first, count)
+        if self.training_program is None or self.training_program[0] is not problem:
+            self.training_program = problem, self.compiled_loop(problem)
+        self.steps += count
+        return list(self.training_program[1](tf.constant(first), tf.constant(first + count)))
+
+    def compiled_loop(self, problem: Problem) -> Program:
+        """Return a program that trains from one step up to another, and returns the gradients of the last one."""
+        batches = [tf.stack(tensors) for tensors in zip(*problem.batches)]
+
+        def body(step: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+            batch = [tensors[step % len(problem.batches)] for tensors in batches]
+            gradients = self.framework.gradients(lambda: problem.loss(*self.parameters, *batch), self.parameters)
+            self.traced_update(gradients, tf.cast(step + 1, tf.float64))
+            return (step + 1, *gradients)
+
+        def loop(first: Tensor, end: Tensor) -> list[Tensor]:
+            blank = [tf.zeros(p.shape, p.dtype) for p in self.parameters]
+            last: list[Tensor] = tf.while_loop(lambda step, *_: step < end, body, [first, *blank])
+            return last[1:]
+
+        number = tf.TensorSpec((), tf.int32)
+        traced = tf.function(loop, jit_compile=self.jit_compile, autograph=False)
+        return direct_call(traced, number, number, inline=self.inline)
+
+    @property
+    def inline(self) -> bool:
+        """Whether a call is faster if all its operations run in the calling thread."""
+        return not self.jit_compile and self.framework.device == "cpu"
+
+
+class TensorFlowScratchFunction(CompiledTraining, TensorFlowScratch):
+    """RMSProp in TensorFlow operations under `tf.function`."""
 
     native = "tf.function of TensorFlow operations"
     mode = "function"
@@ -99,33 +140,32 @@ class TensorFlowScratchFunction(Looped, TensorFlowScratch):
     max_steps = None
 
     def prepare(self, dialect: Dialect) -> None:
-        """Find the program, which all of the same structure share: numbers are among its arguments."""
+        """See `Scratch`. Algorithms of the same form share a program, which takes their numbers as arguments."""
         super().prepare(dialect)
         names = tuple(self.numbers)
         self.vector, self.any_step = tf.stack([self.numbers[name] for name in names]), tf.constant(1.0, tf.float64)
         rates = tf.TensorSpec((len(self.parameters),), self.vector.dtype)
         gradients = [tf.TensorSpec(x.shape, x.dtype) for x in self.parameters]
-        given = self.parameters, self.memory, self.vector, rates, self.any_step, gradients
-        self.program = direct(step_of(type(self), form(self.algorithm), names), *given, inline=self.inline)
+        examples = self.parameters, self.memory, self.vector, rates, self.any_step, gradients
+        function = update_function(type(self), form(self.algorithm), names)
+        self.program = direct_call(function, *examples, inline=self.inline)
 
     def set_rate(self, learning_rate: float) -> None:
-        """Into a tensor, beside all else that is the same in each step."""
+        """See `Implementation`. Collects the program's arguments that stay the same from step to step."""
         super().set_rate(learning_rate)
         variables = [*self.parameters, *self.square_average, *self.mean_gradient, *self.momentum_buffer]
-        self.given = [*(variable.handle for variable in variables), self.vector, tf.stack(self.rates)]
+        self.constant_arguments = [*(variable.handle for variable in variables), self.vector, tf.stack(self.rates)]
 
     def update(self, gradients: list[Tensor]) -> None:
-        """One call of the program."""
         t = tf.constant(self.steps + 1, tf.float64) if self.algorithm.bias_corrected else self.any_step
-        self.program(*self.given, t, *gradients)
+        self.program(*self.constant_arguments, t, *gradients)
 
-    def advance(self, gradients: list[Tensor], t: Tensor) -> None:
-        """The operations, inside another program."""
+    def traced_update(self, gradients: list[Tensor], t: Tensor) -> None:
         self.apply(self.parameters, self.memory, gradients, self.rates, t)
 
 
 class TensorFlowScratchXla(TensorFlowScratchFunction):
-    """The same, compiled by XLA to one pass over memory."""
+    """RMSProp in TensorFlow operations, compiled by XLA to one pass over memory."""
 
     native = "tf.function(jit_compile=True) of TensorFlow operations"
     mode = "xla"
@@ -133,24 +173,53 @@ class TensorFlowScratchXla(TensorFlowScratchFunction):
 
 
 def form(a: Algorithm) -> Algorithm:
-    """What a program depends on: the structure, and whether the gradient is scaled at all."""
+    """Return the part of an algorithm that is compiled in: its structure, and whether the gradient is scaled."""
     return a.structure().with_numbers({"gradient_scale": int(a.gradient_scale == 1)})
 
 
 @cache
-def step_of(kind: type[TensorFlowScratchFunction], a: Algorithm, names: tuple[str, ...]) -> Any:
-    """One step in place, as a function of variables, numbers, rates, the step, and gradients.
+def update_function(kind: type[TensorFlowScratchFunction], a: Algorithm, names: tuple[str, ...]) -> Any:
+    """Return an update in place, as a `tf.function` of variables, numbers, rates, the step and gradients.
 
     Args:
-        kind: whose step it is.
+        kind: the class whose `apply` is traced.
         a: the algorithm's form.
         names: of the numbers.
     """
-    bare = object.__new__(kind)  # an algorithm without parameters: a program that is kept keeps none alive
-    bare.algorithm = a
+    stand_in = object.__new__(kind)  # without parameters, which a program in the cache would keep alive
+    stand_in.algorithm = a
 
-    def step(parameters: Any, memory: Any, numbers: Tensor, rates: Tensor, t: Tensor, gradients: Any) -> None:
-        bare.numbers = dict(zip(names, tf.unstack(numbers)))
-        bare.apply(parameters, memory, gradients, tf.unstack(rates), t)
+    def update(parameters: Any, memory: Any, numbers: Tensor, rates: Tensor, t: Tensor, gradients: Any) -> None:
+        stand_in.numbers = dict(zip(names, tf.unstack(numbers)))
+        stand_in.apply(parameters, memory, gradients, tf.unstack(rates), t)
 
-    return tf.function(step, jit_compile=kind.jit_compile, autograph=False)
+    return tf.function(update, jit_compile=kind.jit_compile, autograph=False)
+
+
+Program = Callable[..., Sequence[Tensor]]
+"""A function of tensors, and handles of variables, that returns tensors."""
+
+
+def direct_call(function: Any, *arguments: Any, inline: bool = False) -> Program:
+    """Trace a `tf.function`, and return it as a program that does not inspect its arguments.
+
+    For a small update, TensorFlow's inspection of each argument takes longer than the update, and so does handing each
+    operation to another thread. The operations are the same.
+
+    Args:
+        function: whatever it returns, the program returns as tensors.
+        arguments: for which it is traced: tensors, variables, or lists of these; a `tf.TensorSpec` for any such tensor.
+        inline: whether all operations run in the calling thread, on a CPU. Programs of XLA can't.
+    """
+    traced = function.get_concrete_function(*arguments)
+    captured, types = traced.captured_inputs, [output.dtype for output in traced.outputs]
+
+    def run(*inputs: Tensor) -> Sequence[Tensor]:
+        outputs: Sequence[Tensor] = traced.inference_fn.call_flat(*inputs, *captured)
+        return outputs
+
+    def run_inline(*inputs: Tensor) -> Sequence[Tensor]:
+        outputs: Sequence[Tensor] = tf.raw_ops.StatefulPartitionedCall(args=[*inputs, *captured], Tout=types, f=traced)
+        return outputs
+
+    return run_inline if inline else run

@@ -1,4 +1,4 @@
-"""The RMSProp that PyTorch has, in each of its modes."""
+"""PyTorch's own RMSProp, `torch.optim.RMSprop`, in each of its modes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Implementation, State, Tensor, Unsupported
-from suite.adapters.torch import program
+from suite.adapters.torch.scratch import missing_compiler
 
-MOST_COMPILED = 16  # parameters that are compiled in seconds
+MAX_COMPILED = 16  # parameters that are compiled in seconds
 
 
 class TorchBuiltin(Implementation):
@@ -33,32 +33,28 @@ class TorchBuiltin(Implementation):
     foreach: ClassVar[bool | None] = False
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
-        """Build the optimizer."""
         self.bind(self.parameters)
 
     def bind(self, parameters: list[Tensor]) -> None:
-        """Build the optimizer for parameters. What has a learning rate of its own is a group."""
+        """Build the optimizer; each parameter with its own learning rate is a group."""
         groups = [{"params": [p]} for p in parameters] if self.rate_scale else parameters
         arguments = self.native_arguments(self.h.rate(0))
         self.optimizer = torch.optim.RMSprop(
             groups, **arguments, foreach=self.foreach, capturable=False, differentiable=False
         )
-        self.advance = self.optimizer.step
-
-    def update(self, gradients: list[Tensor]) -> None:
-        """One `optimizer.step()`."""
-        for parameter, gradient in zip(self.parameters, gradients):
-            parameter.grad = gradient
-        self.advance()
+        self.step_optimizer = self.optimizer.step
 
     def set_rate(self, learning_rate: float) -> None:
-        """Change the learning rate of each group: of the one that holds all parameters, or of each parameter's."""
         super().set_rate(learning_rate)
         for group, rate in zip(self.optimizer.param_groups, self.rates):
             group["lr"] = rate
 
+    def update(self, gradients: list[Tensor]) -> None:
+        for parameter, gradient in zip(self.parameters, gradients):
+            parameter.grad = gradient
+        self.step_optimizer()
+
     def state(self) -> State:
-        """From `optimizer.state`."""
         theirs = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
         slots = [self.optimizer.state[p] for group in self.optimizer.param_groups for p in group["params"]]
         return {
@@ -68,18 +64,16 @@ class TorchBuiltin(Implementation):
         }
 
     def save(self) -> bytes:
-        """A checkpoint of `optimizer.state_dict()`."""
         file = io.BytesIO()
         torch.save(self.optimizer.state_dict(), file)
         return file.getvalue()
 
     def restore(self, saved: bytes) -> None:
-        """By `optimizer.load_state_dict`."""
         self.optimizer.load_state_dict(torch.load(io.BytesIO(saved), weights_only=True))
 
 
 class TorchForeach(TorchBuiltin):
-    """The same, over all parameters at once."""
+    """`torch.optim.RMSprop`, over all parameters at once."""
 
     native = "torch.optim.RMSprop(foreach=True)"
     twin = "builtin"
@@ -87,32 +81,31 @@ class TorchForeach(TorchBuiltin):
 
 
 class TorchCompiled(TorchBuiltin):
-    """The same under `torch.compile`."""
+    """`torch.optim.RMSprop` under `torch.compile`."""
 
     native = "torch.compile of torch.optim.RMSprop"
     max_steps = 1000
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
-        """As everywhere; and on a CPU torch compiles to C++."""
-        reason = program.missing()
+        reason = missing_compiler()
         return f"{cls.native} {reason}" if reason else super().unsupported(h, dtype)
 
     def prepare(self, dialect: Dialect) -> None:
-        """Compile the step. The learning rate is a tensor, or each new value would be compiled anew.
+        """Compile the step. The learning rate is a tensor, since each new number would be compiled again.
 
-        What earlier optimizers left is forgotten: after eight of them torch would stop compiling and run eagerly.
+        The compiler is reset, because after eight optimizers torch would run the next one uncompiled.
         """
-        if len(self.parameters) > MOST_COMPILED:
+        if len(self.parameters) > MAX_COMPILED:
             raise Unsupported(f"{self.native} unrolls its loop: {len(self.parameters)} parameters take it a minute")
         super().prepare(dialect)
         torch.compiler.reset()
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(self.h.rate(0), dtype=torch.float64)
-        self.advance = torch.compile(self.optimizer.step)
+        self.step_optimizer = torch.compile(self.optimizer.step)
 
     def set_rate(self, learning_rate: float) -> None:
-        """In place."""
+        """See `Implementation`. Writes into the tensors."""
         super(TorchBuiltin, self).set_rate(learning_rate)
         for group, rate in zip(self.optimizer.param_groups, self.rates):
             group["lr"].fill_(rate)

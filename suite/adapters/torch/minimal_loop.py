@@ -1,6 +1,8 @@
-"""A step of `torch.optim.RMSprop` as anyone would time it, with nothing of ours: a loop, and a clock around it.
+"""Time a step of `torch.optim.RMSprop` with a plain loop that uses nothing of this project.
 
-python bare.py SIZE THREADS     reads numbers of loops, a line each; prints the seconds of each
+    python minimal_loop.py SIZE THREADS
+
+It prints `ready`, then reads numbers of steps, one on a line, and prints the seconds that each number of steps took.
 """
 
 import sys
@@ -12,7 +14,7 @@ size, threads = map(int, sys.argv[1:])
 torch.set_num_threads(threads)
 x = torch.rand(size).requires_grad_()
 x.grad = torch.rand(size) + 0.1
-# foreach=False is what the default comes to here; to find that out takes torch 3 µs a step
+# foreach=False is what the default selects here; to find that out takes torch 3 µs at each step
 optimizer = torch.optim.RMSprop([x], lr=0.01, alpha=0.9, eps=1e-6, foreach=False)
 optimizer.step()
 print("ready", flush=True)  # noqa: T201

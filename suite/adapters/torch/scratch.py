@@ -1,8 +1,10 @@
-"""RMSProp from torch operations: one after another, on many tensors at once, or compiled into one program."""
+"""RMSProp in torch operations: on one tensor after another, on many at once, or compiled into one program."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property, partial
 from itertools import chain, zip_longest
@@ -10,37 +12,37 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._inductor
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
 
 from reference import Dialect, Hyperparameters
 from suite.adapters.contract import Problem, Tensor
 from suite.adapters.scratch import Scratch
-from suite.adapters.torch import program
-from suite.adapters.torch.many import Many
 
 BLOCK = 4 * 1024 * 1024
-"""Bytes of a tensor from which on it is worked on block by block. From 32 MiB on malloc asks the system anew for each
-intermediate result, and to be given the pages takes longer than to fill them."""
+"""Bytes above which a tensor is updated in blocks. From 32 MiB on, malloc gets the memory of each intermediate result
+from the system, which takes longer than to fill it."""
 
 OPERANDS = ("decay", "epsilon", "momentum", "gradient_scale", "correction")
-"""Numbers that are operands of their own. torch takes a tensor without axes in half the time that it takes a number of
-Python's; those numbers that scale another operand remain Python's."""
+"""Numbers that are made tensors: as an operand torch takes a tensor without axes in half the time of a Python number.
+Numbers that only scale another operand remain Python numbers."""
 
 
 class TorchScratch(Scratch):
-    """RMSProp from torch operations, in place.
+    """RMSProp in torch operations, in place.
 
-    A piece is a parameter, or a block of a large one, with its state: x, v, m, b, of which m and b may be None.
+    A piece is a parameter, or a block of a large one, with its state: x, v, m, b, where m and b may be None.
     """
 
     native = "torch operations, in place"
     numbers: dict[str, Any]
 
     def prepare(self, dialect: Dialect) -> None:
-        """Make the state, and the pieces, once and for all."""
         super().prepare(dialect)
         self.decay = self.numbers["decay"]
         self.numbers = self.operands({**self.numbers, "correction": 1.0})
-        self.lengths = [self.length(x) for x in self.parameters]
+        self.lengths = [self.block_length(x) for x in self.parameters]
         parameters = [x.detach() for x in self.parameters]
         parts = (parameters, self.square_average, self.mean_gradient, self.momentum_buffer)
         self.pieces = list(zip_longest(*map(self.cut, parts)))
@@ -48,7 +50,7 @@ class TorchScratch(Scratch):
         self.owners = [i for i, count in enumerate(blocks) for _ in range(count)]
 
     def operands(self, numbers: dict[str, float]) -> dict[str, Any]:
-        """The numbers, some as tensors without axes; these are no less precise than what is computed with them."""
+        """Return the numbers, those of `OPERANDS` as tensors, which are at least as precise as the parameters."""
         made = self.framework.tensor(np.array([numbers[name] for name in OPERANDS]), self.wide)
         return {**numbers, **dict(zip(OPERANDS, made.unbind()))}
 
@@ -57,10 +59,11 @@ class TorchScratch(Scratch):
         """The format of numbers that are tensors."""
         return "float64" if self.parameters[0].dtype == torch.float64 else "float32"
 
-    def length(self, x: Tensor) -> int | None:
-        """Into blocks of how many numbers a parameter is cut; None if it is not.
+    def block_length(self, x: Tensor) -> int | None:
+        """Return the length of the blocks into which a parameter is cut; None if it is not.
 
-        One without axes is cut into one of one: beside it, a number in a wider format would not count as a number.
+        A parameter without axes is cut into one block of one number, since in an operation with another tensor without
+        axes the wider format of the two would decide.
         """
         if x.dim() == 0:
             return 1
@@ -68,30 +71,33 @@ class TorchScratch(Scratch):
         return None if whole else BLOCK // x.element_size()
 
     def cut(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """What there is of each parameter, as parts of pieces."""
+        """Cut one tensor for each parameter into the tensors of pieces."""
         if not any(self.lengths):
             return list(tensors)
         pairs = zip(tensors, self.lengths)
         return list(chain.from_iterable(t.reshape(-1).split(n) if n else [t] for t, n in pairs))
 
     def set_rate(self, learning_rate: float) -> None:
-        """Of each piece that of its parameter."""
+        """See `Implementation`. `rates` has the rate of each piece."""
         super().set_rate(learning_rate)
         self.rates = [self.rates[owner] for owner in self.owners]
 
     def update(self, gradients: list[Tensor]) -> None:
-        """One step, piece by piece."""
+        self.set_correction()
+        self.update_pieces(self.cut(gradients))
+
+    def set_correction(self) -> None:
+        """Set the number by which averages are divided when they are corrected for bias, 1 - γ^t."""
         if self.algorithm.bias_corrected:
             self.numbers["correction"].fill_(1 - self.decay ** (self.steps + 1))
-        self.advance(self.cut(gradients))
 
-    def advance(self, gradients: Sequence[Any]) -> None:
-        """The update of every piece."""
+    def update_pieces(self, gradients: Sequence[Any]) -> None:
+        """Update every piece with its gradient."""
         for (x, v, m, b), g, rate in zip(self.pieces, gradients, self.rates):
-            self.advance_one(x, v, m, b, g, rate)
+            self.update_piece(x, v, m, b, g, rate)
 
-    def advance_one(self, x: Any, v: Any, m: Any, b: Any, g: Any, rate: Any) -> None:
-        """The update, in place, in terms of tensors or of what has their methods.
+    def update_piece(self, x: Any, v: Any, m: Any, b: Any, g: Any, rate: Any) -> None:
+        """Update in place; the arguments are tensors, or have the methods of tensors.
 
         v ← γ v + (1-γ) g²             m ← γ m + (1-γ) g
         u = η g / √(v + ε)             or η g / (√v + ε);  v - m² in place of v when centered
@@ -115,7 +121,7 @@ class TorchScratch(Scratch):
             x.clamp_min_(-n["clip_weights"]).clamp_max_(n["clip_weights"])
 
     def denominator(self, v: Any, m: Any) -> Any:
-        """√(w + ε) or √w + ε, where w is v, or v - m² when centered, freed of their bias on request."""
+        """Return √(w + ε) or √w + ε, where w is v, or v - m² when centered, after a bias correction if requested."""
         a, n = self.algorithm, self.numbers
         if a.bias_corrected:
             v, m = v.div(n["correction"]), m.div(n["correction"]) if a.centered else m
@@ -123,15 +129,44 @@ class TorchScratch(Scratch):
         return w.add(n["epsilon"]).sqrt_() if a.epsilon_inside else w.sqrt().add_(n["epsilon"])
 
     def clipped(self, g: Tensor) -> Tensor:
-        """With its norm, and then each coordinate, kept within bounds."""
         a, n = self.algorithm, self.numbers
         if a.clip_norm is not None:
             g = g.mul(n["clip_norm"]).div(g.norm().clamp_min(n["clip_norm"]))
         return g if a.clip_gradient is None else g.clamp_min(-n["clip_gradient"]).clamp_max(n["clip_gradient"])
 
 
+class TensorList:
+    """Tensors that are updated together by one call of torch.
+
+    It has those methods of `torch.Tensor` for which there is a `torch._foreach_…`; an operand is another list, or one
+    number for all.
+    """
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.tensors = list(tensors)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.tensors)
+
+    def __getattr__(self, name: str) -> Callable[..., TensorList]:
+        operation = getattr(torch, f"_foreach_{name}")
+
+        def method(*operands: Any, **scale: float) -> TensorList:
+            operands = tuple(one.tensors if isinstance(one, TensorList) else one for one in operands)
+            result = operation(self.tensors, *operands, **scale)
+            return self if name.endswith("_") else TensorList(result)
+
+        return method
+
+    def __mul__(self, other: Any) -> TensorList:
+        return self.mul(other)
+
+    def __add__(self, other: Any) -> TensorList:
+        return self.add(other)
+
+
 class TorchScratchForeach(TorchScratch):
-    """The same, where pieces that are together no more than a block are one."""
+    """RMSProp in `torch._foreach` operations, on groups of pieces that are together no larger than a block."""
 
     native = "torch._foreach operations, in place"
     mode = "foreach"
@@ -139,7 +174,7 @@ class TorchScratchForeach(TorchScratch):
 
     @cached_property
     def groups(self) -> list[slice]:
-        """Neighbours among the pieces that have one learning rate and fit into a block."""
+        """Consecutive pieces that have the same learning rate and fit into a block."""
         groups: list[slice] = []
         bytes_ = 0
         pieces = super().cut(self.parameters)
@@ -153,20 +188,18 @@ class TorchScratchForeach(TorchScratch):
         return groups
 
     def prepare(self, dialect: Dialect) -> None:
-        """As ever; a group has the learning rate of its first piece."""
         super().prepare(dialect)
         self.owners = [self.owners[group.start] for group in self.groups]
 
     def cut(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """In groups."""
         pieces = super().cut(tensors)
-        return [Many(pieces[group]) for group in self.groups] if pieces else []
+        return [TensorList(pieces[group]) for group in self.groups] if pieces else []
 
 
 class TorchScratchCompiled(TorchScratch):
-    """The same, for all parameters and in a closed loop with the gradients that it needs, as one program.
+    """RMSProp as one compiled program for all parameters; in training, with the loss and its gradients in it.
 
-    All numbers are tensors, and a program serves every learning rate, decay, … and all parameters of the same shapes.
+    All numbers are tensors, so that a program serves all learning rates, decays, … for parameters of the same shapes.
     """
 
     native = "torch operations, compiled by Inductor"
@@ -175,72 +208,118 @@ class TorchScratchCompiled(TorchScratch):
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
-        """As everywhere; and on a CPU it compiles to C++."""
-        reason = program.missing()
+        reason = missing_compiler()
         return f"{cls.native} {reason}" if reason else super().unsupported(h, dtype)
 
     def prepare(self, dialect: Dialect) -> None:
-        """Lay out what the program is given."""
         super().prepare(dialect)
-        self.update_program: program.Program | None = None
-        self.descent: tuple[Callable[..., Any], program.Program] | None = None
+        self.update_program: Program | None = None
+        self.training_program: tuple[Callable[..., Any], Program] | None = None  # with its loss
 
     def operands(self, numbers: dict[str, float]) -> dict[str, Any]:
-        """All of them, and the learning rates with them, are one tensor."""
+        """Pack all numbers, and after them the learning rates, into one tensor."""
         self.packed = self.framework.tensor(np.array([*numbers.values(), *[0.0] * len(self.parameters)]), self.wide)
         return dict(zip(numbers, self.packed.unbind()))
 
-    def length(self, x: Tensor) -> int | None:  # noqa: ARG002
-        """A program has no intermediate results."""
+    def block_length(self, x: Tensor) -> int | None:  # noqa: ARG002
+        """Return None: a program makes no intermediate results, so that nothing is cut."""
         return None
 
     def set_rate(self, learning_rate: float) -> None:
-        """In place."""
+        """See `Implementation`. Writes into the packed tensor."""
         super().set_rate(learning_rate)
         for place, rate in zip(self.packed[len(self.numbers) :], self.rates):
             place.fill_(rate)
 
     @cached_property
-    def given(self) -> list[Tensor]:
-        """What the program is given each time."""
+    def inputs(self) -> list[Tensor]:
+        """The tensors that a program takes at each call, before gradients or a batch."""
         return [self.packed, *(part for piece in self.pieces for part in piece if part is not None)]
 
-    def advance(self, gradients: Sequence[Any]) -> None:
-        """The update of every piece, by the program."""
+    def update_pieces(self, gradients: Sequence[Any]) -> None:
         if self.update_program is None:
-            self.update_program = self.compiled(None, gradients)
-        self.update_program(*self.given, *gradients)
+            self.update_program = self.program(None, gradients)
+        self.update_program(*self.inputs, *gradients)
 
     def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
-        """See `Implementation`. A step is a call of the program that has its forward and its backward pass too."""
-        batches, (loss, step) = problem.batches, self.descent or (None, None)
-        if step is None or loss != problem.loss:
-            step = self.compiled(problem.loss, batches[0])
-            self.descent = problem.loss, step
+        """See `Implementation`. One call for each step."""
+        batches, (loss, program) = problem.batches, self.training_program or (None, None)
+        if program is None or loss != problem.loss:
+            program = self.program(problem.loss, batches[0])
+            self.training_program = problem.loss, program
         gradients: list[Tensor] = []
         for i in range(first, first + count):
             if self.h.scheduled:
                 self.set_rate(self.h.rate(self.steps))
-            if self.algorithm.bias_corrected:
-                self.numbers["correction"].fill_(1 - self.decay ** (self.steps + 1))
-            gradients = step(*self.given, *batches[i % len(batches)])
+            self.set_correction()
+            gradients = program(*self.inputs, *batches[i % len(batches)])
             self.steps += 1
         return gradients
 
-    def compiled(self, loss: Callable[..., Tensor] | None, more: Sequence[Tensor]) -> program.Program:
-        """The update as a program: of gradients, or of a batch where there is a loss to differentiate."""
+    def program(self, loss: Callable[..., Tensor] | None, more: Sequence[Tensor]) -> Program:
+        """Compile the update as a function of gradients, or of a batch if there is a loss to differentiate."""
         key = (self.algorithm.structure(), self.algorithm.gradient_scale == 1, loss)
-        return program.compiled(partial(self.traced, loss), [*self.given, *more], key)
+        return compiled(partial(self.traced, loss), [*self.inputs, *more], key)
 
     def traced(self, loss: Callable[..., Tensor] | None, packed: Tensor, *tensors: Tensor) -> list[Tensor] | None:
-        """What is compiled: an update of tensors in the making, with numbers that are tensors too."""
-        of, parts, given = copy(self), packed.unbind(), iter(tensors)
-        of.numbers, of.rates = dict(zip(self.numbers, parts)), list(parts[len(self.numbers) :])
-        of.pieces = [tuple(part if part is None else next(given) for part in piece) for piece in self.pieces]
-        parameters, more = [piece[0] for piece in of.pieces], list(given)
+        """Update the tensors that are given while the program is traced, in place of this object's own."""
+        stand_in, parts, given = copy(self), packed.unbind(), iter(tensors)
+        stand_in.numbers, stand_in.rates = dict(zip(self.numbers, parts)), list(parts[len(self.numbers) :])
+        stand_in.pieces = [tuple(part if part is None else next(given) for part in piece) for piece in self.pieces]
+        parameters, more = [piece[0] for piece in stand_in.pieces], list(given)
         if loss is None:
-            super(TorchScratchCompiled, of).advance(more)
+            super(TorchScratchCompiled, stand_in).update_pieces(more)
             return None
         gradients = list(torch.func.grad(loss, tuple(range(len(parameters))))(*parameters, *more))
-        super(TorchScratchCompiled, of).advance(gradients)
+        super(TorchScratchCompiled, stand_in).update_pieces(gradients)
         return gradients
+
+
+Program = Callable[..., Any]
+
+PROGRAMS: dict[Hashable, Program] = {}
+"""The programs that were compiled in this process."""
+
+SMALL_PRODUCT = 4096  # multiplications up to which a loop in the program is faster than a call of the matrix library
+
+
+def missing_compiler() -> str | None:
+    """Return what is missing to compile for a CPU; None if nothing is."""
+    compilers = (os.environ.get("CXX"), "g++", "clang++")
+    found = any(shutil.which(compiler) for compiler in compilers if compiler)
+    return None if found else "needs a C++ compiler, and there is none on the path"
+
+
+def compiled(function: Callable[..., Any], examples: Sequence[Tensor], key: Hashable) -> Program:
+    """Compile a function by Inductor, the compiler of `torch.compile`, for tensors like the examples.
+
+    `torch.compile` would check at each call that the program suits its arguments, which takes longer than a step of a
+    small model. Here the arguments always have the shapes, strides and dtypes of the examples, so that the graph is
+    compiled directly. The program changes in place what the function does; the examples are left as they are. All else
+    that the function reads is compiled in, and must be part of the key.
+    """
+    key = (key, *((e.shape, e.stride(), e.dtype, e.device) for e in examples))
+    if key not in PROGRAMS:
+        with TensorScales():
+            graph = make_fx(function, decomposition_table=DECOMPOSITIONS, tracing_mode="fake")(*examples)
+        PROGRAMS[key] = torch._inductor.compile(graph, list(examples))
+    return PROGRAMS[key]
+
+
+class TensorScales(TorchFunctionMode):  # type: ignore[misc]
+    """Lets `value` and `alpha` be tensors without axes, which torch does not take there: x + s a b = x + (s a) b."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        scales = {name: s for name, s in (kwargs or {}).items() if name in ("value", "alpha") and torch.is_tensor(s)}
+        for scale in scales.values():
+            x, a, *b = args
+            args = (x, a * scale, *b)
+        return function(*args, **{name: s for name, s in (kwargs or {}).items() if name not in scales})
+
+
+def small_product(a: Tensor, b: Tensor) -> Tensor:
+    """Return a b, for small matrices, as a sum that is compiled together with the operations around it."""
+    return (a.unsqueeze(2) * b).sum(1) if a.numel() * b.shape[1] <= SMALL_PRODUCT else NotImplemented
+
+
+DECOMPOSITIONS = {torch.ops.aten.mm.default: small_product}

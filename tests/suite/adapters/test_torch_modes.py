@@ -111,13 +111,13 @@ def test_a_large_parameter_is_changed_block_by_block_to_the_same_bits():
 
 
 SERVES = """
-from suite.adapters.torch import program
+from suite.adapters.torch import scratch
 def run(rate, decay, epsilon, dtype):
     x = torch.parameter(np.ones(3), dtype)
     h = Hyperparameters(learning_rate=rate, decay=decay, epsilon=epsilon)
     implementation = replay.create(torch, "scratch-compiled", "d2l", [x], h)
     implementation.step([torch.tensor(np.array([1.0, 2.0, 3.0]), dtype)])
-    return [torch.numpy(x).tolist(), len(program.PROGRAMS)]
+    return [torch.numpy(x).tolist(), len(scratch.PROGRAMS)]
 print(json.dumps([run(0.1, 0.9, 1e-6, "float64"), run(0.3, 0.99, 1e-3, "float64")]))
 """
 

@@ -1,0 +1,226 @@
+"""TensorFlow's own RMSProps: that of `tf.keras` in each of its modes, the kernels, and the older optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from reference import Dialect, Hyperparameters
+from suite.adapters.contract import Array, Implementation, State, Tensor, Unsupported
+from suite.adapters.tensorflow.scratch import CompiledTraining
+
+# What releases have in other places or under other names. It is looked up, not derived from TensorFlow's version.
+keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # `keras` or `tf_keras`
+
+KERAS_2 = keras.__version__.startswith("2.")
+
+SWITCHED_OFF: Mapping[str, Any] = {
+    "global_clipnorm": None,
+    "use_ema": False,
+    **({"jit_compile": False} if KERAS_2 else {"loss_scale_factor": None, "gradient_accumulation_steps": None}),
+}
+"""Arguments that switch off what a Keras optimizer can do besides the update."""
+
+LegacyRMSprop: Any = (
+    tf.keras.optimizers.legacy.RMSprop
+    if KERAS_2  # Keras 3 has dropped it, and TensorFlow keeps a copy
+    else import_module("tensorflow.python.keras.optimizer_v2.rmsprop").RMSprop
+)
+
+
+class TensorFlowBuiltin(Implementation):
+    """`tf.keras.optimizers.RMSprop`, eager."""
+
+    native = "tf.keras.optimizers.RMSprop"
+    computes = "keras3"
+    names: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "learning_rate",
+        "decay": "rho",
+        "epsilon": "epsilon",
+        "momentum": "momentum",
+        "centered": "centered",
+        "weight_decay": "weight_decay",
+        "clip_norm": "clipnorm",
+        "clip_gradient": "clipvalue",
+    }
+    zero_disables = ("clip_norm", "clip_gradient")
+    max_steps = 1000
+    unsupported_rate_scale = "has one learning rate for all parameters"
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        if h.clip_norm is not None and h.clip_gradient is not None:
+            return f"{cls.native} takes clipnorm or clipvalue, not both"
+        return super().unsupported(h, dtype)
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """See `Implementation`. Gives the optimizer a name, since Keras would number the names that it makes."""
+        arguments = self.native_arguments(self.h.rate(0))
+        arguments["weight_decay"] = self.h.weight_decay or None  # 0.0 would subtract x·0, NaN where x is infinite
+        self.optimizer = tf.keras.optimizers.RMSprop(**arguments, **SWITCHED_OFF, name="RMSprop")
+        self.optimizer.build(self.parameters)
+
+    def set_rate(self, learning_rate: float) -> None:
+        self.optimizer.learning_rate.assign(learning_rate)
+
+    def update(self, gradients: list[Tensor]) -> None:
+        self.optimizer.apply_gradients(zip(gradients, self.parameters))
+
+    def state(self) -> State:
+        """See `Implementation`. Reads private lists, because `variables` does not say which variable is which."""
+        own = self.optimizer
+        return self.named_state(own._velocities, own._average_gradients, own._momentums)
+
+    def save(self) -> dict[str, Array]:
+        store: dict[str, Array] = {}
+        self.optimizer.save_own_variables(store)
+        return store
+
+    def restore(self, saved: dict[str, Array]) -> None:
+        self.optimizer.load_own_variables(saved)
+
+
+class TensorFlowFunction(CompiledTraining, TensorFlowBuiltin):
+    """`tf.keras.optimizers.RMSprop` under `tf.function`."""
+
+    native = "tf.function of tf.keras.optimizers.RMSprop"
+    mode = "function"
+
+    def prepare(self, dialect: Dialect) -> None:
+        """See `Implementation`. Builds the optimizer before the function, in which variables can't be made."""
+        super().prepare(dialect)
+        self.compiled = tf.function(super().update, jit_compile=self.jit_compile, autograph=False)
+
+    def update(self, gradients: list[Tensor]) -> None:
+        self.compiled(gradients)
+
+    def traced_update(self, gradients: list[Tensor], t: Tensor) -> None:  # noqa: ARG002  (Keras counts steps itself)
+        super().update(gradients)
+
+
+class TensorFlowXla(TensorFlowFunction):
+    """`tf.keras.optimizers.RMSprop`, compiled by XLA."""
+
+    native = "tf.function(jit_compile=True) of tf.keras.optimizers.RMSprop"
+    mode = "xla"
+    unsupported_sparse = "is slow to compile for sparse gradients: with momentum a step takes it ten seconds"
+    jit_compile = True
+
+
+class TensorFlowKernel(Implementation):
+    """`tf.raw_ops.ResourceApplyRMSProp`, or the kernel with `Sparse`, `Centered` or both in its name."""
+
+    native = "tf.raw_ops.ResourceApplyRMSProp"
+    computes = "tf-kernel"
+    names: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "lr",
+        "decay": "rho",
+        "epsilon": "epsilon",
+        "momentum": "momentum",
+        "centered": "centered",
+    }
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """See `Implementation`. Makes the state; the kernels require a momentum buffer even where momentum is 0."""
+        names = ("ms", "mom", "mg") if self.h.centered else ("ms", "mom")
+        self.slots = {name: [self.framework.full_like(p, 0.0) for p in self.parameters] for name in names}
+
+    def update(self, gradients: list[Tensor]) -> None:
+        require_kernel(gradients, self.framework.device)
+        kind = "CenteredRMSProp" if self.h.centered else "RMSProp"
+        for i, (x, g, rate) in enumerate(zip(self.parameters, gradients, self.rates)):
+            arguments = self.native_arguments(rate)
+            del arguments["centered"]
+            numbers = {name: tf.constant(value, g.dtype) for name, value in arguments.items()}
+            handles = {name: slots[i].handle for name, slots in self.slots.items()}
+            inputs = {"var": x.handle, **handles, **numbers, "use_locking": False}
+            if isinstance(g, tf.IndexedSlices):
+                getattr(tf.raw_ops, f"ResourceSparseApply{kind}")(**inputs, grad=g.values, indices=g.indices)
+            else:
+                getattr(tf.raw_ops, f"ResourceApply{kind}")(**inputs, grad=g)
+
+    def state(self) -> State:
+        buffer = self.slots["mom"] if self.h.momentum != 0 else []
+        return self.named_state(self.slots["ms"], self.slots.get("mg", []), buffer)
+
+    def save(self) -> dict[str, list[Array]]:
+        return {name: [self.framework.numpy(slot) for slot in slots] for name, slots in self.slots.items()}
+
+    def restore(self, saved: dict[str, list[Array]]) -> None:
+        for name, arrays in saved.items():
+            self.framework.assign(self.slots[name], arrays)
+
+
+def require_kernel(gradients: list[Tensor], device: str) -> None:
+    """Raise Unsupported if gradients are sparse and there is no kernel for them."""
+    sparse = [g for g in gradients if isinstance(g, tf.IndexedSlices)]
+    if any(g.dtype == tf.bfloat16 for g in sparse):
+        raise Unsupported("TensorFlow has no ResourceSparseApplyRMSProp for bfloat16")
+    if sparse and device != "cpu":
+        raise Unsupported("TensorFlow has ResourceSparseApplyRMSProp on a CPU only")
+
+
+class TensorFlowV1(Implementation):
+    """`tf.compat.v1.train.RMSPropOptimizer`, eager: the same kernels, with an average that starts at 1."""
+
+    native = "tf.compat.v1.train.RMSPropOptimizer"
+    computes = "tf1"
+    names: ClassVar[Mapping[str, str]] = {ours: ours for ours in TensorFlowKernel.names}
+    max_steps = 1000
+    unsupported_rate_scale = "has one learning rate for all parameters"
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """See `Implementation`. The learning rate is a function, which the optimizer calls at each step."""
+        arguments = {**self.native_arguments(self.h.rate(0)), "learning_rate": lambda: self.rates[0]}
+        self.optimizer = tf.compat.v1.train.RMSPropOptimizer(**arguments, use_locking=False, name="RMSProp")
+
+    def update(self, gradients: list[Tensor]) -> None:
+        require_kernel(gradients, self.framework.device)
+        self.optimizer.apply_gradients(zip(gradients, self.parameters))
+
+    def state(self) -> State:
+        """See `Implementation`. The optimizer has a momentum buffer even where momentum is 0."""
+        names = ("rms", "mg", "momentum" if self.h.momentum != 0 else "")
+        return self.named_state(*(self.slots(name) for name in names))
+
+    def slots(self, name: str) -> list[Tensor]:
+        """Return the optimizer's slots of a name, one for each parameter; none if there is no such name."""
+        return [self.optimizer.get_slot(p, name) for p in self.parameters if name in self.optimizer.get_slot_names()]
+
+    def save(self) -> dict[str, list[Array]]:
+        names = self.optimizer.get_slot_names()
+        return {name: [self.framework.numpy(slot) for slot in self.slots(name)] for name in names}
+
+    def restore(self, saved: dict[str, list[Array]]) -> None:
+        """See `Implementation`. The first step would make the slots; here they are needed before."""
+        self.optimizer._create_slots(self.parameters)
+        for name, arrays in saved.items():
+            self.framework.assign(self.slots(name), arrays)
+
+
+class TensorFlowLegacy(TensorFlowV1):
+    """`tf.keras.optimizers.legacy.RMSprop`, eager; TensorFlow's copy of it where Keras has dropped it."""
+
+    native = "tf.keras.optimizers.legacy.RMSprop"
+    computes = "keras-legacy"
+    names: ClassVar[Mapping[str, str]] = {
+        **{ours: "rho" if ours == "decay" else ours for ours in TensorFlowKernel.names},
+        "clip_norm": "clipnorm",
+        "clip_gradient": "clipvalue",
+    }
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        return super().unsupported(h, dtype) or (f"{cls.native} takes epsilon=0 for 1e-7" if h.epsilon == 0 else None)
+
+    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """See `Implementation`. A limit of None can't be passed, so it is left out."""
+        arguments = self.native_arguments(self.h.rate(0))
+        passed = {name: value for name, value in arguments.items() if value is not None}
+        self.optimizer = LegacyRMSprop(**passed, name="RMSprop")
+
+    def set_rate(self, learning_rate: float) -> None:
+        self.optimizer.learning_rate = learning_rate
