@@ -1,4 +1,4 @@
-"""A framework's worker for tests to ask, and what is asked of compiled modes in every framework."""
+"""A framework's worker for tests, and a check of training loops that all frameworks share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ H = Hyperparameters(learning_rate=2.0**-4, decay=0.5, epsilon=2.0**-6)
 EVERYTHING = Hyperparameters(
     learning_rate=[0.0625, 0.125, 0.0625, 0.25, 0.125],
     decay=0.75,
-    epsilon=1.0,  # the first v - m² is 0 but for rounding, which in half precision is not small
+    epsilon=1.0,  # the first v - m² is 0 except for rounding errors, which are not small in half precision
     momentum=0.5,
     centered=True,
     nesterov=True,
@@ -33,7 +33,7 @@ EVERYTHING = Hyperparameters(
 
 
 def require(framework: str) -> Environment:
-    """The environment of a framework; a test that needs one fails in CI, and is skipped elsewhere, without it."""
+    """Return the environment of a framework; if there is none, the test fails in CI and is skipped elsewhere."""
     environment = environments({})[framework]
     if not environment.exists:
         refuse = pytest.fail if os.environ.get("CI") else pytest.skip
@@ -41,8 +41,8 @@ def require(framework: str) -> Environment:
     return environment
 
 
-class Asked:
-    """A framework's worker."""
+class FrameworkWorker:
+    """A framework's worker, with files for tapes and traces in a folder."""
 
     def __init__(self, framework: str, folder: Path) -> None:
         environment = require(framework)
@@ -51,13 +51,13 @@ class Asked:
         self.implementations = self.worker.hello(180.0)["implementations"]
 
     def replay(self, implementation, tape, h=H, dtype="float32"):
-        """The trace; a reply that is none fails the test."""
+        """Return the trace of a replay, which must succeed."""
         reply = self.ask(implementation, tape, h, dtype)
         assert reply["status"] == "ok", reply
         return arrays.read(self.folder / "trace.safetensors")[0]
 
     def ask(self, implementation, tape, h=H, dtype="float32"):
-        """The reply."""
+        """Return the reply to a replay."""
         arrays.write(self.folder / "tape.safetensors", tape)
         request = {
             "ask": "replay",
@@ -71,26 +71,27 @@ class Asked:
         return self.worker.ask(request, 120.0)
 
     def epoch_at_once(self, name: str) -> None:
-        """That an epoch in one call leaves the bits of its steps one by one.
+        """Check that an epoch in one call gives the same bits as its steps one by one.
 
-        What is timed is the epoch after those of the task, in which it has been judged; hence a training as long.
+        The epoch in one call is the one that is timed, after the task was done step by step. So it is compared with a
+        training that is longer by an epoch.
         """
         task = tasks.regression(datasets.generated(), 0)
-        judged, longer, made = (self.folder / f"{one}.safetensors" for one in ("judged", "longer", "made"))
-        arrays.write(judged, task.arrays())
+        normal, longer, output = (self.folder / f"{one}.safetensors" for one in ("normal", "longer", "output"))
+        arrays.write(normal, task.arrays())
         arrays.write(longer, task.arrays() | {"steps": np.array(task.steps + task.steps_per_epoch)})
-        asked = {
+        setup = {
             "implementation": name,
             "dialect": "d2l",
             "hyperparameters": task.hyperparameters.to_json(),
             "dtype": "float32",
-            "output": str(made),
+            "output": str(output),
         }
-        assert self.worker.ask({"ask": "train", **asked, "input": str(longer)}, 120.0)["status"] == "ok"
-        trace = arrays.read(made)[0]["parameters"]
-        opened = self.worker.ask({"ask": "open", "benchmark": "epoch", **asked, "input": str(judged)}, 120.0)
+        assert self.worker.ask({"ask": "train", **setup, "input": str(longer)}, 120.0)["status"] == "ok"
+        trace = arrays.read(output)[0]["parameters"]
+        opened = self.worker.ask({"ask": "open", "benchmark": "epoch", **setup, "input": str(normal)}, 120.0)
         assert opened["status"] == "ok", opened
-        assert np.array_equal(arrays.read(made)[0]["parameters"], trace[: task.steps])
+        assert np.array_equal(arrays.read(output)[0]["parameters"], trace[: task.steps])
         closed = self.worker.ask({"ask": "close", "opened": opened["id"]}, 120.0)
         assert closed["calls"] == 1
         assert closed["parameters"] == trace[-1, : len(closed["parameters"])].tolist()

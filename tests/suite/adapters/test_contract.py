@@ -1,4 +1,4 @@
-"""Names map both ways, and what can't be expressed is said with its reason."""
+"""The contract: names of hyper-parameters, reasons for what is unsupported, and the replay of a tape."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from suite.adapters.contract import Unsupported, effective, flatten, from_native
 from suite.errors import UserError
 from suite.workers import replay as replays
 from tests.support.numpy_framework.adapter import Numpy
-from tests.support.numpy_framework.right import Claims
+from tests.support.numpy_framework.right import ClaimsD2l
 
 H = Hyperparameters(learning_rate=0.1, decay=0.5, epsilon=1e-2)
 TORCH = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps", "momentum": "momentum"}
 
 
-def test_a_vector_is_divided_into_shapes_and_put_together_again():
+def test_unflatten_divides_a_vector_into_shapes_and_flatten_is_its_inverse():
     shapes = [(), (0,), (5, 3), (1,), (2, 3, 2)]
     vector = np.arange(29.0)
     parts = unflatten(vector, shapes)
@@ -25,25 +25,25 @@ def test_a_vector_is_divided_into_shapes_and_put_together_again():
     assert np.array_equal(flatten(parts), vector)
 
 
-def test_names_map_both_ways():
+def test_hyperparameters_are_translated_to_native_names_and_back():
     h = Hyperparameters(learning_rate=0.1, decay=0.8, epsilon=1e-3, momentum=0.5)
     native = to_native(TORCH, h, learning_rate=0.1)
     assert native == {"lr": 0.1, "alpha": 0.8, "eps": 1e-3, "momentum": 0.5}
     assert from_native(TORCH, native) == h
 
 
-def test_a_name_of_another_framework_is_refused_with_the_names_that_there_are():
+def test_an_unknown_native_name_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match="no hyper-parameter rho; there are alpha, eps, lr, momentum"):
         from_native(TORCH, {"rho": 0.9})
 
 
-def test_what_is_set_to_no_effect_is_not_used():
+def test_a_hyperparameter_at_its_default_has_no_effect():
     assert effective(Hyperparameters()) == {"learning_rate", "decay", "epsilon"}
     assert "momentum" in effective(Hyperparameters(momentum=0.5))
 
 
-def test_what_has_no_name_in_a_framework_is_unsupported_by_that_name():
-    class Narrow(Claims):
+def test_a_hyperparameter_without_a_native_name_is_unsupported():
+    class Narrow(ClaimsD2l):
         native = "narrow"
         names = TORCH
         unsupported_dtypes = {"float64": "it is narrow"}
@@ -53,7 +53,7 @@ def test_what_has_no_name_in_a_framework_is_unsupported_by_that_name():
     assert Narrow.unsupported(Hyperparameters(), "float64") == "narrow does not run in float64: it is narrow"
 
 
-def test_an_adapter_that_there_is_not_and_a_device_that_there_is_not_are_named():
+def test_an_unknown_adapter_or_device_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match="no adapter for 'caffe'; there are torch"):
         load("caffe", "cpu")
     with pytest.raises(UserError, match="no device 'cuda:0' here, only cpu"):
@@ -78,8 +78,8 @@ def same(one, other):
     assert all(np.array_equal(one[part], other[part], equal_nan=True) for part in one)
 
 
-def test_a_bound_of_which_zero_is_taken_for_none_is_unsupported_at_zero_alone():
-    class Boundless(Claims):
+def test_a_limit_that_zero_disables_is_unsupported_at_zero_only():
+    class Boundless(ClaimsD2l):
         native = "boundless"
         names = {**TORCH, "clip_gradient": "clip"}
         zero_disables = ("clip_gradient",)
@@ -89,7 +89,7 @@ def test_a_bound_of_which_zero_is_taken_for_none_is_unsupported_at_zero_alone():
     assert Boundless.unsupported(Hyperparameters(), "float32") is None
 
 
-def test_it_is_the_framework_that_rounds_a_tape():
+def test_the_framework_rounds_the_tape():
     trace = replay(tape(), dtype="float16")
     assert {part: trace[part].dtype for part in ("parameters", "square_average")} == {
         "parameters": np.float16,
@@ -98,7 +98,7 @@ def test_it_is_the_framework_that_rounds_a_tape():
     assert trace["parameters"].shape == (5, 6)
 
 
-def test_a_gradient_is_spoiled_if_it_is_not_what_the_framework_had_rounded():
+def test_steps_at_which_a_rounded_gradient_is_changed_are_counted():
     gradients = np.array([[np.nan, 0.1, 1e-9], [1 / 3, -7.7, -0.0]], np.float32)
     given = tape(2, 3, gradients=gradients)
     assert replay(given, dtype="float16")["spoiled"] == 0
@@ -106,7 +106,7 @@ def test_a_gradient_is_spoiled_if_it_is_not_what_the_framework_had_rounded():
     assert replay({**given, "gradients": 0 * np.ones((2, 3))}, name="spoils-gradients")["spoiled"] == 0
 
 
-def test_the_norm_of_each_parameters_gradient_is_bounded_before_its_coordinates_are():
+def test_the_norm_of_each_parameters_gradient_is_clipped_before_its_coordinates():
     h = Hyperparameters(learning_rate=0.0, decay=0.0, clip_norm=1.0)
     gradients = np.array([[3.0, 4.0, 0.3, -0.4, 0.0]])
     given = tape(1, 5, gradients=gradients, shapes=np.array([[2], [2], [1]]))
@@ -117,12 +117,12 @@ def test_the_norm_of_each_parameters_gradient_is_bounded_before_its_coordinates_
     assert replay(given, both)["square_average"][0] == pytest.approx(squares, rel=1e-15)
 
 
-def test_a_bound_on_the_norm_is_a_number_that_is_not_negative():
+def test_a_negative_limit_of_the_norm_is_refused():
     with pytest.raises(ValueError, match="clip_norm must be None or at least 0, not -1"):
         Hyperparameters(clip_norm=-1.0)
 
 
-def test_a_parameters_own_factor_scales_its_learning_rate_in_double_precision():
+def test_a_parameters_rate_scale_multiplies_its_learning_rate_in_double_precision():
     shapes = np.array([[2], [4]])
     scaled = replay(tape(shapes=shapes, rate_scale=np.array([0.3, 7.0])))
     for columns, scale in ((slice(0, 2), 0.3), (slice(2, 6), 7.0)):
@@ -130,12 +130,12 @@ def test_a_parameters_own_factor_scales_its_learning_rate_in_double_precision():
         assert np.array_equal(scaled["parameters"][:, columns], alone["parameters"][:, columns])
 
 
-def test_a_parameters_own_factor_outlives_a_restoration():
+def test_rate_scales_are_kept_when_an_optimizer_is_restored():
     given = tape(shapes=np.array([[2], [4]]), rate_scale=np.array([0.3, 7.0]))
     same(replay({**given, "restored": np.array(3)}), replay(given))
 
 
-def test_in_a_sparse_gradient_rows_add_up_and_padding_is_nothing():
+def test_repeated_rows_of_a_sparse_gradient_are_added_and_padding_is_ignored():
     rows = np.array([[2, 0, 2], [1, -1, -1], [-1, -1, -1]])
     values = np.arange(18, dtype=np.float32).reshape(3, 3, 2)
     dense = np.zeros((3, 3, 2), np.float32)
@@ -153,7 +153,7 @@ def test_in_a_sparse_gradient_rows_add_up_and_padding_is_nothing():
         ("unsupported_rate_scale", {"gradients": np.ones((1, 6)), "rate_scale": np.ones(1)}),
     ],
 )
-def test_an_implementation_that_lacks_a_kind_of_tape_says_what_it_does_instead(monkeypatch, attribute, given):
-    monkeypatch.setattr(Claims, attribute, "knows no better")
-    with pytest.raises(Unsupported, match="numpy knows no better"):
+def test_a_kind_of_tape_that_is_unsupported_is_refused_with_the_reason(monkeypatch, attribute, given):
+    monkeypatch.setattr(ClaimsD2l, attribute, "takes others only")
+    with pytest.raises(Unsupported, match="numpy takes others only"):
         replay({"initial": np.zeros(6), "shapes": np.array([[3, 2]]), **given})

@@ -1,4 +1,4 @@
-"""The adapters of the real frameworks, asked one by one about numbers from which exact ones come out."""
+"""The adapters of the installed frameworks, on inputs whose results are exact."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 from reference import Hyperparameters
 from reference.precision import format_of
 from suite.adapters import FRAMEWORKS
-from tests.support.replays import Asked, H
+from tests.support.replays import FrameworkWorker, H
 
 KERAS = ("builtin", "function")
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
-    """Framework -> its worker, started when it is first asked for."""
-    workers: dict[str, Asked] = {}
+def worker_of(tmp_path_factory):
+    """Return a function that returns a framework's worker, which is started at the first call."""
+    workers: dict[str, FrameworkWorker] = {}
 
-    def get(framework: str) -> Asked:
+    def get(framework: str) -> FrameworkWorker:
         if framework not in workers:
-            workers[framework] = Asked(framework, tmp_path_factory.mktemp(framework))
+            workers[framework] = FrameworkWorker(framework, tmp_path_factory.mktemp(framework))
         return workers[framework]
 
     yield get
@@ -41,10 +41,10 @@ def steps(size, **more):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_tape_is_rounded_to_nearest_ties_to_even(asked, framework, dtype):
-    """A step of η = 0 leaves what the tape has become."""
+def test_a_tape_is_rounded_to_nearest_ties_to_even(worker_of, framework, dtype):
+    """A step with η = 0 returns the rounded initial parameters."""
     if (framework, dtype) == ("mxnet", "bfloat16"):
-        reason = asked(framework).ask("scratch", steps(2), H, dtype)["reason"]
+        reason = worker_of(framework).ask("scratch", steps(2), H, dtype)["reason"]
         assert reason.endswith("does not run in bfloat16: MXNet cuts numbers off to it in place of rounding them")
         return
     form = format_of(dtype)
@@ -52,7 +52,7 @@ def test_a_tape_is_rounded_to_nearest_ties_to_even(asked, framework, dtype):
     small = form.smallest_subnormal * (np.arange(33) / 8) if dtype == "float16" else []
     initial = np.concatenate([around, -around, 3 * around, small]).astype(np.float32)
     tape = {"initial": initial, "gradients": np.zeros((1, initial.size), np.float32)}
-    trace = asked(framework).replay("scratch", tape, Hyperparameters(learning_rate=0.0, epsilon=1.0), dtype)
+    trace = worker_of(framework).replay("scratch", tape, Hyperparameters(learning_rate=0.0, epsilon=1.0), dtype)
     assert trace["parameters"].dtype == (np.float16 if dtype == "float16" else np.float32)
     assert np.array_equal(trace["parameters"][0], form.round(initial))
 
@@ -66,43 +66,45 @@ def test_a_tape_is_rounded_to_nearest_ties_to_even(asked, framework, dtype):
         ("mxnet", ("builtin", "kernel")),
     ],
 )
-def test_a_built_in_runs_in_a_dtype_and_leaves_the_gradients_or_says_why_not(asked, framework, names, dtype):
+def test_a_builtin_runs_in_each_dtype_and_leaves_gradients_as_they_are_or_says_why_it_does_not_run(
+    worker_of, framework, names, dtype
+):
     narrow = {"builtin": {"float16", "bfloat16", "float64"}, "kernel": {"bfloat16"}} if framework == "mxnet" else {}
     for name in names:
-        reply = asked(framework).ask(name, steps(7), H, dtype)
+        reply = worker_of(framework).ask(name, steps(7), H, dtype)
         if dtype in narrow.get(name, ()):
             assert reply["status"] == "unsupported"
             assert f"does not run in {dtype}: " in reply["reason"]
         else:
-            assert asked(framework).replay(name, steps(7), H, dtype)["spoiled"] == 0
+            assert worker_of(framework).replay(name, steps(7), H, dtype)["spoiled"] == 0
 
 
 @pytest.mark.parametrize(
     ("framework", "name"),
     [*((framework, "scratch") for framework in FRAMEWORKS), *(("tensorflow", name) for name in KERAS)],
 )
-def test_the_norm_of_each_parameters_gradient_is_bounded(asked, framework, name):
+def test_the_norm_of_each_parameters_gradient_is_clipped(worker_of, framework, name):
     gradients = np.array([[3.0, 4.0, 0.375, -0.5]], np.float32)
     tape = {"initial": np.ones(4, np.float32), "gradients": gradients, "shapes": np.array([[2], [2]])}
     h = Hyperparameters(decay=0.5, clip_norm=2.5)
     halved = np.array([1.5, 2.0, 0.375, 0.5])
     for dtype in ("float32", "float64"):
-        trace = asked(framework).replay(name, tape, h, dtype)
+        trace = worker_of(framework).replay(name, tape, h, dtype)
         assert np.array_equal(trace["square_average"][0], halved**2 / 2)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_the_norm_is_bounded_before_each_coordinate_is(asked, framework):
+def test_the_norm_is_clipped_before_each_coordinate(worker_of, framework):
     tape = {"initial": np.ones(2), "gradients": np.array([[3.0, 4.0]])}
     h = Hyperparameters(decay=0.5, clip_norm=2.5, clip_gradient=1.75)
-    assert asked(framework).replay("scratch", tape, h)["square_average"][0].tolist() == [1.5**2 / 2, 1.75**2 / 2]
+    assert worker_of(framework).replay("scratch", tape, h)["square_average"][0].tolist() == [1.5**2 / 2, 1.75**2 / 2]
     if framework == "tensorflow":
-        assert asked(framework).ask("builtin", tape, h)["reason"].endswith("takes clipnorm or clipvalue, not both")
+        assert worker_of(framework).ask("builtin", tape, h)["reason"].endswith("takes clipnorm or clipvalue, not both")
 
 
 SPARSE = {
     "initial": np.ones(8, np.float32),
-    "rows": np.array([[2, 0, 2], [0, -1, -1]]),  # one that occurs twice and is left out then, and two never touched
+    "rows": np.array([[2, 0, 2], [0, -1, -1]]),  # row 2 occurs twice, then not at all; rows 1 and 3 never occur
     "values": np.array([[[1.0, 2.0], [2.0, 4.0], [2.0, 4.0]], [[4.0, 8.0], [9.0, 9.0], [9.0, 9.0]]], np.float32),
     "shapes": np.array([[4, 2]]),
 }
@@ -120,15 +122,13 @@ TWICE = {
 
 
 @pytest.mark.parametrize(("framework", "name", "duplicates"), [*LAZY, *DENSE])
-def test_what_a_sparse_gradient_does_to_rows_that_it_names_twice_and_to_those_that_it_does_not_name(
-    asked, framework, name, duplicates
-):
+def test_sparse_gradients_with_duplicate_rows_and_with_missing_rows(worker_of, framework, name, duplicates):
     start = 1.0 if name == "v1" else 0.0
     fade = 1.0 if (framework, name, duplicates) in LAZY else 0.5
     once, twice = start / 2 + 2.0, TWICE[duplicates](start)
     first = [once, fade * start, twice, fade * start]
     second = [once / 2 + 8.0, fade**2 * start, fade * twice, fade**2 * start]
-    trace = asked(framework).replay(name, SPARSE)
+    trace = worker_of(framework).replay(name, SPARSE)
     squares = trace["square_average"].reshape(2, 4, 2)
     assert squares[:, :, 0].tolist() == [first, second]
     if start == 0.0:
@@ -136,10 +136,10 @@ def test_what_a_sparse_gradient_does_to_rows_that_it_names_twice_and_to_those_th
     assert trace["spoiled"] == 0
 
 
-def test_where_a_sparse_gradient_can_not_be_taken_the_reason_is_true(asked):
+def test_the_reason_for_refusing_sparse_gradients_is_true(worker_of):
     for name in ("builtin", "foreach", "compiled"):
         assert (
-            asked("torch")
+            worker_of("torch")
             .ask(name, SPARSE)["reason"]
             .endswith('raises RuntimeError("RMSprop does not support sparse gradients")')
         )
@@ -148,10 +148,10 @@ def test_where_a_sparse_gradient_can_not_be_taken_the_reason_is_true(asked):
         "p.grad = torch.sparse_coo_tensor([[0]], torch.ones(1, 2), (4, 2), check_invariants=True);"
         "torch.optim.RMSprop([p]).step()"
     )
-    done = subprocess.run([asked("torch").python, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([worker_of("torch").python, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().endswith("RuntimeError: RMSprop does not support sparse gradients")
     for name in ("kernel", "v1"):
-        reply = asked("tensorflow").ask(name, SPARSE, dtype="bfloat16")
+        reply = worker_of("tensorflow").ask(name, SPARSE, dtype="bfloat16")
         assert reply["reason"] == "TensorFlow has no ResourceSparseApplyRMSProp for bfloat16"
 
 
@@ -166,18 +166,18 @@ def test_where_a_sparse_gradient_can_not_be_taken_the_reason_is_true(asked):
         ("mxnet", "kernel", "float64"),
     ],
 )
-def test_a_parameter_with_its_own_factor_runs_as_if_alone_with_that_learning_rate(asked, framework, name, dtype):
+def test_a_parameter_with_a_rate_scale_runs_as_if_alone_with_that_learning_rate(worker_of, framework, name, dtype):
     scaled = steps(6, shapes=np.array([[2], [4]]), rate_scale=np.array([0.3, 7.0]))
-    trace = asked(framework).replay(name, scaled, H, dtype)
-    resumed = asked(framework).replay(name, {**scaled, "restored": np.array(2)}, H, dtype)
+    trace = worker_of(framework).replay(name, scaled, H, dtype)
+    resumed = worker_of(framework).replay(name, {**scaled, "restored": np.array(2)}, H, dtype)
     assert np.array_equal(trace["parameters"], resumed["parameters"])
     for columns, scale in ((slice(0, 2), 0.3), (slice(2, 6), 7.0)):
         h = Hyperparameters(learning_rate=H.rate(0) * scale, decay=H.decay, epsilon=H.epsilon)
-        alone = asked(framework).replay(name, steps(6), h, dtype)
+        alone = worker_of(framework).replay(name, steps(6), h, dtype)
         assert np.array_equal(trace["parameters"][:, columns], alone["parameters"][:, columns])
 
 
-def test_where_parameters_share_one_learning_rate_it_is_said(asked):
+def test_rate_scales_are_refused_where_all_parameters_share_one_learning_rate(worker_of):
     scaled = steps(2, shapes=np.array([[1], [1]]), rate_scale=np.array([1.0, 2.0]))
     for name in (*KERAS, "v1"):
-        assert asked("tensorflow").ask(name, scaled)["reason"].endswith("has one learning rate for all parameters")
+        assert worker_of("tensorflow").ask(name, scaled)["reason"].endswith("has one learning rate for all parameters")

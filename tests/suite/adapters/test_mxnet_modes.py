@@ -1,4 +1,4 @@
-"""MXNet's programs: any dialect, format and shape; and an epoch in one call is its steps one by one."""
+"""MXNet's programs: any dialect, format and shape, and an epoch in one call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from reference import Hyperparameters
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
-from tests.support.replays import EVERYTHING, Asked
+from tests.support.replays import EVERYTHING, FrameworkWorker
 
 SCRATCH = ("scratch", "scratch-hybrid")
 LOOPS = (*SCRATCH, "builtin", "optimizer", "kernel", "hybrid", "section", "section-concise")
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.framework("mxnet")
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory):
-    """MXNet's."""
-    asked = Asked("mxnet", tmp_path_factory.mktemp("mxnet"))
-    yield asked
-    asked.worker.close()
+    """MXNet's worker."""
+    worker = FrameworkWorker("mxnet", tmp_path_factory.mktemp("mxnet"))
+    yield worker
+    worker.worker.close()
 
 
 def normal(*shape):
@@ -31,7 +31,7 @@ def normal(*shape):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("name", SCRATCH)
-def test_scratch_runs_with_all_there_is_to_an_algorithm_and_a_rate_that_changes(worker, name, dtype):
+def test_scratch_runs_with_all_hyperparameters_and_a_changing_rate(worker, name, dtype):
     initial, gradients = normal(6), normal(5, 6)
     trace = worker.replay(name, {"initial": initial, "gradients": gradients}, EVERYTHING, dtype)
     compared = TraceComparison(trace, Oracle(initial, gradients, EVERYTHING, dtype, ["d2l"]), "d2l")
@@ -40,7 +40,7 @@ def test_scratch_runs_with_all_there_is_to_an_algorithm_and_a_rate_that_changes(
 
 
 @pytest.mark.parametrize("name", SCRATCH)
-def test_scratch_changes_parameters_without_axes_and_bears_those_without_numbers(worker, name):
+def test_scratch_accepts_parameters_without_axes_and_empty_ones(worker, name):
     tape = {"initial": np.ones(3), "gradients": np.ones((2, 3)), "shapes": np.array([[-1, -1], [0, -1], [1, 2]])}
     trace = worker.replay(name, tape, H, "float64")
     assert trace["square_average"].tolist() == [[0.5] * 3, [0.75] * 3]
@@ -49,8 +49,8 @@ def test_scratch_changes_parameters_without_axes_and_bears_those_without_numbers
 
 @pytest.mark.parametrize("bounded", [None, 1e9])
 @pytest.mark.parametrize("name", SCRATCH)
-def test_a_block_of_a_parameter_is_changed_as_if_it_were_alone(worker, name, bounded):
-    """The last block is shorter; where a norm is taken of the whole, 1e9 is above it, there is one block."""
+def test_a_block_of_a_parameter_is_updated_as_if_it_were_alone(worker, name, bounded):
+    """The last block is shorter. With a limit on the norm, 1e9 so that nothing is clipped, there is only one block."""
     initial, gradients = normal(2 * BLOCK + 3), normal(2, 2 * BLOCK + 3)
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1.0, clip_norm=bounded)
     whole = worker.replay(name, {"initial": initial, "gradients": gradients}, h)
@@ -62,7 +62,7 @@ def test_a_block_of_a_parameter_is_changed_as_if_it_were_alone(worker, name, bou
     assert whole["spoiled"] == 0
 
 
-def test_the_two_ways_to_run_scratch_leave_the_same_bits(worker):
+def test_both_modes_of_scratch_give_the_same_bits(worker):
     tape = {"initial": normal(50), "gradients": normal(20, 50), "shapes": np.array([[2, 5], [40, -1]])}
     eager, hybrid = (worker.replay(name, tape, Hyperparameters()) for name in SCRATCH)
     for part in eager:
@@ -70,7 +70,7 @@ def test_the_two_ways_to_run_scratch_leave_the_same_bits(worker):
 
 
 @pytest.mark.parametrize("centered", [False, True])
-def test_a_program_of_the_kernel_has_its_bits_with_a_rate_that_changes(worker, centered):
+def test_a_program_of_the_kernel_gives_the_kernels_bits_with_a_changing_rate(worker, centered):
     h = Hyperparameters(learning_rate=[0.1, 0.01, 0.1], centered=centered, epsilon=0.5)
     tape = {"initial": normal(7), "gradients": normal(3, 7), "shapes": np.array([[3], [4]])}
     scaled = {**tape, "rate_scale": np.array([0.25, 4.0])}
@@ -80,20 +80,20 @@ def test_a_program_of_the_kernel_has_its_bits_with_a_rate_that_changes(worker, c
             assert np.array_equal(kernel[part], hybrid[part]), part
 
 
-def test_where_the_section_can_not_the_reason_is_true(worker):
+def test_the_section_refuses_parameters_without_axes_with_the_reason(worker):
     tape = {"initial": np.ones(1), "gradients": np.ones((1, 1)), "shapes": np.array([[-1]])}
     reason = worker.ask("section", tape, H)["reason"]
     assert reason == "p[:] -= … of an mx.np array without axes raises IndexError"
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_an_epoch_in_one_call_leaves_the_bits_of_its_steps_one_by_one(worker, name):
+def test_an_epoch_in_one_call_gives_the_same_bits_as_its_steps_one_by_one(worker, name):
     worker.epoch_at_once(name)
 
 
 @pytest.mark.parametrize("name", ["builtin", "kernel", "scratch"])
-def test_what_lies_in_mxnets_own_memory_has_the_bits_of_what_does_not(worker, name):
-    """From 4 MiB on numbers are copied there; fewer are left where NumPy has put them."""
+def test_tensors_in_mxnets_own_memory_give_the_same_bits(worker, name):
+    """From 4 MiB on, numbers are copied to MXNet's memory; fewer stay in NumPy's."""
     initial, gradients = normal(2**20 + 3), normal(2, 2**20 + 3)
     whole = worker.replay(name, {"initial": initial, "gradients": gradients})
     for columns in (slice(0, 2**19), slice(2**19, None)):

@@ -1,4 +1,4 @@
-"""TensorFlow's compiled modes: any dialect, format and shape; and an epoch in one call is its steps one by one."""
+"""TensorFlow's compiled modes: any dialect, format and shape, and an epoch in one call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from reference import Hyperparameters
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
-from tests.support.replays import EVERYTHING, Asked
+from tests.support.replays import EVERYTHING, FrameworkWorker
 
 COMPILED = ("scratch-function", "scratch-xla")
 LOOPS = (*COMPILED, "function", "xla", "scratch", "section", "section-concise")
@@ -17,15 +17,15 @@ pytestmark = pytest.mark.framework("tensorflow")
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory):
-    """TensorFlow's."""
-    asked = Asked("tensorflow", tmp_path_factory.mktemp("tensorflow"))
-    yield asked
-    asked.worker.close()
+    """TensorFlow's worker."""
+    worker = FrameworkWorker("tensorflow", tmp_path_factory.mktemp("tensorflow"))
+    yield worker
+    worker.worker.close()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("name", COMPILED)
-def test_a_compiled_mode_runs_with_all_there_is_to_an_algorithm_and_a_rate_that_changes(worker, name, dtype):
+def test_a_compiled_mode_runs_with_all_hyperparameters_and_a_changing_rate(worker, name, dtype):
     random = np.random.default_rng(0)
     initial, gradients = random.standard_normal(6).astype("f4"), random.standard_normal((5, 6)).astype("f4")
     trace = worker.replay(name, {"initial": initial, "gradients": gradients}, EVERYTHING, dtype)
@@ -35,7 +35,7 @@ def test_a_compiled_mode_runs_with_all_there_is_to_an_algorithm_and_a_rate_that_
 
 
 @pytest.mark.parametrize("name", COMPILED)
-def test_a_compiled_mode_changes_parameters_without_axes_and_bears_those_without_numbers(worker, name):
+def test_a_compiled_mode_accepts_parameters_without_axes_and_empty_ones(worker, name):
     tape = {"initial": np.ones(3), "gradients": np.ones((2, 3)), "shapes": np.array([[-1, -1], [0, -1], [1, 2]])}
     h = Hyperparameters(learning_rate=0.5, decay=0.5, epsilon=0.5)
     trace = worker.replay(name, tape, h, "float64")
@@ -44,7 +44,7 @@ def test_a_compiled_mode_changes_parameters_without_axes_and_bears_those_without
 
 
 @pytest.mark.parametrize("name", COMPILED)
-def test_programs_that_are_shared_still_have_each_their_own_numbers(worker, name):
+def test_a_shared_program_takes_the_numbers_of_each_optimizer(worker, name):
     tape = {"initial": np.ones(3), "gradients": np.ones((2, 3))}
     for decay, average in ((0.5, 0.75), (0.25, 0.9375), (0.75, 0.4375)):
         trace = worker.replay(name, tape, Hyperparameters(learning_rate=0.5, decay=decay, epsilon=0.5))
@@ -52,5 +52,5 @@ def test_programs_that_are_shared_still_have_each_their_own_numbers(worker, name
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_an_epoch_in_one_call_leaves_the_bits_of_its_steps_one_by_one(worker, name):
+def test_an_epoch_in_one_call_gives_the_same_bits_as_its_steps_one_by_one(worker, name):
     worker.epoch_at_once(name)

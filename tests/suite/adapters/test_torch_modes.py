@@ -1,4 +1,4 @@
-"""torch's modes: the same update on one tensor, on many and compiled, and loops that are one program."""
+"""torch's modes: one tensor at a time, many at once, and compiled, in replays and in training."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def bits(implementation):
 """
 
 
-def told(code: str, *arguments: str):
-    """What a program says that runs in torch's environment."""
+def run_in_torch(code: str, *arguments: str):
+    """Run a program in torch's environment, and return the JSON that it prints."""
     environment = environments({})["torch"]
     if not environment.exists:
         refuse = pytest.fail if os.environ.get("CI") else pytest.skip
@@ -61,8 +61,8 @@ print(json.dumps([run([1] * 300), run([150, 150]), run([1, 7, 142, 150])]))
 
 
 @pytest.mark.parametrize("name", ["scratch", "scratch-foreach", "scratch-compiled", "section", "section-concise"])
-def test_an_epoch_in_one_call_leaves_the_bits_of_its_steps_one_by_one(name):
-    one_by_one, whole, parts = told(EPOCH, name)
+def test_an_epoch_in_one_call_gives_the_same_bits_as_its_steps_one_by_one(name):
+    one_by_one, whole, parts = run_in_torch(EPOCH, name)
     assert one_by_one[0] == 300
     assert whole == one_by_one
     assert parts == one_by_one
@@ -83,8 +83,8 @@ print(json.dumps([run(name, sys.argv[2]) for name in ("scratch", "scratch-foreac
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_many_tensors_at_once_get_the_bits_of_one_after_another(dtype):
-    one_by_one, at_once = told(MANY, dtype)
+def test_many_tensors_at_once_give_the_same_bits_as_one_after_another(dtype):
+    one_by_one, at_once = run_in_torch(MANY, dtype)
     assert at_once == one_by_one
 
 
@@ -104,13 +104,13 @@ print(json.dumps([run(block, name) for name in ("scratch", "scratch-foreach") fo
 """
 
 
-def test_a_large_parameter_is_changed_block_by_block_to_the_same_bits():
-    whole, cut, together, grouped = told(BLOCKS)
+def test_a_large_parameter_updated_in_blocks_gives_the_same_bits():
+    whole, cut, together, grouped = run_in_torch(BLOCKS)
     assert (whole[0], cut[0], together[0], grouped[0]) == (2, 5, 2, 5)
     assert whole[1] == cut[1] == together[1] == grouped[1]
 
 
-SERVES = """
+ONE_PROGRAM = """
 from suite.adapters.torch import scratch
 def run(rate, decay, epsilon, dtype):
     x = torch.parameter(np.ones(3), dtype)
@@ -123,7 +123,7 @@ print(json.dumps([run(0.1, 0.9, 1e-6, "float64"), run(0.3, 0.99, 1e-3, "float64"
 
 
 def test_a_compiled_program_serves_all_hyperparameters_in_double_precision():
-    (first, programs), (second, same) = told(SERVES)
+    (first, programs), (second, same) = run_in_torch(ONE_PROGRAM)
     assert (programs, same) == (1, 1)
     for found, (rate, decay, epsilon) in ((first, (0.1, 0.9, 1e-6)), (second, (0.3, 0.99, 1e-3))):
         for x, g in zip(found, (1.0, 2.0, 3.0), strict=True):

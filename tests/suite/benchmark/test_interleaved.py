@@ -89,9 +89,9 @@ def test_one_number_of_many_that_is_wrong_is_enough(options, quiet, implementati
 
 
 def test_a_crash_costs_its_own_row_and_who_shared_the_worker_enters_anew(options, quiet):
-    _, rows = bench(options, quiet, implementations=["builtin", "dies-of-age"])
+    _, rows = bench(options, quiet, implementations=["builtin", "killed-late"])
     found = named(rows)
-    dead = found["torch", "dies-of-age", 1]
+    dead = found["torch", "killed-late", 1]
     assert "SIGKILL" in dead["reason"]
     assert dead["samples"] == []
     assert [len(found["torch", "builtin", k]["samples"]) for k in (1, 2)] == [3, 3]

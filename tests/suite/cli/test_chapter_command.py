@@ -15,7 +15,7 @@ from suite.chapter.parts import PARTS, chosen
 from suite.results.store import StoreError, read_rows
 from suite.workers.progress import Progress
 from tests.suite.cli.test_commands import rmsuite, start
-from tests.support.replays import Asked
+from tests.support.replays import FrameworkWorker
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_keeps_what_it_has(tmp_path, nu
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.framework(name)) for name in FRAMEWORKS])
 def test_a_framework_prints_what_the_section_prints_and_descends_at_gamma_one(name, tmp_path, chapter_options):
-    Asked(name, tmp_path).worker.close()
+    FrameworkWorker(name, tmp_path).worker.close()
     ran = run(chapter_options("trajectory", "gamma-one", frameworks=[name], pythons={}, timeout=180.0))
     rows = [row for row in ran.store.rows("chapter") if row["framework"] == name]
     outcomes = {part: {row["outcome"] for row in rows if row["part"] == part} for part in ("trajectory", "gamma-one")}

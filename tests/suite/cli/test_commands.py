@@ -148,7 +148,7 @@ def test_the_command_that_a_verdict_prints_repeats_it_when_it_is_pasted(
     spaced.mkdir()
     python = numpy_python.rename(spaced / "python")
     if "law/twin" in case:
-        implementation = "sloppy"
+        implementation = "one-ulp-off"
     chosen = ("-i", implementation, "-c", case, *(() if "--dtype" in more else ("--dtype", "float32")))
     rmsuite(*job("agree", tmp_path / "out", python, *chosen, *more))
     (row,) = [json.loads(line) for line in (tmp_path / "out" / "verdicts.jsonl").read_text().splitlines()]

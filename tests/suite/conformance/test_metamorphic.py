@@ -47,11 +47,11 @@ def test_scratch_is_tried_in_its_first_two_dialects(options, quiet):
         ("spoils-gradients", {"gradient"}),
         ("forgetful", {"restoration"}),
         ("random", {"repetition"}),
-        ("neighbourly", {"permutation", "splitting"}),
+        ("couples-coordinates", {"permutation", "splitting"}),
         ("shared-state", {"splitting"}),
         ("one-sided", {"negation"}),
         ("hidden-epsilon", {"scaling"}),
-        ("sloppy", {"twin"}),
+        ("one-ulp-off", {"twin"}),
     ],
 )
 def test_who_breaks_a_law_is_caught_at_it(options, quiet, implementation, laws):

@@ -1,4 +1,4 @@
-"""Releases: what is named on a command line, what an environment of it holds, and what can't be had."""
+"""Releases: their names, the requirements of their environments, and releases that can't be installed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_release_is_named_by_framework_and_version():
     assert Release.parse("mxnet").version is None
 
 
-def test_the_release_that_is_pinned_shares_its_frameworks_environment(tmp_path):
+def test_the_pinned_release_shares_its_frameworks_environment(tmp_path):
     same = Release.parse(f"tensorflow=={pinned_version('tensorflow')}")
     other = Release.parse("tensorflow==2.15.1")
     assert same == Release("tensorflow")
@@ -45,13 +45,13 @@ def test_the_release_that_is_pinned_shares_its_frameworks_environment(tmp_path):
         ("mxnet==latest", "'latest' is not a version; name a release in the form mxnet==1.9.1"),
     ],
 )
-def test_what_is_no_release_is_refused_in_one_line(text, said):
+def test_text_that_names_no_release_is_refused_in_one_line(text, said):
     with pytest.raises(UserError, match=r"^\S") as error:
         Release.parse(text)
     assert str(error.value).startswith(said)
 
 
-def test_a_run_asks_several_releases_of_a_framework_each_by_its_name(tmp_path):
+def test_a_run_includes_several_releases_of_a_framework_by_their_names(tmp_path):
     assert names(["mxnet==2.0.0b1", "torch", "mxnet", "mxnet==2.0.0.beta1"]) == ["mxnet==2.0.0b1", "torch", "mxnet"]
     python = tmp_path / "python"
     known = environments(interpreters([f"mxnet==3.0={python}"]), tmp_path, [Release("mxnet", "2.0.0b1")])
@@ -60,7 +60,7 @@ def test_a_run_asks_several_releases_of_a_framework_each_by_its_name(tmp_path):
     assert (known["mxnet==3.0"].python, known["mxnet==3.0"].framework) == (python, "mxnet")
 
 
-def test_implementations_of_a_release_are_chosen_by_its_framework_or_by_itself():
+def test_implementations_of_a_release_are_selected_by_framework_or_by_release():
     hellos = {name: {"implementations": {"builtin": {}}} for name in ("mxnet", "mxnet==2.0.0b1")}
     assert selection.matching_implementations(hellos, ["mxnet/builtin"]) == {
         "mxnet": ["builtin"],
@@ -76,7 +76,7 @@ def test_implementations_of_a_release_are_chosen_by_its_framework_or_by_itself()
         assert Selection.of(expression).matches(text)
 
 
-def test_another_release_has_its_groups_requirements_and_what_old_ones_need_in_place_of_them():
+def test_another_release_has_its_groups_requirements_with_the_replacements_for_old_ones():
     assert requirements(Release("mxnet", "2.0.0b1"))[:2] == ("mxnet==2.0.0b1", "numpy<1.24")
     old, new = (requirements(Release("tensorflow", version)) for version in ("2.17.1", "2.18.0"))
     assert old[0] == "tensorflow-cpu==2.17.1"
@@ -93,7 +93,7 @@ def test_each_framework_has_a_release_to_compare_and_the_pinned_one_is_among_the
     assert all(Release.parse(one.full_name) == one for one in listed)
 
 
-def test_a_release_that_the_index_does_not_have_is_said_in_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_release_that_is_not_in_the_index_is_reported_in_one_line_and_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     missing = environment(Release("mxnet", "99.0"), tmp_path)
     with pytest.raises(NotInstalled) as error:
@@ -104,13 +104,13 @@ def test_a_release_that_the_index_does_not_have_is_said_in_one_line_and_leaves_n
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_command_that_repeats_names_the_release():
+def test_a_repeat_command_names_the_release():
     command = Conditions().command("agree", "mxnet==2.0.0b1", "builtin")
     assert command == "rmsuite agree -f mxnet==2.0.0b1 -i mxnet/builtin"
     assert Conditions().command("agree", "torch", "builtin") == "rmsuite agree -i torch/builtin"
 
 
-def test_where_there_is_no_checkout_only_a_version_needs_one(tmp_path, monkeypatch):
+def test_without_a_checkout_only_a_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(installed, "PROJECT", tmp_path)
     assert Release.parse("mxnet") == Release("mxnet")
     with pytest.raises(installed.EnvironmentMissing, match="which only a checkout has"):

@@ -1,1 +1,1 @@
-"""A framework made of NumPy, with implementations that are right, wrong in one way each, or ill-behaved."""
+"""A fake framework, made of NumPy: implementations that are right, that are wrong in one way each, or that fail."""

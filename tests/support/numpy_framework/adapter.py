@@ -1,8 +1,8 @@
-"""The framework. As a script it is a worker like any other, and answers in the name of the framework that is asked for:
+"""The fake framework. As a script it is a worker that reports the name of the framework in its arguments:
 
     python adapter.py … torch --device cpu --threads 1
 
-So a test names a script that starts it as an interpreter, and nothing else is different.
+A test passes a script that starts it as the interpreter of an environment; everything else runs as in real use.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.numpy_framework import ill_behaved, patched, right, wrong
 
 
 class Value:
-    """A loss with its gradients: what differentiation would find."""
+    """A loss with its gradients, in place of automatic differentiation."""
 
     def __init__(self, *gradients):
         self.gradients = gradients
@@ -31,8 +31,8 @@ class Value:
 
 class Numpy(Framework):
     name = "torch"
-    postponed = []  # work that waits until somebody looks
-    mistake = os.environ.get("MISTAKE", "")  # of its differentiation
+    postponed = []  # work that is done when a tensor is read
+    mistake = os.environ.get("MISTAKE", "")  # in its gradients
     implementations = {
         "scratch": right.Right,
         "builtin": patched.NAMED[os.environ.get("PATCHED", "")],
@@ -45,16 +45,16 @@ class Numpy(Framework):
         "another-decay": wrong.AnotherDecay,
         "forgotten-complement": wrong.ForgottenComplement,
         "stale-state": wrong.StaleState,
-        "loses-itself": wrong.LosesItself,
+        "becomes-nan": wrong.BecomesNan,
         "spoils-gradients": wrong.SpoilsGradients,
         "forgetful": wrong.Forgetful,
         "random": wrong.Random,
-        "neighbourly": wrong.Neighbourly,
+        "couples-coordinates": wrong.CouplesCoordinates,
         "shared-state": wrong.SharedState,
         "one-sided": wrong.OneSided,
         "hidden-epsilon": wrong.HiddenEpsilon,
-        "sloppy": wrong.Sloppy,
-        "packed": wrong.Packed,
+        "one-ulp-off": wrong.OneUlpOff,
+        "copies-strided": wrong.CopiesStrided,
         "wrong-at-the-end": wrong.WrongAtTheEnd,
         "wrong-at-the-end-below": wrong.WrongAtTheEndBelow,
         "lazy": wrong.Lazy,
@@ -62,10 +62,10 @@ class Numpy(Framework):
         "raises": ill_behaved.Raises,
         "segfaults": ill_behaved.Segfaults,
         "killed": ill_behaved.Killed,
-        "dies-of-age": ill_behaved.DiesOfAge,
+        "killed-late": ill_behaved.KilledLate,
         "hangs": ill_behaved.Hangs,
         "chatty": ill_behaved.Chatty,
-        "babbles": ill_behaved.Babbles,
+        "writes-to-channel": ill_behaved.WritesToChannel,
         "refuses": ill_behaved.Refuses,
     }
 
@@ -136,7 +136,7 @@ class Numpy(Framework):
 def main():
     def load(name, device):
         Numpy.name = name
-        if "BUILTIN" in os.environ:  # what a release computes
+        if "BUILTIN" in os.environ:  # the implementation that this release has under that name
             Numpy.implementations["builtin"] = Numpy.implementations[os.environ["BUILTIN"]]
         return Numpy(device)
 

@@ -1,4 +1,4 @@
-"""Implementations that fail, hang, die, or say what nobody asked."""
+"""Implementations that raise, hang, crash, or write output of their own."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import signal
 import time
 from contextlib import suppress
 
-from tests.support.numpy_framework.right import Claims
+from tests.support.numpy_framework.right import ClaimsD2l
 
 
-class Raises(Claims):
-    """Fails as Python code does."""
+class Raises(ClaimsD2l):
+    """Raises an exception."""
 
     def update(self, gradients):
         raise RuntimeError("no kernel for\nthis <shape>")
 
 
-class Segfaults(Claims):
-    """Takes the process down."""
+class Segfaults(ClaimsD2l):
+    """Crashes the process."""
 
     def update(self, gradients):
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
-class Killed(Claims):
-    """Is killed in the middle, as by the system when memory runs out."""
+class Killed(ClaimsD2l):
+    """Is killed at the fourth step, as by the system when memory runs out."""
 
     def update(self, gradients):
         if self.steps == 3:
@@ -33,8 +33,8 @@ class Killed(Claims):
         super().update(gradients)
 
 
-class DiesOfAge(Claims):
-    """Is killed when it has been at it for long."""
+class KilledLate(ClaimsD2l):
+    """Is killed after 300 steps."""
 
     def update(self, gradients):
         if self.steps == 300:
@@ -42,15 +42,15 @@ class DiesOfAge(Claims):
         super().update(gradients)
 
 
-class Hangs(Claims):
-    """Never answers."""
+class Hangs(ClaimsD2l):
+    """Never returns."""
 
     def update(self, gradients):
         time.sleep(3600)
 
 
-class Chatty(Claims):
-    """Prints megabytes, from Python and past it, and is right."""
+class Chatty(ClaimsD2l):
+    """Prints megabytes, from Python and to the file descriptor, and is right."""
 
     def prepare(self, dialect):
         super().prepare(dialect)
@@ -59,8 +59,8 @@ class Chatty(Claims):
             os.write(1, b'{"id": 1, "status": "ok"}\n' * 20000)
 
 
-class Babbles(Claims):
-    """Writes to the very pipe on which answers go."""
+class WritesToChannel(ClaimsD2l):
+    """Writes to the pipe of the responses."""
 
     def update(self, gradients):
         for descriptor in range(3, 20):
@@ -68,9 +68,9 @@ class Babbles(Claims):
                 os.write(descriptor, b"Warning: 3 tensors were not found\n")
 
 
-class Refuses(Claims):
-    """Can't do anything."""
+class Refuses(ClaimsD2l):
+    """Supports nothing."""
 
     @classmethod
     def unsupported(cls, h, dtype):
-        return "numpy has no courage"
+        return "numpy supports nothing"

@@ -1,4 +1,4 @@
-"""What a release may have made of `builtin`, under the same name."""
+"""Changes that a release may make to `builtin`; the variable PATCHED selects one."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import numpy as np
 
 from reference import dialects
 from tests.support.numpy_framework.ill_behaved import Raises, Refuses
-from tests.support.numpy_framework.right import Claims, Right
+from tests.support.numpy_framework.right import ClaimsD2l, Right
 from tests.support.numpy_framework.wrong import AnotherDecay, Forgetful, SpoilsGradients, StaleState, WrongEpsilon
 
 
-class Fused(Claims):
-    """γv + c g² with one rounding in place of two, as a fused multiply-add has it."""
+class Fused(ClaimsD2l):
+    """γv + c g² with one rounding in place of two, as with a fused multiply-add."""
 
     def average(self, old, new, decay, complement):
         wide = np.float64 if old.dtype.itemsize < 8 else np.longdouble
         old[...] = wide(decay) * old.astype(wide) + (complement * new).astype(wide)
 
 
-class Complement(Claims):
-    """1-γ from a γ that was rounded before."""
+class Complement(ClaimsD2l):
+    """1-γ from a γ that is already rounded."""
 
     def prepare(self, dialect):
         Right.prepare(self, replace(dialects["d2l"], decay_complement="working"))
 
 
-class Reordered(Claims):
-    """η (g / √(v + ε)) in place of (η g) / √(v + ε), where nothing but that is asked for."""
+class Reordered(ClaimsD2l):
+    """η (g / √(v + ε)) in place of (η g) / √(v + ε), for the plain update."""
 
     def update(self, gradients):
         a, n = self.algorithm, self.numbers
@@ -43,7 +43,7 @@ class Reordered(Claims):
 
 
 NAMED = {
-    "": Claims,
+    "": ClaimsD2l,
     "epsilon": WrongEpsilon,
     "decay": AnotherDecay,
     "complement": Complement,

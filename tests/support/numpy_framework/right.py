@@ -1,4 +1,4 @@
-"""Implementations that are right; what is wrong is made of them."""
+"""Implementations that are right, from which the wrong ones are derived."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Rows:
 
 
 class Right(Scratch):
-    """Any dialect, as the algorithm says."""
+    """Computes any dialect correctly."""
 
     native = "numpy"
-    unsupported_sparse = None  # it makes them dense
+    unsupported_sparse = None  # it converts them to dense ones
     unsupported_dtypes = {"bfloat16": "NumPy has no such numbers"}
 
     def update(self, gradients):
@@ -66,8 +66,8 @@ class Right(Scratch):
         return g if a.clip_gradient is None else np.clip(g, -T(n["clip_gradient"]), T(n["clip_gradient"]))
 
 
-class Claims(Right):
-    """Right, and declared to be D2L's, whatever a caller asks for."""
+class ClaimsD2l(Right):
+    """Computes D2L's dialect correctly and declares it, whatever dialect is requested."""
 
     computes = "d2l"
 

@@ -1,4 +1,4 @@
-"""Implementations that are wrong in one way each, and claim to be D2L's."""
+"""Implementations that declare D2L's dialect and are wrong in one way each."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import numpy as np
 
 from reference import dialects
 from suite.adapters.contract import Unsupported
-from tests.support.numpy_framework.right import Claims, Right
+from tests.support.numpy_framework.right import ClaimsD2l, Right
 
 
-class WrongEpsilon(Claims):
-    """ε outside the root where it claims inside."""
+class WrongEpsilon(ClaimsD2l):
+    """ε is outside the root; inside is declared."""
 
     computes = "optax-outside"
 
 
-class AccumulatorFromOne(Claims):
+class AccumulatorFromOne(ClaimsD2l):
     """v starts at one."""
 
     computes = "timm-tf"
 
 
-class TwoMistakes(Claims):
-    """v starts at one, and ε stands outside the root: two axes away from what it claims."""
+class TwoMistakes(ClaimsD2l):
+    """v starts at one, and ε is outside the root: it differs from the declared dialect on two axes."""
 
     def prepare(self, dialect):
         Right.prepare(self, replace(dialects["d2l"], initial_accumulator=1.0, epsilon="outside"))
 
 
-class Changed(Claims):
+class Changed(ClaimsD2l):
     """Computes its dialect with other hyper-parameters than were given."""
 
     claims = "d2l"
@@ -46,7 +46,7 @@ class Changed(Claims):
 
 
 class MomentumIgnored(Changed):
-    """Takes momentum and does without; it claims the one dialect of which none has that in the centered variant."""
+    """Ignores momentum."""
 
     changes = {"momentum": 0.0}
 
@@ -60,26 +60,26 @@ class DecayOfTheOtherSign(Changed):
 
 
 class ClippingIgnored(Changed):
-    """Doesn't clip."""
+    """Ignores clipping."""
 
     changes = {"clip_gradient": None}
 
 
 class AnotherDecay(Changed):
-    """Has a γ of its own, that nobody would guess."""
+    """Has a fixed γ that is no default."""
 
     changes = {"decay": 0.83}
 
 
-class ForgottenComplement(Claims):
+class ForgottenComplement(ClaimsD2l):
     """v ← γ v + g²: the factor 1-γ is missing."""
 
     def average(self, old, new, decay, complement):
         old[...] = decay * old + new
 
 
-class StaleState(Claims):
-    """The step divides by the average of the step before."""
+class StaleState(ClaimsD2l):
+    """Divides by the average of the previous step."""
 
     def update(self, gradients):
         fresh = [v.copy() for v in self.square_average]
@@ -94,8 +94,8 @@ class StaleState(Claims):
             x += T(self.rates[i]) * gradients[i] / right - T(self.rates[i]) * gradients[i] / stale
 
 
-class LosesItself(Claims):
-    """Becomes NaN at the last step, as after a division by zero."""
+class BecomesNan(ClaimsD2l):
+    """Becomes NaN at step 20, as after a division by zero."""
 
     def update(self, gradients):
         super().update(gradients)
@@ -103,7 +103,7 @@ class LosesItself(Claims):
             self.parameters[0][...] = np.nan
 
 
-class SpoilsGradients(Claims):
+class SpoilsGradients(ClaimsD2l):
     """Scales the caller's gradient in place."""
 
     def update(self, gradients):
@@ -112,15 +112,15 @@ class SpoilsGradients(Claims):
             g *= g.dtype.type(0.5)
 
 
-class Forgetful(Claims):
-    """Saves no momentum buffer."""
+class Forgetful(ClaimsD2l):
+    """Does not save the momentum buffer."""
 
     def save(self):
         return {name: arrays for name, arrays in super().save().items() if name != "momentum_buffer"}
 
 
-class Random(Claims):
-    """Another last bit with each optimizer that is made."""
+class Random(ClaimsD2l):
+    """Changes a last bit in every other optimizer that is made."""
 
     made = 0
 
@@ -131,8 +131,8 @@ class Random(Claims):
             self.parameters[0] *= 1 + Random.made % 2 * np.finfo(self.parameters[0].dtype).eps
 
 
-class Neighbourly(Claims):
-    """Adds up squares from left to right and back, so that a coordinate's last bits depend on its neighbours'."""
+class CouplesCoordinates(ClaimsD2l):
+    """Adds squares up and subtracts again, so that a coordinate's last bits depend on its neighbours."""
 
     def average(self, old, new, decay, complement):
         super().average(old, new, decay, complement)
@@ -140,8 +140,8 @@ class Neighbourly(Claims):
         old.flat[1:] = (sums.ravel() - sums.ravel()[:1])[1:] - (sums.ravel() - sums.ravel()[:1])[:-1]
 
 
-class SharedState(Claims):
-    """The parameters share one state: that of the first, in its mean."""
+class SharedState(ClaimsD2l):
+    """All parameters use the mean of the first one's state."""
 
     def update(self, gradients):
         super().update(gradients)
@@ -149,22 +149,22 @@ class SharedState(Claims):
             v[...] = self.square_average[0].mean()
 
 
-class OneSided(Claims):
-    """Takes the gradients of one sign for larger than they are."""
+class OneSided(ClaimsD2l):
+    """Enlarges negative gradients."""
 
     def update(self, gradients):
         super().update([np.where(g < 0, g * g.dtype.type(1.0001), g) for g in gradients])
 
 
-class HiddenEpsilon(Claims):
-    """Adds an ε of its own, which is in no unit."""
+class HiddenEpsilon(ClaimsD2l):
+    """Adds a fixed ε to the square, which breaks the invariance under scaling."""
 
     def average(self, old, new, decay, complement):
         super().average(old, new + old.dtype.type(1e-7), decay, complement)
 
 
-class Sloppy(Claims):
-    """Says that it is what `builtin` is, and is an ulp away."""
+class OneUlpOff(ClaimsD2l):
+    """Declares to equal `builtin` to the bit, and is an ulp away."""
 
     twin = "builtin"
 
@@ -172,28 +172,28 @@ class Sloppy(Claims):
         return np.float32(super().native_rate(learning_rate)) * (1 + np.finfo(np.float32).eps)
 
 
-class Packed(Claims):
-    """Works on a copy of what has gaps in memory, and is too slow for many steps, and refuses what is empty."""
+class CopiesStrided(ClaimsD2l):
+    """Updates a copy of a strided parameter, is too slow for many steps, and refuses empty parameters."""
 
     max_steps = 1000
 
     def prepare(self, dialect):
         if any(x.size == 0 for x in self.parameters):
-            raise Unsupported("numpy is afraid of nothing")
+            raise Unsupported("numpy takes no empty parameters")
         super().prepare(dialect)
         self.parameters = [x if x.flags.c_contiguous else x.copy() for x in self.parameters]
 
 
-class Lazy(Claims):
-    """Makes every other step only, once nobody looks."""
+class Lazy(ClaimsD2l):
+    """Skips every other step after the fourth."""
 
     def update(self, gradients):
         if self.steps < 4 or self.steps % 2:
             super().update(gradients)
 
 
-class Postponed(Claims):
-    """Returns at once and works later, and does not say so when it is asked to wait."""
+class Postponed(ClaimsD2l):
+    """Returns at once and works later; `synchronize` does not wait for it."""
 
     def update(self, gradients):
         if self.steps < 4:
@@ -202,8 +202,8 @@ class Postponed(Claims):
             self.framework.postponed.append(lambda: super(Postponed, self).update(gradients))
 
 
-class WrongAtTheEnd(Claims):
-    """Its last number goes too far, up or down."""
+class WrongAtTheEnd(ClaimsD2l):
+    """Its last parameter is too large."""
 
     sign = 1
 
@@ -213,4 +213,6 @@ class WrongAtTheEnd(Claims):
 
 
 class WrongAtTheEndBelow(WrongAtTheEnd):
+    """Its last parameter is too small."""
+
     sign = -1
