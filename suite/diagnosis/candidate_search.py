@@ -18,7 +18,7 @@ from reference.precision import format_of, wider
 from suite.cases.tapes import Tape
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
 from suite.compare.oracle import Oracle
-from suite.diagnosis.candidates import CHANGES, Candidate, Change, words
+from suite.diagnosis.candidates import CHANGES, Candidate, CandidateChange, words
 from suite.diagnosis.number_estimation import estimates
 
 Array = NDArray[Any]
@@ -123,7 +123,7 @@ class Part:
         return replace(self, tape=replace(tape, initial=initial, gradients=gradients, shapes=None))
 
 
-class Trial:
+class CandidateSearch:
     """One trace beside many candidates."""
 
     def __init__(self, observed: Mapping[str, Array], part: Part, own: Candidate, result: ComparisonResult) -> None:
@@ -209,7 +209,7 @@ class Trial:
             if (candidate := self.own.changed(change)) is not None:
                 yield candidate
 
-    def residual(self, change: Change) -> Array | None:
+    def residual(self, change: CandidateChange) -> Array | None:
         """How far off the sample is after a change, value by value, in units of what is checked; None if it can't be.
 
         What has no bound, or is no number, has no part in it.

@@ -24,7 +24,7 @@ OF_HYPERPARAMETERS = "hyperparameter "
 
 
 @dataclass(frozen=True)
-class Change:
+class CandidateChange:
     """One axis, or one hyper-parameter, with another value.
 
     Attributes:
@@ -54,14 +54,14 @@ class Candidate:
     dialect: Dialect
     hyperparameters: Hyperparameters
     given: Hyperparameters
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CandidateChange, ...] = ()
 
     @classmethod
     def named(cls, name: str, h: Hyperparameters) -> Self:
         """A dialect as it is."""
         return cls(name, dialects[name], h, h)
 
-    def changed(self, change: Change) -> Self | None:
+    def changed(self, change: CandidateChange) -> Self | None:
         """With one more change; None if that is no change, or a second one of the same axis."""
         if any(change.axis == before.axis for before in self.changes):
             return None
@@ -151,7 +151,7 @@ def restored(base: str, differences: Mapping[str, tuple[Any, Any]], h: Hyperpara
     """The candidate of which these are the differences, as they were written down."""
     candidate = Candidate.named(base, h)
     for axis, (_, there) in differences.items():
-        made = candidate.changed(Change(axis, "restored", lambda _, value=there: value))  # type: ignore[misc]
+        made = candidate.changed(CandidateChange(axis, "restored", lambda _, value=there: value))  # type: ignore[misc]
         candidate = made or candidate
     return candidate
 
@@ -171,19 +171,19 @@ def values(hint: Any) -> Iterator[Any]:
         yield None
 
 
-def _axes() -> Iterator[Change]:
+def _axes() -> Iterator[CandidateChange]:
     hints = get_type_hints(Dialect)
     for axis in fields(Dialect):
         if axis.compare:
             for value in values(hints[axis.name]):
-                yield Change(axis.name, str(value), lambda _, value=value: value)  # type: ignore[misc]
+                yield CandidateChange(axis.name, str(value), lambda _, value=value: value)  # type: ignore[misc]
 
 
-def _treatments() -> Iterator[Change]:
+def _treatments() -> Iterator[CandidateChange]:
     plain = Hyperparameters()
 
-    def treatment(name: str, how: str, value: Callable[[Hyperparameters], Any]) -> Change:
-        return Change(OF_HYPERPARAMETERS + name, how, value)
+    def treatment(name: str, how: str, value: Callable[[Hyperparameters], Any]) -> CandidateChange:
+        return CandidateChange(OF_HYPERPARAMETERS + name, how, value)
 
     for field in fields(Hyperparameters):
         if field.name not in ("learning_rate", "decay", "epsilon"):

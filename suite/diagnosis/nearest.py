@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects
 from suite.compare.comparison import ComparisonResult
-from suite.diagnosis.candidate_search import Nearest, Part, Trial, single
+from suite.diagnosis.candidate_search import CandidateSearch, Nearest, Part, single
 from suite.diagnosis.candidates import Candidate
 
 Array = NDArray[Any]
@@ -51,24 +51,24 @@ class Search:
             who: the implementation, for which one explanation is likely to do in every case.
             untried: whether the other named dialects have yet to be tried as they are.
         """
-        trial = Trial(observed, part, Candidate.named(claimed, part.hyperparameters), result)
+        search = CandidateSearch(observed, part, Candidate.named(claimed, part.hyperparameters), result)
         for known in self._known.setdefault(who, []):
             again = _again(known, part.hyperparameters)
-            if again and (found := trial.full(again)).fits:
+            if again and (found := search.full(again)).fits:
                 return found
         numbers = np.isfinite(result.bound_ratio)  # where one is none, there is little to measure by
-        for candidates in self._rounds(trial, untried, numbers and self._fruitless.get(who, 0) < PATIENCE):
-            fitting = trial.fitting(candidates)
+        for candidates in self._rounds(search, untried, numbers and self._fruitless.get(who, 0) < PATIENCE):
+            fitting = search.fitting(candidates)
             if fitting:
                 self._known[who].append(fitting[0])
-                return replace(trial.full(fitting[0]), alternatives=tuple(fitting[1:]))
+                return replace(search.full(fitting[0]), alternatives=tuple(fitting[1:]))
         self._fruitless[who] = self._fruitless.get(who, 0) + 1
-        return trial.compromise()
+        return search.compromise()
 
     @staticmethod
-    def _rounds(trial: Trial, untried: bool, thorough: bool) -> Iterator[list[Candidate]]:
+    def _rounds(search: CandidateSearch, untried: bool, thorough: bool) -> Iterator[list[Candidate]]:
         """What is tried, one after another: what is simple to say comes first."""
-        own = trial.own
+        own = search.own
         claimed = dialects[own.base]
         others = sorted(
             (Candidate.named(name, own.given) for name in dialects if name != own.base),
@@ -76,10 +76,10 @@ class Search:
         )
         if untried:
             yield others
-        yield trial.single
+        yield search.single
         if thorough:
-            yield single(trial.best(trial.single, KEPT))
-            yield list(trial.estimated())
+            yield single(search.best(search.single, KEPT))
+            yield list(search.estimated())
             yield single(others)
 
 

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, Change
+from suite.diagnosis.candidates import OF_HYPERPARAMETERS, CandidateChange
 
 ITERATIONS = 8
 STEP = 1e-6  # of the number, relative, for a difference quotient: about the root of what an oracle in float64 resolves
 DIGITS = range(1, 10)
 
-Residual = Callable[[Change], NDArray[np.float64] | None]
+Residual = Callable[[CandidateChange], NDArray[np.float64] | None]
 """How far off the trace of the claimed dialect with a change is, value by value, in units of what can be seen; None
 where the change is none, or can't be made."""
 
@@ -39,11 +39,11 @@ class Number:
     starts: tuple[float, ...]
     scales: bool = False
 
-    def change(self, number: float) -> Change:
+    def change(self, number: float) -> CandidateChange:
         """To have it so."""
         if self.scales:
-            return Change(self.axis, f"times {number!r}", lambda h: _scaled(h, number))
-        return Change(self.axis, f"{number!r}", lambda _: number)
+            return CandidateChange(self.axis, f"times {number!r}", lambda h: _scaled(h, number))
+        return CandidateChange(self.axis, f"{number!r}", lambda _: number)
 
 
 NUMBERS = (
@@ -58,7 +58,7 @@ NUMBERS = (
 )
 
 
-def estimates(h: Hyperparameters, residual: Residual, *, hidden: bool = False) -> Iterator[Change]:
+def estimates(h: Hyperparameters, residual: Residual, *, hidden: bool = False) -> Iterator[CandidateChange]:
     """Of each number that is in use the change that brings the trace nearest, in as few digits as will do.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reference import Hyperparameters
 from suite.diagnosis.candidate_search import Part
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, Change
+from suite.diagnosis.candidates import OF_HYPERPARAMETERS, CandidateChange
 from suite.identification.hypotheses import Hypothesis, Space, Survivors
 from suite.identification.inquiry import About, Inquiry, Query, Refused
 from suite.identification.probes import PLAIN, Probe
@@ -87,5 +87,5 @@ def _digits(numbers: tuple[tuple[str, float], ...]) -> int:
     return sum(len(f"{value:.12e}".partition("e")[0].replace(".", "").strip("-0")) for _, value in numbers)
 
 
-def _own(name: str, value: float) -> Change:
-    return Change(OF_HYPERPARAMETERS + name, f"{value!r}", lambda _: value)
+def _own(name: str, value: float) -> CandidateChange:
+    return CandidateChange(OF_HYPERPARAMETERS + name, f"{value!r}", lambda _: value)

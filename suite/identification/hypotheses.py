@@ -16,7 +16,7 @@ import numpy as np
 
 from reference import Dialect, Hyperparameters
 from reference.algorithm import Algorithm
-from suite.diagnosis.candidates import CHANGES, OF_HYPERPARAMETERS, Change, bearing, values
+from suite.diagnosis.candidates import CHANGES, OF_HYPERPARAMETERS, CandidateChange, bearing, values
 from suite.identification.probes import Probe
 
 AS_ASKED = "as asked"
@@ -38,7 +38,7 @@ class Hypothesis:
     """
 
     dialect: Dialect = field(default_factory=Dialect)
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CandidateChange, ...] = ()
 
     def value(self, axis: str) -> Any:
         """That on an axis: a dialect's, or how a hyper-parameter acts."""
@@ -47,7 +47,7 @@ class Hypothesis:
         return getattr(self.dialect, axis)
 
     def having(self, axis: str, value: Any) -> Hypothesis:
-        """The same with another value on an axis; of a hyper-parameter a `Change`, or `AS_ASKED`."""
+        """The same with another value on an axis; of a hyper-parameter a `CandidateChange`, or `AS_ASKED`."""
         if not axis.startswith(OF_HYPERPARAMETERS):
             return replace(self, dialect=replace(self.dialect, **{axis: value}))
         others = tuple(change for change in self.changes if change.axis != axis)
@@ -87,7 +87,7 @@ class Space:
     def __init__(self, accepts: Iterable[str]) -> None:
         self.accepts = frozenset(accepts)
         self.axes = {axis.name: axis for axis in (*_of_dialects(), *_of_hyperparameters(self.accepts))}
-        self._foreseen = {v for axis in self.axes.values() for v in axis.values if isinstance(v, Change)}
+        self._foreseen = {v for axis in self.axes.values() for v in axis.values if isinstance(v, CandidateChange)}
         self._bearing: dict[Hashable, tuple[str, ...]] = {}
 
     @property
@@ -95,7 +95,7 @@ class Space:
         """How many there are."""
         return math.prod(len(axis.values) for axis in self.axes.values())
 
-    def bearing(self, probe: Probe, found: frozenset[Change] = frozenset()) -> tuple[str, ...]:
+    def bearing(self, probe: Probe, found: frozenset[CandidateChange] = frozenset()) -> tuple[str, ...]:
         """The axes of which the value can matter there.
 
         The usual hypothesis keeps everything that an axis can act on: a momentum buffer, and a weight decay that enters
@@ -116,7 +116,7 @@ class Space:
             )
         return self._bearing[key]
 
-    def beyond(self, hypotheses: Iterable[Hypothesis]) -> frozenset[Change]:
+    def beyond(self, hypotheses: Iterable[Hypothesis]) -> frozenset[CandidateChange]:
         """What becomes of hyper-parameters there, and is no value of an axis."""
         return frozenset(change for one in hypotheses for change in one.changes) - self._foreseen
 
@@ -145,7 +145,7 @@ class Survivors:
         return len(self.listed) * math.prod(len(axis.values) for axis in self.open())
 
     @cached_property
-    def beyond(self) -> frozenset[Change]:
+    def beyond(self) -> frozenset[CandidateChange]:
         """What was found to become of hyper-parameters that no axis foresees."""
         return self.space.beyond(self.listed)
 
@@ -183,7 +183,7 @@ class Survivors:
 
 
 def _how(value: Any) -> Any:
-    return value.how if isinstance(value, Change) else value
+    return value.how if isinstance(value, CandidateChange) else value
 
 
 def _of_dialects() -> Iterator[Axis]:
@@ -211,7 +211,7 @@ def _treatment(name: str, hows: Iterable[str]) -> Axis:
     return Axis(axis, (AS_ASKED, *(_CHANGES[axis, how] for how in hows)))
 
 
-def further(one: Hypothesis) -> Iterator[Change]:
+def further(one: Hypothesis) -> Iterator[CandidateChange]:
     """What else becomes of a hyper-parameter, and happens: it is squared, or has the other sign."""
     for change in CHANGES:
         if change.axis.startswith(OF_HYPERPARAMETERS) and one.value(change.axis) == AS_ASKED:

@@ -14,7 +14,7 @@ import numpy as np
 from reference import Hyperparameters
 from reference.precision import format_of
 from suite.compare.oracle import path_length
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, Change
+from suite.diagnosis.candidates import OF_HYPERPARAMETERS, CandidateChange
 from suite.diagnosis.number_estimation import estimates
 from suite.identification.design import Outlook
 from suite.identification.hypotheses import Hypothesis, further
@@ -49,9 +49,11 @@ def widened(outlook: Outlook, history: History) -> list[Hypothesis]:
     return _inside([_with(other, change) for one, change in found for other in members[one]], history)
 
 
-def _fitting(candidates: Sequence[tuple[Hypothesis, Change]], history: History) -> list[tuple[Hypothesis, Change]]:
+def _fitting(
+    candidates: Sequence[tuple[Hypothesis, CandidateChange]], history: History
+) -> list[tuple[Hypothesis, CandidateChange]]:
     """The changes that fit all answers; only the nearest are looked at."""
-    made: dict[Hypothesis, tuple[Hypothesis, Change]] = {}
+    made: dict[Hypothesis, tuple[Hypothesis, CandidateChange]] = {}
     for candidate in candidates:
         made.setdefault(_with(*candidate), candidate)
     nearest = ranked(list(made), *history[-1])[:CHECKED]
@@ -86,7 +88,7 @@ def off(expected: Array, probe: Probe, answer: Array) -> Array:
     return np.where(alike, 0, np.nan_to_num(apart.astype(np.float64), nan=LARGE, posinf=LARGE, neginf=-LARGE))
 
 
-def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> Iterator[list[Change]]:
+def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> Iterator[list[CandidateChange]]:
     """The numbers that bring the trace of one of them onto the answer, roughly, each alone; the nearest one's first.
 
     How numbers are rounded plays no part in that: it is told when the number is known.
@@ -102,8 +104,8 @@ def _numbers(hypotheses: Sequence[Hypothesis], probe: Probe, answer: Array) -> I
             yield found
 
 
-def _residual(one: Hypothesis, probe: Probe, answer: Array) -> Callable[[Change], Array | None]:
-    def residual(change: Change) -> Array | None:
+def _residual(one: Hypothesis, probe: Probe, answer: Array) -> Callable[[CandidateChange], Array | None]:
+    def residual(change: CandidateChange) -> Array | None:
         try:
             outlook = Outlook(probe, [_with(one, change)])
         except ValueError:  # a bound below zero, say
@@ -116,7 +118,7 @@ def _residual(one: Hypothesis, probe: Probe, answer: Array) -> Callable[[Change]
     return residual
 
 
-def _with(one: Hypothesis, change: Change) -> Hypothesis:
+def _with(one: Hypothesis, change: CandidateChange) -> Hypothesis:
     """With a change: of an axis to a number that is one value more, of a hyper-parameter to act so."""
     if change.axis.startswith(OF_HYPERPARAMETERS):
         return one.having(change.axis, change)
