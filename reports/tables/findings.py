@@ -114,10 +114,10 @@ class Finding:
 
 
 def describe_nearest(nearest: Mapping[str, object]) -> str:
-    """A dialect with its changes, as in `torch with initial_accumulator 1.0 instead of 0.0`."""
+    """A dialect with its changes, as in `torch with initial_accumulator 1.0 in place of 0.0`."""
     changes = nearest["changes"]
     assert isinstance(changes, Mapping)  # noqa: S101  # the reader makes it one
-    words = (f"{axis} {_value(after)} instead of {_value(before)}" for axis, (before, after) in changes.items())
+    words = (f"{axis} {_value(after)} in place of {_value(before)}" for axis, (before, after) in changes.items())
     return f"{nearest['dialect']}{' with ' if changes else ''}{' and '.join(words)}"
 
 

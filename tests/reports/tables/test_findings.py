@@ -112,7 +112,7 @@ def test_findings_are_grouped_by_their_cause(made):
     ]
     assert found[0].row["case"] == "b/plain"  # the row that the fewest dialects fit
     assert found[0].explanation == ("it says all",)
-    assert found[1].cause == "fits d2l with initial_accumulator 1 instead of 0 and epsilon outside instead of inside"
+    assert found[1].cause == "fits d2l with initial_accumulator 1 in place of 0 and epsilon outside in place of inside"
     assert found[4].title.endswith("1 case, as expected")
     assert found[4].explanation[-1] == "expected: differs: known"
 
