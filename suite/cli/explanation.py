@@ -13,7 +13,7 @@ from rich.table import Table
 from reference.precision import format_of
 from suite.cases.catalogue import Case
 from suite.diagnosis.candidates import Candidate, restored, telling
-from suite.diagnosis.step_breakdown import Line, Place, step_breakdown
+from suite.diagnosis.step_breakdown import IntermediateValue, StepLocation, step_breakdown
 from suite.results.store import Row
 from suite.run import Job
 from suite.workers import arrays
@@ -35,7 +35,7 @@ class Explanation:
     step: int = 0
     column: int = 0
     other: Candidate | None = None
-    step_breakdown: tuple[Line, ...] = ()
+    step_breakdown: tuple[IntermediateValue, ...] = ()
 
     @classmethod
     def of(cls, job: Job) -> Explanation:
@@ -53,9 +53,9 @@ class Explanation:
         (case,) = job.cases
         step, (column, *_) = row["first_step"] or row["worst_step"], row["first_index"] or row["worst_index"]
         trace, _ = arrays.read(job.store.folder / "traces" / row["trace"])
-        place = Place(case.tape, case.setting.hyperparameters, row["dtype"], step, column)
+        location = StepLocation(case.tape, case.setting.hyperparameters, row["dtype"], step, column)
         other = _other(row, case)
-        return cls(row, step, column, other, tuple(step_breakdown(place, row["dialect"], trace, other)))
+        return cls(row, step, column, other, tuple(step_breakdown(location, row["dialect"], trace, other)))
 
     def lines(self) -> Iterator[RenderableType]:
         """What is printed."""
@@ -87,7 +87,7 @@ class Explanation:
                 "" if line.implied else _number(line.bound, 2),
                 f"({theirs})" if line.implied and theirs else theirs,
                 "" if line.implied else _number(line.ulps(dtype), 3),
-                "" if line.implied else _number(line.bounds(), 3),
+                "" if line.implied else _number(line.bound_ratio(), 3),
                 *([_number(line.other, digits)] if self.other else []),
             )
         return table

@@ -15,8 +15,8 @@ from suite.compare.oracle import Oracle
 from suite.conformance.targets import Target
 from suite.diagnosis import reasons
 from suite.diagnosis.candidate_search import Nearest, Part
-from suite.diagnosis.distinguishing_cases import Deciding, undecided
 from suite.diagnosis.nearest import Search
+from suite.diagnosis.reasons import DistinguishingCases
 from suite.results.store import Row
 
 Array = NDArray[Any]
@@ -65,8 +65,8 @@ class Finding:
 class Explainer:
     """What it takes to explain: the catalogue, and what explained an implementation before."""
 
-    def __init__(self, deciding: Deciding, search: Search) -> None:
-        self.deciding, self.search = deciding, search
+    def __init__(self, distinguishing: DistinguishingCases, search: Search) -> None:
+        self.distinguishing, self.search = distinguishing, search
 
     def finding(self, reading: Reading, case: Case, columns: slice, fits: Sequence[str]) -> Finding:
         """The finding on one case; `fits` are the dialects that were tried and fit."""
@@ -90,7 +90,7 @@ class Explainer:
                 fits, nearest = [one.base for one in (nearest.candidate, *nearest.alternatives)], None
         words = self._fitting(reading, case, fits) if fits else None
         growing = growth(reading.comparison, columns, result.first_step or 1)
-        reason = reasons.differing(result, reading.dialect, growing, words, nearest)
+        reason = reasons.difference(result, reading.dialect, growing, words, nearest)
         return Finding(result, reason, tuple(fits), nearest, growing)
 
     def _nearest(self, reading: Reading, case: Case, columns: slice, result: ComparisonResult) -> Nearest:
@@ -101,13 +101,13 @@ class Explainer:
 
     def _fitting(self, reading: Reading, case: Case, fits: Sequence[str]) -> str:
         dtype = reading.target.dtype
-        parted = self.deciding.parts(fits, dtype) if len(fits) > 1 else None
-        return reasons.fitting(fits, reading.dialect, case, dtype, parted)
+        separating = self.distinguishing.separating(fits, dtype) if len(fits) > 1 else None
+        return reasons.fitting(fits, reading.dialect, case, dtype, separating)
 
     def _undecided(self, reading: Reading, case: Case, columns: slice) -> str:
         oracle, dialect = reading.oracle, reading.dialect
-        why = undecided(reading.comparison, oracle.predict(dialect), oracle.initial, columns)
-        return reasons.undeciding(why, self.deciding.decides(case, dialect, oracle.dtype))
+        deciding = self.distinguishing.deciding(case, dialect, oracle.dtype)
+        return reasons.undecided(reading.comparison, oracle.predict(dialect), columns, deciding)
 
 
 @dataclass(frozen=True)

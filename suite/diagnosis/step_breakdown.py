@@ -1,12 +1,12 @@
-"""One step of one coordinate, taken apart: each intermediate value of the oracle beside what the implementation shows.
+"""Breaks one step of one coordinate down into intermediate values: the oracle's beside the implementation's.
 
-The oracle's values carry their bounds. An implementation shows its parameters and some state; what lies between (g²,
-the denominator, the quotient) these imply.
+The oracle's values carry their bounds. An implementation shows its parameters and parts of its state; these imply the
+values between them (g², the denominator, the quotient).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,29 +27,29 @@ Array = NDArray[Any]
 
 X, V, M, B = "x after", "v ← γ v + (1-γ) g²", "m ← γ m + (1-γ) g", "b ← μ b + u"
 SHOWN = {"parameters": X, "square_average": V, "mean_gradient": M, "momentum_buffer": B}
-"""What an implementation may show, and the line on which it stands."""
+"""Quantity of a trace -> name of the intermediate value that it shows."""
 BEFORE, SQUARE, VARIANCE, DENOMINATOR, MOVE = "x before", "g²", "v - m²", "denominator", "x before - x after"
 ETA_INSIDE, ETA_OUTSIDE = "u = η g / denominator", "u = g / denominator"
 
 
-class Amount(NamedTuple):
-    """A number, and the largest error of an evaluation of it; None where it is given and has none."""
+class BoundedValue(NamedTuple):
+    """A number with the largest error of its evaluation in the tested format; None where it is exact."""
 
     value: Any
     bound: float | None = None
 
 
 @dataclass(frozen=True)
-class Line:
-    """A quantity at the step.
+class IntermediateValue:
+    """One value of the step, as the oracle and the implementation have it.
 
     Attributes:
-        name: with its symbol.
-        oracle: its value in the claimed dialect, in the oracle's type; None where that has no such quantity.
-        bound: the largest error of an evaluation in the tested precision, where it is known.
-        implementation: what was computed; None where it is not shown.
-        implied: whether that was worked out from what is shown.
-        other: its value in the dialect that fits, or is nearest.
+        name: the name, with its symbol.
+        oracle: the value in the claimed dialect, in the oracle's type; None if the dialect has no such value.
+        bound: the largest error of an evaluation in the tested format, where it is known.
+        implementation: the value of the implementation; None where it is neither shown nor implied.
+        implied: whether that value was computed from others that are shown.
+        other: the value in the dialect that fits, or is nearest.
     """
 
     name: str
@@ -67,23 +67,23 @@ class Line:
         return 0.0 if self.implementation == self.oracle else float(abs(self.implementation - self.oracle))
 
     def ulps(self, dtype: str) -> float | None:
-        """The same, in ulps of the tested precision."""
+        """Return the error in ulps of the tested format."""
         return None if self.error is None else float(self.error / format_of(dtype).ulp(np.longdouble(self.oracle)))
 
-    def bounds(self) -> float | None:
-        """The same, in multiples of the bound."""
+    def bound_ratio(self) -> float | None:
+        """Return the error over its bound."""
         return self.error / self.bound if self.error is not None and self.bound else None
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where to cut.
+class StepLocation:
+    """A step of one coordinate.
 
     Attributes:
         tape: the input.
-        hyperparameters: of the case.
-        dtype: the tested precision.
-        step: counted from 1.
+        hyperparameters: the hyper-parameters of the case.
+        dtype: the tested format.
+        step: the step, counted from 1.
         column: the coordinate.
     """
 
@@ -95,158 +95,154 @@ class Place:
 
 
 def step_breakdown(
-    place: Place, claimed: str, trace: Mapping[str, Array], other: Candidate | None = None
-) -> list[Line]:
-    """The lines of a step, in the order of the computation.
+    location: StepLocation, claimed: str, trace: Mapping[str, Array], other: Candidate | None = None
+) -> list[IntermediateValue]:
+    """Return the intermediate values of a step, in the order of the computation.
 
     Args:
-        place: the step.
-        claimed: the name of the dialect that the implementation is held against.
-        trace: the implementation's.
-        other: the dialect that fits or is nearest, for a column of its own.
+        location: the step.
+        claimed: the name of the claimed dialect.
+        trace: the trace of the implementation.
+        other: the dialect that fits or is nearest, shown beside the claimed one.
     """
-    own = Candidate.named(claimed, place.hyperparameters)
-    ours, beside = intermediate_values(place, own), intermediate_values(place, other) if other else {}
-    theirs = _shown(place, trace)
-    implied = dict(_implied(place, own, trace, ours))
-    lines = []
-    for name in _merged(list(ours), list(beside)):
-        value, bound = ours.get(name, (None, None))
-        shown = theirs.get(name, implied.get(name))
-        there = beside[name].value if name in beside else None
-        lines.append(Line(name, value, bound, shown, name not in theirs and name in implied, there))
-    return lines
+    candidate = Candidate.named(claimed, location.hyperparameters)
+    expected = intermediate_values(location, candidate)
+    beside = intermediate_values(location, other) if other else {}
+    shown = _shown(location, trace)
+    implied = dict(_implied(location, candidate, trace, expected))
+    found = []
+    for name in _merged(list(expected), list(beside)):
+        value, bound = expected.get(name, (None, None))
+        observed = shown.get(name, implied.get(name))
+        other_value = beside[name].value if name in beside else None
+        is_implied = name not in shown and name in implied
+        found.append(IntermediateValue(name, value, bound, observed, is_implied, other_value))
+    return found
 
 
-def intermediate_values(place: Place, candidate: Candidate) -> dict[str, Amount]:
-    """Every intermediate value of a dialect at the step, by name, in the order of the computation."""
-    return {name: _amount(value, place.column) for name, value in _Step(place, candidate).quantities()}
+def intermediate_values(location: StepLocation, candidate: Candidate) -> dict[str, BoundedValue]:
+    """Return every intermediate value of a candidate at the step, by name, in the order of the computation."""
+    values = _Step(location, candidate).values()
+    return {name: _at_column(value, location.column) for name, value in values}
 
 
 class _Step:
-    """A dialect just before the step, in numbers that carry their error; their first axis is for dialects, here one."""
+    """A candidate just before the step. Its numbers carry their errors; their first axis, of length 1, is unused."""
 
-    def __init__(self, place: Place, candidate: Candidate) -> None:
-        self.place, h, dtype = place, candidate.hyperparameters, place.dtype
+    def __init__(self, location: StepLocation, candidate: Candidate) -> None:
+        self.location, h, dtype = location, candidate.hyperparameters, location.dtype
         self.format, self.wide = format_of(dtype), wider(dtype)
-        dialect = bearing(candidate.dialect, place.tape)
+        dialect = bearing(candidate.dialect, location.tape)
         algorithm = Algorithm.of(dialect, h, dtype)
         self.arithmetic = Arithmetic(self.format, self.wide, algorithm.subnormals)
-        self.a = algorithm.with_numbers({name: self.number(value) for name, value in algorithm.numbers().items()})
-        self.rate = self.number(algorithm.rate(h.rate(place.step - 1) * place.tape.rate_scale()))
-        oracle = Oracle.of(place.tape, h, dtype, {"": dialect})
+        numbers = {name: self._rounded(value) for name, value in algorithm.numbers().items()}
+        self.algorithm = algorithm.with_numbers(numbers)
+        self.rate = self._rounded(algorithm.rate(h.rate(location.step - 1) * location.tape.rate_scale()))
+        oracle = Oracle.of(location.tape, h, dtype, {"": dialect})
         self.prediction = oracle.predict("")
         self.x = Bounded.from_input(oracle.initial[None], self.arithmetic)
-        self.state = initial_state(self.x, self.a)
-        if place.step > 1:
-            self.x, self.state = self.held("parameters", place.step - 1), self.remembered(place.step - 1)
+        self.state = initial_state(self.x, self.algorithm)
+        if location.step > 1:
+            self.x = self._predicted("parameters", location.step - 1)
+            parts = (self._predicted(name, location.step - 1) for name in State._fields)
+            pairs = zip(parts, self.state, strict=True)
+            self.state = State(*(start if part is None else part for part, start in pairs))
 
-    def number(self, value: Any) -> Bounded:
-        """A hyper-parameter, which may be held rounded."""
+    def _rounded(self, value: Any) -> Bounded:
+        """Return a hyper-parameter with the error of rounding it to the format."""
         exact = np.asarray(value, self.wide)
         return Bounded(exact, np.abs(self.format.round(exact) - exact), self.arithmetic)
 
-    def held(self, name: str, step: int) -> Any:
-        """What a part of the trace holds after a step."""
+    def _predicted(self, name: str, step: int) -> Any:
+        """Return a part of the prediction after a step; None if the dialect has no such part."""
         values, errors = getattr(self.prediction.trace, name), getattr(self.prediction.bounds, name)
         return None if values is None else Bounded(values[step - 1][None], errors[step - 1][None], self.arithmetic)
 
-    def remembered(self, step: int) -> State:
-        """The state after a step; where there is no such part, what it starts from."""
-        parts = (self.held(name, step) for name in State._fields)
-        return State(*(start if part is None else part for part, start in zip(parts, self.state, strict=True)))
-
-    def quantities(self) -> Iterator[tuple[str, Any]]:
-        """Every one, in the order of the computation; of gradients of few rows what is sure of every dialect."""
-        tape, step = self.place.tape, self.place.step
-        given = Bounded.from_input(self.format.round(tape.gradients[step - 1].astype(self.wide))[None], self.arithmetic)
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Yield all values in the order of the computation; for sparse gradients only those that all dialects share."""
+        tape, step, a = self.location.tape, self.location.step, self.algorithm
+        g = Bounded.from_input(self.format.round(tape.gradients[step - 1].astype(self.wide))[None], self.arithmetic)
         yield BEFORE, self.x
         yield "η", self.rate
-        yield "g, as given", given
+        yield "g, as given", g
         with np.errstate(all="ignore"):
             if tape.sparse is None:
-                yield from self.gradient(given)
-            yield from self.after(V, "square_average")
-            yield from self.after(M, "mean_gradient")
+                g = yield from self._effective_gradient(g)
+                yield SQUARE, g * g
+            yield from self._after(V, "square_average")
+            yield from self._after(M, "mean_gradient")
             if tape.sparse is None:
-                yield from self.divided()
-            yield from self.after(B, "momentum_buffer")
-            yield from self.moved()
-            yield from self.after(X, "parameters")
+                yield from self._quotient(g)
+            yield from self._after(B, "momentum_buffer")
+            after = self._predicted("parameters", step)
+            if a.decoupled:
+                yield "x, decayed", decayed(self.x, self.rate, a)
+            yield MOVE, Bounded(self.x.value - after.value, self.x.error + after.error, self.arithmetic)
+            yield X, after
 
-    def gradient(self, g: Any) -> Iterator[tuple[str, Any]]:
-        """From the gradient as given to its square."""
-        a = self.a
-        scaled = a.gradient_scale * g
-        g = scaled
+    def _effective_gradient(self, g: Any) -> Generator[tuple[str, Any], None, Any]:
+        """Yield the gradient after each operation, and return the last one."""
+        a = self.algorithm
+        g = a.gradient_scale * g
         if np.any(a.gradient_scale.value != 1):
             yield "g, scaled", g
-        stages = ["limited", "decayed"] if not a.clip_after_decay else ["decayed", "limited"]
-        for stage in stages:
-            if stage == "limited" and (a.clip_gradient is not None or a.clip_norm is not None):
+        for operation in ("decayed", "clipped") if a.clip_after_decay else ("clipped", "decayed"):
+            if operation == "clipped" and (a.clip_gradient is not None or a.clip_norm is not None):
                 g = clipped_gradient(g, a)
                 yield "g, clipped", g
-            if stage == "decayed" and a.coupled:
+            if operation == "decayed" and a.coupled:
                 g = g + a.weight_decay * self.x
                 yield "g, decayed", g
-        self.g = g
-        yield SQUARE, g * g
+        return g
 
-    def divided(self) -> Iterator[tuple[str, Any]]:
-        """From the averages to the quotient."""
-        a, g, step = self.a, self.g, self.place.step
+    def _quotient(self, g: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the values from the averages to the quotient."""
+        a, step = self.algorithm, self.location.step
         v = average(self.state.square_average, g * g, a.decay, a.complement)
         m = average(self.state.mean_gradient, g, a.decay, a.complement)
-        free_v, free_m = v, m
+        corrected_v, corrected_m = v, m
         if a.bias_corrected:
             correction = complement_of_power(a.decay, step)
-            free_v, free_m = v / correction, m / correction
-            yield "v / (1 - γ^t)", free_v
+            corrected_v, corrected_m = v / correction, m / correction
+            yield "v / (1 - γ^t)", corrected_v
             if a.centered:
-                yield "m / (1 - γ^t)", free_m
+                yield "m / (1 - γ^t)", corrected_m
         if a.centered:
-            yield VARIANCE, free_v - free_m * free_m
+            yield VARIANCE, corrected_v - corrected_m * corrected_m
         d = denominator(v, m, step, a)
         yield DENOMINATOR, d
         yield (ETA_INSIDE if a.rate_in_buffer else ETA_OUTSIDE), quotient(self.rate if a.rate_in_buffer else None, g, d)
 
-    def after(self, name: str, part: str) -> Iterator[tuple[str, Any]]:
-        """A part of the state as it is after the step, if there is such a part."""
-        value = self.held(part, self.place.step)
+    def _after(self, name: str, part: str) -> Iterator[tuple[str, Any]]:
+        """Yield a part of the state after the step, if the dialect has it."""
+        value = self._predicted(part, self.location.step)
         if value is not None:
             yield name, value
 
-    def moved(self) -> Iterator[tuple[str, Any]]:
-        """The step that is made."""
-        after = self.held("parameters", self.place.step)
-        if self.a.decoupled:
-            yield "x, decayed", decayed(self.x, self.rate, self.a)
-        yield MOVE, Bounded(self.x.value - after.value, self.x.error + after.error, self.arithmetic)
 
-
-def _amount(value: Any, column: int) -> Amount:
-    """One coordinate; what all have alike is a single number."""
+def _at_column(value: Any, column: int) -> BoundedValue:
+    """Return one coordinate; scalars are shared by all coordinates."""
     number, error = (np.ravel(np.broadcast_to(part, np.shape(value.value))) for part in (value.value, value.error))
     index = column if number.size > 1 else 0
     bound = float(error[index])
-    return Amount(number[index], bound if bound > 0 else None)
+    return BoundedValue(number[index], bound if bound > 0 else None)
 
 
-def _shown(place: Place, trace: Mapping[str, Array]) -> dict[str, float]:
-    """What the implementation shows at the step."""
-    step, column = place.step - 1, place.column
+def _shown(location: StepLocation, trace: Mapping[str, Array]) -> dict[str, float]:
+    """Return the values that the implementation shows at the step."""
+    step, column = location.step - 1, location.column
     found = {SHOWN[name]: float(series[step, column]) for name, series in trace.items() if name in SHOWN}
-    start = place.tape.initial[column] if place.step == 1 else trace["parameters"][step - 1, column]
+    start = location.tape.initial[column] if location.step == 1 else trace["parameters"][step - 1, column]
     return {BEFORE: float(start), **found}
 
 
 def _implied(
-    place: Place, own: Candidate, trace: Mapping[str, Array], ours: Mapping[str, Amount]
+    location: StepLocation, candidate: Candidate, trace: Mapping[str, Array], expected: Mapping[str, BoundedValue]
 ) -> Iterator[tuple[str, float]]:
-    """What is not shown, worked out from what is, in the claimed dialect's terms."""
-    a = Algorithm.of(own.dialect, own.hyperparameters, place.dtype)
-    shown = _shown(place, trace)
-    before = {name: _before(place, trace, name, a) for name in SHOWN if name in trace}
+    """Yield the values that follow from those shown, if the implementation computes the claimed dialect."""
+    a = Algorithm.of(candidate.dialect, candidate.hyperparameters, location.dtype)
+    shown = _shown(location, trace)
+    before = {name: _state_before(location, trace, name, a) for name in SHOWN if name in trace}
     move = shown[BEFORE] - shown[X]
     yield MOVE, move
     if V in shown and a.complement != 0:
@@ -260,22 +256,22 @@ def _implied(
     else:
         return
     yield (ETA_INSIDE if a.rate_in_buffer else ETA_OUTSIDE), u
-    if u != 0 and DENOMINATOR in ours:
-        g = [amount.value for name, amount in ours.items() if name.startswith("g, ")][-1]
-        yield DENOMINATOR, float((ours["η"].value if a.rate_in_buffer else 1.0) * g / u)
+    if u != 0 and DENOMINATOR in expected:
+        g = [amount.value for name, amount in expected.items() if name.startswith("g, ")][-1]
+        yield DENOMINATOR, float((expected["η"].value if a.rate_in_buffer else 1.0) * g / u)
 
 
-def _before(place: Place, trace: Mapping[str, Array], name: str, a: Algorithm) -> float:
-    if place.step > 1:
-        return float(trace[name][place.step - 2, place.column])
+def _state_before(location: StepLocation, trace: Mapping[str, Array], name: str, a: Algorithm) -> float:
+    if location.step > 1:
+        return float(trace[name][location.step - 2, location.column])
     return float(a.initial_accumulator) if name == "square_average" else 0.0
 
 
-def _merged(ours: list[str], theirs: list[str]) -> list[str]:
-    """The names of both, each list in its own order."""
-    merged = list(ours)
-    for place, name in enumerate(theirs):
+def _merged(first: list[str], second: list[str]) -> list[str]:
+    """Merge two lists of names, keeping the order of each."""
+    merged = list(first)
+    for place, name in enumerate(second):
         if name not in merged:
-            before = [merged.index(other) for other in theirs[:place] if other in merged]
+            before = [merged.index(other) for other in second[:place] if other in merged]
             merged.insert(max(before, default=-1) + 1, name)
     return merged

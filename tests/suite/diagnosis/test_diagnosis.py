@@ -1,4 +1,4 @@
-"""A difference is explained: what fits, what is nearest, what was changed, how the error grows, which case decides."""
+"""A difference is explained: what fits, what is nearest, how a step was computed, and which case would decide."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from suite.compare.oracle import Oracle
 from suite.diagnosis import reasons
 from suite.diagnosis.candidate_search import Part
 from suite.diagnosis.candidates import CHANGES, Candidate, restored
-from suite.diagnosis.distinguishing_cases import Deciding, undecided
 from suite.diagnosis.nearest import Search
-from suite.diagnosis.step_breakdown import Place, intermediate_values, step_breakdown
+from suite.diagnosis.reasons import DistinguishingCases
+from suite.diagnosis.step_breakdown import StepLocation, intermediate_values, step_breakdown
 
 CASES = {case.id: case for case in catalogue(tasks(generated(), 0), 0)}
 ALL = slice(0, None)
@@ -32,7 +32,7 @@ def case_of(gradients, h) -> Case:
 
 
 def shown(case: Case, candidate: Candidate, dtype: str = "float32", **spoiled):
-    """What an implementation of a candidate shows: computed in a wider type, and rounded once."""
+    """The trace of an implementation of a candidate: computed in a wider type, and rounded once."""
     trace = Oracle.of(case.tape, candidate.hyperparameters, dtype, {"": candidate.dialect}).predict("").trace
     parts = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
     found = {name: getattr(trace, name).astype(dtype) for name in parts if getattr(trace, name) is not None}
@@ -40,7 +40,7 @@ def shown(case: Case, candidate: Candidate, dtype: str = "float32", **spoiled):
 
 
 def made(claimed: str, h: Hyperparameters, **changes) -> Candidate:
-    """A claimed dialect after changes: of an axis, or with `h_` before its name of a hyper-parameter."""
+    """A dialect after changes of axes, or of hyper-parameters, whose names have the prefix `h_`."""
     of_h = {name.removeprefix("h_"): value for name, value in changes.items() if name.startswith("h_")}
     axes = {name: value for name, value in changes.items() if not name.startswith("h_")}
     return Candidate(claimed, replace(dialects[claimed], **axes), replace(h, **of_h), h)
@@ -74,7 +74,7 @@ def found(case: Case, claimed: str, observed, dtype: str = "float32", search: Se
         ("long-memory", "d2l", {"decay_complement": "working"}, "d2l with decay_complement working in place of exact"),
     ],
 )
-def test_the_axis_that_was_changed_is_the_axis_that_is_named(case, claimed, changes, words):
+def test_the_axis_that_was_changed_is_reported(case, claimed, changes, words):
     case = CASES[case if "/" in case else f"decades/{case}"]
     wrong = made(claimed, case.setting.hyperparameters, **changes)
     nearest = found(case, claimed, shown(case, wrong))
@@ -84,7 +84,7 @@ def test_the_axis_that_was_changed_is_the_axis_that_is_named(case, claimed, chan
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_two_changes_are_found_where_one_is_not_enough(dtype):
+def test_two_changes_are_found_if_one_does_not_fit(dtype):
     case = CASES["decades/plain"]
     wrong = made("d2l", case.setting.hyperparameters, initial_accumulator=1.0, epsilon="outside")
     nearest = found(case, "d2l", shown(case, wrong, dtype), dtype)
@@ -113,7 +113,7 @@ def test_two_changes_are_found_where_one_is_not_enough(dtype):
         ("decades/rescaled", {"h_rescale_gradient": 0.3}, "hyperparameter rescale_gradient", 0.3),
     ],
 )
-def test_a_number_that_nobody_would_guess_is_read_from_the_trace(case, changes, axis, number):
+def test_an_unusual_number_is_estimated_from_the_trace(case, changes, axis, number):
     case = CASES[case]
     nearest = found(case, "d2l", shown(case, made("d2l", case.setting.hyperparameters, **changes)))
     assert nearest.fits
@@ -121,7 +121,7 @@ def test_a_number_that_nobody_would_guess_is_read_from_the_trace(case, changes, 
     assert (changed, there) == (axis, pytest.approx(number, rel=1e-12))
 
 
-def test_what_explained_one_case_is_tried_first_in_the_next():
+def test_the_explanation_of_one_case_is_tried_first_in_the_next():
     search, first, second = Search(), CASES["decades/clipping"], CASES["spike/clipping-weight-decay"]
     for case in (first, second):
         wrong = made("d2l", case.setting.hyperparameters, h_clip_gradient=None)
@@ -129,7 +129,7 @@ def test_what_explained_one_case_is_tried_first_in_the_next():
         assert nearest.candidate.words == "d2l with clip_gradient ignored"
 
 
-def test_what_fits_nothing_has_no_change_named_that_is_no_better():
+def test_no_change_is_reported_if_none_comes_nearer():
     case = CASES["decades/plain"]
     right = shown(case, Candidate.named("d2l", case.setting.hyperparameters))
     broken = right["parameters"].copy()
@@ -140,7 +140,7 @@ def test_what_fits_nothing_has_no_change_named_that_is_no_better():
     assert nearest.words("d2l") == "and no change of an axis or two brings it nearer"
 
 
-def test_what_comes_nearer_without_fitting_is_named_with_the_factor():
+def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor():
     case = CASES["decades/plain"]
     wrong = shown(case, made("d2l", case.setting.hyperparameters, initial_accumulator=1.0))
     wrong["parameters"] = wrong["parameters"] * np.float32(1.01)
@@ -153,7 +153,7 @@ def test_what_comes_nearer_without_fitting_is_named_with_the_factor():
     assert nearest.to_json()["mends"]["axis"] == "initial_accumulator"
 
 
-def test_other_dialects_are_tried_as_they_are_where_they_have_not_been():
+def test_other_dialects_are_tried_unchanged_if_they_were_not_compared_before():
     case = CASES["steps/10/large-epsilon"]
     nearest = found(case, "d2l", shown(case, Candidate.named("optax-outside", case.setting.hyperparameters)),
                     untried=True)  # fmt: skip
@@ -162,7 +162,7 @@ def test_other_dialects_are_tried_as_they_are_where_they_have_not_been():
     assert "optax-outside" in [one.base for one in (nearest.candidate, *nearest.alternatives)]
 
 
-def test_changes_cover_every_value_of_every_axis_that_the_types_of_a_dialect_allow():
+def test_changes_cover_every_value_of_every_axis():
     axes = {change.axis for change in CHANGES}
     assert set(Dialect().axes()) <= axes
     every = {(change.axis, change.value(Hyperparameters())) for change in CHANGES if change.axis in Dialect().axes()}
@@ -171,7 +171,7 @@ def test_changes_cover_every_value_of_every_axis_that_the_types_of_a_dialect_all
             assert (axis, value) in every
 
 
-def test_what_was_written_down_can_be_shown_again():
+def test_a_candidate_is_restored_from_its_differences():
     h = CASES["decades/schedule"].setting.hyperparameters
     candidate = restored("torch", {"epsilon": ["outside", "inside"], "hyperparameter momentum": [0.0, 0.5]}, h)
     assert candidate.dialect.epsilon == "inside"
@@ -179,37 +179,40 @@ def test_what_was_written_down_can_be_shown_again():
     assert candidate.words == "torch with epsilon inside in place of outside and momentum 0.5 in place of 0"
 
 
-def test_an_undecided_case_says_in_how_many_coordinates_and_from_which_step_on_and_what_would_decide():
+def test_the_reason_of_an_undecided_case_counts_coordinates_and_names_a_deciding_case():
     plain = CASES["decades/plain"].setting.hyperparameters
-    largest = np.sqrt(np.finfo(np.float32).max)  # whose square overflows, or does not, as rounding will have it
+    largest = np.sqrt(np.finfo(np.float32).max)  # whose square overflows or not, depending on rounding
     case = case_of(np.column_stack([np.ones(4), [1.0, largest, 1.0, 1.0], np.full(4, 1e-6)]), plain)
-    case.tape.initial[2] = 1e5  # of which no ulp is as short as the path
+    case.tape.initial[2] = 1e5  # whose ulp is longer than the path
     oracle = Oracle.of(case.tape, plain, "float32", ["d2l"])
     comparison = TraceComparison(shown(case, Candidate.named("d2l", plain)), oracle, "d2l")
     assert comparison.result(ALL).outcome == "undecided"
-    why = undecided(comparison, oracle.predict("d2l"), oracle.initial, ALL)
+    decides = DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32")
+    why = reasons.undecided(comparison, oracle.predict("d2l"), ALL, decides)
     assert "in 1 of 3 coordinates there is no bound, first at step 2, for " in why
     assert "in 1 of 3 coordinates the bound is wider than the path that was travelled" in why
-    decides = Deciding(CASES.values()).decides(case, "d2l", "float32")
     assert decides in {f"{tape}/plain" for tape in ("decades", "constant", "alternating", "zeros", "spike", "drifting")}
-    assert reasons.undeciding(why, decides).endswith(f"; {decides} would decide it")
+    assert why.endswith(f"; {decides} would decide it")
 
 
-def test_where_no_other_tape_has_the_setting_nothing_is_said_to_decide():
+def test_no_case_would_decide_if_no_other_tape_has_the_setting():
     case = case_of(np.ones((4, 1)), Hyperparameters(epsilon=0.123))
-    assert Deciding(CASES.values()).decides(case, "d2l", "float32") is None
-    assert "no other tape of this setting" in reasons.undeciding("why", None)
+    assert DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32") is None
+    h = case.setting.hyperparameters
+    oracle = Oracle.of(case.tape, h, "float32", ["d2l"])
+    comparison = TraceComparison(shown(case, Candidate.named("d2l", h)), oracle, "d2l")
+    assert "no other tape of this setting" in reasons.undecided(comparison, oracle.predict("d2l"), ALL, None)
 
 
-def test_the_case_that_would_tell_dialects_apart_is_named_and_does():
-    deciding = Deciding(CASES.values())
-    where, _, groups = deciding.parts(["torch", "optax-outside", "mlx"], "float32").partition(" would: ")
+def test_the_case_that_separates_dialects_is_found():
+    distinguishing = DistinguishingCases(CASES.values())
+    where, _, groups = distinguishing.separating(["torch", "optax-outside", "mlx"], "float32").partition(" would: ")
     assert groups == "torch | optax-outside | mlx"
     assert CASES[where].setting.hyperparameters.momentum > 0
-    assert deciding.parts(["d2l", "optax", "jax"], "float32") is None  # one and the same on every axis
+    assert distinguishing.separating(["d2l", "optax", "jax"], "float32") is None  # one and the same on every axis
 
 
-def test_what_fits_is_put_as_a_change_of_what_was_claimed():
+def test_a_fitting_dialect_is_described_as_a_change_of_the_claimed_one():
     case = CASES["decades/plain"]
     words = reasons.fitting(["tf1", "timm-tf"], "d2l", case, "float32", "long-memory would: tf1 | timm-tf")
     assert words == (
@@ -224,11 +227,13 @@ def test_what_fits_is_put_as_a_change_of_what_was_claimed():
     ["decades/plain", "decades/centered-momentum", "decades/bias-correction", "decades/clipping-weight-decay",
      "decades/schedule-momentum", "decades/nesterov", "norm/clip-norm", "rates/plain", "decades/clip-weights"],
 )  # fmt: skip
-def test_the_parts_of_a_step_make_the_step(case, name):
+def test_the_intermediate_values_of_a_step_are_consistent(case, name):
     case = CASES[case]
     h = case.setting.hyperparameters
-    place = Place(case.tape, h, "float32", len(case.tape.gradients), 3)
-    parts = {key: float(amount.value) for key, amount in intermediate_values(place, Candidate.named(name, h)).items()}
+    location = StepLocation(case.tape, h, "float32", len(case.tape.gradients), 3)
+    parts = {
+        key: float(amount.value) for key, amount in intermediate_values(location, Candidate.named(name, h)).items()
+    }
     trace = Oracle.of(case.tape, h, "float32", [name]).predict(name).trace
     assert parts["x after"] == float(trace.parameters[-1, 3])
     assert parts["x before"] == float(trace.parameters[-2, 3])
@@ -242,17 +247,17 @@ def test_the_parts_of_a_step_make_the_step(case, name):
     if h.centered:
         assert parts["v - m²"] == pytest.approx(parts["v ← γ v + (1-γ) g²"] - parts["m ← γ m + (1-γ) g"] ** 2, rel=1e-6)
     if h.bias_correction:
-        assert parts["v / (1 - γ^t)"] == pytest.approx(parts["v ← γ v + (1-γ) g²"] / (1 - h.decay**place.step))
+        assert parts["v / (1 - γ^t)"] == pytest.approx(parts["v ← γ v + (1-γ) g²"] / (1 - h.decay**location.step))
     if "b ← μ b + u" not in parts and not h.weight_decay and h.clip_weights is None:
         assert parts["x before - x after"] == pytest.approx(u, rel=1e-6, abs=1e-12)
 
 
-def test_a_step_shows_oracle_implementation_and_the_dialect_that_fits_side_by_side():
+def test_a_step_breakdown_shows_oracle_implementation_and_fitting_dialect_side_by_side():
     case = CASES["decades/large-epsilon"]
     h = case.setting.hyperparameters
     other = Candidate.named("optax-outside", h)
     lines = {line.name: line for line in
-             step_breakdown(Place(case.tape, h, "float32", 1, 4), "d2l", shown(case, other), other)}  # fmt: skip
+             step_breakdown(StepLocation(case.tape, h, "float32", 1, 4), "d2l", shown(case, other), other)}  # fmt: skip
     root = lines["denominator"]
     assert float(root.oracle) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle + 1e-2))
     assert float(root.other) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle) + 1e-2)
@@ -260,6 +265,6 @@ def test_a_step_shows_oracle_implementation_and_the_dialect_that_fits_side_by_si
     assert root.implementation == pytest.approx(float(root.other), rel=1e-6)
     after = lines["x after"]
     assert not after.implied
-    assert after.bounds() > 1
+    assert after.bound_ratio() > 1
     assert after.ulps("float32") > 1
-    assert lines["v ← γ v + (1-γ) g²"].bounds() < 1
+    assert lines["v ← γ v + (1-γ) g²"].bound_ratio() < 1
