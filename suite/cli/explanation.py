@@ -12,7 +12,7 @@ from rich.table import Table
 
 from reference.precision import format_of
 from suite.cases.catalogue import Case
-from suite.diagnosis.candidates import Candidate, restored, telling
+from suite.diagnosis.candidates import Candidate, relevant_differences, restore_candidate
 from suite.diagnosis.step_breakdown import IntermediateValue, StepLocation, step_breakdown
 from suite.results.store import Row
 from suite.run import Job
@@ -123,12 +123,12 @@ def _other(row: Row, case: Case) -> Candidate | None:
     h = case.setting.hyperparameters
     fits = [name for name in row["fits"] if name != row["dialect"]]
     if fits:
-        name = min(fits, key=lambda name: len(telling(row["dialect"], name, case.tape, h, row["dtype"])))
+        name = min(fits, key=lambda name: len(relevant_differences(row["dialect"], name, case.tape, h, row["dtype"])))
         return Candidate.named(name, h)
     nearest = row["nearest"]
     if nearest is None or (nearest["dialect"] == row["dialect"] and not nearest["changes"]):
         return None
-    return restored(nearest["dialect"], nearest["changes"], h)
+    return restore_candidate(nearest["dialect"], nearest["changes"], h)
 
 
 def _table(first: str, *names: str) -> Table:

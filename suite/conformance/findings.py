@@ -14,8 +14,8 @@ from suite.compare.error_growth import Growth, growth
 from suite.compare.oracle import Oracle
 from suite.conformance.targets import Target
 from suite.diagnosis import reasons
-from suite.diagnosis.candidate_search import Nearest, Part
-from suite.diagnosis.nearest import Search
+from suite.diagnosis.candidate_search import NearestCandidate, ReplayInput
+from suite.diagnosis.nearest import ExplanationSearch
 from suite.diagnosis.reasons import DistinguishingCases
 from suite.results.store import Row
 
@@ -41,7 +41,7 @@ class Finding:
     result: ComparisonResult | None = None
     reason: str | None = None
     fits: tuple[str, ...] = ()
-    nearest: Nearest | None = None
+    nearest: NearestCandidate | None = None
     growth: Growth | None = None
     digest: str | None = None
     course: Sequence[Sequence[float]] | None = None
@@ -65,7 +65,7 @@ class Finding:
 class Explainer:
     """What it takes to explain: the catalogue, and what explained an implementation before."""
 
-    def __init__(self, distinguishing: DistinguishingCases, search: Search) -> None:
+    def __init__(self, distinguishing: DistinguishingCases, search: ExplanationSearch) -> None:
         self.distinguishing, self.search = distinguishing, search
 
     def finding(self, reading: Reading, case: Case, columns: slice, fits: Sequence[str]) -> Finding:
@@ -93,8 +93,8 @@ class Explainer:
         reason = reasons.difference(result, reading.dialect, growing, words, nearest)
         return Finding(result, reason, tuple(fits), nearest, growing)
 
-    def _nearest(self, reading: Reading, case: Case, columns: slice, result: ComparisonResult) -> Nearest:
-        part = Part(case.tape, case.setting.hyperparameters, reading.target.dtype)
+    def _nearest(self, reading: Reading, case: Case, columns: slice, result: ComparisonResult) -> NearestCandidate:
+        part = ReplayInput(case.tape, case.setting.hyperparameters, reading.target.dtype)
         observed = {name: reading.observed[name][:, columns] for name in reading.comparison.ratios}
         who = (reading.target.framework, reading.target.implementation, reading.dialect)
         return self.search.nearest(observed, part, reading.dialect, result, who, untried=case.tape.large)

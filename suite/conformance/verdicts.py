@@ -17,7 +17,7 @@ from suite.compare.oracle import Oracle
 from suite.conformance.findings import Explainer, Finding, Reading
 from suite.conformance.tape_batches import TapeBatch
 from suite.conformance.targets import Target, evidence
-from suite.diagnosis.nearest import Search
+from suite.diagnosis.nearest import ExplanationSearch
 from suite.diagnosis.reasons import DistinguishingCases
 from suite.results.store import Row
 from suite.workers.protocol import DataMismatch, Request, Response
@@ -101,7 +101,7 @@ class Verdicts:
         """
         self.rivals = tuple(rivals)
         self.keep_traces = keep_traces
-        self.explainer = Explainer(DistinguishingCases(catalogue), Search())
+        self.explainer = Explainer(DistinguishingCases(catalogue), ExplanationSearch())
         self._oracles: dict[tuple[TapeBatch, str, str], Oracle] = {}
 
     def rows(self, answer: Response) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from reference.precision import format_of, wider
 from suite.cases.tapes import Tape
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
 from suite.compare.oracle import Oracle
-from suite.diagnosis.candidates import CHANGES, Candidate, CandidateChange, words
+from suite.diagnosis.candidates import CHANGES, Candidate, CandidateChange, describe_change
 from suite.diagnosis.number_estimation import estimates
 
 Array = NDArray[Any]
@@ -32,7 +32,7 @@ ROUGH = 4.0  # the rough ratio up to which the others are
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestCandidate:
     """What was found.
 
     Attributes:
@@ -78,7 +78,7 @@ class Nearest:
         found += f", at worst by {self.bound_ratio:.3g} bounds" if np.isfinite(self.bound_ratio) else ""
         if self.mends:
             axis, here, there, factor = self.mends
-            found += f"; of {claimed}'s own axes {words(axis, here, there)} mends most, {factor:.3g} times"
+            found += f"; of {claimed}'s own axes {describe_change(axis, here, there)} mends most, {factor:.3g} times"
         return found
 
 
@@ -98,7 +98,7 @@ def single(starts: Iterable[Candidate]) -> list[Candidate]:
 
 
 @dataclass(frozen=True)
-class Part:
+class ReplayInput:
     """The input of some coordinates: a tape, hyper-parameters and precision."""
 
     tape: Tape
@@ -116,7 +116,7 @@ class Part:
         tape = self.tape
         return tape.sparse is None and tape.rates is None and self.hyperparameters.clip_norm is None
 
-    def some(self, steps: int, columns: Array) -> Part:
+    def some(self, steps: int, columns: Array) -> ReplayInput:
         """The first steps of some coordinates."""
         tape = self.tape
         initial, gradients = tape.initial[columns], tape.gradients[:steps, columns]
@@ -126,20 +126,22 @@ class Part:
 class CandidateSearch:
     """One trace beside many candidates."""
 
-    def __init__(self, observed: Mapping[str, Array], part: Part, own: Candidate, result: ComparisonResult) -> None:
+    def __init__(
+        self, observed: Mapping[str, Array], part: ReplayInput, own: Candidate, result: ComparisonResult
+    ) -> None:
         wide = wider(part.dtype)
         self.observed = {name: observed[name].astype(wide) for name in QUANTITIES if name in observed}
         self.part, self.own = part, own
-        self.claimed = Nearest(own, False, result.bound_ratio, result.first_step)
+        self.claimed = NearestCandidate(own, False, result.bound_ratio, result.first_step)
         self.single = single([own])
         self.sample, self.seen = self._sampled(result)
         self.scale = self._scale()
         self.scores: dict[Hashable, _Score] = {}
         self.tried: dict[Hashable, Candidate] = {}
         self.alike: dict[Hashable, list[Candidate]] = {}  # by what they compute, each of other axes
-        self.known: dict[Hashable, Nearest] = {}
+        self.known: dict[Hashable, NearestCandidate] = {}
 
-    def _sampled(self, result: ComparisonResult) -> tuple[Part, dict[str, Array]]:
+    def _sampled(self, result: ComparisonResult) -> tuple[ReplayInput, dict[str, Array]]:
         """Some steps and coordinates of input and trace, the first that is outside and the worst among them."""
         size = self.part.tape.initial.size
         if not self.part.divisible:
@@ -246,14 +248,14 @@ class CandidateSearch:
         fitting = [one for c in inside if self.full(c).fits for one in self.alike[self.function(c)]]
         return sorted(fitting, key=lambda candidate: [_ORDER.get(change, len(_ORDER)) for change in candidate.changes])
 
-    def full(self, candidate: Candidate) -> Nearest:
+    def full(self, candidate: Candidate) -> NearestCandidate:
         """How the whole trace stands to a candidate, in its own bounds."""
         function = self.function(candidate)
         if function not in self.known:
             self.known[function] = _beside(candidate, self.observed, self.part)
         return replace(self.known[function], candidate=candidate)
 
-    def compromise(self) -> Nearest:
+    def compromise(self) -> NearestCandidate:
         """Where nothing fits: the nearest of all that was tried, and the one change that mends most."""
         found, single = self._nearest(self.tried.values()), self._nearest(self.single)
         factor = self.claimed.bound_ratio / single.bound_ratio if single is not self.claimed else 0.0
@@ -262,10 +264,10 @@ class CandidateSearch:
         ((axis, (here, there)),) = single.candidate.differences().items()
         return replace(found, mends=(axis, here, there, factor))
 
-    def _nearest(self, candidates: Iterable[Candidate]) -> Nearest:
+    def _nearest(self, candidates: Iterable[Candidate]) -> NearestCandidate:
         """The best of these in the sample, if it is nearer than what is claimed on the whole."""
 
-        def key(found: Nearest) -> tuple[float, int]:
+        def key(found: NearestCandidate) -> tuple[float, int]:
             return found.bound_ratio, -(found.first_step or 0)
 
         beside = [_beside(candidate, self.seen, self.sample) for candidate in self.best(candidates, CHECKED)]
@@ -279,8 +281,8 @@ class CandidateSearch:
         return min((self.claimed, *worth), key=key)
 
 
-def _beside(candidate: Candidate, observed: Mapping[str, Array], part: Part) -> Nearest:
+def _beside(candidate: Candidate, observed: Mapping[str, Array], part: ReplayInput) -> NearestCandidate:
     """How a trace stands to a candidate, in its own bounds."""
     comparison = TraceComparison(observed, part.oracle([candidate]), "0")
     result = comparison.result(slice(0, None))
-    return Nearest(candidate, comparison.fits(slice(0, None)), result.bound_ratio, result.first_step)
+    return NearestCandidate(candidate, comparison.fits(slice(0, None)), result.bound_ratio, result.first_step)

@@ -19,7 +19,7 @@ from suite.cases.tapes import Tape
 STARTS = (0.0, 1.0, 0.1)  # of an average, in use: most, TensorFlow 1, Keras 2's Adagrad
 DECAYS = (0.9, 0.95, 0.99, 0.999)  # defaults in use
 EPSILONS = (1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)  # likewise
-OF_HYPERPARAMETERS = "hyperparameter "
+HYPERPARAMETER_PREFIX = "hyperparameter "
 """What stands before the name of a hyper-parameter where an axis of dialects may have the same."""
 
 
@@ -28,7 +28,7 @@ class CandidateChange:
     """One axis, or one hyper-parameter, with another value.
 
     Attributes:
-        axis: its name, that of a hyper-parameter after `OF_HYPERPARAMETERS`.
+        axis: its name, that of a hyper-parameter after `HYPERPARAMETER_PREFIX`.
         how: which change it is, among those of the axis.
         value: the new value, from the hyper-parameters as they were given.
     """
@@ -66,7 +66,7 @@ class Candidate:
         if any(change.axis == before.axis for before in self.changes):
             return None
         value = change.value(self.given)
-        name = change.axis.removeprefix(OF_HYPERPARAMETERS)
+        name = change.axis.removeprefix(HYPERPARAMETER_PREFIX)
         if name != change.axis:
             if value == getattr(self.hyperparameters, name):
                 return None
@@ -78,14 +78,14 @@ class Candidate:
 
     def function(self, tape: Tape, dtype: str) -> Hashable:
         """What it computes on a tape in a precision: candidates of which this is equal can't be told apart there."""
-        algorithm = Algorithm.of(bearing(self.dialect, tape), self.hyperparameters, dtype)
+        algorithm = Algorithm.of(canonical_dialect(self.dialect, tape), self.hyperparameters, dtype)
         return algorithm, self.hyperparameters.learning_rate
 
     def differences(self) -> dict[str, tuple[Any, Any]]:
         """Axis -> (the named dialect's value or the given one, the one that it has here)."""
         found = {}
         for change in self.changes:
-            name = change.axis.removeprefix(OF_HYPERPARAMETERS)
+            name = change.axis.removeprefix(HYPERPARAMETER_PREFIX)
             before, after = (
                 (dialects[self.base], self.dialect) if name == change.axis else (self.given, self.hyperparameters)
             )
@@ -95,29 +95,29 @@ class Candidate:
     @property
     def axes(self) -> frozenset[str]:
         """What is changed, by its name alone: an axis and a hyper-parameter may share it."""
-        return frozenset(change.axis.removeprefix(OF_HYPERPARAMETERS) for change in self.changes)
+        return frozenset(change.axis.removeprefix(HYPERPARAMETER_PREFIX) for change in self.changes)
 
     @property
     def words(self) -> str:
         """As in `torch with initial_accumulator 1 in place of 0`."""
-        changes = " and ".join(words(axis, *pair) for axis, pair in self.differences().items())
+        changes = " and ".join(describe_change(axis, *pair) for axis, pair in self.differences().items())
         return f"{self.base} with {changes}" if changes else self.base
 
 
-def words(axis: str, here: Any, there: Any) -> str:
+def describe_change(axis: str, here: Any, there: Any) -> str:
     """A change in words: `epsilon outside in place of inside`, `momentum ignored`."""
-    name = axis.removeprefix(OF_HYPERPARAMETERS)
+    name = axis.removeprefix(HYPERPARAMETER_PREFIX)
     if name != axis:
         if there == getattr(Hyperparameters(), name) and name not in ("learning_rate", "decay", "epsilon"):
             return f"{name} ignored"
         if isinstance(here, tuple) and isinstance(there, tuple):
-            return f"{name} {shown(there[0] / here[0])} times as large"
+            return f"{name} {format_value(there[0] / here[0])} times as large"
         if isinstance(here, tuple):
-            return f"{name} {shown(there)} at every step"
-    return f"{name} {shown(there)} in place of {shown(here)}"
+            return f"{name} {format_value(there)} at every step"
+    return f"{name} {format_value(there)} in place of {format_value(here)}"
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of an axis: numbers as short as they can be."""
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -126,7 +126,7 @@ def shown(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def bearing(dialect: Dialect, tape: Tape) -> Dialect:
+def canonical_dialect(dialect: Dialect, tape: Tape) -> Dialect:
     """The dialect with the usual value on the axes that don't bear on a tape."""
     usual = Dialect()
     idle = {
@@ -136,9 +136,11 @@ def bearing(dialect: Dialect, tape: Tape) -> Dialect:
     return replace(dialect, **idle)  # type: ignore[arg-type]
 
 
-def telling(claimed: str, other: str, tape: Tape, h: Hyperparameters, dtype: str) -> dict[str, tuple[Any, Any]]:
+def relevant_differences(
+    claimed: str, other: str, tape: Tape, h: Hyperparameters, dtype: str
+) -> dict[str, tuple[Any, Any]]:
     """The axes on which two named dialects differ, and that matter on this tape under these hyper-parameters."""
-    here, there = bearing(dialects[claimed], tape), bearing(dialects[other], tape)
+    here, there = canonical_dialect(dialects[claimed], tape), canonical_dialect(dialects[other], tape)
     whole = Algorithm.of(there, h, dtype)
     return {
         axis: pair
@@ -147,7 +149,7 @@ def telling(claimed: str, other: str, tape: Tape, h: Hyperparameters, dtype: str
     }
 
 
-def restored(base: str, differences: Mapping[str, tuple[Any, Any]], h: Hyperparameters) -> Candidate:
+def restore_candidate(base: str, differences: Mapping[str, tuple[Any, Any]], h: Hyperparameters) -> Candidate:
     """The candidate of which these are the differences, as they were written down."""
     candidate = Candidate.named(base, h)
     for axis, (_, there) in differences.items():
@@ -156,13 +158,13 @@ def restored(base: str, differences: Mapping[str, tuple[Any, Any]], h: Hyperpara
     return candidate
 
 
-def values(hint: Any) -> Iterator[Any]:
+def allowed_values(hint: Any) -> Iterator[Any]:
     """The values that an axis may have, from its type."""
     if get_origin(hint) is Literal:
         yield from sorted(get_args(hint), key=lambda value: " " in str(value))  # of equals, what needs no condition
     elif get_args(hint):
         for part in get_args(hint):
-            yield from values(part)
+            yield from allowed_values(part)
     elif hint is bool:
         yield from (False, True)
     elif hint is float:
@@ -175,7 +177,7 @@ def _axes() -> Iterator[CandidateChange]:
     hints = get_type_hints(Dialect)
     for axis in fields(Dialect):
         if axis.compare:
-            for value in values(hints[axis.name]):
+            for value in allowed_values(hints[axis.name]):
                 yield CandidateChange(axis.name, str(value), lambda _, value=value: value)  # type: ignore[misc]
 
 
@@ -183,7 +185,7 @@ def _treatments() -> Iterator[CandidateChange]:
     plain = Hyperparameters()
 
     def treatment(name: str, how: str, value: Callable[[Hyperparameters], Any]) -> CandidateChange:
-        return CandidateChange(OF_HYPERPARAMETERS + name, how, value)
+        return CandidateChange(HYPERPARAMETER_PREFIX + name, how, value)
 
     for field in fields(Hyperparameters):
         if field.name not in ("learning_rate", "decay", "epsilon"):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects
 from suite.compare.comparison import ComparisonResult
-from suite.diagnosis.candidate_search import CandidateSearch, Nearest, Part, single
+from suite.diagnosis.candidate_search import CandidateSearch, NearestCandidate, ReplayInput, single
 from suite.diagnosis.candidates import Candidate
 
 Array = NDArray[Any]
@@ -24,7 +24,7 @@ KEPT = 4  # from which a second change is tried
 PATIENCE = 3  # fruitless searches for one implementation, after which only the claimed dialect is changed, and once
 
 
-class Search:
+class ExplanationSearch:
     """Finds what is nearest; remembers what fitted an implementation before, and tries that first."""
 
     def __init__(self) -> None:
@@ -34,13 +34,13 @@ class Search:
     def nearest(
         self,
         observed: Mapping[str, Array],
-        part: Part,
+        part: ReplayInput,
         claimed: str,
         result: ComparisonResult,
         who: Hashable,
         *,
         untried: bool = False,
-    ) -> Nearest:
+    ) -> NearestCandidate:
         """What the trace of some coordinates is nearest to.
 
         Args:

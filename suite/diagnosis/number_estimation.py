@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, CandidateChange
+from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, CandidateChange
 
 ITERATIONS = 8
 STEP = 1e-6  # of the number, relative, for a difference quotient: about the root of what an oracle in float64 resolves
@@ -48,13 +48,13 @@ class Number:
 
 NUMBERS = (
     Number("initial_accumulator", (1e-4, 1e-2, 0.1, 0.5, 10.0)),
-    Number(f"{OF_HYPERPARAMETERS}decay", (0.1, 0.5, 0.8, 0.95, 0.99, 0.999)),
-    Number(f"{OF_HYPERPARAMETERS}epsilon", (1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1e-1)),
-    Number(f"{OF_HYPERPARAMETERS}learning_rate", (0.1, 0.5, 2.0, 10.0), scales=True),
-    Number(f"{OF_HYPERPARAMETERS}momentum", (0.1, 0.5, 0.9, 0.99)),
-    Number(f"{OF_HYPERPARAMETERS}weight_decay", (-0.1, 1e-4, 1e-2, 0.1, 1.0)),
-    Number(f"{OF_HYPERPARAMETERS}rescale_gradient", (0.1, 0.5, 2.0, 10.0)),
-    Number(f"{OF_HYPERPARAMETERS}clip_gradient", (0.01, 0.1, 1.0, 10.0)),
+    Number(f"{HYPERPARAMETER_PREFIX}decay", (0.1, 0.5, 0.8, 0.95, 0.99, 0.999)),
+    Number(f"{HYPERPARAMETER_PREFIX}epsilon", (1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1e-1)),
+    Number(f"{HYPERPARAMETER_PREFIX}learning_rate", (0.1, 0.5, 2.0, 10.0), scales=True),
+    Number(f"{HYPERPARAMETER_PREFIX}momentum", (0.1, 0.5, 0.9, 0.99)),
+    Number(f"{HYPERPARAMETER_PREFIX}weight_decay", (-0.1, 1e-4, 1e-2, 0.1, 1.0)),
+    Number(f"{HYPERPARAMETER_PREFIX}rescale_gradient", (0.1, 0.5, 2.0, 10.0)),
+    Number(f"{HYPERPARAMETER_PREFIX}clip_gradient", (0.01, 0.1, 1.0, 10.0)),
 )
 
 
@@ -67,7 +67,7 @@ def estimates(h: Hyperparameters, residual: Residual, *, hidden: bool = False) -
         hidden: whether numbers are looked for, too, that may be in use though they were not asked for.
     """
     for number in NUMBERS:
-        name = number.axis.removeprefix(OF_HYPERPARAMETERS)
+        name = number.axis.removeprefix(HYPERPARAMETER_PREFIX)
         if name in ("momentum", "weight_decay", "clip_gradient") and not getattr(h, name) and not hidden:
             continue
         found = _solved(number, residual)

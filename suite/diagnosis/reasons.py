@@ -17,8 +17,8 @@ from suite.cases.tapes import STEPS
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
 from suite.compare.error_growth import Growth
 from suite.compare.oracle import Oracle, Prediction, path_length
-from suite.diagnosis.candidate_search import Nearest
-from suite.diagnosis.candidates import bearing, telling, words
+from suite.diagnosis.candidate_search import NearestCandidate
+from suite.diagnosis.candidates import canonical_dialect, describe_change, relevant_differences
 
 Array = NDArray[Any]
 
@@ -27,7 +27,7 @@ DIGITS = {"float16": 2, "bfloat16": 1, "float32": 6, "float64": 12}  # of a hype
 
 
 def difference(
-    result: ComparisonResult, dialect: str, growth: Growth, fits: str | None, nearest: Nearest | None
+    result: ComparisonResult, dialect: str, growth: Growth, fits: str | None, nearest: NearestCandidate | None
 ) -> str:
     """Say how a trace differs from a dialect.
 
@@ -61,9 +61,11 @@ def fitting(fits: Sequence[str], dialect: str, case: Case, dtype: str, separatin
         dtype: the tested format.
         separating: the result of `DistinguishingCases.separating`.
     """
-    differences = {name: telling(dialect, name, case.tape, case.setting.hyperparameters, dtype) for name in fits}
+    differences = {
+        name: relevant_differences(dialect, name, case.tape, case.setting.hyperparameters, dtype) for name in fits
+    }
     closest = min(fits, key=lambda name: len(differences[name]))
-    changes = " and ".join(words(axis, *pair) for axis, pair in differences[closest].items())
+    changes = " and ".join(describe_change(axis, *pair) for axis, pair in differences[closest].items())
     found = f"fits {', '.join(fits)}"
     if changes:
         found += f"; {closest} is {dialect} with {changes}"
@@ -154,7 +156,7 @@ def _decided(case: Case, dialect: str, dtype: str) -> bool:
 
 def _functions(case: Case, names: Sequence[str], dtype: str) -> int:
     """Count the different algorithms of the dialects in this case; numbers are compared to their visible digits."""
-    relevant = [bearing(dialects[name], case.tape) for name in names]
+    relevant = [canonical_dialect(dialects[name], case.tape) for name in names]
     algorithms = (Algorithm.of(dialect, case.setting.hyperparameters, dtype) for dialect in relevant)
     visible = (
         (algorithm.structure(), *(f"{value:.{DIGITS[dtype]}g}" for value in algorithm.numbers().values()))

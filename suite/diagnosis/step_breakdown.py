@@ -21,7 +21,7 @@ from reference.precision import format_of, wider
 from reference.replay import initial_state
 from suite.cases.tapes import Tape
 from suite.compare.oracle import Oracle
-from suite.diagnosis.candidates import Candidate, bearing
+from suite.diagnosis.candidates import Candidate, canonical_dialect
 
 Array = NDArray[Any]
 
@@ -132,7 +132,7 @@ class _Step:
     def __init__(self, location: StepLocation, candidate: Candidate) -> None:
         self.location, h, dtype = location, candidate.hyperparameters, location.dtype
         self.format, self.wide = format_of(dtype), wider(dtype)
-        dialect = bearing(candidate.dialect, location.tape)
+        dialect = canonical_dialect(candidate.dialect, location.tape)
         algorithm = Algorithm.of(dialect, h, dtype)
         self.arithmetic = Arithmetic(self.format, self.wide, algorithm.subnormals)
         numbers = {name: self._rounded(value) for name, value in algorithm.numbers().items()}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference import Hyperparameters
-from suite.diagnosis.candidate_search import Part
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, CandidateChange
+from suite.diagnosis.candidate_search import ReplayInput
+from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, CandidateChange
 from suite.identification.hypotheses import Hypothesis, Space, Survivors
 from suite.identification.inquiry import About, Inquiry, Query, Refused
 from suite.identification.probes import PLAIN, Probe
@@ -50,7 +50,7 @@ def fixed(about: About, space: Space) -> Inquiry[Fixed]:
     free = [*(name for name in PLAIN if name in missing), *(["momentum"] if "momentum" not in about.accepts else [])]
     base = Hyperparameters(**PLAIN)
     found: dict[tuple[Any, ...], Hypothesis] = {}
-    structures = _structures(space, Probe("", Part(asked, base, dtype), frozenset()))
+    structures = _structures(space, Probe("", ReplayInput(asked, base, dtype), frozenset()))
     scores = {one: promise(one, answer, dtype, base, free) for one in structures}
     near = [one for one in scores if scores[one] <= min(scores.values()) + NEAR]
     for one in itertools.chain.from_iterable(map(_roundings, sorted(near, key=scores.__getitem__)[:STRUCTURES])):
@@ -88,4 +88,4 @@ def _digits(numbers: tuple[tuple[str, float], ...]) -> int:
 
 
 def _own(name: str, value: float) -> CandidateChange:
-    return CandidateChange(OF_HYPERPARAMETERS + name, f"{value!r}", lambda _: value)
+    return CandidateChange(HYPERPARAMETER_PREFIX + name, f"{value!r}", lambda _: value)

@@ -16,7 +16,13 @@ import numpy as np
 
 from reference import Dialect, Hyperparameters
 from reference.algorithm import Algorithm
-from suite.diagnosis.candidates import CHANGES, OF_HYPERPARAMETERS, CandidateChange, bearing, values
+from suite.diagnosis.candidates import (
+    CHANGES,
+    HYPERPARAMETER_PREFIX,
+    CandidateChange,
+    allowed_values,
+    canonical_dialect,
+)
 from suite.identification.probes import Probe
 
 AS_ASKED = "as asked"
@@ -42,26 +48,26 @@ class Hypothesis:
 
     def value(self, axis: str) -> Any:
         """That on an axis: a dialect's, or how a hyper-parameter acts."""
-        if axis.startswith(OF_HYPERPARAMETERS):
+        if axis.startswith(HYPERPARAMETER_PREFIX):
             return next((change.how for change in self.changes if change.axis == axis), AS_ASKED)
         return getattr(self.dialect, axis)
 
     def having(self, axis: str, value: Any) -> Hypothesis:
         """The same with another value on an axis; of a hyper-parameter a `CandidateChange`, or `AS_ASKED`."""
-        if not axis.startswith(OF_HYPERPARAMETERS):
+        if not axis.startswith(HYPERPARAMETER_PREFIX):
             return replace(self, dialect=replace(self.dialect, **{axis: value}))
         others = tuple(change for change in self.changes if change.axis != axis)
         return replace(self, changes=others if value == AS_ASKED else (*others, value))
 
     def hyperparameters(self, given: Hyperparameters) -> Hyperparameters:
         """What it makes of those that are given."""
-        made = {change.axis.removeprefix(OF_HYPERPARAMETERS): change.value(given) for change in self.changes}
+        made = {change.axis.removeprefix(HYPERPARAMETER_PREFIX): change.value(given) for change in self.changes}
         return replace(given, **made) if made else given
 
     def function(self, probe: Probe) -> Hashable:
         """What it computes there, as the precision holds the numbers: where this is equal, so is the answer."""
         h = self.hyperparameters(probe.hyperparameters)
-        algorithm = Algorithm.of(bearing(self.dialect, probe.tape), h, probe.dtype)
+        algorithm = Algorithm.of(canonical_dialect(self.dialect, probe.tape), h, probe.dtype)
         numbers = algorithm.numbers()
         if probe.dtype != "float64":
             numbers = dict(zip(numbers, np.array(list(numbers.values())).astype(np.float32).tolist(), strict=True))
@@ -73,7 +79,7 @@ class Axis:
     """What hypotheses differ on.
 
     Attributes:
-        name: of a dialect's axis; of a hyper-parameter, after `OF_HYPERPARAMETERS`.
+        name: of a dialect's axis; of a hyper-parameter, after `HYPERPARAMETER_PREFIX`.
         values: that it may have, the usual one first.
     """
 
@@ -191,7 +197,7 @@ def _of_dialects() -> Iterator[Axis]:
     hints = get_type_hints(Dialect)
     for axis in fields(Dialect):
         if axis.compare:
-            found = [value for value in values(hints[axis.name]) if value != OPEN]
+            found = [value for value in allowed_values(hints[axis.name]) if value != OPEN]
             first = getattr(usual, axis.name)
             yield Axis(axis.name, tuple(sorted(found, key=lambda value, first=first: value != first)))  # type: ignore[misc]
 
@@ -207,12 +213,12 @@ def _of_hyperparameters(accepts: frozenset[str]) -> Iterator[Axis]:
 
 
 def _treatment(name: str, hows: Iterable[str]) -> Axis:
-    axis = OF_HYPERPARAMETERS + name
+    axis = HYPERPARAMETER_PREFIX + name
     return Axis(axis, (AS_ASKED, *(_CHANGES[axis, how] for how in hows)))
 
 
 def further(one: Hypothesis) -> Iterator[CandidateChange]:
     """What else becomes of a hyper-parameter, and happens: it is squared, or has the other sign."""
     for change in CHANGES:
-        if change.axis.startswith(OF_HYPERPARAMETERS) and one.value(change.axis) == AS_ASKED:
+        if change.axis.startswith(HYPERPARAMETER_PREFIX) and one.value(change.axis) == AS_ASKED:
             yield change

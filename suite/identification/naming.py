@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference import Dialect, dialects
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS
+from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX
 from suite.identification.hypotheses import AS_ASKED, OPEN, Hypothesis, Survivors
 
 
@@ -47,14 +47,14 @@ def treated(survivors: Survivors) -> dict[str, Any]:
     axes = dict.fromkeys(change.axis for one in survivors.listed for change in one.changes)
     hows = {axis: {one.value(axis) for one in survivors.listed} for axis in axes}
     return {
-        axis.removeprefix(OF_HYPERPARAMETERS): next(iter(values))
+        axis.removeprefix(HYPERPARAMETER_PREFIX): next(iter(values))
         for axis, values in hows.items()
         if len(values) == 1 and AS_ASKED not in values
     }
 
 
 def _fewest(survivors: Survivors, dialect: Dialect) -> dict[str, tuple[Any, Any]]:
-    axes = [name for name in survivors.asked if not name.startswith(OF_HYPERPARAMETERS)]
+    axes = [name for name in survivors.asked if not name.startswith(HYPERPARAMETER_PREFIX)]
     wanted = {name: getattr(dialect, name) for name in sorted(axes) if getattr(dialect, name) != OPEN}
 
     def departures(one: Hypothesis) -> dict[str, tuple[Any, Any]]:

@@ -19,7 +19,7 @@ from reference import Hyperparameters
 from suite.cases import edge_tapes, structure_tapes
 from suite.cases.random import Bits
 from suite.cases.tapes import Tape
-from suite.diagnosis.candidate_search import Part
+from suite.diagnosis.candidate_search import ReplayInput
 
 _STREAM = 6000  # far from the seeds of other tapes
 STEPS = 12
@@ -64,7 +64,7 @@ class Probe:
     """
 
     id: str
-    part: Part
+    part: ReplayInput
     needs: frozenset[str]
 
     @property
@@ -123,7 +123,7 @@ def _probe(names: tuple[str, ...], plain: Mapping[str, float], dtype: str) -> Pr
     words = [word for word, so in others.items() if so] + [name.replace("_", "-") for name in names] or ["plain"]
     tape = _tape(plain["epsilon"], narrow="clip_norm" in names)
     needs = frozenset(names) | {OTHER_OF[word] for word, so in others.items() if so}
-    return Probe(f"{'+'.join(words)}/{dtype}", Part(tape, Hyperparameters(**values), dtype), needs)
+    return Probe(f"{'+'.join(words)}/{dtype}", ReplayInput(tape, Hyperparameters(**values), dtype), needs)
 
 
 def _given(dtype: str, plain: Mapping[str, float]) -> Iterator[Probe]:
@@ -132,13 +132,15 @@ def _given(dtype: str, plain: Mapping[str, float]) -> Iterator[Probe]:
         if whole.subnormals and dtype == "float32":
             tape = replace(whole, gradients=whole.gradients[:FIRST])
             values: dict[str, Any] = {**plain, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6}
-            yield Probe(f"{tape.id}/{dtype}", Part(tape, Hyperparameters(**values), dtype), frozenset({"epsilon"}))
+            yield Probe(
+                f"{tape.id}/{dtype}", ReplayInput(tape, Hyperparameters(**values), dtype), frozenset({"epsilon"})
+            )
     for tape, setting in structure_tapes.parameter_tapes(0):
         if tape.sparse is not None and setting in ("plain", "momentum"):
             names = ("momentum",) if setting == "momentum" else ()
             values = {**plain, **(FEATURES["momentum"] if names else {})}
             words = "+".join((tape.id, *names))
-            part = Part(tape, Hyperparameters(**values), dtype)
+            part = ReplayInput(tape, Hyperparameters(**values), dtype)
             yield Probe(f"{words}/{dtype}", part, frozenset({"sparse", *names}))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference import dialects
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, words
+from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, describe_change
 from suite.identification.defaults import UNSAID, Default
 from suite.identification.hypotheses import AS_ASKED, OPEN, Hypothesis
 from suite.identification.identify import Identification
@@ -86,7 +86,7 @@ def _acts(name: str, how: Any, found: Identification) -> str:
 
 def _axes(found: Identification) -> Iterator[tuple[str, str, str]]:
     for axis in found.space.axes:
-        one, name = _axis(found, axis), axis.removeprefix(OF_HYPERPARAMETERS)
+        one, name = _axis(found, axis), axis.removeprefix(HYPERPARAMETER_PREFIX)
         taken = name in found.about.accepts
         label = axis if name == axis else f"{name}, {'given' if taken else 'not taken'}"
         values = ["off" if value == AS_ASKED and not taken else _shown(value) for value in one["values"]]
@@ -142,8 +142,12 @@ def _refusal(found: Identification) -> Iterator[str]:
 def _nearest(one: Hypothesis) -> str:
     """A hypothesis for people, by the named dialect that is nearest to it."""
     name = min(dialects, key=lambda name: len(dialects[name].differences(one.dialect)))
-    changes = [words(axis, *pair) for axis, pair in dialects[name].differences(one.dialect).items() if pair[0] != OPEN]
-    changes += [f"{change.axis.removeprefix(OF_HYPERPARAMETERS)} {change.how}" for change in one.changes]
+    changes = [
+        describe_change(axis, *pair)
+        for axis, pair in dialects[name].differences(one.dialect).items()
+        if pair[0] != OPEN
+    ]
+    changes += [f"{change.axis.removeprefix(HYPERPARAMETER_PREFIX)} {change.how}" for change in one.changes]
     return f"{name} with {' and '.join(changes)}" if changes else name
 
 
@@ -177,7 +181,7 @@ def _default(one: Default) -> dict[str, Any]:
 
 
 def _departures(name: Name) -> str:
-    return " and ".join(words(axis, *pair) for axis, pair in name.departures.items())
+    return " and ".join(describe_change(axis, *pair) for axis, pair in name.departures.items())
 
 
 def _counts(found: Identification) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from reference import Hyperparameters
 from reference.precision import format_of
 from suite.compare.oracle import path_length
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, CandidateChange
+from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, CandidateChange
 from suite.diagnosis.number_estimation import estimates
 from suite.identification.design import Outlook
 from suite.identification.hypotheses import Hypothesis, further
@@ -120,6 +120,6 @@ def _residual(one: Hypothesis, probe: Probe, answer: Array) -> Callable[[Candida
 
 def _with(one: Hypothesis, change: CandidateChange) -> Hypothesis:
     """With a change: of an axis to a number that is one value more, of a hyper-parameter to act so."""
-    if change.axis.startswith(OF_HYPERPARAMETERS):
+    if change.axis.startswith(HYPERPARAMETER_PREFIX):
         return one.having(change.axis, change)
     return one.having(change.axis, change.value(Hyperparameters()))

@@ -7,7 +7,7 @@ from typing import Any
 
 from reference import dialects
 from suite.cases.catalogue import Case
-from suite.diagnosis.candidates import OF_HYPERPARAMETERS, Candidate, restored, telling
+from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, Candidate, relevant_differences, restore_candidate
 from suite.regression.baseline import Record
 
 Axes = Mapping[str, tuple[Any, Any]]
@@ -42,18 +42,20 @@ def _candidates(record: Record, case: Case, likely: frozenset[str]) -> list[Cand
         return [Candidate.named(name, h) for name in sorted(likely.intersection(fits)) or fits]
     nearest = record.nearest
     if nearest and nearest["fits"]:
-        return [restored(nearest["dialect"], {axis: tuple(pair) for axis, pair in nearest["changes"].items()}, h)]
+        return [
+            restore_candidate(nearest["dialect"], {axis: tuple(pair) for axis, pair in nearest["changes"].items()}, h)
+        ]
     return []
 
 
 def _differences(one: Candidate, other: Candidate, case: Case, dtype: str) -> dict[str, tuple[Any, Any]]:
     """The axes, and the hyper-parameters, on which two candidates differ in a case."""
-    apart = telling(one.base, other.base, case.tape, case.setting.hyperparameters, dtype)
+    apart = relevant_differences(one.base, other.base, case.tape, case.setting.hyperparameters, dtype)
     axes = dict.fromkeys([*apart, *one.differences(), *other.differences()])
     pairs = {axis: (_value(one, axis), _value(other, axis)) for axis in axes}
     return {axis: pair for axis, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _value(candidate: Candidate, axis: str) -> Any:
-    name = axis.removeprefix(OF_HYPERPARAMETERS)
+    name = axis.removeprefix(HYPERPARAMETER_PREFIX)
     return getattr(candidate.dialect if name == axis else candidate.hyperparameters, name)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from reference import dialects
 from suite.cases.catalogue import Case
-from suite.diagnosis.candidates import telling
+from suite.diagnosis.candidates import relevant_differences
 from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
 from suite.results.wording import AXES
@@ -90,7 +90,9 @@ def _parting(one: str, other: str, seen: Iterable[tuple[str, str]], cases: Mappi
     """The axes on which two named dialects differ, and which matter in one of these cases."""
     asked = [(cases[case], dtype) for case, dtype in seen if case in cases]
     told = {
-        axis for case, dtype in asked for axis in telling(one, other, case.tape, case.setting.hyperparameters, dtype)
+        axis
+        for case, dtype in asked
+        for axis in relevant_differences(one, other, case.tape, case.setting.hyperparameters, dtype)
     }
     return {axis: pair for axis, pair in dialects[one].differences(dialects[other]).items() if axis in told}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suite.compare.fingerprint import TraceDifference
-from suite.diagnosis.candidates import words
+from suite.diagnosis.candidates import describe_change
 from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
 
@@ -68,7 +68,7 @@ def beyond(before: Record, after: Record, parted: TraceDifference | None, axes: 
 
 def named(axes: Sequence[Axes]) -> str:
     """Alternatives in words, as `epsilon outside in place of inside`."""
-    return ", or ".join(" and ".join(words(axis, *pair) for axis, pair in one.items()) for one in axes)
+    return ", or ".join(" and ".join(describe_change(axis, *pair) for axis, pair in one.items()) for one in axes)
 
 
 def _few(record: Record) -> str:

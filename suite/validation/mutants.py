@@ -14,7 +14,7 @@ import numpy as np
 
 from reference import Dialect, Hyperparameters, dialects
 from reference.algorithm import Algorithm
-from suite.diagnosis.candidates import values
+from suite.diagnosis.candidates import allowed_values
 
 OTHER = "another dialect"
 """Stands for the axis of a mutant that is another named dialect."""
@@ -42,7 +42,7 @@ def axis_mutants(named: Mapping[str, Dialect] = dialects) -> Iterator[Mutant]:
     for name, dialect in named.items():
         hints = get_type_hints(type(dialect))
         for axis in fields(dialect):
-            for value in values(hints[axis.name]) if axis.compare else ():
+            for value in allowed_values(hints[axis.name]) if axis.compare else ():
                 if value != getattr(dialect, axis.name):
                     yield Mutant(name, axis.name, value, replace(dialect, **{axis.name: value}))
 

@@ -15,9 +15,9 @@ from suite.cases.tasks import tasks
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.diagnosis import reasons
-from suite.diagnosis.candidate_search import Part
-from suite.diagnosis.candidates import CHANGES, Candidate, restored
-from suite.diagnosis.nearest import Search
+from suite.diagnosis.candidate_search import ReplayInput
+from suite.diagnosis.candidates import CHANGES, Candidate, restore_candidate
+from suite.diagnosis.nearest import ExplanationSearch
 from suite.diagnosis.reasons import DistinguishingCases
 from suite.diagnosis.step_breakdown import StepLocation, intermediate_values, step_breakdown
 
@@ -46,11 +46,15 @@ def made(claimed: str, h: Hyperparameters, **changes) -> Candidate:
     return Candidate(claimed, replace(dialects[claimed], **axes), replace(h, **of_h), h)
 
 
-def found(case: Case, claimed: str, observed, dtype: str = "float32", search: Search | None = None, **options):
+def found(
+    case: Case, claimed: str, observed, dtype: str = "float32", search: ExplanationSearch | None = None, **options
+):
     h = case.setting.hyperparameters
     result = TraceComparison(observed, Oracle.of(case.tape, h, dtype, [claimed]), claimed).result(ALL)
     assert result.outcome == "differs"
-    return (search or Search()).nearest(observed, Part(case.tape, h, dtype), claimed, result, "who", **options)
+    return (search or ExplanationSearch()).nearest(
+        observed, ReplayInput(case.tape, h, dtype), claimed, result, "who", **options
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_an_unusual_number_is_estimated_from_the_trace(case, changes, axis, numb
 
 
 def test_the_explanation_of_one_case_is_tried_first_in_the_next():
-    search, first, second = Search(), CASES["decades/clipping"], CASES["spike/clipping-weight-decay"]
+    search, first, second = ExplanationSearch(), CASES["decades/clipping"], CASES["spike/clipping-weight-decay"]
     for case in (first, second):
         wrong = made("d2l", case.setting.hyperparameters, h_clip_gradient=None)
         nearest = found(case, "d2l", shown(case, wrong), search=search)
@@ -173,7 +177,7 @@ def test_changes_cover_every_value_of_every_axis():
 
 def test_a_candidate_is_restored_from_its_differences():
     h = CASES["decades/schedule"].setting.hyperparameters
-    candidate = restored("torch", {"epsilon": ["outside", "inside"], "hyperparameter momentum": [0.0, 0.5]}, h)
+    candidate = restore_candidate("torch", {"epsilon": ["outside", "inside"], "hyperparameter momentum": [0.0, 0.5]}, h)
     assert candidate.dialect.epsilon == "inside"
     assert candidate.hyperparameters.momentum == 0.5
     assert candidate.words == "torch with epsilon inside in place of outside and momentum 0.5 in place of 0"

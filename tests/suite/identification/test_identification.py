@@ -9,7 +9,7 @@ import pytest
 
 from reference import Dialect, dialects
 from suite.cases.random import Bits
-from suite.diagnosis.candidates import bearing
+from suite.diagnosis.candidates import canonical_dialect
 from suite.diagnosis.mistakes.arithmetic import all_orders
 from suite.identification.defaults import UNSAID
 from suite.identification.design import Outlook
@@ -172,8 +172,8 @@ def test_a_dialect_that_leaves_an_axis_open_is_named_whatever_is_found_there():
     space = Space(SOME)
     probe = next(probe for probe in family() if probe.tape.subnormals)
     facing = space.everything().facing(probe)
-    kept = facing.only([one for one in facing.listed if one.dialect == bearing(dialects["d2l"], probe.tape)] or
-                       [Hypothesis(replace(dialects["d2l"], subnormals="kept"))])  # fmt: skip
+    same = [one for one in facing.listed if one.dialect == canonical_dialect(dialects["d2l"], probe.tape)]
+    kept = facing.only(same or [Hypothesis(replace(dialects["d2l"], subnormals="kept"))])
     assert Name("d2l", {}) in names(kept)
 
 
