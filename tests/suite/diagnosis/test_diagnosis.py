@@ -31,22 +31,21 @@ def case_of(gradients, h) -> Case:
     return Case(tape, replace(CASES["decades/plain"].setting, hyperparameters=h))
 
 
-def shown(case: Case, candidate: Candidate, dtype: str = "float32", **spoiled):
+def trace_of(case: Case, candidate: Candidate, dtype: str = "float32"):
     """The trace of an implementation of a candidate: computed in a wider type, and rounded once."""
     trace = Oracle.of(case.tape, candidate.hyperparameters, dtype, {"": candidate.dialect}).predict("").trace
     parts = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
-    found = {name: getattr(trace, name).astype(dtype) for name in parts if getattr(trace, name) is not None}
-    return {**found, **spoiled}
+    return {name: getattr(trace, name).astype(dtype) for name in parts if getattr(trace, name) is not None}
 
 
-def made(claimed: str, h: Hyperparameters, **changes) -> Candidate:
+def changed(claimed: str, h: Hyperparameters, **changes) -> Candidate:
     """A dialect after changes of axes, or of hyper-parameters, whose names have the prefix `h_`."""
     of_h = {name.removeprefix("h_"): value for name, value in changes.items() if name.startswith("h_")}
     axes = {name: value for name, value in changes.items() if not name.startswith("h_")}
     return Candidate(claimed, replace(dialects[claimed], **axes), replace(h, **of_h), h)
 
 
-def found(
+def find_nearest(
     case: Case, claimed: str, observed, dtype: str = "float32", search: ExplanationSearch | None = None, **options
 ):
     h = case.setting.hyperparameters
@@ -80,8 +79,8 @@ def found(
 )
 def test_the_axis_that_was_changed_is_reported(case, claimed, changes, words):
     case = CASES[case if "/" in case else f"decades/{case}"]
-    wrong = made(claimed, case.setting.hyperparameters, **changes)
-    nearest = found(case, claimed, shown(case, wrong))
+    wrong = changed(claimed, case.setting.hyperparameters, **changes)
+    nearest = find_nearest(case, claimed, trace_of(case, wrong))
     assert nearest.fits
     assert words in [one.words for one in (nearest.candidate, *nearest.alternatives)]
     assert nearest.words(claimed).startswith("but ")
@@ -90,8 +89,8 @@ def test_the_axis_that_was_changed_is_reported(case, claimed, changes, words):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_two_changes_are_found_if_one_does_not_fit(dtype):
     case = CASES["decades/plain"]
-    wrong = made("d2l", case.setting.hyperparameters, initial_accumulator=1.0, epsilon="outside")
-    nearest = found(case, "d2l", shown(case, wrong, dtype), dtype)
+    wrong = changed("d2l", case.setting.hyperparameters, initial_accumulator=1.0, epsilon="outside")
+    nearest = find_nearest(case, "d2l", trace_of(case, wrong, dtype), dtype)
     assert nearest.fits
     assert nearest.candidate.differences() == {
         "initial_accumulator": (0.0, 1.0),
@@ -119,26 +118,26 @@ def test_two_changes_are_found_if_one_does_not_fit(dtype):
 )
 def test_an_unusual_number_is_estimated_from_the_trace(case, changes, axis, number):
     case = CASES[case]
-    nearest = found(case, "d2l", shown(case, made("d2l", case.setting.hyperparameters, **changes)))
+    nearest = find_nearest(case, "d2l", trace_of(case, changed("d2l", case.setting.hyperparameters, **changes)))
     assert nearest.fits
-    ((changed, (_, there)),) = nearest.candidate.differences().items()
-    assert (changed, there) == (axis, pytest.approx(number, rel=1e-12))
+    ((axis_found, (_, there)),) = nearest.candidate.differences().items()
+    assert (axis_found, there) == (axis, pytest.approx(number, rel=1e-12))
 
 
 def test_the_explanation_of_one_case_is_tried_first_in_the_next():
     search, first, second = ExplanationSearch(), CASES["decades/clipping"], CASES["spike/clipping-weight-decay"]
     for case in (first, second):
-        wrong = made("d2l", case.setting.hyperparameters, h_clip_gradient=None)
-        nearest = found(case, "d2l", shown(case, wrong), search=search)
+        wrong = changed("d2l", case.setting.hyperparameters, h_clip_gradient=None)
+        nearest = find_nearest(case, "d2l", trace_of(case, wrong), search=search)
         assert nearest.candidate.words == "d2l with clip_gradient ignored"
 
 
 def test_no_change_is_reported_if_none_comes_nearer():
     case = CASES["decades/plain"]
-    right = shown(case, Candidate.named("d2l", case.setting.hyperparameters))
+    right = trace_of(case, Candidate.named("d2l", case.setting.hyperparameters))
     broken = right["parameters"].copy()
     broken[19:] = np.nan
-    nearest = found(case, "d2l", {**right, "parameters": broken})
+    nearest = find_nearest(case, "d2l", {**right, "parameters": broken})
     assert not nearest.fits
     assert nearest.candidate.changes == ()
     assert nearest.words("d2l") == "and no change of an axis or two brings it nearer"
@@ -146,9 +145,9 @@ def test_no_change_is_reported_if_none_comes_nearer():
 
 def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor():
     case = CASES["decades/plain"]
-    wrong = shown(case, made("d2l", case.setting.hyperparameters, initial_accumulator=1.0))
+    wrong = trace_of(case, changed("d2l", case.setting.hyperparameters, initial_accumulator=1.0))
     wrong["parameters"] = wrong["parameters"] * np.float32(1.01)
-    nearest = found(case, "d2l", wrong)
+    nearest = find_nearest(case, "d2l", wrong)
     assert not nearest.fits
     axis, here, there, factor = nearest.mends
     assert (axis, here, there) == ("initial_accumulator", 0.0, 1.0)
@@ -159,7 +158,7 @@ def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor(
 
 def test_other_dialects_are_tried_unchanged_if_they_were_not_compared_before():
     case = CASES["steps/10/large-epsilon"]
-    nearest = found(case, "d2l", shown(case, Candidate.named("optax-outside", case.setting.hyperparameters)),
+    nearest = find_nearest(case, "d2l", trace_of(case, Candidate.named("optax-outside", case.setting.hyperparameters)),
                     untried=True)  # fmt: skip
     assert nearest.fits
     assert nearest.candidate.changes == ()
@@ -189,7 +188,7 @@ def test_the_reason_of_an_undecided_case_counts_coordinates_and_names_a_deciding
     case = case_of(np.column_stack([np.ones(4), [1.0, largest, 1.0, 1.0], np.full(4, 1e-6)]), plain)
     case.tape.initial[2] = 1e5  # whose ulp is longer than the path
     oracle = Oracle.of(case.tape, plain, "float32", ["d2l"])
-    comparison = TraceComparison(shown(case, Candidate.named("d2l", plain)), oracle, "d2l")
+    comparison = TraceComparison(trace_of(case, Candidate.named("d2l", plain)), oracle, "d2l")
     assert comparison.result(ALL).outcome == "undecided"
     decides = DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32")
     why = reasons.undecided(comparison, oracle.predict("d2l"), ALL, decides)
@@ -204,7 +203,7 @@ def test_no_case_would_decide_if_no_other_tape_has_the_setting():
     assert DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32") is None
     h = case.setting.hyperparameters
     oracle = Oracle.of(case.tape, h, "float32", ["d2l"])
-    comparison = TraceComparison(shown(case, Candidate.named("d2l", h)), oracle, "d2l")
+    comparison = TraceComparison(trace_of(case, Candidate.named("d2l", h)), oracle, "d2l")
     assert "no other tape of this setting" in reasons.undecided(comparison, oracle.predict("d2l"), ALL, None)
 
 
@@ -260,8 +259,8 @@ def test_a_step_breakdown_shows_oracle_implementation_and_fitting_dialect_side_b
     case = CASES["decades/large-epsilon"]
     h = case.setting.hyperparameters
     other = Candidate.named("optax-outside", h)
-    lines = {line.name: line for line in
-             step_breakdown(StepLocation(case.tape, h, "float32", 1, 4), "d2l", shown(case, other), other)}  # fmt: skip
+    location = StepLocation(case.tape, h, "float32", 1, 4)
+    lines = {line.name: line for line in step_breakdown(location, "d2l", trace_of(case, other), other)}
     root = lines["denominator"]
     assert float(root.oracle) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle + 1e-2))
     assert float(root.other) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle) + 1e-2)
