@@ -51,7 +51,6 @@ THIRD_PARTY = {
 # Imports that are still to be removed: importing package -> imported packages.
 TO_REMOVE = {
     "suite/regression": {"suite/run.py", "suite/cli"},
-    "suite/chapter": {"suite/cli"},
     "suite/benchmark": {"suite/conformance"},
 }
 WORKER = {"numpy", "safetensors", "reference", "suite"}  # what a framework's environment has, or is given by path

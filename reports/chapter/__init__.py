@@ -1,9 +1,5 @@
-"""The page of the section reproduced, made from a results folder and nothing else: `chapter.html` and `chapter.md`.
+"""The page that reproduces the section of the book: its types, its charts, and how it is read and written.
 
-Each part has a module that makes its section from rows. What it says is computed from the numbers that it shows: other
-numbers make other sentences.
+The package knows no part of the section. `suite.chapter` has a module for each part, which uses this package to describe
+the part's rows. Like the rest of `reports` it imports only `suite.results` and `suite.errors` of the suite.
 """
-
-from reports.chapter.files import sentences, write
-
-__all__ = ["sentences", "write"]

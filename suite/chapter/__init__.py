@@ -1,5 +1,6 @@
-"""The section of the book from top to bottom, a module a part: what is computed, and which frameworks are asked.
+"""Reproduces section 11.8 of "Dive into Deep Learning", with one module for each of its seven parts.
 
-`PARTS` in `suite.chapter.parts` lists them. A part makes rows for a results folder and knows nothing of pages; what the
-rows say is `reports.chapter`'s to find out.
+A part computes rows with the oracle and in the frameworks (`run`), and describes rows that were read from a results folder
+as figures, sentences and tables (`describe`). `chapter` lists the parts, runs them, and writes the page. The package may
+import anything but the plugin, the main job and the command line.
 """

@@ -1,32 +1,39 @@
-"""The section in one run: parts one after another, their rows into a results folder, whatever happens."""
+"""Runs the parts of the section, writes their rows into a results folder, and makes the page from the folder."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
+from reports.chapter import document
+from reports.chapter.document import ChapterResults, Section
 from suite.cases import datasets, images
-from suite.chapter.frameworks import FrameworkRunner
-from suite.chapter.part import Context, Part
+from suite.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
+from suite.chapter.part import Context, FrameworkRunner, Part
+from suite.errors import UserError
 from suite.results import provenance
+from suite.results.rows import CHAPTER_TABLES, PartRow
 from suite.results.store import Row, Store, require_room
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import environments
 from suite.workers.progress import Progress
 
-TABLES = ("chapter", "parts")
-"""The rows of all parts; and a row for each part that came to its end, with those whom it had asked."""
+PARTS = tuple(module.PART for module in (averages, trajectory, regression, gamma_one, rotation, network, sensitivity))
+"""The parts, in the order of the section."""
 
-VERSION = "section 11.8, 1"  # of what is asked: other parts, or other numbers in them, are another one
+TABLES = tuple(table.name for table in CHAPTER_TABLES)
+
+VERSION = "section 11.8, 1"
+"""The version of the parts and of their numbers; a run of another version is not resumed."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may choose; see the command line's help."""
+    """The options of a run, as the help of `rmsuite chapter` describes them."""
 
     output: Path
     parts: Sequence[Part]
@@ -43,7 +50,7 @@ class Options:
 
 
 class Chapter:
-    """Data, workers and a results folder. A context manager: it always leaves a footer, and no worker outlives it."""
+    """A run of the section. A context manager: on exit it stops all workers and writes the footer."""
 
     def __init__(self, options: Options, progress: Progress) -> None:
         """Find the data, shake hands with the frameworks, open the results folder.
@@ -81,36 +88,32 @@ class Chapter:
         self.progress.say(f"{status} after {seconds:.0f} s")
 
     def run(self) -> None:
-        """All parts that were chosen, but those that are done."""
+        """Run the selected parts, except those that an earlier run completed."""
+        options = self.options
         context = Context(
-            self.runner,
-            self.data,
-            self.options.data,
-            self.options.cache,
-            self.options.download,
-            self.options.seed,
-            self.progress,
+            self.runner, self.data, options.data, options.cache, options.download, options.seed, self.progress
         )
         done = self._done()
-        for part in self.options.parts:
+        for part in options.parts:
+            title = f"{part.heading.number} {part.heading.title}"
             if part.name in done:
-                self.progress.say(f"{part.number} {part.title}: done before")
+                self.progress.say(f"{title}: done before")
                 continue
             begin = time.perf_counter()
-            self.progress.say(f"{part.number} {part.title}")
-            for row in part.make(context):
-                self.store.append("chapter", {"part": part.name, **row})
-            seconds = time.perf_counter() - begin
-            self.store.append("parts", {"part": part.name, "seconds": seconds, "frameworks": [*self.runner.hellos]})
+            self.progress.say(title)
+            for row in part.run(context):
+                self.store.append("chapter", asdict(row))
+            completed = PartRow(part=part.name, seconds=time.perf_counter() - begin, frameworks=[*self.runner.hellos])
+            self.store.append("parts", asdict(completed))
 
     @property
     def status(self) -> int:
-        """0 only if every framework answered, and none differs from the oracle or fails."""
+        """The exit status: 0 if every framework was available and none differs from the oracle or fails, else 1."""
         wrong = any(row.get("outcome") in ("differs", "failed") for row in self.store.rows("chapter"))
         return 1 if wrong or self.runner.missing else 0
 
     def _done(self) -> set[str]:
-        """Parts that came to their end, and asked all whom there are now."""
+        """The parts that were completed with all frameworks that are available now."""
         here = set(self.runner.hellos)
         return {row["part"] for row in self.store.rows("parts") if here <= set(row["frameworks"])}
 
@@ -124,3 +127,46 @@ class Chapter:
             "catalogue": VERSION,
             "implementations": {},
         }
+
+
+def select_parts(wanted: Sequence[str]) -> list[Part]:
+    """Select parts by number or name, in the order of the section; all parts if none is named.
+
+    Raises:
+        UserError: if there is no such part.
+    """
+    known = {name: part for part in PARTS for name in (str(part.heading.number), part.name)}
+    for name in wanted:
+        if name not in known:
+            every = ", ".join(f"{part.heading.number} ({part.name})" for part in PARTS)
+            raise UserError(f"no part {name!r}; there are {every}")
+    return [part for part in PARTS if not wanted or part in [known[name] for name in wanted]]
+
+
+def describe(results: ChapterResults) -> list[Section]:
+    """Describe the parts of which a results folder has rows."""
+    return [part.describe(results.rows[part.name]) for part in PARTS if results.rows.get(part.name)]
+
+
+def write(folder: Path) -> list[Path]:
+    """Write `chapter.html` and `chapter.md` into a results folder, from its rows alone; return their paths.
+
+    Raises:
+        UserError: if the folder can't be read.
+        OSError: if a file can't be written.
+    """
+    results = document.load(folder)
+    return document.write(folder, results, describe(results))
+
+
+def findings(folder: Path) -> list[str]:
+    """List the findings of a results folder as lines: the title of each part, and its sentences, indented.
+
+    Raises:
+        UserError: if the folder can't be read.
+    """
+    lines = []
+    for section in describe(document.load(folder)):
+        lines.append(f"{section.heading.number} {section.heading.title}")
+        lines += [f"  - {finding}" for finding in section.findings]
+    return lines

@@ -1,27 +1,30 @@
-"""The oracle's update, driven by numbers that change from step to step: γ too, and for many runs side by side.
+"""The oracle's update with hyper-parameters that change at every step, for one run or for many runs at once.
 
-Adagrad and the average s_t/t of the section are the same update with a γ of their own for each step. With γ_t = 1 - 1/t
-the leaky average is the mean of all squares so far, s_t/t; and dividing by the root of their sum is to divide by the
-root of that mean, with η/√t and ε/t in place of η and ε.
+Adagrad and the average s_t/t of the section are RMSProp with a decay that depends on the step. With γ_t = 1 - 1/t the
+leaky average is the mean of all squares so far, s_t/t. Dividing by the root of their sum is dividing by the root of that
+mean with η/√t and ε/t in place of η and ε.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reference import Hyperparameters, dialects
 from reference.algorithm import Algorithm, update
+from reference.objectives import LinearRegression
 from reference.replay import initial_state
+from suite.cases.tasks import Task
 
 Array = NDArray[np.float64]
-Number = Any  # a number, or an array that meets the shape of the parameters
+Number = float | Array
+"""A number, or an array that broadcasts to the shape of the parameters."""
+
 Schedule = Callable[[int], Number]
-"""What a number is at step t, counted from 1."""
+"""A hyper-parameter as a function of the step, counted from 1."""
 
 _SECTION = Algorithm.of(dialects["d2l"], Hyperparameters(), "float64").with_numbers(
     {"initial_accumulator": np.float64(0), "gradient_scale": None}
@@ -30,63 +33,100 @@ _SECTION = Algorithm.of(dialects["d2l"], Hyperparameters(), "float64").with_numb
 
 @dataclass(frozen=True)
 class Method:
-    """η, γ and ε of every step.
+    """The hyper-parameters of every step.
 
     Attributes:
-        rate: η_t.
+        learning_rate: η_t.
         decay: γ_t.
         epsilon: ε_t, inside the root.
     """
 
-    rate: Schedule
+    learning_rate: Schedule
     decay: Schedule
     epsilon: Schedule
 
 
-def always(value: Number) -> Schedule:
-    """The same at every step."""
+def constant(value: Number) -> Schedule:
+    """The same value at every step."""
     return lambda t: value  # noqa: ARG005
 
 
-def rmsprop(rate: Number, decay: Number, epsilon: Number = 1e-6) -> Method:
-    """Equation 11.8.1."""
-    return Method(always(rate), always(decay), always(epsilon))
+def rmsprop(learning_rate: Number, decay: Number, epsilon: Number = 1e-6) -> Method:
+    """RMSProp, equation 11.8.1."""
+    return Method(constant(learning_rate), constant(decay), constant(epsilon))
 
 
-def mean_of_squares(rate: Number, epsilon: Number = 1e-6) -> Method:
-    """Divide by √(s_t/t + ε), where s_t is the sum of squares: "one way of fixing this problem", section 11.8."""
-    return Method(always(rate), lambda t: 1 - 1 / t, always(epsilon))
+def mean_of_squares(learning_rate: Number, epsilon: Number = 1e-6) -> Method:
+    """Division by √(s_t/t + ε), where s_t is the sum of squares: "one way of fixing this problem", section 11.8."""
+    return Method(constant(learning_rate), lambda t: 1 - 1 / t, constant(epsilon))
 
 
-def adagrad(rate: Number, epsilon: Number = 1e-6) -> Method:
-    """Divide by √(s_t + ε), where s_t is the sum of squares (section 11.7)."""
-    return Method(lambda t: rate / np.sqrt(t), lambda t: 1 - 1 / t, lambda t: epsilon / t)
+def adagrad(learning_rate: Number, epsilon: Number = 1e-6) -> Method:
+    """Division by √(s_t + ε), where s_t is the sum of squares (section 11.7)."""
+    return Method(lambda t: learning_rate / np.sqrt(t), lambda t: 1 - 1 / t, lambda t: epsilon / t)
 
 
-def gradient_descent(rate: Number) -> Method:
-    """x ← x - η g: with γ = 1 and s = 0 nothing is left of the denominator but √ε, here 1."""
-    return Method(always(rate), always(1.0), always(1.0))
+def gradient_descent(learning_rate: Number) -> Method:
+    """Gradient descent, x ← x - η g: with γ = 1 and s = 0 the denominator is √ε, here 1."""
+    return Method(constant(learning_rate), constant(1.0), constant(1.0))
 
 
 def descend(gradient: Callable[[int, Array], ArrayLike], initial: ArrayLike, steps: int, method: Method) -> Array:
-    """The parameters on the way.
+    """Compute the parameters of all steps in float64.
 
     Args:
-        gradient: of the step, counted from 0, and the parameters.
-        initial: the parameters before the first step, any shape.
-        steps: how many.
-        method: its numbers are floats, or arrays that meet the shape of the parameters.
+        gradient: a function of the step, counted from 0, and the parameters.
+        initial: the parameters before the first step, of any shape.
+        steps: number of steps.
+        method: the hyper-parameters.
 
     Returns:
-        Shape (steps + 1, *shape), the start included. What overflows is infinite.
+        Shape (steps + 1, *shape), with the initial parameters first. Overflow gives infinities.
     """
     path = [np.array(initial, np.float64)]
     state = initial_state(path[0], _SECTION)
     with np.errstate(all="ignore"):
         for t in range(1, steps + 1):
-            rate, decay, epsilon = (np.asarray(of(t), np.float64) for of in (method.rate, method.decay, method.epsilon))
+            rate, decay, epsilon = (
+                np.asarray(at(t), np.float64) for at in (method.learning_rate, method.decay, method.epsilon)
+            )
             numbers = {"decay": decay, "complement": 1 - decay, "epsilon": epsilon}
             g = np.asarray(gradient(t - 1, path[-1]), np.float64)
             x, state = update(path[-1], state, g, t, rate, _SECTION.with_numbers(numbers))
             path.append(x)
     return np.stack(path)
+
+
+class LeastSquares:
+    """A linear regression in float64, for many parameter vectors at once.
+
+    Attributes:
+        minimum_loss: ½ mean (Xw + b - y)² at the solution of the normal equations.
+    """
+
+    def __init__(self, task: Task) -> None:
+        """Take the design matrix and the batches of a task.
+
+        Raises:
+            TypeError: if the task is not a linear regression.
+        """
+        objective = task.objective
+        if not isinstance(objective, LinearRegression):
+            raise TypeError(f"{task.id} is not a linear regression")
+        rows = np.asarray(objective.features, np.float64)
+        self.design = np.column_stack([rows, np.ones(len(rows))])
+        self.labels = np.asarray(objective.labels, np.float64)
+        self.batches = objective.batches
+        solution = np.linalg.lstsq(self.design, self.labels, rcond=None)[0]
+        self.minimum_loss = float(self.losses(solution[None])[0])
+
+    def gradient(self, step: int, x: Array) -> Array:
+        """Compute the gradients of a step's batch; x has shape (n, …), one parameter vector along the first axis."""
+        chosen = self.batches[step % len(self.batches)]
+        design = self.design[chosen]
+        labels = self.labels[chosen].reshape(-1, *[1] * (x.ndim - 1))
+        return np.asarray(np.tensordot(design.T, np.tensordot(design, x, 1) - labels, 1) / len(chosen))
+
+    def losses(self, x: Array) -> Array:
+        """Compute the loss over all rows for parameter vectors along the last axis: shape (…, n) gives (…)."""
+        return np.asarray(np.mean((x @ self.design.T - self.labels) ** 2, axis=-1) / 2)

@@ -1,60 +1,92 @@
-"""Part 4, exercise 1: γ = 1. The average stays where it starts, and what is left is gradient descent.
+"""Part 4, exercise 1: γ = 1, with which the average keeps its initial value and RMSProp is gradient descent.
 
-With s₀ for the average's start, a step is η g/√(s₀ + ε), or η g/(√s₀ + ε) where ε stands outside. On the quadratic, of
-which the gradient is (0.2 x₁, 4 x₂), each coordinate is then multiplied by the same number at every step.
+With s₀ for the initial value, a step is η g/√(s₀ + ε), or η g/(√s₀ + ε) with ε outside the root. The gradient of the
+quadratic is (0.2 x₁, 4 x₂), so each step multiplies each coordinate by the same factor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters, dialects
+from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
+from reports.chapter.document import Exhibit, Heading, Section
+from reports.chapter.text import (
+    ORACLE,
+    OUTCOME_COLUMNS,
+    capitalized,
+    counted,
+    exact,
+    framework_rows,
+    listing,
+    number,
+    oracle_rows,
+    outcome_cells,
+    points,
+    run_name,
+    staggered,
+)
+from reports.figures.chart_style import Figure
+from reports.tables import table
 from suite.cases import tasks
 from suite.cases.tasks import Task
 from suite.chapter.descent import descend, rmsprop
-from suite.chapter.frameworks import FrameworkRun
-from suite.chapter.part import Context, Part, path_with_start, row, series
+from suite.chapter.part import Array, Context, FrameworkRun, Part, series
 from suite.chapter.trajectory import EPSILON, RATE, SLOPES, STEPS, loss
 from suite.conformance import training
-from suite.results.store import Row
+from suite.results.rows import ChapterRow
 
+HEADING = Heading(
+    4, "gamma-one", "Exercise 1: γ = 1", "Exercise 1: “What happens experimentally if we set γ = 1? Why?”"
+)
 DECAYS = (0.9, 0.99, 0.999, 0.9999, 1.0)
 IMPLEMENTATIONS = ("scratch", "section", "builtin", "kernel", "v1", "legacy")
-TAMED = 0.4
-"""The rate of the gradient descent that is asked for beside the section's η; from 2/4 on it diverges."""
+LARGEST_STABLE_RATE = 0.5
+"""Gradient descent on this objective diverges from this learning rate on: 2 over the largest curvature, 4."""
 
-RATES = {"section": RATE, "inside": TAMED * EPSILON**0.5, "outside": TAMED * EPSILON}
-"""The section's η; and those that make a descent with the tamed rate of it, by where ε stands."""
+STABLE_RATE = 0.4
+"""The learning rate of a gradient descent that converges."""
 
+RATES = {"section": RATE, "inside": STABLE_RATE * EPSILON**0.5, "outside": STABLE_RATE * EPSILON}
+"""Setting -> η: that of the section, and those that give the stable rate with ε inside or outside the root."""
+
+RATE_NAMES = {"section": "η = 0.4", "inside": "η = 0.4 √ε", "outside": "η = 0.4 ε"}
 LARGEST = float(np.finfo(np.float32).max)
+SMALLEST_SHOWN, LARGEST_SHOWN = 1e-12, 1e40
+"""The range of the loss in figures."""
+
+_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
 
 
-def rows(context: Context) -> Iterator[Row]:
-    """The way to γ = 1 in the oracle; and the frameworks at γ = 1, with the section's η and with one that suits it."""
+def run(context: Context) -> Iterator[ChapterRow]:
+    """Increase γ up to 1 in the oracle; run γ = 1 in the frameworks with the section's η and with smaller ones."""
     start = tasks.quadratic().initial
     for decay in DECAYS:
         path = descend(lambda step, x: SLOPES * x, start, STEPS, rmsprop(RATE, decay, EPSILON))  # noqa: ARG005
-        yield row(
-            "quadratic",
-            "rmsprop",
-            f"γ = {decay:g}",
-            given={"decay": decay, "learning_rate": RATE, "epsilon": EPSILON, "steps": STEPS},
-            found={"first_step": float(abs(path[1, 0] - path[0, 0])), "loss": float(loss(path)[-1])},
+        yield _row(
+            problem="quadratic",
+            method="rmsprop",
+            setting=f"γ = {decay:g}",
+            inputs={"decay": decay, "learning_rate": RATE, "epsilon": EPSILON, "steps": STEPS},
+            results={"first_step_size": float(abs(path[1, 0] - path[0, 0])), "loss": float(loss(path)[-1])},
             series=series(step=np.arange(STEPS + 1), loss=loss(path), x1=path[:, 0], x2=path[:, 1]),
         )
-    asked = {name: _task(name, rate) for name, rate in RATES.items()}
-    for one in context.runner.train(asked, IMPLEMENTATIONS):
-        h, setting = one.task.hyperparameters, one.task.id
-        given = {"decay": h.decay, "learning_rate": h.rate(0), "epsilon": h.epsilon, "steps": STEPS}
-        told = compared(path_with_start(one), h, dialects[one.row["dialect"]]) if one.observed else {}
-        if told and (ended := told["found"]["ended"]):
-            told.update(judged_before(one, ended - 1))
-        yield {**one.row, "subject": "quadratic", "method": "gamma one", "setting": setting, "given": given, **told}
+    for one in context.runner.train({name: _task(name, rate) for name, rate in RATES.items()}, IMPLEMENTATIONS):
+        h = one.task.hyperparameters
+        inputs = {"decay": h.decay, "learning_rate": h.rate(0), "epsilon": h.epsilon, "steps": STEPS}
+        columns: dict[str, Any] = {}
+        if one.path is not None:
+            columns = compare_with_closed_form(one.path, h, dialects[one.columns["dialect"]])
+            if ended := columns["results"]["ended_after"]:
+                columns.update(outcome_before_overflow(one, ended - 1))
+        setting = {"method": "gamma one", "setting": one.task.id, "inputs": inputs}
+        yield one.row(part=HEADING.name, problem="quadratic", **setting, **columns)
 
 
 def _task(name: str, rate: float) -> Task:
@@ -62,59 +94,259 @@ def _task(name: str, rate: float) -> Task:
     return replace(tasks.quadratic(), id=name, hyperparameters=h)
 
 
-def compared(path: NDArray[np.float64], h: Hyperparameters, dialect: Dialect) -> dict[str, Any]:
-    """A path beside the closed form: how far from it, as a share of it; and after which step it is no number.
+def compare_with_closed_form(path: Array, h: Hyperparameters, dialect: Dialect) -> dict[str, Any]:
+    """Compare a path with gradient descent, and find the step after which it is not finite.
 
-    It may end in the step in which the square of a gradient overflows, since 0 · ∞, which 1 - γ makes of it, is no
-    number (`due`), or where (1 - γ) g is formed first, not until x overflows (`due_late`).
+    A diverging run is expected to end in the step in which the square of a gradient overflows (`square_overflow`), because
+    (1 - γ) g² is then 0 · ∞. An implementation that computes (1 - γ) g first ends when x overflows
+    (`parameter_overflow`).
     """
     rate = descent_rate(h, dialect)
     closed = closed_form(rate, path[0], len(path) - 1)
     with np.errstate(all="ignore"):
         squares = (closed * SLOPES) ** 2
-        held = (np.isfinite(path), squares <= LARGEST, np.abs(closed) <= LARGEST)
-        ended, due, late = (_first(~np.all(ok, axis=1)) for ok in held)
+        finite = (np.isfinite(path), squares <= LARGEST, np.abs(closed) <= LARGEST)
+        ended, square, parameter = (_first(~np.all(ok, axis=1)) for ok in finite)
         known = len(path) if ended is None else ended
-        off = np.abs(path[:known] - closed[:known]) / np.abs(closed[:known])
+        distance = np.abs(path[:known] - closed[:known]) / np.abs(closed[:known])
     return {
-        "found": {
-            "rate": rate,
-            "distance": float(np.max(off)),
-            "ended": ended,
-            "due": None if due is None else due + 1,
-            "due_late": late,
+        "results": {
+            "descent_rate": rate,
+            "distance": float(np.max(distance)),
+            "ended_after": ended,
+            "square_overflow": None if square is None else square + 1,
+            "parameter_overflow": parameter,
             "loss": float(loss(path[-1:])[0]),
         },
-        "series": series(step=np.arange(len(path)), loss=loss(path), closed=loss(closed)),
+        "series": series(step=np.arange(len(path)), loss=loss(path), closed_form=loss(closed)),
     }
 
 
-def judged_before(one: FrameworkRun, steps: int) -> Row:
-    """What the oracle says of the steps before a run ended: of what is no number it says nothing."""
+def outcome_before_overflow(one: FrameworkRun, steps: int) -> dict[str, Any]:
+    """Compare only the steps before a run overflowed with the oracle, which can't judge values that are not finite."""
     if steps < 1:
         return {}
-    observed = {name: values[:steps] for name, values in one.observed.items()}
+    recording = {name: values[:steps] for name, values in one.recording.items()}
     with np.errstate(all="ignore"):
-        found = training.checked(replace(one.task, steps=steps), observed, one.row["dialect"], one.row["dtype"])
+        found = training.checked(
+            replace(one.task, steps=steps), recording, one.columns["dialect"], one.columns["dtype"]
+        )
     ratios = {"gradient_ratio": found.gradient_ratio, "update_ratio": found.updates.bound_ratio}
-    return {"outcome": found.outcome, "reason": found.reason, "detail": f"judged over {steps} steps", **ratios}
+    return {"outcome": found.outcome, "reason": found.reason, "detail": f"compared over {steps} steps", **ratios}
 
 
 def _first(where: NDArray[np.bool_]) -> int | None:
-    """The first place at which something is so."""
     return int(np.argmax(where)) if where.any() else None
 
 
 def descent_rate(h: Hyperparameters, dialect: Dialect) -> float:
-    """The rate of the gradient descent that RMSProp with γ = 1 is."""
+    """Compute the learning rate of the gradient descent that RMSProp with γ = 1 is."""
     start = h.epsilon if dialect.initial_accumulator == "epsilon" else float(dialect.initial_accumulator)
     outside = dialect.epsilon == "outside" or (dialect.epsilon != "inside" and h.momentum == 0 and not h.centered)
     return float(h.rate(0) / (start**0.5 + h.epsilon if outside else (start + h.epsilon) ** 0.5))
 
 
-def closed_form(rate: float, start: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """x_t = x_0 (1 - rate · slope)^t in each coordinate; shape (steps + 1, 2)."""
+def closed_form(rate: float, start: Array, steps: int) -> Array:
+    """Compute x_t = x_0 (1 - rate · slope)^t in each coordinate; shape (steps + 1, 2)."""
     return np.asarray(start * (1 - rate * SLOPES) ** np.arange(steps + 1)[:, None])
 
 
-PART = Part(4, "gamma-one", "Exercise 1: γ = 1", rows)
+def describe(rows: Sequence[ChapterRow]) -> Section:
+    """Describe how γ approaches 1 in the oracle, and γ = 1 in the frameworks."""
+    approach = sorted(oracle_rows(rows, method="rmsprop"), key=lambda row: row.inputs.get("decay") or 0)
+    runs = framework_rows(rows, method="gamma one")
+    exhibits = []
+    if approach:
+        findings = (*explanation(approach), *refusals(runs), *first_steps(approach))
+        exhibits.append(Exhibit(_approach_figure(approach), findings))
+    if any(row.series for row in runs):
+        findings = (*is_descent(runs), *descent_rates(runs), *overflows(runs))
+        exhibits.append(Exhibit(_descent_figure(runs), findings))
+    return Section(HEADING, tuple(exhibits), tuple(_tables(runs)))
+
+
+def explanation(approach: Sequence[ChapterRow]) -> Iterator[str]:
+    """State whether RMSProp converges at γ = 1, and why."""
+    last = approach[-1]
+    rate, epsilon, end = last.inputs.get("learning_rate"), last.inputs.get("epsilon"), last.results.get("loss")
+    if last.inputs.get("decay") != 1 or not rate or not epsilon:
+        return
+    verb = "diverges" if end is None or end > 1 else "converges"
+    value = f"f is {number(end)} after 20 steps" if end is not None else "f is not finite after 20 steps"
+    yield (
+        f"With γ = 1 RMSProp {verb}: {value}. No gradient enters the average, so s keeps its initial value, 0, and a step is "
+        f"η g/√ε. This is gradient descent with the learning rate {exact(rate)}/√{exact(epsilon)} = "
+        f"{number(rate / epsilon**0.5)}, and on this objective it must be less than {LARGEST_STABLE_RATE}."
+    )
+
+
+def refusals(runs: Sequence[ChapterRow]) -> Iterator[str]:
+    """State which implementations reject γ = 1."""
+    if not runs:
+        return
+    refused = {
+        run_name(row): row.reason or "" for row in runs if row.outcome in ("unsupported", "failed") and not row.series
+    }
+    frameworks = listing(sorted({row.framework for row in runs}))
+    implementations = f"{counted(len({run_name(row) for row in runs}), 'implementation')} of {frameworks}"
+    if not refused:
+        yield f"No framework rejects γ = 1: {implementations} run it."
+    else:
+        each = listing([f"{name} ({reason})" for name, reason in refused.items()])
+        yield f"Of {implementations}, these reject γ = 1: {each}."
+
+
+def first_steps(approach: Sequence[ChapterRow]) -> Iterator[str]:
+    """State how the first step grows as γ approaches 1."""
+    below = [row for row in approach if (row.inputs.get("decay") or 0) < 1]
+    if len(below) > 1:
+        first, last = below[0], below[-1]
+        sizes = [row.results.get("first_step_size") or 0.0 for row in (first, last)]
+        predicted = [
+            (row.inputs.get("learning_rate") or 0) / (1 - (row.inputs.get("decay") or 0)) ** 0.5
+            for row in (first, last)
+        ]
+        proportional = all(abs(a / b - 1) < 0.01 for a, b in zip(sizes, predicted, strict=True))
+        yield (
+            f"As γ approaches 1, the first step grows from {number(sizes[0])} at {first.setting} to {number(sizes[1])} at "
+            f"{last.setting}. {'It equals' if proportional else 'It differs from'} η/√(1 - γ)."
+        )
+
+
+def is_descent(runs: Sequence[ChapterRow]) -> Iterator[str]:
+    """State whether every run is gradient descent."""
+    distances = {
+        f"{run_name(row)}, {RATE_NAMES.get(row.setting, '')}": distance
+        for row in runs
+        if (distance := row.results.get("distance")) is not None
+    }
+    if distances:
+        worst = max(distances, key=distances.__getitem__)
+        verb = "is" if distances[worst] < 1e-3 else "is not always"
+        yield (
+            f"In the frameworks, RMSProp with γ = 1 {verb} gradient descent with a constant learning rate. Of "
+            f"{len(distances)} runs, {worst}, is the farthest from the closed form x₀ (1 - rate · slope)ᵗ, by a relative "
+            f"distance of {number(distances[worst], 2)}."
+        )
+
+
+def descent_rates(runs: Sequence[ChapterRow]) -> Iterator[str]:
+    """State the learning rate of each implementation's gradient descent with the section's η."""
+    rates = {
+        run_name(row): rate for row in runs if row.setting == "section" and (rate := row.results.get("descent_rate"))
+    }
+    groups: dict[str, list[str]] = {}
+    for name in sorted(rates, key=rates.__getitem__):
+        groups.setdefault(number(rates[name]), []).append(name)
+    if len(groups) > 1:
+        each = "; ".join(f"{rate} in {listing(sorted(names))}" for rate, names in groups.items())
+        stable = [name for name, rate in rates.items() if rate < LARGEST_STABLE_RATE]
+        yield (
+            "With the same η = 0.4, the learning rate of the descent depends on the place of ε and on the initial value of "
+            f"s. It is {each}. "
+            + (f"Only {listing(stable)} converges, because s starts at 1." if stable else "All of these diverge.")
+        )
+
+
+def overflows(runs: Sequence[ChapterRow]) -> Iterator[str]:
+    """State after which step diverging runs end, and which overflow explains it."""
+
+    def steps(rows: Sequence[ChapterRow]) -> str:
+        every = sorted({int(row.results.get("ended_after") or 0) for row in rows})
+        return " or ".join(filter(None, (", ".join(map(str, every[:-1])), *map(str, every[-1:]))))
+
+    def overflowed(row: ChapterRow, where: str) -> bool:
+        return row.results.get(where) == row.results.get("ended_after")
+
+    ended = [row for row in runs if row.results.get("ended_after") is not None]
+    square = [row for row in ended if overflowed(row, "square_overflow")]
+    parameter = [row for row in ended if row not in square and overflowed(row, "parameter_overflow")]
+    other = [row for row in ended if row not in square and row not in parameter]
+    if square:
+        count = counted(len(square), "diverging run ends", "diverging runs end")
+        yield capitalized(
+            f"{count} after {steps(square)} steps, in the step in which g² overflows float32: it is multiplied by 1 - γ = 0, "
+            "and 0 · ∞ is not a number. The parameters themselves would overflow much later."
+        )
+    if parameter:
+        names = list(dict.fromkeys(map(run_name, parameter)))
+        yield (
+            f"{listing(names)} {'ends' if len(names) == 1 else 'end'} only when the parameters overflow, after "
+            f"{steps(parameter)} steps: (1 - γ) g is computed first there, which is 0, so no square overflows."
+        )
+    if other:
+        each = listing([f"{run_name(row)} after {row.results.get('ended_after'):.0f} steps" for row in other])
+        yield f"Neither overflow explains where these runs end: {each}."
+
+
+def _approach_figure(approach: Sequence[ChapterRow]) -> Figure:
+    lines = [
+        {"decay": row.setting, "step": step, "loss": max(loss, SMALLEST_SHOWN)}
+        for row in approach
+        for step, loss in points(row, "step", "loss")
+        if loss <= LARGEST_SHOWN
+    ]
+    text = FigureText(
+        "figure-gamma-one",
+        "The section's quadratic as γ approaches 1",
+        f"f during 20 steps of the oracle with the section's η. {HIGHLIGHT}",
+        "Loss against steps for several γ up to 1, on a logarithmic axis.",
+    )
+    return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("decay", "γ"))
+
+
+_LOSS = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, LARGEST_SHOWN))
+
+
+def _descent_figure(runs: Sequence[ChapterRow]) -> Figure:
+    def rate(row: ChapterRow) -> float:
+        return row.results.get("descent_rate") or 0
+
+    def name(row: ChapterRow) -> str:
+        return f"rate {number(row.results.get('descent_rate'))}"
+
+    selected = [row for row in runs if row.setting == "section" or abs(rate(row) / STABLE_RATE - 1) < 1e-3]
+    shown = sorted((row for row in selected if row.series), key=rate)
+    lines = [
+        {"rate": label, "step": step, "loss": loss}
+        for label, row in sorted({name(row): row for row in reversed(shown)}.items(), key=lambda item: rate(item[1]))
+        for step, loss in points(row, "step", "closed_form")
+        if SMALLEST_SHOWN <= loss <= LARGEST_SHOWN
+    ]
+    marks = [
+        {"rate": name(row), "framework": row.framework, "run": f"{run_name(row)}, {RATE_NAMES.get(row.setting, '')}",
+         "step": step, "loss": loss}
+        for row, step, loss in staggered(shown, "step", "loss")
+        if SMALLEST_SHOWN <= loss <= LARGEST_SHOWN
+    ]  # fmt: skip
+    text = FigureText(
+        "figure-gamma-one-descent",
+        "γ = 1 in the frameworks: gradient descent at different learning rates",
+        "Lines: the closed form. Marks: the frameworks with η = 0.4, and with an η so small that the descent converges. "
+        "Select a rate in the legend to highlight it.",
+        "Loss against steps: lines of the closed form with the frameworks' marks on them.",
+    )
+    return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("rate", "Descent"), marks)
+
+
+def _tables(runs: Sequence[ChapterRow]) -> Iterator[table.Table]:
+    if runs:
+        headings = ("Rate of descent", "f after 20 steps", "Distance from closed form", "Ended after")
+        columns = ("Implementation", "Dialect", "η", *map(table.number, headings), OUTCOME_COLUMNS[0])
+        cells = (
+            (
+                run_name(row),
+                row.dialect or "",
+                RATE_NAMES.get(row.setting, ""),
+                number(row.results.get("descent_rate")),
+                number(row.results.get("loss")),
+                number(row.results.get("distance"), 2),
+                f"{ended:.0f}" if (ended := row.results.get("ended_after")) is not None else "",
+                outcome_cells(row)[0],
+            )
+            for row in runs
+        )
+        yield table.Table.of(columns, cells, "γ = 1 in every framework")
+
+
+PART = Part(HEADING, run, describe)

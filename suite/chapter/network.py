@@ -1,9 +1,10 @@
-"""Part 6, exercise 3: a small network on real images, and the ways to adjust the learning rate."""
+"""Part 6, exercise 3: a small network on real images, with five learning-rate schedules."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,98 +12,128 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters
 from reference.objectives import Network
+from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
+from reports.chapter.document import Exhibit, Heading, Section
+from reports.chapter.text import (
+    ORACLE,
+    OUTCOME_COLUMNS,
+    agreement,
+    counted,
+    exact,
+    framework_rows,
+    listing,
+    number,
+    oracle_rows,
+    outcome_cells,
+    percent,
+    points,
+    run_name,
+    staggered,
+)
+from reports.figures.chart_style import Figure
+from reports.tables import table
 from suite.cases import images
 from suite.cases.images import Images
 from suite.cases.random import Bits
 from suite.cases.tasks import SECTION, Task
-from suite.chapter.descent import Method, always, descend
-from suite.chapter.part import Context, Part, path_with_start, row, series
-from suite.results.store import Row
+from suite.chapter.descent import Method, constant, descend
+from suite.chapter.part import Array, Context, Part, series
+from suite.results.rows import ChapterRow
 
-RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # a rate at which it matters how it is adjusted
+HEADING = Heading(
+    6,
+    "network",
+    "Exercise 3: a real problem, and how to adjust η",
+    "Exercise 3: “Try out what happens to RMSProp on a real machine learning problem, such as training on Fashion-MNIST. "
+    "Experiment with different choices for adjusting the learning rate.”",
+)
+RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # with this learning rate the schedules differ
 PEAKS = (0.01, 0.03, 0.1)
-"""Rates from which the schedules go down, or up to which they warm, in the oracle."""
+"""The largest learning rates of the schedules, compared in the oracle."""
 
 HIDDEN, CLASSES = 32, 10
 SIZES = {"digits": (64, 8), "Fashion-MNIST": (128, 4)}
-"""Images to a batch, and epochs: about 180 steps of either."""
+"""Data set -> batch size and epochs, which give about 180 steps."""
 
 IMPLEMENTATIONS = ("scratch", "builtin")
-POINTS_TO_AN_EPOCH = 4  # of a curve
+EVALUATIONS_PER_EPOCH = 4
 
-Schedule = Callable[[int, int, int], float]
-"""What η is multiplied by, of the step (counted from 0), the steps to an epoch, and all steps."""
+RateSchedule = Callable[[int, int, int], float]
+"""The factor of η as a function of the step (counted from 0), the steps per epoch, and the number of steps."""
+
+_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
+_STEP, _BY = Axis("step", "Step", zero=True), Axis("schedule", "Schedule")
 
 
-def falling(t: int, epoch: int, steps: int) -> float:  # noqa: ARG001  (schedules share a signature)
-    """A tenth after half of the way, and a tenth of that after three quarters."""
+def step_decay(t: int, epoch: int, steps: int) -> float:  # noqa: ARG001  (schedules share a signature)
+    """Divide by 10 after one half of the steps, and again after three quarters."""
     return float(0.1 ** ((2 * t >= steps) + (4 * t >= 3 * steps)))
 
 
 def cosine(t: int, epoch: int, steps: int) -> float:  # noqa: ARG001
-    """Half a wave, from 1 to 0."""
+    """Decrease from 1 to 0 along half a cosine wave."""
     return 0.5 * (1 + math.cos(math.pi * t / steps))
 
 
 def warm_up(t: int, epoch: int, steps: int) -> float:
-    """A straight line up to 1 over the first epoch, and half a wave after it."""
+    """Increase linearly to 1 during the first epoch, then decrease along half a cosine wave."""
     return (t + 1) / epoch if t < epoch else cosine(t - epoch, epoch, steps - epoch)
 
 
-SCHEDULES: Mapping[str, Schedule] = {
+SCHEDULES: Mapping[str, RateSchedule] = {
     "constant": lambda t, epoch, steps: 1.0,  # noqa: ARG005
-    "step": falling,
+    "step": step_decay,
     "cosine": cosine,
     "inverse square root": lambda t, epoch, steps: 1 / math.sqrt(1 + t / epoch),  # noqa: ARG005
     "warm-up, then cosine": warm_up,
 }
 
 
-def rows(context: Context) -> Iterator[Row]:
-    """Each schedule in the oracle, from several rates; and in each framework from scratch and built in, from one."""
-    pictures = images.resolve(context.folder, context.cache, download=context.download)
+def run(context: Context) -> Iterator[ChapterRow]:
+    """Train with each schedule in the oracle, with several peak rates, and in the frameworks with one."""
+    pictures = images.resolve(context.data_folder, context.cache, download=context.download)
     context.progress.say(f"images: {pictures.detail}")
-    tasks = {task.id: task for task in scheduled(pictures, context.seed)}
-    ends: dict[str, NDArray[np.int64]] = {}
+    tasks = {task.id: task for task in scheduled_tasks(pictures, context.seed)}
+    classes: dict[str, NDArray[np.int64]] = {}
     for name, task in tasks.items():
-        path = own_path(task)
-        ends[name] = predicted(task, path[-1], pictures)
-        rates = task.hyperparameters.learning_rate
-        yield row(pictures.name, "schedule", name, detail=pictures.detail, **_described(task, path, pictures, rates))
-    yield from over_peaks(pictures, context.seed)
+        path = oracle_path(task)
+        classes[name] = predicted_classes(task, path[-1], pictures)
+        columns = _summarize(task, path, pictures, task.hyperparameters.learning_rate)
+        yield _row(problem=pictures.name, method="schedule", setting=name, detail=pictures.detail, **columns)
+    yield from _peak_rows(pictures, context.seed)
     for one in context.runner.train(tasks, IMPLEMENTATIONS):
-        told: dict[str, Any] = {}
-        if one.observed:
-            path = path_with_start(one)
-            told = _described(one.task, path, pictures)
-            told["found"]["alike"] = float(np.mean(predicted(one.task, path[-1], pictures) == ends[one.task.id]))
-        yield {**one.row, "subject": pictures.name, "method": "schedule", "setting": one.task.id, **told}
+        columns = {}
+        if one.path is not None:
+            columns = _summarize(one.task, one.path, pictures)
+            same = predicted_classes(one.task, one.path[-1], pictures) == classes[one.task.id]
+            columns["results"]["same_class"] = float(np.mean(same))
+        about = {"problem": pictures.name, "method": "schedule", "setting": one.task.id}
+        yield one.row(part=HEADING.name, **about, **columns)
 
 
-def own_path(task: Task) -> NDArray[np.float64]:
-    """The oracle's run of a task, the start included; shape (steps + 1, n)."""
+def oracle_path(task: Task) -> Array:
+    """Run a task in the oracle; shape (steps + 1, n), with the initial parameters."""
     h, objective = task.hyperparameters, task.objective
-    method = Method(lambda t: h.rate(t - 1), always(DECAY), always(EPSILON))
+    method = Method(lambda t: h.rate(t - 1), constant(DECAY), constant(EPSILON))
     return descend(lambda step, x: objective.gradient(x, step), task.initial, task.steps, method)
 
 
-def over_peaks(pictures: Images, seed: int) -> Iterator[Row]:
-    """Each schedule from several rates: the mean loss of the last epoch, since batches make it jump."""
-    ends: dict[str, list[float]] = {name: [] for name in SCHEDULES}
+def _peak_rows(pictures: Images, seed: int) -> Iterator[ChapterRow]:
+    """Compute, for each schedule and peak rate, the mean loss of the last epoch, which averages over its batches."""
+    means: dict[str, list[float]] = {name: [] for name in SCHEDULES}
     for peak in PEAKS:
-        for task in scheduled(pictures, seed, peak):
-            path = own_path(task)
-            ends[task.id].append(
-                float(np.mean([task.objective.loss(path[at]) for at in task.evaluate[-POINTS_TO_AN_EPOCH:]]))
-            )
-    for name, means in ends.items():
-        yield row(pictures.name, "peaks", name, series=series(peak=PEAKS, mean=means))
+        for task in scheduled_tasks(pictures, seed, peak):
+            path = oracle_path(task)
+            last = [task.objective.loss(path[step]) for step in task.evaluate[-EVALUATIONS_PER_EPOCH:]]
+            means[task.id].append(float(np.mean(last)))
+    for name, losses in means.items():
+        yield _row(problem=pictures.name, method="peaks", setting=name, series=series(peak=PEAKS, mean_loss=losses))
 
 
-def scheduled(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]:
-    """A task for each schedule: the same images, start and order of batches.
+def scheduled_tasks(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]:
+    """Make a task for each schedule, with the same images, initial weights and batch order.
 
-    Weights start as N(0, 1/n) where n numbers come in, and are rounded to float32.
+    Weights are drawn from N(0, 1/n) for n inputs, and rounded to float32.
     """
     bits = Bits(seed + 2)
     batch, epochs = SIZES[pictures.name]
@@ -113,19 +144,18 @@ def scheduled(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]
         bits.normal(shape) / np.sqrt(shape[0]) if len(shape) == 2 else np.zeros(shape) for shape in objective.shapes
     ]
     steps, epoch = len(batches), len(batches) // epochs
+    evaluations = EVALUATIONS_PER_EPOCH * epochs
     for name, schedule in SCHEDULES.items():
         rates = tuple(peak * schedule(t, epoch, steps) for t in range(steps))
         yield Task(
             id=name,
-            reason="a way to adjust the learning rate",
+            reason="a learning-rate schedule",
             source=f"{SECTION}.5, exercise 3",
             objective=objective,
             initial=np.concatenate([part.ravel() for part in start]).astype(np.float32),
             steps=steps,
             steps_per_epoch=epoch,
-            evaluate=tuple(
-                sorted({round(k * epoch / POINTS_TO_AN_EPOCH) for k in range(POINTS_TO_AN_EPOCH * epochs + 1)})
-            ),
+            evaluate=tuple(sorted({round(k * epoch / EVALUATIONS_PER_EPOCH) for k in range(evaluations + 1)})),
             hyperparameters=Hyperparameters(learning_rate=rates, decay=DECAY, epsilon=EPSILON),
             data={
                 "shapes": np.array([[*shape, -1][:2] for shape in objective.shapes]),
@@ -137,35 +167,222 @@ def scheduled(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]
         )
 
 
-def predicted(task: Task, x: NDArray[np.float64], pictures: Images) -> NDArray[np.int64]:
-    """The classes that a network sees in the images to test on."""
+def predicted_classes(task: Task, x: Array, pictures: Images) -> NDArray[np.int64]:
+    """Predict the classes of the test images."""
     assert isinstance(task.objective, Network)  # noqa: S101
     return np.asarray(task.objective.predicted(x, pictures.test_features))
 
 
-def _described(task: Task, path: NDArray[np.float64], pictures: Images, rates: Any = None) -> dict[str, Any]:
-    losses = [task.objective.loss(path[at]) for at in task.evaluate]
-    right = [float(np.mean(predicted(task, path[at], pictures) == pictures.test_labels)) for at in task.evaluate]
-    columns: dict[str, Any] = {"step": task.evaluate, "loss": losses, "accuracy": right}
+def _summarize(task: Task, path: Array, pictures: Images, rates: Any = None) -> dict[str, Any]:
+    losses = [task.objective.loss(path[step]) for step in task.evaluate]
+    accuracy = [
+        float(np.mean(predicted_classes(task, path[step], pictures) == pictures.test_labels)) for step in task.evaluate
+    ]
+    last = losses[-EVALUATIONS_PER_EPOCH:]
+    columns: dict[str, Any] = {"step": task.evaluate, "loss": losses, "accuracy": accuracy}
     if rates is not None:
-        columns["rate"] = [rates[min(at, task.steps - 1)] for at in task.evaluate]
+        columns["rate"] = [rates[min(step, task.steps - 1)] for step in task.evaluate]
     return {
-        "given": {
+        "inputs": {
             "learning_rate": RATE,
             "decay": DECAY,
             "epsilon": EPSILON,
             "steps": task.steps,
             "epochs": task.steps // task.steps_per_epoch,
-            "tested": len(pictures.test_labels),
+            "test_images": len(pictures.test_labels),
         },
-        "found": {
+        "results": {
             "loss": losses[-1],
-            "accuracy": right[-1],
-            "mean": float(np.mean(losses[-POINTS_TO_AN_EPOCH:])),
-            "spread": float(np.ptp(losses[-POINTS_TO_AN_EPOCH:])),
+            "accuracy": accuracy[-1],
+            "mean_loss": float(np.mean(last)),
+            "loss_range": float(np.ptp(last)),
         },
         "series": series(**columns),
     }
 
 
-PART = Part(6, "network", "Exercise 3: a real problem, and how to adjust η", rows)
+def describe(rows: Sequence[ChapterRow]) -> Section:
+    """Describe the losses and accuracies of each schedule in the oracle and in the frameworks."""
+    ours, runs = oracle_rows(rows, method="schedule"), framework_rows(rows, method="schedule")
+    peaks = oracle_rows(rows, method="peaks")
+    if not ours:
+        return Section(HEADING)
+    exhibits = (
+        Exhibit(_curve_figure(ours, runs, "loss"), (*best_schedule(ours), *constant_rate(ours), *data_set(ours))),
+        Exhibit(_curve_figure(ours, runs, "accuracy"), (*accuracies(ours), *in_frameworks(runs))),
+        *([Exhibit(_peak_figure(peaks), tuple(by_peak(peaks)))] if peaks else []),
+        Exhibit(_rate_figure(ours), tuple(mean_rates(ours))),
+    )
+    return Section(HEADING, exhibits, (_table(ours, runs),))
+
+
+def _results(rows: Sequence[ChapterRow], name: str) -> dict[str, float]:
+    """One result of every row that has it, by schedule."""
+    return {row.setting: value for row in rows if (value := row.results.get(name)) is not None}
+
+
+def best_schedule(ours: Sequence[ChapterRow]) -> Iterator[str]:
+    """State which schedules end with the lowest and the highest loss."""
+    means = _results(ours, "mean_loss")
+    if means:
+        low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+        yield (
+            f"Of {counted(len(means), 'schedule')} with η of at most {exact(ours[0].inputs.get('learning_rate'))}, “{low}” "
+            f"has the lowest mean loss in the last epoch, {number(means[low])}, and “{high}” the highest, "
+            f"{number(means[high])}."
+        )
+
+
+def constant_rate(ours: Sequence[ChapterRow]) -> Iterator[str]:
+    """State whether the loss settles with a constant η."""
+    ranges = _results(ours, "loss_range")
+    if "constant" in ranges and len(ranges) > 1:
+        steadiest = min(ranges, key=ranges.__getitem__)
+        verb = "settles" if ranges["constant"] <= 2 * ranges[steadiest] else "does not settle"
+        yield (
+            f"With a constant η the loss {verb}: in the last epoch it varies by {number(ranges['constant'], 2)}, with "
+            f"“{steadiest}” by {number(ranges[steadiest], 2)}."
+        )
+
+
+def data_set(ours: Sequence[ChapterRow]) -> Iterator[str]:
+    """State the data and the size of the run."""
+    row = ours[0]
+    if row.detail:
+        steps, epochs = (row.inputs.get(name) or 0 for name in ("steps", "epochs"))
+        yield f"Data: {row.detail}. {epochs:.0f} epochs, {steps:.0f} steps; one hidden layer of {HIDDEN} units."
+
+
+def by_peak(peaks: Sequence[ChapterRow]) -> Iterator[str]:
+    """State whether the best schedule depends on the largest η."""
+    losses = {row.setting: dict(points(row, "peak", "mean_loss")) for row in peaks}
+    every = sorted({peak for known in losses.values() for peak in known})
+    if len(every) < 2:
+        return
+    best = {peak: min((known[peak], name) for name, known in losses.items() if peak in known)[1] for peak in every}
+    each = listing(
+        [
+            f"“{name}” for a largest η of {listing([exact(peak) for peak in every if best[peak] == name])}"
+            for name in dict.fromkeys(best.values())
+        ]
+    )
+    verb = "depends" if len(set(best.values())) > 1 else "does not depend"
+    yield f"The best schedule {verb} on the largest η: {each}."
+    ranges = {name: max(known.values()) / min(known.values()) for name, known in losses.items() if known}
+    robust, sensitive = min(ranges, key=ranges.__getitem__), max(ranges, key=ranges.__getitem__)
+    yield (
+        f"“{robust}” depends least on the largest η: from {exact(every[0])} to {exact(every[-1])} its loss changes by a factor "
+        f"of {number(ranges[robust], 2)}, that of “{sensitive}” by {number(ranges[sensitive], 2)}."
+    )
+
+
+def accuracies(ours: Sequence[ChapterRow]) -> Iterator[str]:
+    """State the accuracies, and whether their difference is statistically meaningful."""
+    right, losses = _results(ours, "accuracy"), _results(ours, "mean_loss")
+    if not right or not losses:
+        return
+    high, low = max(right, key=right.__getitem__), min(right, key=right.__getitem__)
+    lowest = min(losses, key=losses.__getitem__)
+    tested = ours[0].inputs.get("test_images") or 0
+    statement = (
+        f"Of {tested:,.0f} test images, “{high}” classifies {percent(right[high], 3)} correctly and “{low}” "
+        f"{percent(right[low], 3)}"
+    )
+    if high != lowest and right[lowest] != right[high]:
+        statement += f", although “{lowest}” has the lowest training loss"
+    error = (right[high] * (1 - right[high]) / tested) ** 0.5 if tested else 0.0
+    if right[high] - right[low] < 2 * 2**0.5 * error:
+        statement += "; with this number of images, chance alone can cause such a difference"
+    yield f"{statement}."
+
+
+def in_frameworks(runs: Sequence[ChapterRow]) -> Iterator[str]:
+    """State whether the frameworks agree with the oracle, and whether they predict the same classes."""
+    if not runs:
+        return
+    worst = max((row.update_ratio or 0 for row in runs), default=0)
+    yield (
+        f"On the same images, initial weights and batches, {agreement(runs)}; the largest error of an update is "
+        f"{number(worst, 2)} of its bound."
+    )
+    shares = [row.results.get("same_class") for row in runs if row.dialect == "d2l"]
+    if known := [share for share in shares if share is not None]:
+        images_ = "all test images" if min(known) == 1 else f"at least {percent(min(known), 4)} of the test images"
+        yield f"After training, the networks from scratch in the frameworks predict the oracle's class for {images_}."
+
+
+def mean_rates(ours: Sequence[ChapterRow]) -> Iterator[str]:
+    """State the mean learning rate of each schedule."""
+    means = {
+        row.setting: sum(rate for _, rate in pairs) / len(pairs)
+        for row in ours
+        if (pairs := points(row, "step", "rate"))
+    }
+    if "constant" in means and len(means) > 1:
+        others = [f"“{name}” {percent(mean / means['constant'])}" for name, mean in means.items() if name != "constant"]
+        yield f"All schedules reach the same η. Their mean η, relative to the constant one, is: {listing(others)}."
+
+
+def _curve_figure(ours: Sequence[ChapterRow], runs: Sequence[ChapterRow], column: str) -> Figure:
+    scratch = [row for row in runs if row.dialect == "d2l"]
+    lines = [
+        {"schedule": row.setting, "step": step, column: y} for row in ours for step, y in points(row, "step", column)
+    ]
+    marks = [
+        {"schedule": row.setting, "step": step, column: y, "framework": row.framework, "run": run_name(row)}
+        for row, step, y in staggered(scratch, "step", column, stride=2)
+    ]
+    if column == "accuracy":
+        lines, marks = ([point for point in part if float(str(point["step"])) > 0] for part in (lines, marks))
+        title, axis = "Accuracy on the test images", Axis("accuracy", "Accuracy", format="~%")
+    else:
+        title, axis = "Loss on the training images", Axis("loss", "Loss", log=True, format="~g")
+    text = FigureText(
+        f"figure-network-{column}",
+        title,
+        f"Lines: the oracle. Marks: the frameworks from scratch, on the same batches. {HIGHLIGHT}",
+        f"{axis.title} against steps for five schedules of the learning rate.",
+    )
+    return line_chart(text, lines, _STEP, axis, _BY, marks)
+
+
+def _peak_figure(peaks: Sequence[ChapterRow]) -> Figure:
+    lines = [
+        {"schedule": row.setting, "peak": x, "loss": y} for row in peaks for x, y in points(row, "peak", "mean_loss")
+    ]
+    text = FigureText(
+        "figure-network-peaks",
+        "The loss at the end by the largest η",
+        f"The mean over the last epoch, in the oracle. {HIGHLIGHT}",
+        "Loss at the end against the largest learning rate, for five schedules.",
+    )
+    peak, loss = Axis("peak", "Largest η", log=True, format="~g"), Axis("loss", "Loss", log=True, format="~g")
+    return line_chart(text, lines, peak, loss, _BY, height=240)
+
+
+def _rate_figure(ours: Sequence[ChapterRow]) -> Figure:
+    lines = [{"schedule": row.setting, "step": x, "rate": y} for row in ours for x, y in points(row, "step", "rate")]
+    alternative = "The learning rate against steps for five schedules."
+    text = FigureText("figure-network-rates", "The schedules", "η of each step.", alternative)
+    return line_chart(text, lines, _STEP, Axis("rate", "η", zero=True), _BY, height=200)
+
+
+def _table(ours: Sequence[ChapterRow], runs: Sequence[ChapterRow]) -> table.Table:
+    numbers = map(table.number, ("Loss", "Mean of the last epoch", "Accuracy"))
+    cells = (
+        (
+            row.setting,
+            run_name(row) if row.implementation else "oracle, float64",
+            row.dialect or "d2l",
+            number(row.results.get("loss"), 7),
+            number(row.results.get("mean_loss"), 4),
+            percent(row.results.get("accuracy") or 0.0, 4),
+            *outcome_cells(row),
+        )
+        for row in sorted([*ours, *runs], key=lambda row: (row.setting, row.framework != ORACLE))
+    )
+    columns = ("Schedule", "Implementation", "Dialect", *numbers, *OUTCOME_COLUMNS)
+    return table.Table.of(columns, cells, "The schedules in the oracle and in the frameworks")
+
+
+PART = Part(HEADING, run, describe)

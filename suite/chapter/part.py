@@ -1,38 +1,137 @@
-"""What a part of the section is: rows, made with what there is to make them with."""
+"""A part of the section, and what it can use: data, the oracle's numbers, and runs in the frameworks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from reports.chapter.document import Heading, Section
 from suite.cases.datasets import Dataset
-from suite.chapter.frameworks import FrameworkRun, FrameworkRunner
-from suite.results.store import Row
+from suite.cases.expression import Selection
+from suite.cases.tasks import Task
+from suite.conformance import training
+from suite.results.repeat_command import Conditions
+from suite.results.rows import ChapterRow
+from suite.workers import arrays
+from suite.workers.coordinator import Coordinator
 from suite.workers.progress import Progress
+from suite.workers.protocol import Message, WorkerError
+
+Array = NDArray[np.float64]
+
+DIALECT = "d2l"
+"""The dialect of the section, which scratch implementations run."""
+
+_COPIED = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "reason", "gradient_ratio",
+           "update_ratio", "seconds", "sha256")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FrameworkRun:
+    """A training run in a framework.
+
+    Attributes:
+        task: the task that was trained.
+        columns: columns of a training row: the implementation, and the outcome of the comparison with the oracle.
+        recording: the worker's arrays; empty if it failed.
+    """
+
+    task: Task
+    columns: Mapping[str, Any]
+    recording: arrays.Arrays = field(repr=False)
+
+    @property
+    def path(self) -> Array | None:
+        """The parameters of shape (steps + 1, n), with the initial ones; None if the run failed."""
+        if not self.recording:
+            return None
+        start = self.task.initial[None].astype(np.float64)
+        return np.concatenate([start, self.recording["parameters"].astype(np.float64)])
+
+    def row(self, **columns: Any) -> ChapterRow:
+        """Make a row of the chapter; `columns` are added to those of the run, or replace them."""
+        return ChapterRow(**{**self.columns, **columns})
+
+
+class FrameworkRunner:
+    """Runs tasks in the frameworks and compares each gradient and each update with the oracle.
+
+    Attributes:
+        hellos: framework -> handshake.
+        missing: framework -> why it is not available.
+    """
+
+    def __init__(self, coordinator: Coordinator, folder: Path, progress: Progress) -> None:
+        self.coordinator, self.folder, self.progress = coordinator, folder, progress
+        self.hellos: dict[str, Message] = {}
+        self.missing: dict[str, str] = {}
+
+    def greet(self) -> None:
+        """Exchange handshakes with all frameworks; report those that are not available."""
+        for name, reply in self.coordinator.hello().items():
+            if isinstance(reply, WorkerError):
+                self.missing[name] = str(reply)
+                self.progress.say(f"{name} is left out: {reply}")
+            else:
+                self.hellos[name] = reply
+
+    def available(self, implementations: Sequence[str]) -> dict[str, list[str]]:
+        """Select, for each framework, those of the implementations that it has."""
+        return {
+            framework: [name for name in implementations if name in hello["implementations"]]
+            for framework, hello in self.hellos.items()
+        }
+
+    def train(self, tasks: Mapping[str, Task], implementations: Sequence[str]) -> Iterator[FrameworkRun]:
+        """Train every task in every framework, in those of the implementations that the framework has."""
+        requests = training.questions(
+            self.hellos,
+            tasks,
+            chosen=self.available(implementations),
+            scratch_dialects=(DIALECT,),
+            folder=self.folder,
+            done=frozenset(),
+            selection=Selection.of(""),
+            conditions=Conditions(),
+        )
+        if not requests:
+            return
+        trainings = training.Trainings()
+        with self.progress.stage("in frameworks", len(requests)) as advance:
+            for response in self.coordinator.ask_all(requests):
+                with np.errstate(all="ignore"):  # a run may overflow; the rows show it
+                    found = trainings.row(response)
+                file = Path(response.request.message["output"])
+                recording, _ = arrays.read(file) if response.status == "ok" else ({}, "")
+                file.unlink(missing_ok=True)  # its numbers are in the rows
+                yield FrameworkRun(
+                    response.request.context.task, {name: found.get(name) for name in _COPIED}, recording
+                )
+                advance(response.request.framework)
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a part may use.
+    """What a part can use.
 
     Attributes:
-        runner: the frameworks, and how a task is put to them.
-        data: of the regression.
-        folder: that a user named for data, if any.
-        cache: where downloads are kept.
-        download: whether a publisher may be asked.
-        seed: of starts and batch orders.
-        progress: for those who wait.
+        runner: runs tasks in the frameworks.
+        data: the data set of the regression.
+        data_folder: the folder that the user named for data, if any.
+        cache: the folder of downloads.
+        download: whether data may be downloaded.
+        seed: of initial parameters and batch orders.
+        progress: shows messages to the user.
     """
 
     runner: FrameworkRunner
     data: Dataset
-    folder: Path | None
+    data_folder: Path | None
     cache: Path
     download: bool
     seed: int
@@ -44,41 +143,21 @@ class Part:
     """A part of the section.
 
     Attributes:
-        number: in the order of the section.
-        name: by which it is chosen.
-        title: for people.
-        make: its rows, in the columns of `row`.
+        heading: its number, name, title and quotation.
+        run: computes its rows.
+        describe: turns its rows into figures, sentences and tables.
     """
 
-    number: int
-    name: str
-    title: str
-    make: Callable[[Context], Iterator[Row]]
+    heading: Heading
+    run: Callable[[Context], Iterator[ChapterRow]]
+    describe: Callable[[Sequence[ChapterRow]], Section]
+
+    @property
+    def name(self) -> str:
+        """The name by which a user selects it."""
+        return self.heading.name
 
 
-def row(subject: str, method: str, setting: str = "", **columns: Any) -> Row:
-    """A row of the oracle's; what a framework did has more columns (`FrameworkRunner.rows`).
-
-    Args:
-        subject: what was run: `quadratic`, `regression`, ….
-        method: by what: `rmsprop`, `adagrad`, ….
-        setting: what sets it apart from other rows of this subject and method.
-        columns: `given` and `found`, numbers by name; `series`, lists of them by name.
-    """
-    return {"framework": "oracle", "subject": subject, "method": method, "setting": setting, **columns}
-
-
-def numbers(values: Any) -> list[float]:
-    """An array of one axis as a list."""
-    return [float(value) for value in np.asarray(values, np.float64)]
-
-
-def series(**columns: Any) -> Mapping[str, Sequence[float]]:
-    """Columns as lists."""
-    return {name: numbers(values) for name, values in columns.items()}
-
-
-def path_with_start(run: FrameworkRun) -> NDArray[np.float64]:
-    """The parameters of a training on the way, the start included; shape (steps + 1, n)."""
-    start = run.task.initial[None].astype(np.float64)
-    return np.concatenate([start, run.observed["parameters"].astype(np.float64)])
+def series(**columns: ArrayLike) -> dict[str, list[float]]:
+    """Convert arrays of one axis to the lists of `ChapterRow.series`."""
+    return {name: np.asarray(values, np.float64).tolist() for name, values in columns.items()}

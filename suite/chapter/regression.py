@@ -1,31 +1,56 @@
-"""Part 3: the section's two programs on the regression, and what moves their loss: each thing by itself.
+"""Part 3: the losses and seconds of the section's programs beside the published ones, and what changes the loss.
 
-The published losses come from runs that differ in five things beside the framework. Here one of them moves at a time,
-from a run that is the same for all.
+The runs behind the published losses differ in five things besides the framework. Here one of them changes at a time,
+starting from a run that is the same for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects, replay
+from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart, strip_chart
+from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
+from reports.chapter.text import (
+    ORACLE,
+    OUTCOME_COLUMNS,
+    agreement,
+    framework_rows,
+    listing,
+    number,
+    oracle_rows,
+    outcome_cells,
+    points,
+    run_name,
+)
+from reports.figures.chart_style import Figure
+from reports.tables import published, table
+from reports.tables.numbers import duration, fixed
 from suite.benchmark import interleaved
 from suite.benchmark import rows as timing_rows
 from suite.cases import tasks
 from suite.cases.benchmarks import PROFILES, epoch
 from suite.cases.tasks import EPOCHS, LOSS_EVERY, Task
-from suite.chapter.batched_regression import LeastSquares
-from suite.chapter.part import Context, Part, path_with_start, row, series
-from suite.results.store import Row
+from suite.chapter.descent import LeastSquares
+from suite.chapter.part import Array, Context, Part, series
+from suite.results.rows import ChapterRow
 
+HEADING = Heading(
+    3,
+    "regression",
+    "From scratch and concise, and why losses can't be compared",
+    "Linear regression on NASA's airfoil data, batches of 10, η = 0.01, γ = 0.9. The section prints a loss and the seconds "
+    "per epoch for a program from scratch and for a concise one, in three frameworks. These runs differ in five things "
+    "besides the framework.",
+)
 PROGRAMS = ("section", "section-concise")
 RERUNS = 40
-"""Orders, and starts, that are drawn."""
+"""Number of batch orders, and of initial weights, that are drawn."""
 
 EPSILONS = {
     "1e-6 inside": (1e-6, "d2l"),
@@ -33,61 +58,80 @@ EPSILONS = {
     "1e-7 inside": (1e-7, "keras3"),
     "1e-8 inside": (1e-8, "mxnet1"),
 }
-"""ε as the section writes it from scratch, and as the built-in columns have it by default: PyTorch, Keras, MXNet."""
+"""ε and dialect of the section's program from scratch, and of the defaults of PyTorch, Keras and MXNet."""
+
+CHANGES = {
+    "order": "the order of the batches",
+    "start": "the initial weights",
+    "both": "order and weights",
+    "epochs": "1 to 4 epochs",
+    "doubled": "the missing ½",
+    "epsilon": "size and place of ε",
+}
+REPEATED = {"order": "1", "start": "1", "epochs": "4", "doubled": "gradients doubled", "epsilon": "1e-8 inside"}
+"""The change of each kind that is repeated in the frameworks: method -> setting."""
+
+IN_A_FRAMEWORK = "in a framework"
+AIRFOIL = "airfoil"
+HALF_DIGIT = 5e-4
+"""Half a unit of the last printed digit of a loss."""
+
+_row = partial(ChapterRow, part=HEADING.name)
 
 
-def rows(context: Context) -> Iterator[Row]:
-    """The programs in the frameworks, judged and timed; what moves the loss in the oracle; the same in frameworks."""
+def run(context: Context) -> Iterator[ChapterRow]:
+    """Run and time both programs in the frameworks; change one thing at a time in the oracle, then in frameworks."""
     task = tasks.regression(context.data, context.seed)
-    given = {"epochs": EPOCHS, "lowest": LeastSquares.of(task).loss}
+    inputs = {"epochs": EPOCHS, "minimum_loss": LeastSquares(task).minimum_loss}
+    columns = {"part": HEADING.name, "problem": task.id, "inputs": inputs}
     for one in context.runner.train({task.id: task}, PROGRAMS):
-        about = {"subject": task.id, "method": "program", "setting": "", "given": given, "detail": context.data.name}
-        yield {**one.row, **about, **_told(task, path_with_start(one) if one.observed else None)}
-    yield from timed(context, task)
-    for method, setting, moved, name in moves(context, task):
+        summary = {} if one.path is None else _losses(task, one.path)
+        yield one.row(**columns, method="program", detail=context.data.name, **summary)
+    yield from _timings(context, task)
+    for method, setting, changed, dialect in changed_tasks(context, task):
         path = replay(
-            lambda step, x: moved.objective.gradient(x, step),  # noqa: B023
-            moved.initial,
-            moved.hyperparameters,
-            dialects[name],
-            steps=moved.steps,
+            lambda step, x: changed.objective.gradient(x, step),  # noqa: B023
+            changed.initial,
+            changed.hyperparameters,
+            dialects[dialect],
+            steps=changed.steps,
         ).parameters
-        yield row(task.id, method, setting, given=given, found={"loss": moved.objective.loss(path[-1])})
-    singles = {moved.id: moved for moved in ones(context, task)}
-    for one in context.runner.train(singles, ("scratch",)):
-        about = {"subject": task.id, "method": one.task.id, "setting": "in a framework", "given": given}
-        yield {**one.row, **about, **_told(one.task, path_with_start(one) if one.observed else None, curve=False)}
+        results = {"loss": changed.objective.loss(path[-1])}
+        yield ChapterRow(framework=ORACLE, method=method, setting=setting, results=results, **columns)
+    repeated = {changed.id: changed for changed in repeated_tasks(context, task)}
+    for one in context.runner.train(repeated, ("scratch",)):
+        results = {} if one.path is None else _losses(one.task, one.path)["results"]
+        yield one.row(**columns, method=one.task.id, setting=IN_A_FRAMEWORK, results=results)
 
 
-def timed(context: Context, task: Task) -> Iterator[Row]:
-    """Seconds of an epoch in each program, a sample each in every round, in random order."""
-    benchmark, profile = epoch(task), PROFILES["quick"]
-    chosen = context.runner.available(PROGRAMS)
-    entered = [one for one in interleaved.entries(context.runner.hellos, chosen, benchmark) if one.instance == 1]
-    if not entered:
+def _timings(context: Context, task: Task) -> Iterator[ChapterRow]:
+    """Time an epoch of each program: one sample of every program in each round, in random order."""
+    benchmark, profile, runner = epoch(task), PROFILES["quick"], context.runner
+    every = interleaved.entries(runner.hellos, runner.available(PROGRAMS), benchmark)
+    entries = [one for one in every if one.instance == 1]
+    if not entries:
         return
-    run = interleaved.InterleavedRun(
-        context.runner.coordinator, benchmark, context.runner.folder, profile, profile.rounds, context.seed
+    timing_run = interleaved.InterleavedRun(
+        runner.coordinator, benchmark, runner.folder, profile, profile.rounds, context.seed
     )
-    with context.progress.stage("timing", run.turns(entered)) as advance:
-        for entrant in run.run(entered):
+    with context.progress.stage("timing", timing_run.turns(entries)) as advance:
+        for entrant in timing_run.run(entries):
             advance(entrant.entry.framework)
-    for timing in timing_rows.rows(run):
+    for timing in timing_rows.rows(timing_run):
         low, high = timing["interval"] or (None, None)
-        who = {name: timing[name] for name in ("framework", "implementation", "version", "device", "dtype", "dialect")}
-        seconds = {"median": timing["median"], "low": low, "high": high}
-        told = {"subject": task.id, "method": "seconds", "setting": "", "found": seconds}
-        yield {**who, **told, "outcome": timing["outcome"], "reason": timing["reason"]}
+        names = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "reason")
+        results = {"median": timing["median"], "low": low, "high": high}
+        yield _row(problem=task.id, method="seconds", results=results, **{name: timing[name] for name in names})
 
 
-def moves(context: Context, task: Task) -> Iterator[tuple[str, str, Task, str]]:
-    """What is moved, how far, the task then, and the dialect that runs it."""
+def changed_tasks(context: Context, task: Task) -> Iterator[tuple[str, str, Task, str]]:
+    """Change one thing at a time; yield the method, the setting, the changed task, and the dialect that runs it."""
     yield "nothing", "", task, "d2l"
-    for number in range(1, RERUNS + 1):
-        other = tasks.regression(context.data, context.seed + number)
-        yield "order", str(number), reordered(task, other), "d2l"
-        yield "start", str(number), replace(task, initial=other.initial), "d2l"
-        yield "both", str(number), other, "d2l"
+    for rerun in range(1, RERUNS + 1):
+        other = tasks.regression(context.data, context.seed + rerun)
+        yield "order", str(rerun), reordered(task, other), "d2l"
+        yield "start", str(rerun), replace(task, initial=other.initial), "d2l"
+        yield "both", str(rerun), other, "d2l"
     for epochs in (1, 2, 3, 4):
         yield "epochs", str(epochs), lengthened(task, epochs), "d2l"
     yield "doubled", "gradients doubled", doubled(task), "d2l"
@@ -95,8 +139,8 @@ def moves(context: Context, task: Task) -> Iterator[tuple[str, str, Task, str]]:
         yield "epsilon", name, with_epsilon(task, epsilon), dialect
 
 
-def ones(context: Context, task: Task) -> Iterator[Task]:
-    """One of each kind of move, for the frameworks."""
+def repeated_tasks(context: Context, task: Task) -> Iterator[Task]:
+    """Make one changed task of each kind for the frameworks (`REPEATED`)."""
     other = tasks.regression(context.data, context.seed + 1)
     yield replace(task, id="nothing")
     yield replace(reordered(task, other), id="order")
@@ -107,36 +151,276 @@ def ones(context: Context, task: Task) -> Iterator[Task]:
 
 
 def reordered(task: Task, other: Task) -> Task:
-    """A task with the batches of another one."""
+    """Replace the batches of a task by those of another one."""
     batches = other.data["batches"]
     return replace(task, objective=replace(task.objective, batches=batches), data={**task.data, "batches": batches})  # type: ignore[type-var]
 
 
 def lengthened(task: Task, epochs: int) -> Task:
-    """A task of so many epochs; after the last batch comes the first again."""
+    """Change the number of epochs; the batches repeat from the first one."""
     steps = epochs * task.steps_per_epoch
     batches = np.resize(task.data["batches"], (steps, task.data["batches"].shape[1]))
-    return replace(reordered(task, replace(task, data={**task.data, "batches": batches})), steps=steps,
-                   evaluate=tuple(range(0, steps + 1, LOSS_EVERY)))  # fmt: skip
+    longer = reordered(task, replace(task, data={**task.data, "batches": batches}))
+    return replace(longer, steps=steps, evaluate=tuple(range(0, steps + 1, LOSS_EVERY)))
 
 
 def doubled(task: Task) -> Task:
-    """A loss without the ½ has twice the gradient."""
+    """Double the gradients, as a loss without the factor ½ does."""
     return replace(task, hyperparameters=replace(task.hyperparameters, rescale_gradient=2.0))
 
 
 def with_epsilon(task: Task, epsilon: float) -> Task:
-    """A task with another ε."""
+    """Change ε."""
     h = task.hyperparameters
     return replace(task, hyperparameters=Hyperparameters(learning_rate=h.rate(0), decay=h.decay, epsilon=epsilon))
 
 
-def _told(task: Task, path: NDArray[np.float64] | None, *, curve: bool = True) -> dict[str, Any]:
-    if path is None:
-        return {}
+def _losses(task: Task, path: Array) -> dict[str, Any]:
     losses = [task.objective.loss(path[step]) for step in task.evaluate]
-    told: dict[str, Any] = {"found": {"loss": losses[-1]}}
-    return {**told, "series": series(step=task.evaluate, loss=losses)} if curve else told
+    return {"results": {"loss": losses[-1]}, "series": series(step=task.evaluate, loss=losses)}
 
 
-PART = Part(3, "regression", "From scratch and concise, and why losses can't be compared", rows)
+def describe(rows: Sequence[ChapterRow]) -> Section:
+    """Describe both programs in every framework, and how the loss depends on each change."""
+    programs = framework_rows(rows, method="program")
+    seconds = {run_name(row): row for row in framework_rows(rows, method="seconds")}
+    changed = {name: oracle_rows(rows, method=name) for name in CHANGES}
+    original = next(iter(oracle_rows(rows, method="nothing")), None)
+    repeated = framework_rows(rows, setting=IN_A_FRAMEWORK)
+    exhibits = []
+    if original and any(changed.values()):
+        findings = (*reruns(changed, programs), *single_changes(changed, original), *in_frameworks(rows, repeated))
+        exhibits.append(Exhibit(_changes_figure(changed, original, repeated), findings))
+    if any(row.series for row in programs):
+        exhibits.append(Exhibit(_loss_figure(programs), tuple(programs_agree(programs))))
+    if speed := tuple(speeds(seconds)):
+        exhibits.append(Exhibit(_seconds_figure(seconds), speed))
+    numbers = _published(programs, seconds, _span(changed["both"]))
+    return Section(HEADING, tuple(exhibits), tuple(_tables(programs, seconds, repeated)), tuple(numbers))
+
+
+def _span(rows: Sequence[ChapterRow]) -> tuple[float, float] | None:
+    """The smallest and the largest loss."""
+    losses = [loss for row in rows if (loss := row.results.get("loss")) is not None]
+    return (min(losses), max(losses)) if losses else None
+
+
+def reruns(changed: Mapping[str, Sequence[ChapterRow]], programs: Sequence[ChapterRow]) -> Iterator[str]:
+    """State whether the published losses lie within those of reruns of one program."""
+    span = _span(changed["both"])
+    printed = sorted(one.loss for one in published.REGRESSION.values())
+    if span is None:
+        return
+    if programs and any(row.detail != AIRFOIL for row in programs):
+        yield "The airfoil data were not available: these losses are of generated data, not comparable with the published ones."
+        return
+    inside = span[0] - HALF_DIGIT <= printed[0] and printed[-1] <= span[1] + HALF_DIGIT
+    yield (
+        f"Running the same program {len(changed['both'])} times with other batch orders and initial weights gives losses "
+        f"from {_to(span)}. The published losses, {fixed(printed[0], 3)} to {fixed(printed[-1], 3)}, "
+        + (
+            "are within this range, so they show no difference between the frameworks."
+            if inside
+            else "are not all within this range, so order and weights do not explain them."
+        )
+    )
+
+
+def single_changes(changed: Mapping[str, Sequence[ChapterRow]], original: ChapterRow) -> Iterator[str]:
+    """State by how much each change alone moves the loss; changes without an effect are listed together."""
+    without_effect, before = [], original.results.get("loss") or 0.0
+    for name, words in CHANGES.items():
+        span = _span(changed[name])
+        if name == "both" or span is None:
+            continue
+        farthest = max(abs(end - before) for end in span)
+        if farthest < HALF_DIGIT:
+            without_effect.append(f"{words} ({number(farthest, 1)})")
+        else:
+            yield f"Changing {words} alone moves the loss from {fixed(before, 4)} to values from {_to(span)}."
+    if without_effect:
+        yield (
+            f"These changes alone do not move a printed digit: {listing(without_effect)}. A doubled gradient is divided by a "
+            "doubled root, and ε is small compared with these gradients."
+        )
+
+
+def in_frameworks(rows: Sequence[ChapterRow], repeated: Sequence[ChapterRow]) -> Iterator[str]:
+    """State whether the frameworks repeat the oracle's changes."""
+    if repeated:
+        oracles = {
+            name: row.results.get("loss")
+            for name, setting in REPEATED.items()
+            for row in oracle_rows(rows, method=name, setting=setting)
+        }
+        off = [
+            abs((row.results.get("loss") or 0) - own) / own
+            for row in repeated
+            if (own := oracles.get(row.method)) and row.results.get("loss") is not None
+        ]
+        close = f"; their losses differ from the oracle's by at most {number(max(off), 2)}, relatively" if off else ""
+        yield f"With one change of each kind, from scratch in each framework, {agreement(repeated)}{close}."
+
+
+def programs_agree(programs: Sequence[ChapterRow]) -> Iterator[str]:
+    """State how far apart the losses are if only the framework differs."""
+    losses = [loss for row in programs if (loss := row.results.get("loss")) is not None]
+    if len(losses) > 1:
+        scratch = [
+            loss
+            for row in programs
+            if row.implementation == "section" and (loss := row.results.get("loss")) is not None
+        ]
+        statement = (
+            f"With the same data, batch order and initial weights, the {len(losses)} programs end with losses from "
+            f"{number(min(losses), 6)} to {number(max(losses), 6)}, which differ by {number(max(losses) - min(losses), 2)}"
+        )
+        if len(scratch) > 1:
+            statement += (
+                f"; those from scratch compute the same update and differ by {number(max(scratch) - min(scratch), 2)}"
+            )
+        yield f"{statement}. Of the updates, {agreement(programs)}."
+
+
+def speeds(seconds: Mapping[str, ChapterRow]) -> Iterator[str]:
+    """State the fastest and the slowest program, here and in the book."""
+    times = {name: median for name, row in seconds.items() if (median := row.results.get("median"))}
+    if len(times) < 2:
+        return
+    fastest, slowest = min(times, key=times.__getitem__), max(times, key=times.__getitem__)
+    statement = f"An epoch takes {duration(times[fastest])} in {fastest} and {duration(times[slowest])} in {slowest}"
+    printed = {name: one.seconds for name in times if (one := _published_run(seconds[name]))}
+    if len(printed) == len(times):
+        first = min(printed, key=printed.__getitem__)
+        statement += (
+            ", which is the fastest in the book too" if first == fastest else f"; in the book {first} is the fastest"
+        )
+        ratios = sorted(printed[name] / times[name] for name in times)
+        statement += f". The published seconds, from another machine, are {number(ratios[0], 2)} to "
+        statement += f"{number(ratios[-1], 2)} times ours"
+    yield f"{statement}."
+
+
+def _published_run(row: ChapterRow) -> published.Published | None:
+    return published.published_run(row.framework, str(row.implementation), row.dialect)
+
+
+def _to(span: tuple[float, float]) -> str:
+    return f"{fixed(span[0], 4)} to {fixed(span[1], 4)}"
+
+
+def _changes_figure(
+    changed: Mapping[str, Sequence[ChapterRow]], original: ChapterRow, repeated: Sequence[ChapterRow]
+) -> Figure:
+    dots: list[dict[str, Any]] = []
+    for name, words in CHANGES.items():
+        for row in changed[name]:
+            loss, label = row.results.get("loss"), f"{words}: {row.setting}"
+            dots.append({"change": words, "loss": loss, "source": ORACLE, "run": label})
+        for row in (row for row in repeated if row.method == name):
+            loss = row.results.get("loss")
+            dots.append({"change": words, "loss": loss, "source": row.framework, "run": run_name(row)})
+    rules = [
+        {"loss": one.loss, "run": f"published: {framework}, {column}"}
+        for (framework, column), one in published.REGRESSION.items()
+    ]
+    text = FigureText(
+        "figure-regression-moves",
+        "The loss after two epochs, with one change at a time",
+        f"Each row changes one thing of a run with the loss {fixed(original.results.get('loss'), 4)}. Dashed: the losses that "
+        "the section prints.",
+        "Rows of dots, one row for each change, and the published losses as vertical lines.",
+    )
+    known = [dot for dot in dots if dot["loss"] is not None]
+    return strip_chart(text, known, Axis("loss", "Loss", format=".3f"), Axis("change", "Change"), rules)
+
+
+def _loss_figure(programs: Sequence[ChapterRow]) -> Figure:
+    lines = [
+        {"program": run_name(row), "step": step, "loss": loss}
+        for row in programs
+        for step, loss in points(row, "step", "loss")
+    ]
+    text = FigureText(
+        "figure-regression",
+        "The section's two programs, on the same data, order and start",
+        f"The loss over all rows during two epochs. {HIGHLIGHT}",
+        "Loss curves of the programs, which cover one another.",
+    )
+    step, loss = Axis("step", "Step", zero=True), Axis("loss", "Loss")
+    return line_chart(text, lines, step, loss, Axis("program", "Program"))
+
+
+def _seconds_figure(seconds: Mapping[str, ChapterRow]) -> Figure:
+    dots: list[dict[str, Any]] = []
+    for name, row in seconds.items():
+        one, median = _published_run(row), row.results.get("median")
+        times = {"here": median, "published": one.seconds if one else None}
+        dots += [
+            {"program": name, "seconds": time, "source": source, "run": f"{name}, {source}"}
+            for source, time in times.items()
+            if time
+        ]
+    text = FigureText(
+        "figure-regression-seconds",
+        "Seconds per epoch, here and published",
+        "Medians of interleaved samples: one of every program in each round, in random order, on one thread.",
+        "Seconds per epoch of each program, ours beside the published ones.",
+    )
+    axis = Axis("seconds", "Seconds per epoch", log=True, format="~g")
+    return strip_chart(text, dots, axis, Axis("program", "Program"))
+
+
+def _tables(
+    programs: Sequence[ChapterRow], seconds: Mapping[str, ChapterRow], repeated: Sequence[ChapterRow]
+) -> Iterator[table.Table]:
+    if programs:
+        headings = ("Published loss", "Our loss", "Published s/epoch", "Our s/epoch", "95 % interval")
+        cells = []
+        for row in programs:
+            one, timing = _published_run(row), seconds.get(run_name(row))
+            times = timing.results if timing else {}
+            interval = (
+                f"{fixed(times['low'], 4)} to {fixed(times.get('high'), 4)}" if times.get("low") is not None else ""
+            )
+            shown = (
+                fixed(one.loss, 3) if one else "",
+                fixed(row.results.get("loss"), 6),
+                fixed(one.seconds, 3) if one else "",
+                fixed(times.get("median"), 4) if timing else "",
+                interval,
+            )
+            cells.append((run_name(row), row.dialect or "", *shown, *outcome_cells(row)))
+        columns = ("Program", "Dialect", *map(table.number, headings), *OUTCOME_COLUMNS)
+        yield table.Table.of(columns, cells, "The section's table and ours")
+    if repeated:
+        columns = ("Change", "Implementation", table.number("Loss"), *OUTCOME_COLUMNS)
+        changes = (
+            (CHANGES.get(row.method, "nothing"), run_name(row), fixed(row.results.get("loss"), 6), *outcome_cells(row))
+            for row in repeated
+        )
+        yield table.Table.of(columns, changes, "One change at a time in the frameworks")
+
+
+def _published(
+    programs: Sequence[ChapterRow], seconds: Mapping[str, ChapterRow], span: tuple[float, float] | None
+) -> Iterator[PublishedNumber]:
+    """List losses and seconds. Both change from run to run, so that no digit can be required."""
+    for row in programs:
+        if one := _published_run(row):
+            name = f"loss, {row.framework}, {'from scratch' if row.implementation == 'section' else 'concise'}"
+            remark = "other data"
+            if row.detail == AIRFOIL and span is not None:
+                within = span[0] - HALF_DIGIT <= one.loss <= span[1] + HALF_DIGIT
+                remark = (
+                    f"the published order and start are unknown; other orders and starts give {_to(span)}, and the published "
+                    f"loss is {'within' if within else 'outside'}"
+                )
+            yield PublishedNumber(name, fixed(one.loss, 3), fixed(row.results.get("loss"), 3), None, remark)
+    for name, row in seconds.items():
+        if one := _published_run(row):
+            ours = fixed(row.results.get("median"), 3)
+            yield PublishedNumber(f"seconds per epoch, {name}", fixed(one.seconds, 3), ours, None, "another machine")
+
+
+PART = Part(HEADING, run, describe)

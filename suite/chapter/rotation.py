@@ -1,94 +1,252 @@
-"""Part 5, exercise 2: the objective rotated, from the axes to the exercise's 45 degrees and on to 90.
+"""Part 5, exercise 2: the objective rotated by 0 to 90 degrees; the exercise rotates it by 45.
 
-The start turns with the objective, so that what depends on the shape alone, as gradient descent does, is the same at
-every angle. The exercise keeps the start, and is also twice as steep: (x1 ± x2) in place of (x1 ± x2)/√2; the
-frameworks run it as it stands there.
+Here the start is rotated with the objective, so that a method that depends on the shape alone, such as gradient descent,
+gives the same loss at every angle. The exercise keeps the start and is also twice as steep, (x1 ± x2) in place of
+(x1 ± x2)/√2; the frameworks run it as it is printed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
+from reports.chapter.document import Exhibit, Heading, Section
+from reports.chapter.text import (
+    ORACLE,
+    OUTCOME_COLUMNS,
+    agreement,
+    exact,
+    framework_rows,
+    listing,
+    number,
+    oracle_rows,
+    outcome_cells,
+    points,
+    run_name,
+)
+from reports.figures.chart_style import Figure
+from reports.tables import table
+from reports.tables.numbers import coordinate
 from suite.cases import tasks
 from suite.chapter import trajectory
 from suite.chapter.descent import Method, adagrad, descend, gradient_descent, rmsprop
-from suite.chapter.part import Context, Part, path_with_start, row, series
-from suite.chapter.trajectory import DECAY, EPSILON, NEAR, RATE, SLOPES, STEPS
-from suite.results.store import Row
+from suite.chapter.part import Array, Context, Part, series
+from suite.chapter.trajectory import DECAY, EPSILON, RATE, SLOPES, STEPS, THRESHOLD
+from suite.results.rows import ChapterRow
 
+HEADING = Heading(
+    5,
+    "rotation",
+    "Exercise 2: the objective rotated",
+    "Exercise 2: “Rotate the optimization problem to minimize f(x) = 0.1 (x₁ + x₂)² + 2 (x₁ - x₂)². What happens to the "
+    "convergence?”",
+)
 ANGLES = tuple(range(0, 91, 5))  # degrees
-LONG = 600  # steps
+SHOWN_ANGLES = (0, 45)
+MAX_STEPS = 600
+SMALLEST_SHOWN = 1e-13
 METHODS: Mapping[str, Method] = {
     "rmsprop": rmsprop(RATE, DECAY, EPSILON),
     "adagrad": adagrad(RATE, EPSILON),
     "gradient descent": gradient_descent(RATE),
 }
-SHOWN = (0, 45)
-IMPLEMENTATIONS = trajectory.IMPLEMENTATIONS
+TITLES = {"rmsprop": "RMSProp", "adagrad": "Adagrad", "gradient descent": "gradient descent"}
+OBJECTIVES = {"quadratic": "0.1 x₁² + 2 x₂²", "rotated": "0.1 (x₁ + x₂)² + 2 (x₁ - x₂)²"}
+INPUTS = {
+    "learning_rate": RATE,
+    "decay": DECAY,
+    "epsilon": EPSILON,
+    "steps": STEPS,
+    "threshold": THRESHOLD,
+    "max_steps": MAX_STEPS,
+}
+
+_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
+_LOSS = Axis("loss", "f(x)", log=True, format="~e")
 
 
-def rows(context: Context) -> Iterator[Row]:
-    """Each method over the angles; two of its curves; and the frameworks on the exercise and on the section's f."""
+def run(context: Context) -> Iterator[ChapterRow]:
+    """Run each method at each angle, and RMSProp on the printed objectives in the oracle and in the frameworks."""
     start = tasks.quadratic().initial.astype(np.float64)
     for name, method in METHODS.items():
-        ends = [turned(angle, start, method) for angle in ANGLES]
-        yield row(
-            "rotated",
-            name,
-            "over angles",
-            given={
-                "learning_rate": RATE,
-                "decay": DECAY,
-                "epsilon": EPSILON,
-                "steps": STEPS,
-                "near": NEAR,
-                "long": LONG,
-            },
-            series=series(
-                angle=ANGLES,
-                loss=[losses[STEPS] for losses in ends],
-                arrived=[arrival(losses) for losses in ends],
-            ),
-        )
-        for angle in SHOWN:
-            losses = ends[ANGLES.index(angle)][: 3 * STEPS + 1]
-            told = series(step=np.arange(len(losses)), loss=losses)
-            yield row("rotated", name, f"{angle}°", given={"angle": angle}, series=told)
-    both = {one.id: one for one in (tasks.quadratic(), tasks.quadratic(rotated=True))}
-    for task in both.values():
+        curves = [rotated_losses(angle, start, method) for angle in ANGLES]
+        ends, steps = [losses[STEPS] for losses in curves], [steps_to_threshold(losses) for losses in curves]
+        over_angles = series(angle=ANGLES, loss=ends, steps_to_threshold=steps)
+        yield _row(problem="rotated", method=name, setting="over angles", inputs=INPUTS, series=over_angles)
+        for angle in SHOWN_ANGLES:
+            losses = curves[ANGLES.index(angle)][: 3 * STEPS + 1]
+            curve = series(step=np.arange(len(losses)), loss=losses)
+            yield _row(problem="rotated", method=name, setting=f"{angle}°", inputs={"angle": angle}, series=curve)
+    printed = {one.id: one for one in (tasks.quadratic(), tasks.quadratic(rotated=True))}
+    for task in printed.values():
         path = descend(lambda step, x: task.objective.gradient(x, step), task.initial, STEPS, METHODS["rmsprop"])  # noqa: B023
-        yield row(task.id, "rmsprop", "as printed", found=_end(task, path))
-    for one in context.runner.train(both, IMPLEMENTATIONS):
-        found = _end(one.task, path_with_start(one)) if one.observed else {}
-        yield {**one.row, "subject": one.task.id, "method": "rmsprop", "setting": "as printed", "found": found}
+        yield _row(problem=task.id, method="rmsprop", setting="as printed", results=_end(task, path))
+    for one in context.runner.train(printed, trajectory.IMPLEMENTATIONS):
+        results = {} if one.path is None else _end(one.task, one.path)
+        columns = {"method": "rmsprop", "setting": "as printed", "results": results}
+        yield one.row(part=HEADING.name, problem=one.task.id, **columns)
 
 
-def turned(angle: float, start: NDArray[np.float64], method: Method) -> NDArray[np.float64]:
-    """The loss along a run on f(R x) from Rᵀ start, where R turns by an angle in degrees; shape (LONG + 1,)."""
-    rotation = turn(angle)
+def rotated_losses(angle: float, start: Array, method: Method) -> Array:
+    """Compute the losses on f(R x) from Rᵀ start, with the rotation R by an angle in degrees; shape (MAX_STEPS + 1,)."""
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    rotation = np.array([[c, s], [-s, c]])
     curvature = rotation.T @ np.diag(SLOPES) @ rotation
-    path = descend(lambda step, x: curvature @ x, rotation.T @ start, LONG, method)  # noqa: ARG005
+    path = descend(lambda step, x: curvature @ x, rotation.T @ start, MAX_STEPS, method)  # noqa: ARG005
     return trajectory.loss(path @ rotation.T)
 
 
-def turn(angle: float) -> NDArray[np.float64]:
-    """The rotation of the plane by an angle in degrees."""
-    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    return np.array([[c, s], [-s, c]])
+def steps_to_threshold(losses: Array) -> float:
+    """Find the first step with a loss of at most THRESHOLD; NaN if there is none."""
+    close = np.flatnonzero(losses <= THRESHOLD)
+    return float(close[0]) if close.size else float("nan")
 
 
-def arrival(losses: NDArray[np.float64]) -> float:
-    """The first step at which a loss is near the least; not a number if there is none."""
-    near = np.flatnonzero(losses <= NEAR)
-    return float(near[0]) if near.size else float("nan")
-
-
-def _end(task: tasks.Task, path: NDArray[np.float64]) -> dict[str, float]:
+def _end(task: tasks.Task, path: Array) -> dict[str, float]:
     x = path[STEPS]
     return {"x1": float(x[0]), "x2": float(x[1]), "loss": task.objective.loss(x)}
 
 
-PART = Part(5, "rotation", "Exercise 2: the objective rotated", rows)
+def describe(rows: Sequence[ChapterRow]) -> Section:
+    """Describe the losses over the angles, and the exercise as it is printed."""
+    over = {
+        name: row
+        for name in METHODS
+        for row in oracle_rows(rows, problem="rotated", method=name, setting="over angles")
+    }
+    runs = [row for row in framework_rows(rows, setting="as printed") if row.problem in OBJECTIVES]
+    exhibits: tuple[Exhibit, ...] = ()
+    if "rmsprop" in over:
+        findings = (*worst_angle(over["rmsprop"]), *sensitivity_to_rotation(over), *convergence(over["rmsprop"]))
+        exhibits = (
+            Exhibit(_angle_figure(over), findings),
+            Exhibit(_curve_figure(rows), tuple(as_printed(rows, runs))),
+        )
+    return Section(HEADING, exhibits, tuple(_tables(runs)))
+
+
+def worst_angle(row: ChapterRow) -> Iterator[str]:
+    """State the loss along the axes, at the worst angle, and at the best one."""
+    pairs = points(row, "angle", "loss")
+    best, worst = min(pairs, key=lambda p: p[1]), max(pairs, key=lambda p: p[1])
+    axis = dict(pairs).get(0.0)
+    if axis is None:
+        return
+    ratio = worst[1] / axis
+    verb = "slows RMSProp down" if ratio > 10 else "hardly affects RMSProp"
+    statement = (
+        f"Rotation {verb}: after {row.inputs.get('steps') or 0:.0f} steps f is {number(axis)} along the axes and "
+        f"{number(worst[1])} at the worst angle, {worst[0]:.0f}°, a ratio of {number(ratio, 2)}"
+    )
+    if best[0] != 0 and best[1] < axis / 10:
+        statement += f"; at the best angle, {best[0]:.0f}°, it is {number(best[1])}"
+    yield f"{statement}."
+
+
+def sensitivity_to_rotation(over: Mapping[str, ChapterRow]) -> Iterator[str]:
+    """State which methods depend on the angle, and why."""
+    spread = {}
+    for name, row in over.items():
+        losses = [loss for _, loss in points(row, "angle", "loss")]
+        spread[name] = max(losses) / min(losses) if losses and min(losses) > 0 else float("inf")
+    invariant = [TITLES[name] for name, factor in spread.items() if factor < 1 + 1e-6]
+    affected = [f"{TITLES[name]} by a factor of {number(s, 2)}" for name, s in spread.items() if s >= 1 + 1e-6]
+    if invariant:
+        yield (
+            f"Rotation does not affect {listing(invariant)}, because the start is rotated with the objective. Over the "
+            f"angles it changes the loss of {listing(affected)}. These methods divide each coordinate by the size of its "
+            "own gradients; across the axes both coordinates have gradients of the same size, so the division no longer "
+            "compensates for the narrow valley."
+        )
+    elif affected:
+        yield f"Over the angles the loss of every method changes: {listing(affected)}."
+
+
+def convergence(row: ChapterRow) -> Iterator[str]:
+    """State how many steps RMSProp takes to the threshold."""
+    pairs = points(row, "angle", "steps_to_threshold")
+    angles = len(row.series.get("angle", ()))
+    if not pairs:
+        return
+    best, worst = min(pairs, key=lambda p: p[1]), max(pairs, key=lambda p: p[1])
+    never = f"; at {angles - len(pairs)} angles it never reaches it" if len(pairs) < angles else ""
+    yield (
+        f"RMSProp reaches f ≤ {exact(row.inputs.get('threshold'))} after {best[1]:.0f} steps at {best[0]:.0f}° and after "
+        f"{worst[1]:.0f} at {worst[0]:.0f}°{never}."
+    )
+
+
+def as_printed(rows: Sequence[ChapterRow], runs: Sequence[ChapterRow]) -> Iterator[str]:
+    """Compare the exercise's objective with the section's."""
+    ends = {
+        name: row
+        for name in OBJECTIVES
+        for row in oracle_rows(rows, problem=name, method="rmsprop", setting="as printed")
+    }
+    if len(ends) == 2:
+        losses = {name: row.results.get("loss") or 0.0 for name, row in ends.items()}
+        x1, x2 = (coordinate(ends["rotated"].results.get(name)) for name in ("x1", "x2"))
+        verb = "farther from" if losses["rotated"] > losses["quadratic"] else "closer to"
+        yield (
+            "On the objective as the exercise prints it, which keeps the start and is twice as steep, RMSProp ends "
+            f"{verb} the minimum: after 20 steps x₁ = {x1}, x₂ = {x2} and f = {number(losses['rotated'])}, where the "
+            f"section's objective gives f = {number(losses['quadratic'])}."
+        )
+    if runs:
+        yield f"In the frameworks, on both objectives as they are printed, {agreement(runs)}."
+
+
+def _angle_figure(over: Mapping[str, ChapterRow]) -> Figure:
+    lines = [
+        {"method": TITLES[name], "angle": angle, "loss": max(loss, SMALLEST_SHOWN)}
+        for name, row in over.items()
+        for angle, loss in points(row, "angle", "loss")
+    ]
+    text = FigureText(
+        "figure-rotation",
+        "f after 20 steps by the angle of the objective",
+        "The start is rotated with the objective, so every angle is the same problem in other coordinates.",
+        "Loss after 20 steps against the angle, for three methods.",
+    )
+    angle = Axis("angle", "Angle (°)", zero=True, domain=(0, 90))
+    return line_chart(text, lines, angle, _LOSS, Axis("method", "Method"))
+
+
+def _curve_figure(rows: Sequence[ChapterRow]) -> Figure:
+    lines = [
+        {"curve": f"{TITLES[name]}, {angle}°", "step": step, "loss": max(loss, SMALLEST_SHOWN)}
+        for name in METHODS
+        for angle in SHOWN_ANGLES
+        for row in oracle_rows(rows, problem="rotated", method=name, setting=f"{angle}°")
+        for step, loss in points(row, "step", "loss")
+    ]
+    text = FigureText(
+        "figure-rotation-curves",
+        "f along the axes and across them",
+        f"f during 60 steps at 0° and at 45°. {HIGHLIGHT}",
+        "Loss curves of three methods at two angles.",
+    )
+    return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("curve", "Run"))
+
+
+def _tables(runs: Sequence[ChapterRow]) -> Iterator[table.Table]:
+    if runs:
+        columns = ("Objective", "Implementation", "Dialect", *map(table.number, ("x₁", "x₂", "f")), *OUTCOME_COLUMNS)
+        cells = (
+            (
+                OBJECTIVES[row.problem],
+                run_name(row),
+                row.dialect or "",
+                *(coordinate(row.results.get(name)) for name in ("x1", "x2")),
+                number(row.results.get("loss"), 6),
+                *outcome_cells(row),
+            )
+            for row in sorted(runs, key=lambda row: row.problem)
+        )
+        yield table.Table.of(columns, cells, "The frameworks on both objectives after 20 steps")
+
+
+PART = Part(HEADING, run, describe)

@@ -1,63 +1,253 @@
-"""Part 2: the path of section 11.8.2 in the plane, beside those of Adagrad and of the average s_t/t."""
+"""Part 2: the path of section 11.8.2 in the plane, beside the paths of Adagrad and of the average s_t/t."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reports.chapter.charts import Axis, FigureText, line_chart, path_chart
+from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
+from reports.chapter.text import (
+    ORACLE,
+    OUTCOME_COLUMNS,
+    agreement,
+    counted,
+    exact,
+    framework_rows,
+    listing,
+    number,
+    oracle_rows,
+    outcome_cells,
+    points,
+    run_name,
+)
+from reports.figures.chart_style import Figure
+from reports.tables import published, table
+from reports.tables.numbers import coordinate
 from suite.cases import tasks
 from suite.chapter.descent import Method, adagrad, descend, mean_of_squares, rmsprop
-from suite.chapter.part import Context, Part, path_with_start, row, series
-from suite.results.store import Row
+from suite.chapter.part import Array, Context, Part, series
+from suite.results.rows import ChapterRow
 
-RATE, DECAY, EPSILON = 0.4, 0.9, 1e-6  # the section's
-STEPS, LONG = 20, 400  # the section's, and enough to see what comes after them
-NEAR = 1e-2  # a loss that counts as arrived
-SLOPES = np.array([0.2, 4.0])  # of the gradient
+HEADING = Heading(
+    2,
+    "trajectory",
+    "The path in the plane",
+    "On f(x) = 0.1 x₁² + 2 x₂² from (-5, -2) with η = 0.4, Adagrad “moved only very slowly in the later stages”. Since η "
+    "is controlled separately, “this does not happen with RMSProp”: the section prints the point after 20 steps. It also "
+    "mentions division by √(sₜ/t), the root of the mean of all squares, which “might take a very long time”.",
+)
+RATE, DECAY, EPSILON = 0.4, 0.9, 1e-6  # of the section
+STEPS = 20  # of the section
+MAX_STEPS = 400
+THRESHOLD = 1e-2
+"""The loss below which a run counts as close to the minimum."""
+
+SLOPES = np.array([0.2, 4.0])
+"""The gradient of f is SLOPES * x."""
+
 METHODS: Mapping[str, Method] = {
     "rmsprop": rmsprop(RATE, DECAY, EPSILON),
     "mean of squares": mean_of_squares(RATE, EPSILON),
     "adagrad": adagrad(RATE, EPSILON),
 }
+TITLES = {"rmsprop": "RMSProp", "mean of squares": "sₜ/t", "adagrad": "Adagrad"}
 IMPLEMENTATIONS = ("scratch", "section", "builtin")
-GIVEN = {"learning_rate": RATE, "decay": DECAY, "epsilon": EPSILON, "steps": STEPS, "near": NEAR}
+INPUTS = {"learning_rate": RATE, "decay": DECAY, "epsilon": EPSILON, "steps": STEPS, "threshold": THRESHOLD}
+SHOWN_STEPS = 120  # of the loss curves
+SMALLEST_SHOWN = 1e-12
+
+_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
 
 
-def rows(context: Context) -> Iterator[Row]:
-    """Each method from the section's start with the section's numbers, and the frameworks on the first of them."""
+def run(context: Context) -> Iterator[ChapterRow]:
+    """Run each method from the section's start with the section's hyper-parameters, and RMSProp in the frameworks."""
     task = tasks.quadratic()
     for name, method in METHODS.items():
-        path = descend(lambda step, x: SLOPES * x, task.initial, LONG, method)  # noqa: ARG005
-        yield row(task.id, name, given=GIVEN, **described(path))
+        path = descend(lambda step, x: SLOPES * x, task.initial, MAX_STEPS, method)  # noqa: ARG005
+        yield _row(problem=task.id, method=name, inputs=INPUTS, **summarize(path))
     for one in context.runner.train({task.id: task}, IMPLEMENTATIONS):
-        told = described(path_with_start(one)) if one.observed else {}
-        yield {**one.row, "subject": task.id, "method": "rmsprop", "setting": "", "given": GIVEN, **told}
+        summary = {} if one.path is None else summarize(one.path)
+        yield one.row(part=HEADING.name, problem=task.id, method="rmsprop", inputs=INPUTS, **summary)
 
 
-def loss(path: NDArray[np.float64]) -> NDArray[np.float64]:
-    """f(x) = 0.1 x1² + 2 x2² on the way; shape (steps + 1,)."""
+def loss(path: Array) -> Array:
+    """Compute f(x) = 0.1 x1² + 2 x2² at every point; shape (steps + 1,)."""
     return np.asarray(path**2 @ SLOPES / 2)
 
 
-def described(path: NDArray[np.float64]) -> dict[str, Any]:
-    """A path of at least the section's steps: where it is after these, how long it takes, and what becomes of it."""
-    losses, moved = loss(path), np.abs(np.diff(path[:, 0]))
-    arrived = np.flatnonzero(losses <= NEAR)
+def summarize(path: Array) -> dict[str, Any]:
+    """Make the columns `results` and `series` of a path of at least STEPS steps."""
+    losses, step_sizes = loss(path), np.abs(np.diff(path[:, 0]))
+    close = np.flatnonzero(losses <= THRESHOLD)
     return {
-        "found": {
+        "results": {
             "x1": float(path[STEPS, 0]),
             "x2": float(path[STEPS, 1]),
             "loss": float(losses[STEPS]),
-            "arrived": int(arrived[0]) if arrived.size else None,
-            "first_step": float(moved[0]),
-            "last_step": float(moved[STEPS - 1]),
+            "steps_to_threshold": int(close[0]) if close.size else None,
+            "first_step_size": float(step_sizes[0]),
+            "last_step_size": float(step_sizes[STEPS - 1]),
             "late_loss": float(np.median(losses[-len(losses) // 4 :])),
         },
         "series": series(step=np.arange(len(path)), loss=losses, x1=path[:, 0], x2=path[:, 1]),
     }
 
 
-PART = Part(2, "trajectory", "The path in the plane", rows)
+def describe(rows: Sequence[ChapterRow]) -> Section:
+    """Describe the section's second figure with two more methods, and what follows after the twentieth step."""
+    methods = {name: row for name in METHODS for row in oracle_rows(rows, problem="quadratic", method=name)}
+    runs = framework_rows(rows, problem="quadratic", method="rmsprop")
+    if "rmsprop" not in methods:
+        return Section(HEADING)
+    same_update = [row for row in runs if row.dialect == "d2l"]
+    findings = (end_point(methods["rmsprop"], same_update), *adagrad_slows_down(methods), *first_step(methods))
+    exhibits = (
+        Exhibit(_path_figure(methods, same_update), findings),
+        Exhibit(_loss_figure(methods), tuple(after_the_section(methods))),
+    )
+    return Section(HEADING, exhibits, tuple(_tables(runs)), tuple(_published(methods["rmsprop"])))
+
+
+def end_point(row: ChapterRow, runs: Sequence[ChapterRow]) -> str:
+    """State the point after STEPS steps, whether the section prints it, and whether the frameworks reach it."""
+    x1, x2 = _end(row)
+    same = "as the section prints it, to the last digit" if _as_printed(row) else "not as the section prints it"
+    statement = f"After {STEPS} steps RMSProp is at x₁ = {x1}, x₂ = {x2}, {same}"
+    if not runs:
+        return f"{statement}."
+    others = [run_name(run) for run in runs if _end(run) != (x1, x2)]
+    if not others:
+        return f"{statement}, in the oracle and in all {counted(len(runs), 'run')} of this update in frameworks."
+    return (
+        f"{statement}, in the oracle; of {counted(len(runs), 'run')} of this update in frameworks, "
+        f"{listing(others)} {'is' if len(others) == 1 else 'are'} elsewhere."
+    )
+
+
+def adagrad_slows_down(methods: Mapping[str, ChapterRow]) -> Iterator[str]:
+    """State whether Adagrad's steps become small, and how long each method takes to the threshold."""
+    if "adagrad" not in methods:
+        return
+    row = methods["adagrad"]
+    first, last = (row.results.get(name) or 0.0 for name in ("first_step_size", "last_step_size"))
+    verb = "slows down" if last < first / 2 else "does not slow down"
+    statement = (
+        f"Adagrad with the same η {verb}: its step in x₁ changes from {number(first)} to {number(last)}, and after "
+        f"{STEPS} steps it is at x₁ = {_end(row)[0]}"
+    )
+    steps = {name: one.results.get("steps_to_threshold") for name, one in methods.items()}
+    if steps["adagrad"] and steps["rmsprop"]:
+        threshold = exact(row.inputs.get("threshold"))
+        statement += f". It reaches f ≤ {threshold} after {steps['adagrad']:.0f} steps, RMSProp after "
+        statement += f"{steps['rmsprop']:.0f}"
+        if mean := steps.get("mean of squares"):
+            statement += f", and sₜ/t after {mean:.0f}"
+    yield f"{statement}."
+
+
+def first_step(methods: Mapping[str, ChapterRow]) -> Iterator[str]:
+    """State the size of RMSProp's first step, and why it is larger than η."""
+    row = methods["rmsprop"]
+    rate, decay, first = row.inputs.get("learning_rate"), row.inputs.get("decay"), row.results.get("first_step_size")
+    if rate and first and decay is not None and decay < 1:
+        predicted = rate / (1 - decay) ** 0.5
+        reason = (
+            "because s starts at 0 and is then (1 - γ) g²"
+            if abs(first / predicted - 1) < 1e-3
+            else f"not η/√(1 - γ) = {predicted:.3f}"
+        )
+        yield (
+            f"RMSProp's first step is {number(first)} in every coordinate, {number(first / rate)} times η, {reason}. "
+            "The bias of an average that starts at 0 is not corrected."
+        )
+
+
+def after_the_section(methods: Mapping[str, ChapterRow]) -> Iterator[str]:
+    """State where each method ends with a constant η."""
+    late = {name: row.results.get("late_loss") for name, row in methods.items()}
+    early, rmsprop_late = methods["rmsprop"].results.get("loss"), late["rmsprop"]
+    if early is None or rmsprop_late is None:
+        return
+    median = f"{number(rmsprop_late)} in the median of the last hundred of {MAX_STEPS}"
+    if rmsprop_late > 10 * early:
+        yield (
+            f"RMSProp does not stay near the minimum: f is {number(early)} after {STEPS} steps, and {median}. With a "
+            "constant η its steps do not become smaller, because they are divided by gradients that become smaller too. It "
+            "needs a schedule (exercise 3)."
+        )
+    else:
+        yield f"RMSProp stays near the minimum: f is {number(early)} after {STEPS} steps, and {median}."
+    others = [name for name in methods if name != "rmsprop" and late[name]]
+    if others:
+        reached = listing([f"{TITLES[name]} has reached {number(late[name])}" for name in others])
+        converging = all((late[name] or 0) < rmsprop_late / 100 for name in methods if name != "rmsprop")
+        yield f"By then {reached}{'; they are slower at first, but converge' if converging else ''}."
+
+
+def _path_figure(methods: Mapping[str, ChapterRow], runs: Sequence[ChapterRow]) -> Figure:
+    lines = [point for name, row in methods.items() for point in _path(row, TITLES[name])]
+    first_runs = list({row.framework: row for row in reversed(runs) if row.series}.values())
+    frameworks = sorted({row.framework for row in first_runs})
+    marks = [
+        {**point, "framework": row.framework, "run": run_name(row)}
+        for row in first_runs
+        for point in _path(row, TITLES["rmsprop"])[frameworks.index(row.framework) :: len(frameworks)]
+    ]
+    text = FigureText(
+        "figure-trajectory",
+        "Three ways to divide by the size of past gradients",
+        "Lines and dots: the oracle, one dot a step. Open marks: runs in frameworks, each at other steps. Grey: contours "
+        "of f.",
+        "Paths from (-5, -2) towards the origin over the contours of f.",
+    )
+    return path_chart(text, lines, Axis("method", "Method"), marks)
+
+
+def _path(row: ChapterRow, title: str) -> list[dict[str, Any]]:
+    both = zip(points(row, "step", "x1"), points(row, "x1", "x2"), strict=False)
+    return [{"method": title, "step": step, "x1": x1, "x2": x2} for (step, _), (x1, x2) in both if step <= STEPS]
+
+
+def _loss_figure(methods: Mapping[str, ChapterRow]) -> Figure:
+    lines = [
+        {"method": TITLES[name], "step": step, "loss": max(loss, SMALLEST_SHOWN)}
+        for name, row in methods.items()
+        for step, loss in points(row, "step", "loss")
+        if step <= SHOWN_STEPS
+    ]
+    text = FigureText(
+        "figure-trajectory-loss",
+        "After the twentieth step",
+        f"f along the same runs, for {SHOWN_STEPS} steps; the section stops after {STEPS}.",
+        "The loss of three methods against steps, on a logarithmic axis.",
+    )
+    loss_axis = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, 20))
+    return line_chart(text, lines, Axis("step", "Step", zero=True), loss_axis, Axis("method", "Method"))
+
+
+def _end(row: ChapterRow) -> tuple[str, str]:
+    return coordinate(row.results.get("x1")), coordinate(row.results.get("x2"))
+
+
+def _as_printed(row: ChapterRow) -> bool:
+    return _end(row) == tuple(map(coordinate, published.QUADRATIC))
+
+
+def _tables(runs: Sequence[ChapterRow]) -> Iterator[table.Table]:
+    if runs:
+        columns = ("Implementation", "Dialect", *map(table.number, ("x₁ after 20 steps", "x₂")), *OUTCOME_COLUMNS)
+        cells = ((run_name(row), row.dialect or "", *_end(row), *outcome_cells(row)) for row in runs)
+        yield table.Table.of(columns, cells, f"The frameworks from the same start: {agreement(runs)}")
+
+
+def _published(row: ChapterRow) -> Iterator[PublishedNumber]:
+    names = ("x₁ after 20 steps", "x₂ after 20 steps")
+    for name, printed, ours in zip(names, map(coordinate, published.QUADRATIC), _end(row), strict=True):
+        yield PublishedNumber(name, printed, ours, printed == ours)
+
+
+PART = Part(HEADING, run, describe)

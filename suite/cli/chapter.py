@@ -50,12 +50,11 @@ def chapter(
     resume: Resume = False,
 ) -> None:
     """The section of the book from top to bottom: each figure, number and exercise, the published value beside ours."""
-    from suite.chapter.chapter import Chapter, Options  # other commands start without it
-    from suite.chapter.parts import chosen
+    from suite.chapter.chapter import Chapter, Options, select_parts  # other commands start without it
 
     options = Options(
         output=output or _folder(resume),
-        parts=chosen(part),
+        parts=select_parts(part),
         frameworks=[one_of(name, FRAMEWORKS, "framework") for name in framework] or FRAMEWORKS,
         device=device,
         threads=threads,
@@ -89,10 +88,11 @@ def is_chapter(folder: Path) -> bool:
 
 def write(folder: Path, progress: Progress) -> None:
     """Write the page of a folder, and print what it says."""
-    import reports.chapter  # other commands start without it
+    from suite.chapter.chapter import findings  # other commands start without it
+    from suite.chapter.chapter import write as write_page
 
-    written = reports.chapter.write(folder)
-    Console(soft_wrap=True).print(*reports.chapter.sentences(folder), sep="\n", markup=False, highlight=False)
+    written = write_page(folder)
+    Console(soft_wrap=True).print(*findings(folder), sep="\n", markup=False, highlight=False)
     progress.say(f"wrote {', '.join(path.name for path in written)} into {folder}")
 
 

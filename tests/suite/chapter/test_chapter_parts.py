@@ -1,4 +1,4 @@
-"""What the parts of the section compute, against closed forms and plain loops."""
+"""The numbers of the parts, compared with closed forms and plain loops."""
 
 import math
 
@@ -8,9 +8,18 @@ import pytest
 from reference import Hyperparameters, dialects, replay
 from suite.cases import datasets, images, tasks
 from suite.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
-from suite.chapter.batched_regression import LeastSquares
-from suite.chapter.descent import Method, adagrad, always, descend, gradient_descent, mean_of_squares, rmsprop
-from suite.chapter.parts import PARTS, chosen
+from suite.chapter.chapter import PARTS, select_parts
+from suite.chapter.descent import (
+    LeastSquares,
+    Method,
+    adagrad,
+    constant,
+    descend,
+    gradient_descent,
+    mean_of_squares,
+    rmsprop,
+)
+from suite.errors import UserError
 
 QUADRATIC = lambda step, x: trajectory.SLOPES * x  # noqa: E731
 START = np.array([-5.0, -2.0])
@@ -21,42 +30,42 @@ def task():
     return tasks.regression(datasets.generated(), 0)
 
 
-def by_hand(divide, steps):
-    """The loop of the section with a rule for s."""
+def loop(update, steps):
+    """Run the section's loop with an update rule."""
     x, s, path = START.copy(), np.zeros(2), [START]
     for t in range(1, steps + 1):
         g = trajectory.SLOPES * x
-        x, s = divide(x, s, g, t)
+        x, s = update(x, s, g, t)
         path.append(x)
     return np.stack(path)
 
 
-def test_rmsprop_ends_where_the_section_prints_it():
+def test_rmsprop_ends_at_the_printed_point():
     path = descend(QUADRATIC, START, 20, rmsprop(0.4, 0.9, 1e-6))
     assert [f"{abs(x) if abs(x) < 5e-7 else x:.6f}" for x in path[20]] == ["-0.010599", "0.000000"]
 
 
-def test_a_descent_is_the_oracle_s_replay():
+def test_descend_equals_the_oracle_s_replay():
     path = descend(QUADRATIC, START, 30, rmsprop(0.4, 0.9, 1e-6))
     h = Hyperparameters(learning_rate=0.4, decay=0.9, epsilon=1e-6)
     trace = replay(QUADRATIC, START, h, dialects["d2l"], dtype=np.longdouble, steps=30)
     assert np.allclose(path[1:], trace.parameters.astype(float), rtol=1e-12, atol=1e-18)
 
 
-def test_a_decay_of_one_less_one_over_t_is_the_mean_of_all_squares():
+def test_a_decay_of_1_minus_1_over_t_gives_the_mean_of_all_squares():
     def plain(x, s, g, t):
         s = s + g**2
         return x - 0.4 / np.sqrt(s / t + 1e-6) * g, s
 
-    assert np.allclose(descend(QUADRATIC, START, 40, mean_of_squares(0.4)), by_hand(plain, 40), rtol=1e-9, atol=1e-15)
+    assert np.allclose(descend(QUADRATIC, START, 40, mean_of_squares(0.4)), loop(plain, 40), rtol=1e-9, atol=1e-15)
 
 
-def test_adagrad_is_the_same_update_with_numbers_of_its_own():
+def test_adagrad_is_the_same_update_with_other_hyperparameters():
     def plain(x, s, g, t):
         s = s + g**2
         return x - 0.4 / np.sqrt(s + 1e-6) * g, s
 
-    assert np.allclose(descend(QUADRATIC, START, 40, adagrad(0.4)), by_hand(plain, 40), rtol=1e-9, atol=1e-15)
+    assert np.allclose(descend(QUADRATIC, START, 40, adagrad(0.4)), loop(plain, 40), rtol=1e-9, atol=1e-15)
 
 
 def test_gamma_one_is_gradient_descent():
@@ -65,7 +74,7 @@ def test_gamma_one_is_gradient_descent():
     assert np.allclose(path, descend(QUADRATIC, START, 20, gradient_descent(0.4)), rtol=1e-12)
 
 
-def test_numbers_may_be_arrays_and_runs_side_by_side():
+def test_arrays_of_hyperparameters_run_many_descents_at_once():
     rates, decays = np.array([0.1, 0.4]), np.array([0.5, 0.9])[:, None]
     start = np.broadcast_to(START[:, None, None], (2, 2, 2))
     many = descend(lambda step, x: trajectory.SLOPES[:, None, None] * x, start, 10, rmsprop(rates, decays))
@@ -74,10 +83,10 @@ def test_numbers_may_be_arrays_and_runs_side_by_side():
             assert np.array_equal(many[:, :, i, j], descend(QUADRATIC, START, 10, rmsprop(rate, decay)))
 
 
-def test_the_average_holds_the_weights_of_the_equation():
+def test_the_impulse_response_equals_the_weights_of_the_equation():
     for decay in averages.DECAYS:
         expected = (1 - decay) * decay ** np.arange(averages.STEPS)
-        assert np.allclose(averages.impulse(decay), expected, rtol=1e-13)
+        assert np.allclose(averages.impulse_response(decay), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -90,45 +99,45 @@ def test_the_average_holds_the_weights_of_the_equation():
         ("mxnet1", 0.4 / math.sqrt(1e-6)),
     ],
 )
-def test_the_rate_at_gamma_one_is_that_of_the_oracle_s_first_step(dialect, rate):
+def test_the_descent_rate_at_gamma_one_is_that_of_the_oracle_s_first_step(dialect, rate):
     h = Hyperparameters(learning_rate=0.4, decay=1.0, epsilon=1e-6)
     assert gamma_one.descent_rate(h, dialects[dialect]) == pytest.approx(rate, rel=1e-12)
     step = replay([[0.5]], [0.0], h, dialects[dialect]).parameters[0, 0]
     assert -step / 0.5 == pytest.approx(rate, rel=1e-6)
 
 
-def test_where_a_run_ends_is_told_beside_where_its_square_overflows():
+def test_the_end_of_a_run_is_compared_with_the_overflow_of_its_square():
     path = gamma_one.closed_form(400.0, START, 20)
     path[7:] = np.nan
     h = Hyperparameters(learning_rate=0.4, decay=1.0, epsilon=1e-6)
-    found = gamma_one.compared(path, h, dialects["d2l"])["found"]
-    assert (found["ended"], found["distance"]) == (7, pytest.approx(0, abs=1e-12))
+    found = gamma_one.compare_with_closed_form(path, h, dialects["d2l"])["results"]
+    assert (found["ended_after"], found["distance"]) == (7, pytest.approx(0, abs=1e-12))
     gradient = 4 * 2 * 1599.0 ** np.arange(21)
-    assert found["due"] == 1 + np.argmax(gradient**2 > np.finfo(np.float32).max)
+    assert found["square_overflow"] == 1 + np.argmax(gradient**2 > np.finfo(np.float32).max)
 
 
-def test_gradient_descent_does_not_notice_a_rotation_and_rmsprop_does():
-    plain, turned = (rotation.turned(angle, START, gradient_descent(0.4)) for angle in (0, 35))
-    assert np.allclose(plain[:40], turned[:40], rtol=1e-6)
-    plain, turned = (rotation.turned(angle, START, rmsprop(0.4, 0.9)) for angle in (0, 35))
-    assert turned[20] > 100 * plain[20]
+def test_a_rotation_affects_rmsprop_but_not_gradient_descent():
+    plain, rotated = (rotation.rotated_losses(angle, START, gradient_descent(0.4)) for angle in (0, 35))
+    assert np.allclose(plain[:40], rotated[:40], rtol=1e-6)
+    plain, rotated = (rotation.rotated_losses(angle, START, rmsprop(0.4, 0.9)) for angle in (0, 35))
+    assert rotated[20] > 100 * plain[20]
 
 
-def test_a_quarter_turn_gives_the_axes_again():
-    plain, turned = (rotation.turned(angle, START, rmsprop(0.4, 0.9)) for angle in (0, 90))
-    assert np.allclose(plain[:20], turned[:20], rtol=1e-6)
+def test_a_rotation_by_90_degrees_gives_the_losses_along_the_axes():
+    plain, rotated = (rotation.rotated_losses(angle, START, rmsprop(0.4, 0.9)) for angle in (0, 90))
+    assert np.allclose(plain[:20], rotated[:20], rtol=1e-6)
 
 
-def test_least_is_the_loss_of_the_normal_equations(task):
-    least = LeastSquares.of(task)
+def test_the_minimum_loss_is_that_of_the_normal_equations(task):
+    least = LeastSquares(task)
     x = np.linalg.solve(least.design.T @ least.design, least.design.T @ least.labels)
-    assert least.loss == pytest.approx(task.objective.loss(x), rel=1e-12)
-    with pytest.raises(TypeError, match="quadratic is no regression"):
-        LeastSquares.of(tasks.quadratic())
+    assert least.minimum_loss == pytest.approx(task.objective.loss(x), rel=1e-12)
+    with pytest.raises(TypeError, match="quadratic is not a linear regression"):
+        LeastSquares(tasks.quadratic())
 
 
-def test_a_cell_of_the_grid_is_a_run_of_its_own(task):
-    grid = sensitivity.regression_grid(LeastSquares.of(task), task)
+def test_a_cell_of_the_grid_equals_a_single_run(task):
+    grid = sensitivity.regression_grid(LeastSquares(task), task)
     i, j = 4, 6
     h = Hyperparameters(sensitivity.RATES["regression"][j], sensitivity.DECAYS[i], 1e-6)
     own = replay(lambda k, x: task.objective.gradient(x, k), task.initial, h, dialects["d2l"], steps=task.steps)
@@ -136,21 +145,21 @@ def test_a_cell_of_the_grid_is_a_run_of_its_own(task):
     assert grid[i, j] == pytest.approx(task.objective.loss(own.parameters[-1]), rel=1e-9)
 
 
-def test_the_section_s_pair_is_in_both_grids():
+def test_both_grids_contain_the_section_s_pair():
     assert 0.9 in sensitivity.DECAYS
     for subject, rate in (("regression", 0.01), ("quadratic", 0.4)):
         assert min(abs(known / rate - 1) for known in sensitivity.RATES[subject]) < 0.02
 
 
-def test_courses_of_gamma_begin_and_end_where_they_say():
-    courses = sensitivity.schedules(300)
-    assert (courses["rising, 0.5 to 0.99"](1), courses["rising, 0.5 to 0.99"](300)) == (0.5, 0.99)
-    assert courses["falling, 0.99 to 0.5"](300) == pytest.approx(0.5)
-    assert [courses["0.9, then 0.99"](t) for t in (150, 151)] == [0.9, 0.99]
-    assert courses["1 - 1/t"](1) == 0
+def test_schedules_of_gamma_start_and_end_as_described():
+    schedules = sensitivity.decay_schedules(300)
+    assert (schedules["rising, 0.5 to 0.99"](1), schedules["rising, 0.5 to 0.99"](300)) == (0.5, 0.99)
+    assert schedules["falling, 0.99 to 0.5"](300) == pytest.approx(0.5)
+    assert [schedules["0.9, then 0.99"](t) for t in (150, 151)] == [0.9, 0.99]
+    assert schedules["1 - 1/t"](1) == 0
 
 
-def test_a_move_leaves_all_else_where_it_was(task):
+def test_a_change_leaves_everything_else_as_it_was(task):
     other = tasks.regression(datasets.generated(), 1)
     order = regression.reordered(task, other)
     assert np.array_equal(order.initial, task.initial)
@@ -164,7 +173,7 @@ def test_a_move_leaves_all_else_where_it_was(task):
     assert regression.lengthened(task, 1).steps == 150
 
 
-def test_a_loss_without_the_half_is_the_gradient_doubled(task):
+def test_a_loss_without_the_factor_one_half_doubles_the_gradient(task):
     h = regression.doubled(task).hyperparameters
     twice = replay(lambda k, x: task.objective.gradient(x, k), task.initial, h, dialects["d2l"], steps=5)
     plain = replay(
@@ -183,14 +192,14 @@ def test_a_loss_without_the_half_is_the_gradient_doubled(task):
         ("warm-up, then cosine", 0.1, 0.5 * (1 + math.cos(math.pi * 30 / 70)), 0.5 * (1 + math.cos(math.pi * 69 / 70))),
     ],
 )
-def test_a_schedule_is_what_it_is_called(name, first, middle, last):
+def test_schedules_have_the_values_of_their_names(name, first, middle, last):
     schedule = network.SCHEDULES[name]
     assert [schedule(t, 10, 80) for t in (0, 40, 79)] == pytest.approx([first, middle, last])
     assert all(0 <= schedule(t, 10, 80) <= 1 for t in range(80))
 
 
-def test_schedules_share_images_start_and_order():
-    first, *others = network.scheduled(images.digits(), 0)
+def test_schedules_share_images_initial_weights_and_batch_order():
+    first, *others = network.scheduled_tasks(images.digits(), 0)
     assert len(others) == 4
     for other in others:
         assert other.arrays().keys() == first.arrays().keys()
@@ -198,23 +207,23 @@ def test_schedules_share_images_start_and_order():
         assert other.hyperparameters != first.hyperparameters
 
 
-def test_the_class_is_that_of_the_largest_logit():
-    task = next(iter(network.scheduled(images.digits(), 0)))
+def test_the_predicted_class_is_that_of_the_largest_logit():
+    task = next(iter(network.scheduled_tasks(images.digits(), 0)))
     x = np.zeros(task.initial.size)
     x[-4] = 1.0  # the bias of class 6
-    assert set(network.predicted(task, x, images.digits())) == {6}
+    assert set(network.predicted_classes(task, x, images.digits())) == {6}
 
 
-def test_parts_are_chosen_by_number_or_name_in_the_section_s_order():
+def test_parts_are_selected_by_number_or_name_in_the_order_of_the_section():
     assert [part.number for part in PARTS] == [1, 2, 3, 4, 5, 6, 7]
-    assert [part.name for part in chosen(["7", "gamma-one", "4"])] == ["gamma-one", "sensitivity"]
-    assert chosen([]) == list(PARTS)
-    with pytest.raises(LookupError, match=r"no part 'eight'; there are 1 \(averages\), 2"):
-        chosen(["eight"])
+    assert [part.name for part in select_parts(["7", "gamma-one", "4"])] == ["gamma-one", "sensitivity"]
+    assert select_parts([]) == list(PARTS)
+    with pytest.raises(UserError, match=r"no part 'eight'; there are 1 \(averages\), 2"):
+        select_parts(["eight"])
 
 
-def test_a_method_s_numbers_are_those_of_the_step():
+def test_hyperparameters_are_evaluated_at_every_step():
     seen = []
-    method = Method(lambda t: seen.append(t) or 0.1, always(0.9), always(1e-6))
+    method = Method(lambda t: seen.append(t) or 0.1, constant(0.9), constant(1e-6))
     descend(QUADRATIC, START, 3, method)
     assert seen == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""The section as a user runs it: with NumPy in a framework's place, cut off, resumed, and mistyped."""
+"""`rmsuite chapter` as a user runs it, with NumPy as the framework: complete, interrupted, resumed, and mistyped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from suite.adapters import FRAMEWORKS
-from suite.chapter.chapter import Chapter, Options
-from suite.chapter.parts import PARTS, chosen
+from suite.chapter.chapter import Chapter, Options, select_parts
 from suite.results.store import StoreError, read_rows
 from suite.workers.progress import Progress
 from tests.suite.cli.test_commands import rmsuite, start
@@ -20,12 +19,12 @@ from tests.support.replays import FrameworkWorker
 
 @pytest.fixture
 def chapter_options(tmp_path, numpy_python):
-    """Options of a chapter that asks the NumPy framework in the name of torch."""
+    """Return a function that makes options in which the NumPy framework runs as torch."""
 
     def make(*parts, **given):
         usual = {
             "output": tmp_path / "chapter",
-            "parts": chosen(parts),
+            "parts": select_parts(parts),
             "frameworks": ["torch"],
             "pythons": {"torch": numpy_python},
             "cache": tmp_path / "cache",
@@ -47,12 +46,15 @@ def command(folder, python, *more):
     return ("chapter", "-f", "torch", "--python", f"torch={python}", "--no-download", "-o", folder, *more)
 
 
-def test_small_parts_are_run_judged_and_written(tmp_path, numpy_python):
+def test_parts_are_run_compared_and_written(tmp_path, numpy_python):
     folder = tmp_path / "out"
     few = ("--part", "averages", "--part", 2, "--part", 4)
     status, out, err = rmsuite(*command(folder, numpy_python, *few))
     assert status == 0, err
-    assert "2 The path in the plane\n  - After 20 steps RMSProp is at x₁ = -0.010599, x₂ = 0.000000, to the last" in out
+    assert (
+        "2 The path in the plane\n  - After 20 steps RMSProp is at x₁ = -0.010599, x₂ = 0.000000, as the section prints it, to the last"
+        in out
+    )
     assert "1 Leaky averages" in err
     assert "7 A γ that changes" not in out
     rows = list(read_rows(folder / "chapter.jsonl"))
@@ -77,18 +79,18 @@ def test_small_parts_are_run_judged_and_written(tmp_path, numpy_python):
         (("--resume", "-o", "no-such-folder"), "nothing to resume: there is no no-such-folder/manifest.json"),
     ],
 )
-def test_what_is_mistyped_ends_in_one_line(arguments, words):
+def test_a_mistyped_command_ends_with_one_line(arguments, words):
     status, out, err = rmsuite("chapter", *arguments)
     assert (status, out) == (2, "")
     assert words in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
 
 
-def test_a_part_that_is_done_is_kept_and_one_that_was_cut_off_is_run_again(chapter_options):
+def test_a_completed_part_is_kept_and_an_interrupted_one_is_run_again(chapter_options):
     first = run(chapter_options("averages"))
     kept = (first.store.folder / "chapter.jsonl").read_bytes()
     with (first.store.folder / "chapter.jsonl").open("a") as file:
-        file.write('{"part": "trajectory", "framework": "oracle", "subject": "half a part", "method": "none"}\n{"part')
+        file.write('{"part": "trajectory", "framework": "oracle", "problem": "half a part", "method": "none"}\n{"part')
     again = run(chapter_options("averages", "trajectory", resume=True))
     rows = (again.store.folder / "chapter.jsonl").read_bytes()
     assert rows.startswith(kept)
@@ -97,7 +99,7 @@ def test_a_part_that_is_done_is_kept_and_one_that_was_cut_off_is_run_again(chapt
     assert not again.status
 
 
-def test_a_part_is_run_again_when_a_framework_came_that_it_had_not_asked(chapter_options, tmp_path):
+def test_a_part_is_run_again_when_another_framework_is_available(chapter_options, tmp_path):
     absent = {"torch": tmp_path / "no-python"}
     first = run(chapter_options("trajectory", pythons=absent))
     assert first.status == 1
@@ -108,7 +110,7 @@ def test_a_part_is_run_again_when_a_framework_came_that_it_had_not_asked(chapter
     assert run(chapter_options("trajectory", resume=True)).store.manifest["frameworks"]["torch"]["versions"]
 
 
-def test_other_questions_can_not_be_mixed_into_a_folder(chapter_options):
+def test_runs_under_other_conditions_can_not_be_mixed_in_a_folder(chapter_options):
     run(chapter_options("averages"))
     with pytest.raises(StoreError, match="go on with --resume"):
         run(chapter_options("averages"))
@@ -116,7 +118,7 @@ def test_other_questions_can_not_be_mixed_into_a_folder(chapter_options):
         run(chapter_options("averages", resume=True, seed=1))
 
 
-def test_an_interrupted_run_says_how_to_go_on_and_keeps_what_it_has(tmp_path, numpy_python):
+def test_an_interrupted_run_keeps_its_rows_and_says_how_to_resume(tmp_path, numpy_python):
     folder = tmp_path / "out"
     process = start(*command(folder, numpy_python))
     deadline = time.monotonic() + 60
@@ -134,23 +136,17 @@ def test_an_interrupted_run_says_how_to_go_on_and_keeps_what_it_has(tmp_path, nu
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.framework(name)) for name in FRAMEWORKS])
-def test_a_framework_prints_what_the_section_prints_and_descends_at_gamma_one(name, tmp_path, chapter_options):
+def test_a_framework_reaches_the_printed_point_and_descends_at_gamma_one(name, tmp_path, chapter_options):
     FrameworkWorker(name, tmp_path).worker.close()
     ran = run(chapter_options("trajectory", "gamma-one", frameworks=[name], pythons={}, timeout=180.0))
     rows = [row for row in ran.store.rows("chapter") if row["framework"] == name]
     outcomes = {part: {row["outcome"] for row in rows if row["part"] == part} for part in ("trajectory", "gamma-one")}
     assert outcomes["trajectory"] == {"agrees"}
     assert outcomes["gamma-one"] <= {"agrees", "undecided"}, [row["reason"] for row in rows]  # where squares overflow
-    ends = [row["found"]["x1"] for row in rows if row["part"] == "trajectory" and row["dialect"] == "d2l"]
+    ends = [row["results"]["x1"] for row in rows if row["part"] == "trajectory" and row["dialect"] == "d2l"]
     assert [f"{end:.6f}" for end in ends] == ["-0.010599"] * 2
-    descents = [row["found"]["distance"] for row in rows if row["part"] == "gamma-one"]
+    descents = [row["results"]["distance"] for row in rows if row["part"] == "gamma-one"]
     assert len(descents) >= 9
     # each step multiplies by 1 - rate · slope: rounding η, ε, √, / and · to float32 leaves that factor off by less than
     # 8 units of 2^-24 times rate · slope / |1 - rate · slope|, which is at most 1.6 / 0.6 where it converges
     assert max(descents) < 20 * 8 * 2.0**-24 * (1.6 / 0.6)
-
-
-def test_every_part_has_a_builder_of_its_section():
-    from reports.chapter.sections import BUILDERS
-
-    assert [part.name for part in PARTS] == list(BUILDERS)
