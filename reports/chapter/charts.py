@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.figures.chart_style import WIDTH, Figure, Highlight, dataset, figure, scales, shapes
+from reports.figures.chart_style import WIDTH, Chart, Figure, Highlight, dataset, figure, scales, shapes
 from reports.figures.training import box_around, contour_lines, contours
 
 Points = Sequence[Mapping[str, Any]]
@@ -32,7 +32,7 @@ class FigureText:
         """Make the figure from layers, the lowest first, and the datasets that are not empty."""
         return self.figure(alt.layer(*layers).properties(width=WIDTH, height=height), data)
 
-    def figure(self, chart: alt.LayerChart, data: dict[str, Points]) -> Figure:
+    def figure(self, chart: Chart, data: dict[str, Points]) -> Figure:
         """Make the figure from a chart and the datasets that are not empty."""
         present = {name: rows for name, rows in data.items() if rows}
         return figure(self.id, self.title, self.caption, self.alternative, chart, present)

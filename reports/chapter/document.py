@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from reports.figures.chart_style import Figure
 from reports.read.manifest import Footer, Manifest, read_manifest
@@ -151,7 +152,8 @@ def markdown(results: ChapterResults, sections: Sequence[Section]) -> str:
     """Render the sentences and tables as Markdown."""
     blocks = [
         "# RMSProp, section 11.8 reproduced",
-        f"[{published.SOURCE}]({published.LINK}), reproduced with the oracle and with the frameworks on identical data.",
+        f"[{published.SOURCE}]({published.LINK}), reproduced with the oracle and with the frameworks on identical "
+        "data.",
         *(f"> {escape(note)}" for note in results.notes),
         *_published_numbers(sections),
     ]
@@ -200,5 +202,5 @@ def _table(one: declared.Table) -> Table:
     return Table(one.name, {field.name: _KINDS[str(field.type)] for field in columns}, tuple(required), one.key)
 
 
-def _present(row: Mapping[str, object]) -> dict[str, object]:
+def _present(row: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}

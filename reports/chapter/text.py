@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from reports.tables.numbers import MISSING, multiple, significant
-from reports.tables.table import Cell, Column
+from reports.tables.table import Cell, Column, Table
 from reports.tables.table import number as number_column
 from suite.results.rows import ChapterRow
+
+Rows = Sequence[ChapterRow]
 
 ORACLE = "oracle"
 """The column `framework` of a row that the oracle computed."""
 
-OUTCOME_COLUMNS: tuple[Column, ...] = (
-    Column("Outcome"), number_column("Gradients, error / bound"), number_column("Updates, error / bound")
-)  # fmt: skip
-"""Columns of a table in which runs of frameworks are compared with the oracle."""
-
 _NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
-def oracle_rows(rows: Sequence[ChapterRow], **columns: str) -> list[ChapterRow]:
+def oracle_rows(rows: Rows, **columns: str) -> list[ChapterRow]:
     """Select the oracle's rows with these values in these columns."""
     return [row for row in rows if row.framework == ORACLE and _has(row, columns)]
 
 
-def framework_rows(rows: Sequence[ChapterRow], **columns: str) -> list[ChapterRow]:
+def framework_rows(rows: Rows, **columns: str) -> list[ChapterRow]:
     """Select the frameworks' rows with these values in these columns, sorted by `run_name`."""
     return sorted((row for row in rows if row.framework != ORACLE and _has(row, columns)), key=run_name)
 
@@ -45,7 +42,7 @@ def points(row: ChapterRow, x: str, y: str) -> list[tuple[float, float]]:
     return [(a, b) for a, b in pairs if a is not None and b is not None]
 
 
-def staggered(rows: Sequence[ChapterRow], x: str, y: str, stride: int = 1) -> Iterator[tuple[ChapterRow, float, float]]:
+def staggered(rows: Rows, x: str, y: str, stride: int = 1) -> Iterator[tuple[ChapterRow, float, float]]:
     """Thin out the points of overlapping runs, so that the marks of every framework are visible.
 
     Args:
@@ -63,16 +60,43 @@ def staggered(rows: Sequence[ChapterRow], x: str, y: str, stride: int = 1) -> It
         yield from ((row, a, b) for a, b in points(row, x, y)[first :: len(frameworks) * stride])
 
 
-def outcome_cells(row: ChapterRow) -> tuple[Cell, Cell, Cell]:
-    """The cells of `OUTCOME_COLUMNS`."""
-    return (
-        Cell(row.outcome or "", outcome=row.outcome),
-        Cell(multiple(row.gradient_ratio)),
-        Cell(multiple(row.update_ratio)),
-    )
+def values(rows: Rows, result: str) -> list[float]:
+    """One of the results of every row that has it."""
+    return [value for row in rows if (value := row.results.get(result)) is not None]
 
 
-def agreement(rows: Sequence[ChapterRow]) -> str:
+def by_setting(rows: Rows, result: str) -> dict[str, float]:
+    """One of the results of every row that has it, by the column `setting`."""
+    return {row.setting: value for row in rows if (value := row.results.get(result)) is not None}
+
+
+def run_table(
+    title: str,
+    texts: Sequence[str],
+    numbers: Sequence[str],
+    rows: Rows,
+    cells: Callable[[ChapterRow], Sequence[str]],
+) -> Table:
+    """Make a table of runs, with the comparison with the oracle in the last columns.
+
+    Args:
+        title: of the table.
+        texts: headings of the first columns.
+        numbers: headings of the numeric columns after these.
+        rows: the runs.
+        cells: a function that gives the cells of these columns.
+    """
+    ratios = ("Gradients, error / bound", "Updates, error / bound")
+    columns = [*map(Column, texts), *map(number_column, numbers), Column("Outcome"), *map(number_column, ratios)]
+
+    def row_cells(row: ChapterRow) -> list[str | Cell]:
+        outcome = Cell(row.outcome or "", outcome=row.outcome)
+        return [*cells(row), outcome, multiple(row.gradient_ratio), multiple(row.update_ratio)]
+
+    return Table.of(columns, map(row_cells, rows), title)
+
+
+def agreement(rows: Rows) -> str:
     """Count the runs that agree with the oracle; a clause without a full stop."""
     agree = sum(row.outcome == "agrees" for row in rows)
     if agree == len(rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from reference import Hyperparameters, dialects, effective_window, half_life, leaky_weights, replay, weight_sum
 from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
 from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
-from reports.chapter.text import ORACLE, number, oracle_rows, percent, points
+from reports.chapter.text import ORACLE, Rows, number, oracle_rows, percent, points
 from reports.tables import table
 from suite.chapter.part import Array, Context, Part, series
 from suite.results.rows import ChapterRow
@@ -19,9 +19,9 @@ HEADING = Heading(
     1,
     "averages",
     "Leaky averages",
-    "Equation 11.8.2 unrolls sₜ = γ sₜ₋₁ + (1 - γ) gₜ²: the weight of an observation made k steps ago is (1 - γ) γᵏ. The "
-    "section plots these weights over 40 steps, and states that they sum to 1 “with a half-life time of an observation of "
-    "γ⁻¹”.",
+    "Equation 11.8.2 unrolls sₜ = γ sₜ₋₁ + (1 - γ) gₜ²: the weight of an observation made k steps ago is (1 - γ) γᵏ. "
+    "The section plots these weights over 40 steps, and states that they sum to 1 “with a half-life time of an "
+    "observation of γ⁻¹”.",
 )
 DECAYS = (0.95, 0.9, 0.8, 0.7)  # those of the section's plot
 STEPS = 40
@@ -60,7 +60,7 @@ def impulse_response(decay: float) -> Array:
     return np.asarray(trace.square_average[:, 0])
 
 
-def describe(rows: Sequence[ChapterRow]) -> Section:
+def describe(rows: Rows) -> Section:
     """Describe the section's first figure, and its statements about sums and half-lives."""
     averages = sorted(oracle_rows(rows, problem="average"), key=lambda row: -(row.inputs.get("decay") or 0))
     lines = [
@@ -82,7 +82,7 @@ def describe(rows: Sequence[ChapterRow]) -> Section:
     return Section(HEADING, (Exhibit(chart, findings),), (_table(averages),), tuple(_published(averages)))
 
 
-def half_lives(averages: Sequence[ChapterRow]) -> str:
+def half_lives(averages: Rows) -> str:
     """State the half-lives, and whether the section prints them."""
     longest, shortest = averages[0], averages[-1]
     when = f"{number(longest.results.get('half_life'))} steps at {longest.setting}"
@@ -101,7 +101,7 @@ def half_lives(averages: Sequence[ChapterRow]) -> str:
     )
 
 
-def sums(averages: Sequence[ChapterRow]) -> str:
+def sums(averages: Rows) -> str:
     """State the sums of the weights, and whether they equal 1 - γⁿ."""
     steps = averages[0].inputs.get("steps") or 0
     each = ", ".join(f"{number(row.results.get('numerical_sum'), 4)} at {row.setting}" for row in averages)
@@ -112,7 +112,7 @@ def sums(averages: Sequence[ChapterRow]) -> str:
     return f"{statement}. This differs from 1 - γⁿ by up to {number(worst, 2)}."
 
 
-def update_weights(averages: Sequence[ChapterRow]) -> str:
+def update_weights(averages: Rows) -> str:
     """State whether the update applies the weights of the formula."""
     pairs = [pair for row in averages for pair in points(row, "weight", "impulse_response")]
     worst = max(abs(weight - response) for weight, response in pairs) if pairs else float("nan")
@@ -129,7 +129,7 @@ def _as_printed(row: ChapterRow) -> bool:
     return abs(_ratio(row) - 1) <= TOLERANCE
 
 
-def _table(averages: Sequence[ChapterRow]) -> table.Table:
+def _table(averages: Rows) -> table.Table:
     headings = ("Sum over 40 steps", "Half-life (steps)", "γ⁻¹, printed as half-life", "1/(1 - γ)")
     names = ("weight_sum", "half_life", "printed_half_life", "window")
     cells = ((row.setting, *(number(row.results.get(name), 4) for name in names)) for row in averages)
@@ -138,7 +138,7 @@ def _table(averages: Sequence[ChapterRow]) -> table.Table:
     )
 
 
-def _published(averages: Sequence[ChapterRow]) -> Iterator[PublishedNumber]:
+def _published(averages: Rows) -> Iterator[PublishedNumber]:
     for row in averages:
         if row.inputs.get("decay") == 0.9:
             yield PublishedNumber(

@@ -1,14 +1,15 @@
 """The oracle's update with hyper-parameters that change at every step, for one run or for many runs at once.
 
 Adagrad and the average s_t/t of the section are RMSProp with a decay that depends on the step. With γ_t = 1 - 1/t the
-leaky average is the mean of all squares so far, s_t/t. Dividing by the root of their sum is dividing by the root of that
-mean with η/√t and ε/t in place of η and ε.
+leaky average is the mean of all squares so far, s_t/t. Dividing by the root of their sum is the same as dividing by the
+root of that mean with η/√t and ε/t in place of η and ε.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -127,6 +128,6 @@ class LeastSquares:
         labels = self.labels[chosen].reshape(-1, *[1] * (x.ndim - 1))
         return np.asarray(np.tensordot(design.T, np.tensordot(design, x, 1) - labels, 1) / len(chosen))
 
-    def losses(self, x: Array) -> Array:
+    def losses(self, x: NDArray[Any]) -> Array:
         """Compute the loss over all rows for parameter vectors along the last axis: shape (…, n) gives (…)."""
         return np.asarray(np.mean((x @ self.design.T - self.labels) ** 2, axis=-1) / 2)

@@ -6,7 +6,7 @@ quadratic is (0.2 x₁, 4 x₂), so each step multiplies each coordinate by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
 from reports.chapter.document import Exhibit, Heading, Section
 from reports.chapter.text import (
     ORACLE,
-    OUTCOME_COLUMNS,
+    Rows,
     capitalized,
     counted,
     exact,
@@ -27,9 +27,9 @@ from reports.chapter.text import (
     listing,
     number,
     oracle_rows,
-    outcome_cells,
     points,
     run_name,
+    run_table,
     staggered,
 )
 from reports.figures.chart_style import Figure
@@ -97,8 +97,8 @@ def _task(name: str, rate: float) -> Task:
 def compare_with_closed_form(path: Array, h: Hyperparameters, dialect: Dialect) -> dict[str, Any]:
     """Compare a path with gradient descent, and find the step after which it is not finite.
 
-    A diverging run is expected to end in the step in which the square of a gradient overflows (`square_overflow`), because
-    (1 - γ) g² is then 0 · ∞. An implementation that computes (1 - γ) g first ends when x overflows
+    A diverging run is expected to end in the step in which the square of a gradient overflows (`square_overflow`),
+    because (1 - γ) g² is then 0 · ∞. An implementation that computes (1 - γ) g first ends when x overflows
     (`parameter_overflow`).
     """
     rate = descent_rate(h, dialect)
@@ -151,7 +151,7 @@ def closed_form(rate: float, start: Array, steps: int) -> Array:
     return np.asarray(start * (1 - rate * SLOPES) ** np.arange(steps + 1)[:, None])
 
 
-def describe(rows: Sequence[ChapterRow]) -> Section:
+def describe(rows: Rows) -> Section:
     """Describe how γ approaches 1 in the oracle, and γ = 1 in the frameworks."""
     approach = sorted(oracle_rows(rows, method="rmsprop"), key=lambda row: row.inputs.get("decay") or 0)
     runs = framework_rows(rows, method="gamma one")
@@ -165,7 +165,7 @@ def describe(rows: Sequence[ChapterRow]) -> Section:
     return Section(HEADING, tuple(exhibits), tuple(_tables(runs)))
 
 
-def explanation(approach: Sequence[ChapterRow]) -> Iterator[str]:
+def explanation(approach: Rows) -> Iterator[str]:
     """State whether RMSProp converges at γ = 1, and why."""
     last = approach[-1]
     rate, epsilon, end = last.inputs.get("learning_rate"), last.inputs.get("epsilon"), last.results.get("loss")
@@ -174,13 +174,13 @@ def explanation(approach: Sequence[ChapterRow]) -> Iterator[str]:
     verb = "diverges" if end is None or end > 1 else "converges"
     value = f"f is {number(end)} after 20 steps" if end is not None else "f is not finite after 20 steps"
     yield (
-        f"With γ = 1 RMSProp {verb}: {value}. No gradient enters the average, so s keeps its initial value, 0, and a step is "
-        f"η g/√ε. This is gradient descent with the learning rate {exact(rate)}/√{exact(epsilon)} = "
+        f"With γ = 1 RMSProp {verb}: {value}. No gradient enters the average, so s keeps its initial value, 0, and a "
+        f"step is η g/√ε. This is gradient descent with the learning rate {exact(rate)}/√{exact(epsilon)} = "
         f"{number(rate / epsilon**0.5)}, and on this objective it must be less than {LARGEST_STABLE_RATE}."
     )
 
 
-def refusals(runs: Sequence[ChapterRow]) -> Iterator[str]:
+def refusals(runs: Rows) -> Iterator[str]:
     """State which implementations reject γ = 1."""
     if not runs:
         return
@@ -196,7 +196,7 @@ def refusals(runs: Sequence[ChapterRow]) -> Iterator[str]:
         yield f"Of {implementations}, these reject γ = 1: {each}."
 
 
-def first_steps(approach: Sequence[ChapterRow]) -> Iterator[str]:
+def first_steps(approach: Rows) -> Iterator[str]:
     """State how the first step grows as γ approaches 1."""
     below = [row for row in approach if (row.inputs.get("decay") or 0) < 1]
     if len(below) > 1:
@@ -208,12 +208,12 @@ def first_steps(approach: Sequence[ChapterRow]) -> Iterator[str]:
         ]
         proportional = all(abs(a / b - 1) < 0.01 for a, b in zip(sizes, predicted, strict=True))
         yield (
-            f"As γ approaches 1, the first step grows from {number(sizes[0])} at {first.setting} to {number(sizes[1])} at "
-            f"{last.setting}. {'It equals' if proportional else 'It differs from'} η/√(1 - γ)."
+            f"As γ approaches 1, the first step grows from {number(sizes[0])} at {first.setting} to {number(sizes[1])} "
+            f"at {last.setting}. {'It equals' if proportional else 'It differs from'} η/√(1 - γ)."
         )
 
 
-def is_descent(runs: Sequence[ChapterRow]) -> Iterator[str]:
+def is_descent(runs: Rows) -> Iterator[str]:
     """State whether every run is gradient descent."""
     distances = {
         f"{run_name(row)}, {RATE_NAMES.get(row.setting, '')}": distance
@@ -225,12 +225,12 @@ def is_descent(runs: Sequence[ChapterRow]) -> Iterator[str]:
         verb = "is" if distances[worst] < 1e-3 else "is not always"
         yield (
             f"In the frameworks, RMSProp with γ = 1 {verb} gradient descent with a constant learning rate. Of "
-            f"{len(distances)} runs, {worst}, is the farthest from the closed form x₀ (1 - rate · slope)ᵗ, by a relative "
-            f"distance of {number(distances[worst], 2)}."
+            f"{len(distances)} runs, {worst}, is the farthest from the closed form x₀ (1 - rate · slope)ᵗ, by a "
+            f"relative distance of {number(distances[worst], 2)}."
         )
 
 
-def descent_rates(runs: Sequence[ChapterRow]) -> Iterator[str]:
+def descent_rates(runs: Rows) -> Iterator[str]:
     """State the learning rate of each implementation's gradient descent with the section's η."""
     rates = {
         run_name(row): rate for row in runs if row.setting == "section" and (rate := row.results.get("descent_rate"))
@@ -242,16 +242,16 @@ def descent_rates(runs: Sequence[ChapterRow]) -> Iterator[str]:
         each = "; ".join(f"{rate} in {listing(sorted(names))}" for rate, names in groups.items())
         stable = [name for name, rate in rates.items() if rate < LARGEST_STABLE_RATE]
         yield (
-            "With the same η = 0.4, the learning rate of the descent depends on the place of ε and on the initial value of "
-            f"s. It is {each}. "
+            "With the same η = 0.4, the learning rate of the descent depends on the place of ε and on the initial "
+            f"value of s. It is {each}. "
             + (f"Only {listing(stable)} converges, because s starts at 1." if stable else "All of these diverge.")
         )
 
 
-def overflows(runs: Sequence[ChapterRow]) -> Iterator[str]:
+def overflows(runs: Rows) -> Iterator[str]:
     """State after which step diverging runs end, and which overflow explains it."""
 
-    def steps(rows: Sequence[ChapterRow]) -> str:
+    def steps(rows: Rows) -> str:
         every = sorted({int(row.results.get("ended_after") or 0) for row in rows})
         return " or ".join(filter(None, (", ".join(map(str, every[:-1])), *map(str, every[-1:]))))
 
@@ -265,8 +265,8 @@ def overflows(runs: Sequence[ChapterRow]) -> Iterator[str]:
     if square:
         count = counted(len(square), "diverging run ends", "diverging runs end")
         yield capitalized(
-            f"{count} after {steps(square)} steps, in the step in which g² overflows float32: it is multiplied by 1 - γ = 0, "
-            "and 0 · ∞ is not a number. The parameters themselves would overflow much later."
+            f"{count} after {steps(square)} steps, in the step in which g² overflows float32: it is multiplied by 1 - "
+            "γ = 0, and 0 · ∞ is not a number. The parameters themselves would overflow much later."
         )
     if parameter:
         names = list(dict.fromkeys(map(run_name, parameter)))
@@ -279,7 +279,7 @@ def overflows(runs: Sequence[ChapterRow]) -> Iterator[str]:
         yield f"Neither overflow explains where these runs end: {each}."
 
 
-def _approach_figure(approach: Sequence[ChapterRow]) -> Figure:
+def _approach_figure(approach: Rows) -> Figure:
     lines = [
         {"decay": row.setting, "step": step, "loss": max(loss, SMALLEST_SHOWN)}
         for row in approach
@@ -298,7 +298,7 @@ def _approach_figure(approach: Sequence[ChapterRow]) -> Figure:
 _LOSS = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, LARGEST_SHOWN))
 
 
-def _descent_figure(runs: Sequence[ChapterRow]) -> Figure:
+def _descent_figure(runs: Rows) -> Figure:
     def rate(row: ChapterRow) -> float:
         return row.results.get("descent_rate") or 0
 
@@ -322,19 +322,21 @@ def _descent_figure(runs: Sequence[ChapterRow]) -> Figure:
     text = FigureText(
         "figure-gamma-one-descent",
         "γ = 1 in the frameworks: gradient descent at different learning rates",
-        "Lines: the closed form. Marks: the frameworks with η = 0.4, and with an η so small that the descent converges. "
-        "Select a rate in the legend to highlight it.",
+        "Lines: the closed form. Marks: the frameworks with η = 0.4, and with an η so small that the descent "
+        "converges. Select a rate in the legend to highlight it.",
         "Loss against steps: lines of the closed form with the frameworks' marks on them.",
     )
     return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("rate", "Descent"), marks)
 
 
-def _tables(runs: Sequence[ChapterRow]) -> Iterator[table.Table]:
+def _tables(runs: Rows) -> Iterator[table.Table]:
     if runs:
-        headings = ("Rate of descent", "f after 20 steps", "Distance from closed form", "Ended after")
-        columns = ("Implementation", "Dialect", "η", *map(table.number, headings), OUTCOME_COLUMNS[0])
-        cells = (
-            (
+        yield run_table(
+            "γ = 1 in every framework",
+            ("Implementation", "Dialect", "η"),
+            ("Rate of descent", "f after 20 steps", "Distance from closed form", "Ended after"),
+            runs,
+            lambda row: (
                 run_name(row),
                 row.dialect or "",
                 RATE_NAMES.get(row.setting, ""),
@@ -342,11 +344,8 @@ def _tables(runs: Sequence[ChapterRow]) -> Iterator[table.Table]:
                 number(row.results.get("loss")),
                 number(row.results.get("distance"), 2),
                 f"{ended:.0f}" if (ended := row.results.get("ended_after")) is not None else "",
-                outcome_cells(row)[0],
-            )
-            for row in runs
+            ),
         )
-        yield table.Table.of(columns, cells, "γ = 1 in every framework")
 
 
 PART = Part(HEADING, run, describe)

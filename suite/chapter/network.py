@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,18 +16,19 @@ from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
 from reports.chapter.document import Exhibit, Heading, Section
 from reports.chapter.text import (
     ORACLE,
-    OUTCOME_COLUMNS,
+    Rows,
     agreement,
+    by_setting,
     counted,
     exact,
     framework_rows,
     listing,
     number,
     oracle_rows,
-    outcome_cells,
     percent,
     points,
     run_name,
+    run_table,
     staggered,
 )
 from reports.figures.chart_style import Figure
@@ -44,8 +45,8 @@ HEADING = Heading(
     6,
     "network",
     "Exercise 3: a real problem, and how to adjust η",
-    "Exercise 3: “Try out what happens to RMSProp on a real machine learning problem, such as training on Fashion-MNIST. "
-    "Experiment with different choices for adjusting the learning rate.”",
+    "Exercise 3: “Try out what happens to RMSProp on a real machine learning problem, such as training on "
+    "Fashion-MNIST. Experiment with different choices for adjusting the learning rate.”",
 )
 RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # with this learning rate the schedules differ
 PEAKS = (0.01, 0.03, 0.1)
@@ -201,7 +202,7 @@ def _summarize(task: Task, path: Array, pictures: Images, rates: Any = None) -> 
     }
 
 
-def describe(rows: Sequence[ChapterRow]) -> Section:
+def describe(rows: Rows) -> Section:
     """Describe the losses and accuracies of each schedule in the oracle and in the frameworks."""
     ours, runs = oracle_rows(rows, method="schedule"), framework_rows(rows, method="schedule")
     peaks = oracle_rows(rows, method="peaks")
@@ -216,26 +217,21 @@ def describe(rows: Sequence[ChapterRow]) -> Section:
     return Section(HEADING, exhibits, (_table(ours, runs),))
 
 
-def _results(rows: Sequence[ChapterRow], name: str) -> dict[str, float]:
-    """One result of every row that has it, by schedule."""
-    return {row.setting: value for row in rows if (value := row.results.get(name)) is not None}
-
-
-def best_schedule(ours: Sequence[ChapterRow]) -> Iterator[str]:
+def best_schedule(ours: Rows) -> Iterator[str]:
     """State which schedules end with the lowest and the highest loss."""
-    means = _results(ours, "mean_loss")
+    means = by_setting(ours, "mean_loss")
     if means:
         low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
         yield (
-            f"Of {counted(len(means), 'schedule')} with η of at most {exact(ours[0].inputs.get('learning_rate'))}, “{low}” "
-            f"has the lowest mean loss in the last epoch, {number(means[low])}, and “{high}” the highest, "
+            f"Of {counted(len(means), 'schedule')} with η of at most {exact(ours[0].inputs.get('learning_rate'))}, "
+            f"“{low}” has the lowest mean loss in the last epoch, {number(means[low])}, and “{high}” the highest, "
             f"{number(means[high])}."
         )
 
 
-def constant_rate(ours: Sequence[ChapterRow]) -> Iterator[str]:
+def constant_rate(ours: Rows) -> Iterator[str]:
     """State whether the loss settles with a constant η."""
-    ranges = _results(ours, "loss_range")
+    ranges = by_setting(ours, "loss_range")
     if "constant" in ranges and len(ranges) > 1:
         steadiest = min(ranges, key=ranges.__getitem__)
         verb = "settles" if ranges["constant"] <= 2 * ranges[steadiest] else "does not settle"
@@ -245,7 +241,7 @@ def constant_rate(ours: Sequence[ChapterRow]) -> Iterator[str]:
         )
 
 
-def data_set(ours: Sequence[ChapterRow]) -> Iterator[str]:
+def data_set(ours: Rows) -> Iterator[str]:
     """State the data and the size of the run."""
     row = ours[0]
     if row.detail:
@@ -253,7 +249,7 @@ def data_set(ours: Sequence[ChapterRow]) -> Iterator[str]:
         yield f"Data: {row.detail}. {epochs:.0f} epochs, {steps:.0f} steps; one hidden layer of {HIDDEN} units."
 
 
-def by_peak(peaks: Sequence[ChapterRow]) -> Iterator[str]:
+def by_peak(peaks: Rows) -> Iterator[str]:
     """State whether the best schedule depends on the largest η."""
     losses = {row.setting: dict(points(row, "peak", "mean_loss")) for row in peaks}
     every = sorted({peak for known in losses.values() for peak in known})
@@ -271,14 +267,14 @@ def by_peak(peaks: Sequence[ChapterRow]) -> Iterator[str]:
     ranges = {name: max(known.values()) / min(known.values()) for name, known in losses.items() if known}
     robust, sensitive = min(ranges, key=ranges.__getitem__), max(ranges, key=ranges.__getitem__)
     yield (
-        f"“{robust}” depends least on the largest η: from {exact(every[0])} to {exact(every[-1])} its loss changes by a factor "
-        f"of {number(ranges[robust], 2)}, that of “{sensitive}” by {number(ranges[sensitive], 2)}."
+        f"“{robust}” depends least on the largest η: from {exact(every[0])} to {exact(every[-1])} its loss changes by "
+        f"a factor of {number(ranges[robust], 2)}, that of “{sensitive}” by {number(ranges[sensitive], 2)}."
     )
 
 
-def accuracies(ours: Sequence[ChapterRow]) -> Iterator[str]:
+def accuracies(ours: Rows) -> Iterator[str]:
     """State the accuracies, and whether their difference is statistically meaningful."""
-    right, losses = _results(ours, "accuracy"), _results(ours, "mean_loss")
+    right, losses = by_setting(ours, "accuracy"), by_setting(ours, "mean_loss")
     if not right or not losses:
         return
     high, low = max(right, key=right.__getitem__), min(right, key=right.__getitem__)
@@ -296,7 +292,7 @@ def accuracies(ours: Sequence[ChapterRow]) -> Iterator[str]:
     yield f"{statement}."
 
 
-def in_frameworks(runs: Sequence[ChapterRow]) -> Iterator[str]:
+def in_frameworks(runs: Rows) -> Iterator[str]:
     """State whether the frameworks agree with the oracle, and whether they predict the same classes."""
     if not runs:
         return
@@ -311,7 +307,7 @@ def in_frameworks(runs: Sequence[ChapterRow]) -> Iterator[str]:
         yield f"After training, the networks from scratch in the frameworks predict the oracle's class for {images_}."
 
 
-def mean_rates(ours: Sequence[ChapterRow]) -> Iterator[str]:
+def mean_rates(ours: Rows) -> Iterator[str]:
     """State the mean learning rate of each schedule."""
     means = {
         row.setting: sum(rate for _, rate in pairs) / len(pairs)
@@ -323,7 +319,7 @@ def mean_rates(ours: Sequence[ChapterRow]) -> Iterator[str]:
         yield f"All schedules reach the same η. Their mean η, relative to the constant one, is: {listing(others)}."
 
 
-def _curve_figure(ours: Sequence[ChapterRow], runs: Sequence[ChapterRow], column: str) -> Figure:
+def _curve_figure(ours: Rows, runs: Rows, column: str) -> Figure:
     scratch = [row for row in runs if row.dialect == "d2l"]
     lines = [
         {"schedule": row.setting, "step": step, column: y} for row in ours for step, y in points(row, "step", column)
@@ -346,7 +342,7 @@ def _curve_figure(ours: Sequence[ChapterRow], runs: Sequence[ChapterRow], column
     return line_chart(text, lines, _STEP, axis, _BY, marks)
 
 
-def _peak_figure(peaks: Sequence[ChapterRow]) -> Figure:
+def _peak_figure(peaks: Rows) -> Figure:
     lines = [
         {"schedule": row.setting, "peak": x, "loss": y} for row in peaks for x, y in points(row, "peak", "mean_loss")
     ]
@@ -360,29 +356,28 @@ def _peak_figure(peaks: Sequence[ChapterRow]) -> Figure:
     return line_chart(text, lines, peak, loss, _BY, height=240)
 
 
-def _rate_figure(ours: Sequence[ChapterRow]) -> Figure:
+def _rate_figure(ours: Rows) -> Figure:
     lines = [{"schedule": row.setting, "step": x, "rate": y} for row in ours for x, y in points(row, "step", "rate")]
     alternative = "The learning rate against steps for five schedules."
     text = FigureText("figure-network-rates", "The schedules", "η of each step.", alternative)
     return line_chart(text, lines, _STEP, Axis("rate", "η", zero=True), _BY, height=200)
 
 
-def _table(ours: Sequence[ChapterRow], runs: Sequence[ChapterRow]) -> table.Table:
-    numbers = map(table.number, ("Loss", "Mean of the last epoch", "Accuracy"))
-    cells = (
-        (
+def _table(ours: Rows, runs: Rows) -> table.Table:
+    return run_table(
+        "The schedules in the oracle and in the frameworks",
+        ("Schedule", "Implementation", "Dialect"),
+        ("Loss", "Mean of the last epoch", "Accuracy"),
+        sorted([*ours, *runs], key=lambda row: (row.setting, row.framework != ORACLE)),
+        lambda row: (
             row.setting,
             run_name(row) if row.implementation else "oracle, float64",
             row.dialect or "d2l",
             number(row.results.get("loss"), 7),
             number(row.results.get("mean_loss"), 4),
             percent(row.results.get("accuracy") or 0.0, 4),
-            *outcome_cells(row),
-        )
-        for row in sorted([*ours, *runs], key=lambda row: (row.setting, row.framework != ORACLE))
+        ),
     )
-    columns = ("Schedule", "Implementation", "Dialect", *numbers, *OUTCOME_COLUMNS)
-    return table.Table.of(columns, cells, "The schedules in the oracle and in the frameworks")
 
 
 PART = Part(HEADING, run, describe)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reports.chapter.document import Heading, Section
+from reports.chapter.text import Rows
 from suite.cases.datasets import Dataset
 from suite.cases.expression import Selection
 from suite.cases.tasks import Task
@@ -27,8 +28,8 @@ Array = NDArray[np.float64]
 DIALECT = "d2l"
 """The dialect of the section, which scratch implementations run."""
 
-_COPIED = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "reason", "gradient_ratio",
-           "update_ratio", "seconds", "sha256")  # fmt: skip
+_COPIED = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "reason",
+           "gradient_ratio", "update_ratio", "seconds", "sha256")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Part:
 
     heading: Heading
     run: Callable[[Context], Iterator[ChapterRow]]
-    describe: Callable[[Sequence[ChapterRow]], Section]
+    describe: Callable[[Rows], Section]
 
     @property
     def name(self) -> str:

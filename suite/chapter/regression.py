@@ -6,27 +6,29 @@ starting from a run that is the same for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from reference import Hyperparameters, dialects, replay
+from reference import dialects, replay
 from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart, strip_chart
 from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
 from reports.chapter.text import (
     ORACLE,
-    OUTCOME_COLUMNS,
+    Rows,
     agreement,
+    capitalized,
     framework_rows,
     listing,
     number,
     oracle_rows,
-    outcome_cells,
     points,
     run_name,
+    run_table,
+    values,
 )
 from reports.figures.chart_style import Figure
 from reports.tables import published, table
@@ -44,9 +46,9 @@ HEADING = Heading(
     3,
     "regression",
     "From scratch and concise, and why losses can't be compared",
-    "Linear regression on NASA's airfoil data, batches of 10, η = 0.01, γ = 0.9. The section prints a loss and the seconds "
-    "per epoch for a program from scratch and for a concise one, in three frameworks. These runs differ in five things "
-    "besides the framework.",
+    "Linear regression on NASA's airfoil data, batches of 10, η = 0.01, γ = 0.9. The section prints a loss and the "
+    "seconds per epoch for a program from scratch and for a concise one, in three frameworks. These runs differ in "
+    "five things besides the framework.",
 )
 PROGRAMS = ("section", "section-concise")
 RERUNS = 40
@@ -63,10 +65,10 @@ EPSILONS = {
 CHANGES = {
     "order": "the order of the batches",
     "start": "the initial weights",
-    "both": "order and weights",
-    "epochs": "1 to 4 epochs",
-    "doubled": "the missing ½",
-    "epsilon": "size and place of ε",
+    "both": "both order and weights",
+    "epochs": "the number of epochs (1 to 4)",
+    "doubled": "the factor ½ of the loss",
+    "epsilon": "the size and place of ε",
 }
 REPEATED = {"order": "1", "start": "1", "epochs": "4", "doubled": "gradients doubled", "epsilon": "1e-8 inside"}
 """The change of each kind that is repeated in the frameworks: method -> setting."""
@@ -83,20 +85,16 @@ def run(context: Context) -> Iterator[ChapterRow]:
     """Run and time both programs in the frameworks; change one thing at a time in the oracle, then in frameworks."""
     task = tasks.regression(context.data, context.seed)
     inputs = {"epochs": EPOCHS, "minimum_loss": LeastSquares(task).minimum_loss}
-    columns = {"part": HEADING.name, "problem": task.id, "inputs": inputs}
+    columns: dict[str, Any] = {"part": HEADING.name, "problem": task.id, "inputs": inputs}
     for one in context.runner.train({task.id: task}, PROGRAMS):
         summary = {} if one.path is None else _losses(task, one.path)
         yield one.row(**columns, method="program", detail=context.data.name, **summary)
     yield from _timings(context, task)
     for method, setting, changed, dialect in changed_tasks(context, task):
-        path = replay(
-            lambda step, x: changed.objective.gradient(x, step),  # noqa: B023
-            changed.initial,
-            changed.hyperparameters,
-            dialects[dialect],
-            steps=changed.steps,
-        ).parameters
-        results = {"loss": changed.objective.loss(path[-1])}
+        gradient = lambda step, x: changed.objective.gradient(x, step)  # noqa: B023, E731
+        h = changed.hyperparameters
+        trace = replay(gradient, changed.initial, h, dialects[dialect], steps=changed.steps)
+        results = {"loss": changed.objective.loss(trace.parameters[-1])}
         yield ChapterRow(framework=ORACLE, method=method, setting=setting, results=results, **columns)
     repeated = {changed.id: changed for changed in repeated_tasks(context, task)}
     for one in context.runner.train(repeated, ("scratch",)):
@@ -111,9 +109,8 @@ def _timings(context: Context, task: Task) -> Iterator[ChapterRow]:
     entries = [one for one in every if one.instance == 1]
     if not entries:
         return
-    timing_run = interleaved.InterleavedRun(
-        runner.coordinator, benchmark, runner.folder, profile, profile.rounds, context.seed
-    )
+    shared = (runner.coordinator, benchmark, runner.folder, profile)
+    timing_run = interleaved.InterleavedRun(*shared, profile.rounds, context.seed)
     with context.progress.stage("timing", timing_run.turns(entries)) as advance:
         for entrant in timing_run.run(entries):
             advance(entrant.entry.framework)
@@ -134,9 +131,9 @@ def changed_tasks(context: Context, task: Task) -> Iterator[tuple[str, str, Task
         yield "both", str(rerun), other, "d2l"
     for epochs in (1, 2, 3, 4):
         yield "epochs", str(epochs), lengthened(task, epochs), "d2l"
-    yield "doubled", "gradients doubled", doubled(task), "d2l"
+    yield "doubled", "gradients doubled", with_hyperparameters(task, rescale_gradient=2.0), "d2l"
     for name, (epsilon, dialect) in EPSILONS.items():
-        yield "epsilon", name, with_epsilon(task, epsilon), dialect
+        yield "epsilon", name, with_hyperparameters(task, epsilon=epsilon), dialect
 
 
 def repeated_tasks(context: Context, task: Task) -> Iterator[Task]:
@@ -146,8 +143,8 @@ def repeated_tasks(context: Context, task: Task) -> Iterator[Task]:
     yield replace(reordered(task, other), id="order")
     yield replace(task, id="start", initial=other.initial)
     yield replace(lengthened(task, 2 * EPOCHS), id="epochs")
-    yield replace(doubled(task), id="doubled")
-    yield replace(with_epsilon(task, 1e-8), id="epsilon")
+    yield replace(with_hyperparameters(task, rescale_gradient=2.0), id="doubled")
+    yield replace(with_hyperparameters(task, epsilon=1e-8), id="epsilon")
 
 
 def reordered(task: Task, other: Task) -> Task:
@@ -164,15 +161,9 @@ def lengthened(task: Task, epochs: int) -> Task:
     return replace(longer, steps=steps, evaluate=tuple(range(0, steps + 1, LOSS_EVERY)))
 
 
-def doubled(task: Task) -> Task:
-    """Double the gradients, as a loss without the factor ½ does."""
-    return replace(task, hyperparameters=replace(task.hyperparameters, rescale_gradient=2.0))
-
-
-def with_epsilon(task: Task, epsilon: float) -> Task:
-    """Change ε."""
-    h = task.hyperparameters
-    return replace(task, hyperparameters=Hyperparameters(learning_rate=h.rate(0), decay=h.decay, epsilon=epsilon))
+def with_hyperparameters(task: Task, **changes: Any) -> Task:
+    """Change some hyper-parameters of a task."""
+    return replace(task, hyperparameters=replace(task.hyperparameters, **changes))
 
 
 def _losses(task: Task, path: Array) -> dict[str, Any]:
@@ -180,7 +171,7 @@ def _losses(task: Task, path: Array) -> dict[str, Any]:
     return {"results": {"loss": losses[-1]}, "series": series(step=task.evaluate, loss=losses)}
 
 
-def describe(rows: Sequence[ChapterRow]) -> Section:
+def describe(rows: Rows) -> Section:
     """Describe both programs in every framework, and how the loss depends on each change."""
     programs = framework_rows(rows, method="program")
     seconds = {run_name(row): row for row in framework_rows(rows, method="seconds")}
@@ -199,34 +190,34 @@ def describe(rows: Sequence[ChapterRow]) -> Section:
     return Section(HEADING, tuple(exhibits), tuple(_tables(programs, seconds, repeated)), tuple(numbers))
 
 
-def _span(rows: Sequence[ChapterRow]) -> tuple[float, float] | None:
+def _span(rows: Rows) -> tuple[float, float] | None:
     """The smallest and the largest loss."""
-    losses = [loss for row in rows if (loss := row.results.get("loss")) is not None]
+    losses = values(rows, "loss")
     return (min(losses), max(losses)) if losses else None
 
 
-def reruns(changed: Mapping[str, Sequence[ChapterRow]], programs: Sequence[ChapterRow]) -> Iterator[str]:
+def reruns(changed: Mapping[str, Rows], programs: Rows) -> Iterator[str]:
     """State whether the published losses lie within those of reruns of one program."""
     span = _span(changed["both"])
     printed = sorted(one.loss for one in published.REGRESSION.values())
     if span is None:
         return
     if programs and any(row.detail != AIRFOIL for row in programs):
-        yield "The airfoil data were not available: these losses are of generated data, not comparable with the published ones."
+        yield "The airfoil data were not available: losses of generated data can't be compared with the published ones."
         return
-    inside = span[0] - HALF_DIGIT <= printed[0] and printed[-1] <= span[1] + HALF_DIGIT
+    conclusion = (
+        "are within this range, so they show no difference between the frameworks"
+        if span[0] - HALF_DIGIT <= printed[0] and printed[-1] <= span[1] + HALF_DIGIT
+        else "are not all within this range, so order and weights do not explain them"
+    )
     yield (
-        f"Running the same program {len(changed['both'])} times with other batch orders and initial weights gives losses "
-        f"from {_to(span)}. The published losses, {fixed(printed[0], 3)} to {fixed(printed[-1], 3)}, "
-        + (
-            "are within this range, so they show no difference between the frameworks."
-            if inside
-            else "are not all within this range, so order and weights do not explain them."
-        )
+        f"Running the same program {len(changed['both'])} times with other batch orders and initial weights gives "
+        f"losses from {_to(span)}. The published losses, {fixed(printed[0], 3)} to {fixed(printed[-1], 3)}, "
+        f"{conclusion}."
     )
 
 
-def single_changes(changed: Mapping[str, Sequence[ChapterRow]], original: ChapterRow) -> Iterator[str]:
+def single_changes(changed: Mapping[str, Rows], original: ChapterRow) -> Iterator[str]:
     """State by how much each change alone moves the loss; changes without an effect are listed together."""
     without_effect, before = [], original.results.get("loss") or 0.0
     for name, words in CHANGES.items():
@@ -237,49 +228,42 @@ def single_changes(changed: Mapping[str, Sequence[ChapterRow]], original: Chapte
         if farthest < HALF_DIGIT:
             without_effect.append(f"{words} ({number(farthest, 1)})")
         else:
-            yield f"Changing {words} alone moves the loss from {fixed(before, 4)} to values from {_to(span)}."
+            yield f"Changing {words} alone gives losses from {_to(span)} instead of {fixed(before, 4)}."
     if without_effect:
         yield (
-            f"These changes alone do not move a printed digit: {listing(without_effect)}. A doubled gradient is divided by a "
-            "doubled root, and ε is small compared with these gradients."
+            f"These changes alone do not move a printed digit: {listing(without_effect)}. A doubled gradient is "
+            "divided by a doubled root, and ε is small compared with these gradients."
         )
 
 
-def in_frameworks(rows: Sequence[ChapterRow], repeated: Sequence[ChapterRow]) -> Iterator[str]:
+def in_frameworks(rows: Rows, repeated: Rows) -> Iterator[str]:
     """State whether the frameworks repeat the oracle's changes."""
     if repeated:
-        oracles = {
-            name: row.results.get("loss")
-            for name, setting in REPEATED.items()
-            for row in oracle_rows(rows, method=name, setting=setting)
-        }
+        settings = REPEATED.items()
+        oracles = {n: loss for n, at in settings for loss in values(oracle_rows(rows, method=n, setting=at), "loss")}
         off = [
-            abs((row.results.get("loss") or 0) - own) / own
+            abs(loss - oracles[row.method]) / oracles[row.method]
             for row in repeated
-            if (own := oracles.get(row.method)) and row.results.get("loss") is not None
+            if row.method in oracles and (loss := row.results.get("loss")) is not None
         ]
         close = f"; their losses differ from the oracle's by at most {number(max(off), 2)}, relatively" if off else ""
         yield f"With one change of each kind, from scratch in each framework, {agreement(repeated)}{close}."
 
 
-def programs_agree(programs: Sequence[ChapterRow]) -> Iterator[str]:
+def programs_agree(programs: Rows) -> Iterator[str]:
     """State how far apart the losses are if only the framework differs."""
-    losses = [loss for row in programs if (loss := row.results.get("loss")) is not None]
+    losses = values(programs, "loss")
     if len(losses) > 1:
-        scratch = [
-            loss
-            for row in programs
-            if row.implementation == "section" and (loss := row.results.get("loss")) is not None
-        ]
+        scratch = values([row for row in programs if row.implementation == "section"], "loss")
         statement = (
             f"With the same data, batch order and initial weights, the {len(losses)} programs end with losses from "
-            f"{number(min(losses), 6)} to {number(max(losses), 6)}, which differ by {number(max(losses) - min(losses), 2)}"
+            f"{number(min(losses), 6)} to {number(max(losses), 6)}, at most {number(max(losses) - min(losses), 2)} "
+            "apart"
         )
         if len(scratch) > 1:
-            statement += (
-                f"; those from scratch compute the same update and differ by {number(max(scratch) - min(scratch), 2)}"
-            )
-        yield f"{statement}. Of the updates, {agreement(programs)}."
+            apart = number(max(scratch) - min(scratch), 2)
+            statement += f"; those from scratch compute the same update and are at most {apart} apart"
+        yield f"{statement}. {capitalized(agreement(programs))}."
 
 
 def speeds(seconds: Mapping[str, ChapterRow]) -> Iterator[str]:
@@ -292,9 +276,7 @@ def speeds(seconds: Mapping[str, ChapterRow]) -> Iterator[str]:
     printed = {name: one.seconds for name in times if (one := _published_run(seconds[name]))}
     if len(printed) == len(times):
         first = min(printed, key=printed.__getitem__)
-        statement += (
-            ", which is the fastest in the book too" if first == fastest else f"; in the book {first} is the fastest"
-        )
+        statement += ", the fastest in the book too" if first == fastest else f"; in the book {first} is the fastest"
         ratios = sorted(printed[name] / times[name] for name in times)
         statement += f". The published seconds, from another machine, are {number(ratios[0], 2)} to "
         statement += f"{number(ratios[-1], 2)} times ours"
@@ -309,9 +291,7 @@ def _to(span: tuple[float, float]) -> str:
     return f"{fixed(span[0], 4)} to {fixed(span[1], 4)}"
 
 
-def _changes_figure(
-    changed: Mapping[str, Sequence[ChapterRow]], original: ChapterRow, repeated: Sequence[ChapterRow]
-) -> Figure:
+def _changes_figure(changed: Mapping[str, Rows], original: ChapterRow, repeated: Rows) -> Figure:
     dots: list[dict[str, Any]] = []
     for name, words in CHANGES.items():
         for row in changed[name]:
@@ -327,15 +307,15 @@ def _changes_figure(
     text = FigureText(
         "figure-regression-moves",
         "The loss after two epochs, with one change at a time",
-        f"Each row changes one thing of a run with the loss {fixed(original.results.get('loss'), 4)}. Dashed: the losses that "
-        "the section prints.",
+        f"Each row changes one thing of a run with the loss {fixed(original.results.get('loss'), 4)}. Dashed: the "
+        "losses that the section prints.",
         "Rows of dots, one row for each change, and the published losses as vertical lines.",
     )
     known = [dot for dot in dots if dot["loss"] is not None]
     return strip_chart(text, known, Axis("loss", "Loss", format=".3f"), Axis("change", "Change"), rules)
 
 
-def _loss_figure(programs: Sequence[ChapterRow]) -> Figure:
+def _loss_figure(programs: Rows) -> Figure:
     lines = [
         {"program": run_name(row), "step": step, "loss": loss}
         for row in programs
@@ -347,63 +327,55 @@ def _loss_figure(programs: Sequence[ChapterRow]) -> Figure:
         f"The loss over all rows during two epochs. {HIGHLIGHT}",
         "Loss curves of the programs, which cover one another.",
     )
-    step, loss = Axis("step", "Step", zero=True), Axis("loss", "Loss")
-    return line_chart(text, lines, step, loss, Axis("program", "Program"))
+    return line_chart(text, lines, Axis("step", "Step", zero=True), Axis("loss", "Loss"), Axis("program", "Program"))
 
 
 def _seconds_figure(seconds: Mapping[str, ChapterRow]) -> Figure:
     dots: list[dict[str, Any]] = []
     for name, row in seconds.items():
         one, median = _published_run(row), row.results.get("median")
-        times = {"here": median, "published": one.seconds if one else None}
-        dots += [
-            {"program": name, "seconds": time, "source": source, "run": f"{name}, {source}"}
-            for source, time in times.items()
-            if time
-        ]
+        for source, time in (("here", median), ("published", one.seconds if one else None)):
+            if time:
+                dots.append({"program": name, "seconds": time, "source": source, "run": f"{name}, {source}"})
     text = FigureText(
         "figure-regression-seconds",
         "Seconds per epoch, here and published",
         "Medians of interleaved samples: one of every program in each round, in random order, on one thread.",
         "Seconds per epoch of each program, ours beside the published ones.",
     )
-    axis = Axis("seconds", "Seconds per epoch", log=True, format="~g")
-    return strip_chart(text, dots, axis, Axis("program", "Program"))
+    horizontal = Axis("seconds", "Seconds per epoch", log=True, format="~g")
+    return strip_chart(text, dots, horizontal, Axis("program", "Program"))
 
 
-def _tables(
-    programs: Sequence[ChapterRow], seconds: Mapping[str, ChapterRow], repeated: Sequence[ChapterRow]
-) -> Iterator[table.Table]:
+def _tables(programs: Rows, seconds: Mapping[str, ChapterRow], repeated: Rows) -> Iterator[table.Table]:
+    def program_cells(row: ChapterRow) -> tuple[str, ...]:
+        one, timing = _published_run(row), seconds.get(run_name(row))
+        times = timing.results if timing else {}
+        return (
+            run_name(row),
+            row.dialect or "",
+            fixed(one.loss, 3) if one else "",
+            fixed(row.results.get("loss"), 6),
+            fixed(one.seconds, 3) if one else "",
+            fixed(times.get("median"), 4) if timing else "",
+            f"{fixed(low, 4)} to {fixed(times.get('high'), 4)}" if (low := times.get("low")) is not None else "",
+        )
+
     if programs:
         headings = ("Published loss", "Our loss", "Published s/epoch", "Our s/epoch", "95 % interval")
-        cells = []
-        for row in programs:
-            one, timing = _published_run(row), seconds.get(run_name(row))
-            times = timing.results if timing else {}
-            interval = (
-                f"{fixed(times['low'], 4)} to {fixed(times.get('high'), 4)}" if times.get("low") is not None else ""
-            )
-            shown = (
-                fixed(one.loss, 3) if one else "",
-                fixed(row.results.get("loss"), 6),
-                fixed(one.seconds, 3) if one else "",
-                fixed(times.get("median"), 4) if timing else "",
-                interval,
-            )
-            cells.append((run_name(row), row.dialect or "", *shown, *outcome_cells(row)))
-        columns = ("Program", "Dialect", *map(table.number, headings), *OUTCOME_COLUMNS)
-        yield table.Table.of(columns, cells, "The section's table and ours")
+        yield run_table("The section's table and ours", ("Program", "Dialect"), headings, programs, program_cells)
     if repeated:
-        columns = ("Change", "Implementation", table.number("Loss"), *OUTCOME_COLUMNS)
-        changes = (
-            (CHANGES.get(row.method, "nothing"), run_name(row), fixed(row.results.get("loss"), 6), *outcome_cells(row))
-            for row in repeated
+        yield run_table(
+            "One change at a time in the frameworks",
+            ("Change", "Implementation"),
+            ("Loss",),
+            repeated,
+            lambda row: (CHANGES.get(row.method, "nothing"), run_name(row), fixed(row.results.get("loss"), 6)),
         )
-        yield table.Table.of(columns, changes, "One change at a time in the frameworks")
 
 
 def _published(
-    programs: Sequence[ChapterRow], seconds: Mapping[str, ChapterRow], span: tuple[float, float] | None
+    programs: Rows, seconds: Mapping[str, ChapterRow], span: tuple[float, float] | None
 ) -> Iterator[PublishedNumber]:
     """List losses and seconds. Both change from run to run, so that no digit can be required."""
     for row in programs:
@@ -412,10 +384,8 @@ def _published(
             remark = "other data"
             if row.detail == AIRFOIL and span is not None:
                 within = span[0] - HALF_DIGIT <= one.loss <= span[1] + HALF_DIGIT
-                remark = (
-                    f"the published order and start are unknown; other orders and starts give {_to(span)}, and the published "
-                    f"loss is {'within' if within else 'outside'}"
-                )
+                remark = f"other batch orders and initial weights give {_to(span)}, which "
+                remark += f"{'includes' if within else 'does not include'} the published loss"
             yield PublishedNumber(name, fixed(one.loss, 3), fixed(row.results.get("loss"), 3), None, remark)
     for name, row in seconds.items():
         if one := _published_run(row):

@@ -1,13 +1,13 @@
 """Part 5, exercise 2: the objective rotated by 0 to 90 degrees; the exercise rotates it by 45.
 
-Here the start is rotated with the objective, so that a method that depends on the shape alone, such as gradient descent,
-gives the same loss at every angle. The exercise keeps the start and is also twice as steep, (x1 ± x2) in place of
-(x1 ± x2)/√2; the frameworks run it as it is printed.
+Here the start is rotated with the objective, so that a method that depends on the shape alone, such as gradient
+descent, gives the same loss at every angle. The exercise keeps the start and is also twice as steep, with (x1 ± x2) in
+place of (x1 ± x2)/√2; the frameworks run it as it is printed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -16,16 +16,16 @@ from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
 from reports.chapter.document import Exhibit, Heading, Section
 from reports.chapter.text import (
     ORACLE,
-    OUTCOME_COLUMNS,
+    Rows,
     agreement,
     exact,
     framework_rows,
     listing,
     number,
     oracle_rows,
-    outcome_cells,
     points,
     run_name,
+    run_table,
 )
 from reports.figures.chart_style import Figure
 from reports.tables import table
@@ -41,8 +41,8 @@ HEADING = Heading(
     5,
     "rotation",
     "Exercise 2: the objective rotated",
-    "Exercise 2: “Rotate the optimization problem to minimize f(x) = 0.1 (x₁ + x₂)² + 2 (x₁ - x₂)². What happens to the "
-    "convergence?”",
+    "Exercise 2: “Rotate the optimization problem to minimize f(x) = 0.1 (x₁ + x₂)² + 2 (x₁ - x₂)². What happens to "
+    "the convergence?”",
 )
 ANGLES = tuple(range(0, 91, 5))  # degrees
 SHOWN_ANGLES = (0, 45)
@@ -91,7 +91,7 @@ def run(context: Context) -> Iterator[ChapterRow]:
 
 
 def rotated_losses(angle: float, start: Array, method: Method) -> Array:
-    """Compute the losses on f(R x) from Rᵀ start, with the rotation R by an angle in degrees; shape (MAX_STEPS + 1,)."""
+    """Compute the losses on f(R x) from Rᵀ start, where R rotates by an angle in degrees; shape (MAX_STEPS + 1,)."""
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     rotation = np.array([[c, s], [-s, c]])
     curvature = rotation.T @ np.diag(SLOPES) @ rotation
@@ -110,7 +110,7 @@ def _end(task: tasks.Task, path: Array) -> dict[str, float]:
     return {"x1": float(x[0]), "x2": float(x[1]), "loss": task.objective.loss(x)}
 
 
-def describe(rows: Sequence[ChapterRow]) -> Section:
+def describe(rows: Rows) -> Section:
     """Describe the losses over the angles, and the exercise as it is printed."""
     over = {
         name: row
@@ -157,9 +157,9 @@ def sensitivity_to_rotation(over: Mapping[str, ChapterRow]) -> Iterator[str]:
     if invariant:
         yield (
             f"Rotation does not affect {listing(invariant)}, because the start is rotated with the objective. Over the "
-            f"angles it changes the loss of {listing(affected)}. These methods divide each coordinate by the size of its "
-            "own gradients; across the axes both coordinates have gradients of the same size, so the division no longer "
-            "compensates for the narrow valley."
+            f"angles the losses of the others change: {listing(affected)}. These methods divide each coordinate by the "
+            "size of its own gradients; across the axes both coordinates have gradients of the same size, so the "
+            "division no longer compensates for the narrow valley."
         )
     elif affected:
         yield f"Over the angles the loss of every method changes: {listing(affected)}."
@@ -174,12 +174,12 @@ def convergence(row: ChapterRow) -> Iterator[str]:
     best, worst = min(pairs, key=lambda p: p[1]), max(pairs, key=lambda p: p[1])
     never = f"; at {angles - len(pairs)} angles it never reaches it" if len(pairs) < angles else ""
     yield (
-        f"RMSProp reaches f ≤ {exact(row.inputs.get('threshold'))} after {best[1]:.0f} steps at {best[0]:.0f}° and after "
-        f"{worst[1]:.0f} at {worst[0]:.0f}°{never}."
+        f"RMSProp reaches f ≤ {exact(row.inputs.get('threshold'))} after {best[1]:.0f} steps at {best[0]:.0f}° and "
+        f"after {worst[1]:.0f} at {worst[0]:.0f}°{never}."
     )
 
 
-def as_printed(rows: Sequence[ChapterRow], runs: Sequence[ChapterRow]) -> Iterator[str]:
+def as_printed(rows: Rows, runs: Rows) -> Iterator[str]:
     """Compare the exercise's objective with the section's."""
     ends = {
         name: row
@@ -215,7 +215,7 @@ def _angle_figure(over: Mapping[str, ChapterRow]) -> Figure:
     return line_chart(text, lines, angle, _LOSS, Axis("method", "Method"))
 
 
-def _curve_figure(rows: Sequence[ChapterRow]) -> Figure:
+def _curve_figure(rows: Rows) -> Figure:
     lines = [
         {"curve": f"{TITLES[name]}, {angle}°", "step": step, "loss": max(loss, SMALLEST_SHOWN)}
         for name in METHODS
@@ -232,21 +232,21 @@ def _curve_figure(rows: Sequence[ChapterRow]) -> Figure:
     return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("curve", "Run"))
 
 
-def _tables(runs: Sequence[ChapterRow]) -> Iterator[table.Table]:
+def _tables(runs: Rows) -> Iterator[table.Table]:
     if runs:
-        columns = ("Objective", "Implementation", "Dialect", *map(table.number, ("x₁", "x₂", "f")), *OUTCOME_COLUMNS)
-        cells = (
-            (
+        yield run_table(
+            "The frameworks on both objectives after 20 steps",
+            ("Objective", "Implementation", "Dialect"),
+            ("x₁", "x₂", "f"),
+            sorted(runs, key=lambda row: row.problem),
+            lambda row: (
                 OBJECTIVES[row.problem],
                 run_name(row),
                 row.dialect or "",
                 *(coordinate(row.results.get(name)) for name in ("x1", "x2")),
                 number(row.results.get("loss"), 6),
-                *outcome_cells(row),
-            )
-            for row in sorted(runs, key=lambda row: row.problem)
+            ),
         )
-        yield table.Table.of(columns, cells, "The frameworks on both objectives after 20 steps")
 
 
 PART = Part(HEADING, run, describe)

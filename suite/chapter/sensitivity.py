@@ -15,16 +15,16 @@ from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, heat_map, line_c
 from reports.chapter.document import Exhibit, Heading, Section
 from reports.chapter.text import (
     ORACLE,
-    OUTCOME_COLUMNS,
+    Rows,
     agreement,
     framework_rows,
     listing,
     number,
     oracle_rows,
-    outcome_cells,
     percent,
     points,
     run_name,
+    run_table,
 )
 from reports.figures.chart_style import Figure
 from reports.tables import table
@@ -86,7 +86,7 @@ def decay_schedules(steps: int) -> Mapping[str, Schedule]:
 
 
 def run(context: Context) -> Iterator[ChapterRow]:
-    """Compute both grids and the schedules of γ in the oracle, and the corners of the regression's in the frameworks."""
+    """Compute both grids and the schedules of γ in the oracle; run the corners of one grid in the frameworks."""
     task = tasks.regression(context.data, context.seed)
     problem, rate = LeastSquares(task), SECTION_RATES["regression"]
     for name, losses, minimum in (
@@ -100,7 +100,7 @@ def run(context: Context) -> Iterator[ChapterRow]:
     for name, schedule in decay_schedules(task.steps).items():
         method = Method(constant(rate), schedule, constant(EPSILON))
         curve = problem.losses(descend(problem.gradient, task.initial, task.steps, method))
-        decays, last = [schedule(t) for t in range(1, task.steps + 1)], curve[-LAST_STEPS:]
+        decays, last = [float(schedule(t)) for t in range(1, task.steps + 1)], curve[-LAST_STEPS:]
         yield _row(
             problem="regression",
             method="decay schedule",
@@ -167,7 +167,7 @@ class Cell:
     excess: float
 
 
-def describe(rows: Sequence[ChapterRow]) -> Section:
+def describe(rows: Rows) -> Section:
     """Describe two heat maps over γ and η, and the loss curves of several schedules of γ."""
     corners = framework_rows(rows, problem="regression", method="grid")
     exhibits = []
@@ -184,7 +184,7 @@ def describe(rows: Sequence[ChapterRow]) -> Section:
     return Section(HEADING, tuple(exhibits), tuple(_tables(schedules, corners)))
 
 
-def grid(rows: Sequence[ChapterRow], problem: str) -> list[Cell]:
+def grid(rows: Rows, problem: str) -> list[Cell]:
     """Select all pairs with a finite loss."""
     cells = []
     for row in oracle_rows(rows, problem=problem, method="grid"):
@@ -222,8 +222,8 @@ def effect_of_each(cells: Sequence[Cell], problem: str) -> Iterator[str]:
     more, less = ("η", "γ") if factors[1] > factors[0] else ("γ", "η")
     conclusion = f"{more} matters more than {less}" if max(factors) > 2 * min(factors) else "both matter equally"
     yield (
-        f"Starting from the section's pair, changing γ alone from {by_decay[0].decay:g} to {by_decay[-1].decay:g} changes the "
-        f"loss by up to a factor of {number(factors[0])}, and changing η alone from {by_rate[0].rate:g} to "
+        f"Starting from the section's pair, changing γ alone from {by_decay[0].decay:g} to {by_decay[-1].decay:g} "
+        f"changes the loss by up to a factor of {number(factors[0])}, and changing η alone from {by_rate[0].rate:g} to "
         f"{by_rate[-1].rate:g} by up to a factor of {number(factors[1])}: {conclusion}."
     )
 
@@ -236,21 +236,21 @@ def best_rates(cells: Sequence[Cell]) -> Iterator[str]:
     values = f"{first:g} at γ = {decays[0]:g} and {last:g} at γ = {decays[-1]:g}"
     if first > 2 * last:
         yield (
-            f"The best η decreases with γ: it is {values}. An average that starts at 0 with a large γ stays too small for "
-            "about 1/(1 - γ) steps, so these steps are too long."
+            f"The best η decreases with γ: it is {values}. An average that starts at 0 with a large γ stays too small "
+            "for about 1/(1 - γ) steps, so these steps are too long."
         )
     else:
         yield f"The best η does not decrease with γ: it is {values}."
 
 
-def in_frameworks(corners: Sequence[ChapterRow]) -> Iterator[str]:
+def in_frameworks(corners: Rows) -> Iterator[str]:
     """State whether the frameworks agree with the oracle at the corners."""
     if corners:
         pairs, frameworks = len({row.setting for row in corners}), sorted({row.framework for row in corners})
         yield f"At the {pairs} framed pairs, in {listing(frameworks)}, {agreement(corners)}."
 
 
-def changing_decay(schedules: Sequence[ChapterRow]) -> Iterator[str]:
+def changing_decay(schedules: Rows) -> Iterator[str]:
     """State the best and the worst schedule of γ, and whether a changing γ is worthwhile."""
     minimum, last = schedules[0].inputs.get("minimum_loss"), schedules[0].inputs.get("last_steps") or 0
     if not minimum:
@@ -275,14 +275,14 @@ def changing_decay(schedules: Sequence[ChapterRow]) -> Iterator[str]:
         )
         if gain < variation:
             yield (
-                f"{statement}, less than the loss varies from batch to batch ({percent(variation)}): here γ can stay "
+                f"{statement}, less than it varies from batch to batch ({percent(variation)}): here γ can stay "
                 "constant, and η is the parameter to adjust."
             )
         else:
-            yield f"{statement}, more than the loss varies from batch to batch ({percent(variation)}): changing γ helps here."
+            yield f"{statement}, more than it varies from batch to batch ({percent(variation)}): changing γ helps here."
 
 
-def _heat_map(cells: Sequence[Cell], problem: str, corners: Sequence[ChapterRow]) -> Figure:
+def _heat_map(cells: Sequence[Cell], problem: str, corners: Rows) -> Figure:
     runs: dict[tuple[float | None, float | None], list[str]] = {}
     for row in corners if problem == "regression" else ():
         pair = (row.inputs.get("decay"), row.inputs.get("learning_rate"))
@@ -322,7 +322,7 @@ def _point(cell: Cell, problem: str) -> dict[str, Any]:
     }
 
 
-def _schedule_figure(schedules: Sequence[ChapterRow]) -> Figure:
+def _schedule_figure(schedules: Rows) -> Figure:
     lines = [
         {"schedule": row.setting, "step": step, "excess": max(loss / (row.inputs.get("minimum_loss") or 1.0) - 1, 1e-4)}
         for row in schedules
@@ -339,18 +339,20 @@ def _schedule_figure(schedules: Sequence[ChapterRow]) -> Figure:
     return line_chart(text, lines, Axis("step", "Step", zero=True), excess, Axis("schedule", "γ"))
 
 
-def _tables(schedules: Sequence[ChapterRow], corners: Sequence[ChapterRow]) -> Iterator[table.Table]:
+def _tables(schedules: Rows, corners: Rows) -> Iterator[table.Table]:
     if schedules:
         headings = ("Loss at the end", "Mean of the last steps", "Standard deviation")
         names = ("loss", "mean_loss", "loss_deviation")
         cells = ((row.setting, *(number(row.results.get(name), 5) for name in names)) for row in schedules)
         yield table.Table.of(["γ", *map(table.number, headings)], cells, "Schedules of γ")
     if corners:
-        columns = ("Pair", "Implementation", table.number("Loss"), *OUTCOME_COLUMNS)
-        pairs = (
-            (row.setting, run_name(row), number(row.results.get("loss"), 9), *outcome_cells(row)) for row in corners
+        yield run_table(
+            "The frameworks at pairs of the first heat map",
+            ("Pair", "Implementation"),
+            ("Loss",),
+            corners,
+            lambda row: (row.setting, run_name(row), number(row.results.get("loss"), 9)),
         )
-        yield table.Table.of(columns, pairs, "The frameworks at pairs of the first heat map")
 
 
 PART = Part(HEADING, run, describe)

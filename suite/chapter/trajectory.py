@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from reports.chapter.charts import Axis, FigureText, line_chart, path_chart
 from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
 from reports.chapter.text import (
     ORACLE,
-    OUTCOME_COLUMNS,
+    Rows,
     agreement,
     counted,
     exact,
@@ -20,9 +20,9 @@ from reports.chapter.text import (
     listing,
     number,
     oracle_rows,
-    outcome_cells,
     points,
     run_name,
+    run_table,
 )
 from reports.figures.chart_style import Figure
 from reports.tables import published, table
@@ -36,9 +36,9 @@ HEADING = Heading(
     2,
     "trajectory",
     "The path in the plane",
-    "On f(x) = 0.1 x₁² + 2 x₂² from (-5, -2) with η = 0.4, Adagrad “moved only very slowly in the later stages”. Since η "
-    "is controlled separately, “this does not happen with RMSProp”: the section prints the point after 20 steps. It also "
-    "mentions division by √(sₜ/t), the root of the mean of all squares, which “might take a very long time”.",
+    "On f(x) = 0.1 x₁² + 2 x₂² from (-5, -2) with η = 0.4, Adagrad “moved only very slowly in the later stages”. Since "
+    "η is controlled separately, “this does not happen with RMSProp”: the section prints the point after 20 steps. It "
+    "also mentions division by √(sₜ/t), the root of the mean of all squares, which “might take a very long time”.",
 )
 RATE, DECAY, EPSILON = 0.4, 0.9, 1e-6  # of the section
 STEPS = 20  # of the section
@@ -97,7 +97,7 @@ def summarize(path: Array) -> dict[str, Any]:
     }
 
 
-def describe(rows: Sequence[ChapterRow]) -> Section:
+def describe(rows: Rows) -> Section:
     """Describe the section's second figure with two more methods, and what follows after the twentieth step."""
     methods = {name: row for name in METHODS for row in oracle_rows(rows, problem="quadratic", method=name)}
     runs = framework_rows(rows, problem="quadratic", method="rmsprop")
@@ -112,7 +112,7 @@ def describe(rows: Sequence[ChapterRow]) -> Section:
     return Section(HEADING, exhibits, tuple(_tables(runs)), tuple(_published(methods["rmsprop"])))
 
 
-def end_point(row: ChapterRow, runs: Sequence[ChapterRow]) -> str:
+def end_point(row: ChapterRow, runs: Rows) -> str:
     """State the point after STEPS steps, whether the section prints it, and whether the frameworks reach it."""
     x1, x2 = _end(row)
     same = "as the section prints it, to the last digit" if _as_printed(row) else "not as the section prints it"
@@ -176,8 +176,8 @@ def after_the_section(methods: Mapping[str, ChapterRow]) -> Iterator[str]:
     if rmsprop_late > 10 * early:
         yield (
             f"RMSProp does not stay near the minimum: f is {number(early)} after {STEPS} steps, and {median}. With a "
-            "constant η its steps do not become smaller, because they are divided by gradients that become smaller too. It "
-            "needs a schedule (exercise 3)."
+            "constant η its steps do not become smaller, because they are divided by gradients that become smaller "
+            "too. It needs a schedule (exercise 3)."
         )
     else:
         yield f"RMSProp stays near the minimum: f is {number(early)} after {STEPS} steps, and {median}."
@@ -188,7 +188,7 @@ def after_the_section(methods: Mapping[str, ChapterRow]) -> Iterator[str]:
         yield f"By then {reached}{'; they are slower at first, but converge' if converging else ''}."
 
 
-def _path_figure(methods: Mapping[str, ChapterRow], runs: Sequence[ChapterRow]) -> Figure:
+def _path_figure(methods: Mapping[str, ChapterRow], runs: Rows) -> Figure:
     lines = [point for name, row in methods.items() for point in _path(row, TITLES[name])]
     first_runs = list({row.framework: row for row in reversed(runs) if row.series}.values())
     frameworks = sorted({row.framework for row in first_runs})
@@ -200,8 +200,8 @@ def _path_figure(methods: Mapping[str, ChapterRow], runs: Sequence[ChapterRow]) 
     text = FigureText(
         "figure-trajectory",
         "Three ways to divide by the size of past gradients",
-        "Lines and dots: the oracle, one dot a step. Open marks: runs in frameworks, each at other steps. Grey: contours "
-        "of f.",
+        "Lines and dots: the oracle, one dot a step. Open marks: runs in frameworks, each at other steps. Grey: "
+        "contours of f.",
         "Paths from (-5, -2) towards the origin over the contours of f.",
     )
     return path_chart(text, lines, Axis("method", "Method"), marks)
@@ -237,11 +237,15 @@ def _as_printed(row: ChapterRow) -> bool:
     return _end(row) == tuple(map(coordinate, published.QUADRATIC))
 
 
-def _tables(runs: Sequence[ChapterRow]) -> Iterator[table.Table]:
+def _tables(runs: Rows) -> Iterator[table.Table]:
     if runs:
-        columns = ("Implementation", "Dialect", *map(table.number, ("x₁ after 20 steps", "x₂")), *OUTCOME_COLUMNS)
-        cells = ((run_name(row), row.dialect or "", *_end(row), *outcome_cells(row)) for row in runs)
-        yield table.Table.of(columns, cells, f"The frameworks from the same start: {agreement(runs)}")
+        yield run_table(
+            f"The frameworks from the same start: {agreement(runs)}",
+            ("Implementation", "Dialect"),
+            ("x₁ after 20 steps", "x₂"),
+            runs,
+            lambda row: (run_name(row), row.dialect or "", *_end(row)),
+        )
 
 
 def _published(row: ChapterRow) -> Iterator[PublishedNumber]:

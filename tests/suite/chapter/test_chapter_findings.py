@@ -88,9 +88,9 @@ def test_losses_of_other_data_are_not_compared_with_the_published_ones(findings)
 
 
 def test_changes_with_and_without_an_effect_on_the_loss_are_separated(findings):
-    assert "These changes alone do not move a printed digit: the missing ½" in findings("regression")
+    assert "These changes alone do not move a printed digit: the factor ½ of the loss" in findings("regression")
     moved = findings("regression", with_result("loss", 0.26, method="doubled"))
-    assert "Changing the missing ½ alone moves the loss from 0.2446 to values from 0.2600 to 0.2600" in moved
+    assert "Changing the factor ½ of the loss alone gives losses from 0.2600 to 0.2600 instead of 0.2446" in moved
 
 
 def test_a_framework_that_rejects_gamma_one_is_named(findings):

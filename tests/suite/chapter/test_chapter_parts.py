@@ -163,8 +163,8 @@ def test_a_change_leaves_everything_else_as_it_was(task):
     other = tasks.regression(datasets.generated(), 1)
     order = regression.reordered(task, other)
     assert np.array_equal(order.initial, task.initial)
-    assert np.array_equal(order.arrays["batches"], other.arrays["batches"])
-    assert order.objective.batches is order.arrays["batches"]
+    assert np.array_equal(order.data["batches"], other.data["batches"])
+    assert order.objective.batches is order.data["batches"]
     assert order.hyperparameters == task.hyperparameters
     longer = regression.lengthened(task, 4)
     assert longer.steps == 600
@@ -174,7 +174,7 @@ def test_a_change_leaves_everything_else_as_it_was(task):
 
 
 def test_a_loss_without_the_factor_one_half_doubles_the_gradient(task):
-    h = regression.doubled(task).hyperparameters
+    h = regression.with_hyperparameters(task, rescale_gradient=2.0).hyperparameters
     twice = replay(lambda k, x: task.objective.gradient(x, k), task.initial, h, dialects["d2l"], steps=5)
     plain = replay(
         lambda k, x: 2 * task.objective.gradient(x, k), task.initial, task.hyperparameters, dialects["d2l"], steps=5
@@ -215,7 +215,7 @@ def test_the_predicted_class_is_that_of_the_largest_logit():
 
 
 def test_parts_are_selected_by_number_or_name_in_the_order_of_the_section():
-    assert [part.number for part in PARTS] == [1, 2, 3, 4, 5, 6, 7]
+    assert [part.heading.number for part in PARTS] == [1, 2, 3, 4, 5, 6, 7]
     assert [part.name for part in select_parts(["7", "gamma-one", "4"])] == ["gamma-one", "sensitivity"]
     assert select_parts([]) == list(PARTS)
     with pytest.raises(UserError, match=r"no part 'eight'; there are 1 \(averages\), 2"):
