@@ -83,7 +83,7 @@ class Category:
     def legend(self) -> alt.Legend:
         """The legend below the chart, with fewer columns for longer names, so that it fits a narrow page."""
         longest = max((len(str(name)) for name in self.names), default=0)
-        return alt.Legend(columns=4 if longest <= 8 else 3 if longest <= 11 else 2, columnPadding=28, orient="bottom")
+        return alt.Legend(columns=4 if longest <= 5 else 3 if longest <= 11 else 2, columnPadding=28, orient="bottom")
 
     @property
     def colour(self) -> alt.Color:
