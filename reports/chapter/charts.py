@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
+from reports.chapter.text import points, run_name
 from reports.figures.chart_style import WIDTH, Chart, Figure, Highlight, dataset, figure, scales, shapes
 from reports.figures.training import box_around, contour_lines, contours
+from suite.results.rows import ChapterRow
 
 Points = Sequence[Mapping[str, Any]]
 """The rows of a dataset: column -> value."""
+
+LabelledRows = Iterable[tuple[str, ChapterRow]]
+"""Rows with the labels of their lines."""
 
 HEIGHT = 320
 HIGHLIGHT = "Select a name in the legend to highlight it."
@@ -21,26 +26,24 @@ HIGHLIGHT = "Select a name in the legend to highlight it."
 
 @dataclass(frozen=True)
 class FigureText:
-    """The texts of a figure; see `reports.figures.chart_style.Figure`."""
+    """The identifier, title and caption of a figure."""
 
     id: str
     title: str
     caption: str
-    alternative: str
 
-    def layered(self, layers: Sequence[alt.Chart], height: int, data: dict[str, Points]) -> Figure:
-        """Make the figure from layers, the lowest first, and the datasets that are not empty."""
-        return self.figure(alt.layer(*layers).properties(width=WIDTH, height=height), data)
-
-    def figure(self, chart: Chart, data: dict[str, Points]) -> Figure:
-        """Make the figure from a chart and the datasets that are not empty."""
+    def figure(self, chart: Chart, alternative: str, data: dict[str, Points]) -> Figure:
+        """Make the figure from a chart, a text for readers who don't see it, and the datasets that are not empty."""
         present = {name: rows for name, rows in data.items() if rows}
-        return figure(self.id, self.title, self.caption, self.alternative, chart, present)
+        return figure(self.id, self.title, self.caption, alternative, chart, present)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A quantity: its column, its title, and its scale."""
+    """A quantity: its column or series, its title, and its scale.
+
+    Values below `smallest` are drawn there, and values above the domain are left out.
+    """
 
     column: str
     title: str
@@ -48,6 +51,7 @@ class Axis:
     zero: bool = False
     format: str | None = None
     domain: tuple[float, float] | None = None
+    smallest: float | None = None
 
     @property
     def scale(self) -> alt.Scale:
@@ -58,6 +62,12 @@ class Axis:
         elif self.log:
             kind["padding"] = 8  # so that no mark is cut at the border
         return alt.Scale(**kind, nice=not self.log)
+
+    def shown(self, value: float) -> float | None:
+        """The value that is drawn, or None."""
+        if self.domain and value > self.domain[1]:
+            return None
+        return value if self.smallest is None else max(value, self.smallest)
 
     @property
     def axis(self) -> alt.Axis:
@@ -106,20 +116,35 @@ class Category:
 
 
 def line_chart(
-    text: FigureText, lines: Points, x: Axis, y: Axis, by: Axis, marks: Points = (), height: int = HEIGHT
+    text: FigureText,
+    lines: LabelledRows,
+    x: Axis,
+    y: Axis,
+    by: Axis,
+    runs: Sequence[tuple[str, ChapterRow]] = (),
+    stride: int = 1,
+    height: int = HEIGHT,
 ) -> Figure:
-    """Draw a line for each value of `by`, and the marks of frameworks on the lines.
+    """Draw two series of rows as lines, and runs of frameworks as marks on the lines.
 
     Args:
         text: the texts of the figure.
-        lines: points with the columns of `x`, `y` and `by`.
-        x: the horizontal axis.
-        y: the vertical axis.
-        by: the column that distinguishes the lines.
-        marks: points with the same columns, `framework` and `run`.
+        lines: rows with their labels in the legend.
+        x: the horizontal axis, a series of the rows.
+        y: the vertical axis, a series of the rows.
+        by: the column of the labels in the figure's data, and the title of the legend.
+        runs: runs of frameworks with their labels.
+        stride: one mark of `stride` is drawn.
         height: in pixels.
     """
-    names = Category(by, lines)
+    rows = [point for label, row in lines for point in _points(row, x, y, {by.column: label})]
+    frameworks = sorted({row.framework for _, row in runs})
+    marks = []
+    for label, row in runs:  # each framework at other points than the others, since the runs cover one another
+        columns = {by.column: label, "framework": row.framework, "run": run_name(row)}
+        first = frameworks.index(row.framework) * stride
+        marks += _points(row, x, y, columns)[first :: len(frameworks) * stride]
+    names = Category(by, rows)
     horizontal = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=alt.Axis(grid=False, tickCount=8))
     vertical = alt.Y(f"{y.column}:Q", title=y.title, scale=y.scale, axis=y.axis)
     encoding = {"x": horizontal, "y": vertical, "color": names.colour, "opacity": names.opacity}
@@ -130,7 +155,14 @@ def line_chart(
         *_framework_marks(marks, encoding, tooltips),
     ]
     layers[-1] = layers[-1].add_params(*names.highlight.params)
-    return text.layered(layers, height, {"lines": lines, "marks": marks})
+    chart = alt.layer(*layers).properties(width=WIDTH, height=height)
+    alternative = f"{y.title} against {x.title}: a line for each of {len(names.names)} values of {by.title}."
+    return text.figure(chart, alternative, {"lines": rows, "marks": marks})
+
+
+def _points(row: ChapterRow, x: Axis, y: Axis, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    pairs = ((x.shown(a), y.shown(b)) for a, b in points(row, x.column, y.column))
+    return [{**columns, x.column: a, y.column: b} for a, b in pairs if a is not None and b is not None]
 
 
 def path_chart(text: FigureText, lines: Points, by: Axis, marks: Points = ()) -> Figure:
@@ -156,7 +188,8 @@ def path_chart(text: FigureText, lines: Points, by: Axis, marks: Points = ()) ->
     ]
     layers[-1] = layers[-1].add_params(*names.highlight.params)
     data: dict[str, Points] = {"contours": contours("quadratic", box) if box else [], "lines": lines, "marks": marks}
-    return text.layered(layers, 340, data)
+    alternative = f"Paths over the contours of f: a line for each of {len(names.names)} values of {by.title}."
+    return text.figure(alt.layer(*layers).properties(width=WIDTH, height=340), alternative, data)
 
 
 def _framework_marks(marks: Points, encoding: dict[str, Any], tooltips: Sequence[alt.Tooltip]) -> list[alt.Chart]:
@@ -204,7 +237,8 @@ def heat_map(
         run = alt.Tooltip("run:N", title="Frameworks")
         layers.append(frames.encode(x=horizontal, y=vertical, tooltip=[run, *tooltips]))
     chart = alt.layer(*layers).resolve_scale(color="independent").properties(width=WIDTH, height=34 * len(lines))
-    return text.figure(chart, {"cells": cells, "framed": framed})
+    alternative = f"A heat map of {value.title} for {len(cells)} pairs of {y.title} and {x.title}."
+    return text.figure(chart, alternative, {"cells": cells, "framed": framed})
 
 
 def strip_chart(text: FigureText, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> Figure:
@@ -220,7 +254,7 @@ def strip_chart(text: FigureText, dots: Points, x: Axis, y: Axis, rules: Points 
     names = Category(Axis("source", "Source"), dots)
     lines = list(dict.fromkeys(row[y.column] for row in dots))
     horizontal = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=x.axis)
-    labels = alt.Axis(ticks=False, domain=False, grid=True, minExtent=150)
+    labels = alt.Axis(ticks=False, domain=False, grid=True, minExtent=165)
     vertical = alt.Y(f"{y.column}:N", title=None, sort=lines, axis=labels)
     tooltips = [alt.Tooltip("run:N", title="Run"), x.tooltip]
     shape = alt.Shape("source:N", scale=shapes(names.names), title="Source", sort=names.names, legend=names.legend)
@@ -231,4 +265,6 @@ def strip_chart(text: FigureText, dots: Points, x: Axis, y: Axis, rules: Points 
         rule = dataset("rules").mark_rule(stroke="var(--soft)", strokeDash=[3, 3], strokeWidth=1.3)
         layers.insert(0, rule.encode(x=horizontal, tooltip=tooltips))
     layers[-1] = layers[-1].add_params(*names.highlight.params)
-    return text.layered(layers, 44 * len(lines) + 20, {"dots": dots, "rules": rules})
+    chart = alt.layer(*layers).properties(width=WIDTH, height=44 * len(lines) + 20)
+    alternative = f"A row of dots along {x.title} for each of {len(lines)} values of {y.title}."
+    return text.figure(chart, alternative, {"dots": dots, "rules": rules})

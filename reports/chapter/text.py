@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from reports.tables.numbers import MISSING, multiple, significant
 from reports.tables.table import Cell, Column, Table
@@ -40,24 +40,6 @@ def points(row: ChapterRow, x: str, y: str) -> list[tuple[float, float]]:
     """The pairs of two series in which both numbers are present."""
     pairs = zip(row.series.get(x, ()), row.series.get(y, ()), strict=False)
     return [(a, b) for a, b in pairs if a is not None and b is not None]
-
-
-def staggered(rows: Rows, x: str, y: str, stride: int = 1) -> Iterator[tuple[ChapterRow, float, float]]:
-    """Thin out the points of overlapping runs, so that the marks of every framework are visible.
-
-    Args:
-        rows: the runs.
-        x: name of a series.
-        y: name of another series.
-        stride: of `stride` points, at most one is shown.
-
-    Yields:
-        The run, x and y. Each framework has other points than the others.
-    """
-    frameworks = sorted({row.framework for row in rows})
-    for row in rows:
-        first = frameworks.index(row.framework) * stride
-        yield from ((row, a, b) for a, b in points(row, x, y)[first :: len(frameworks) * stride])
 
 
 def values(rows: Rows, result: str) -> list[float]:

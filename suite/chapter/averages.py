@@ -63,19 +63,14 @@ def impulse_response(decay: float) -> Array:
 def describe(rows: Rows) -> Section:
     """Describe the section's first figure, and its statements about sums and half-lives."""
     averages = sorted(oracle_rows(rows, problem="average"), key=lambda row: -(row.inputs.get("decay") or 0))
-    lines = [
-        {"average": row.setting, "age": age, "weight": weight}
-        for row in averages
-        for age, weight in points(row, "age", "weight")
-    ]
-    if not lines:
+    if not any(row.series for row in averages):
         return Section(HEADING)
     text = FigureText(
         "figure-averages",
         "Weight of an observation by its age",
         f"The area under each line is the sum of its weights. {HIGHLIGHT}",
-        "Weights that start at 1 - γ and decrease by the factor γ in each step, for several γ.",
     )
+    lines = [(row.setting, row) for row in averages]
     age, weight = Axis("age", "Steps ago", zero=True), Axis("weight", "Weight", zero=True)
     chart = line_chart(text, lines, age, weight, Axis("average", "Average"))
     findings = (half_lives(averages), sums(averages), update_weights(averages))

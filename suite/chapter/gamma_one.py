@@ -27,10 +27,8 @@ from reports.chapter.text import (
     listing,
     number,
     oracle_rows,
-    points,
     run_name,
     run_table,
-    staggered,
 )
 from reports.figures.chart_style import Figure
 from reports.tables import table
@@ -58,7 +56,7 @@ RATES = {"section": RATE, "inside": STABLE_RATE * EPSILON**0.5, "outside": STABL
 
 RATE_NAMES = {"section": "η = 0.4", "inside": "η = 0.4 √ε", "outside": "η = 0.4 ε"}
 LARGEST = float(np.finfo(np.float32).max)
-SMALLEST_SHOWN, LARGEST_SHOWN = 1e-12, 1e40
+SHOWN_LOSSES = (1e-12, 1e40)
 """The range of the loss in figures."""
 
 _row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
@@ -279,54 +277,36 @@ def overflows(runs: Rows) -> Iterator[str]:
         yield f"Neither overflow explains where these runs end: {each}."
 
 
+_STEP = Axis("step", "Step", zero=True)
+_LOSS = Axis("loss", "f(x)", log=True, format="~e", domain=SHOWN_LOSSES, smallest=SHOWN_LOSSES[0])
+
+
 def _approach_figure(approach: Rows) -> Figure:
-    lines = [
-        {"decay": row.setting, "step": step, "loss": max(loss, SMALLEST_SHOWN)}
-        for row in approach
-        for step, loss in points(row, "step", "loss")
-        if loss <= LARGEST_SHOWN
-    ]
     text = FigureText(
         "figure-gamma-one",
         "The section's quadratic as γ approaches 1",
         f"f during 20 steps of the oracle with the section's η. {HIGHLIGHT}",
-        "Loss against steps for several γ up to 1, on a logarithmic axis.",
     )
-    return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("decay", "γ"))
-
-
-_LOSS = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, LARGEST_SHOWN))
+    return line_chart(text, [(row.setting, row) for row in approach], _STEP, _LOSS, Axis("decay", "γ"))
 
 
 def _descent_figure(runs: Rows) -> Figure:
     def rate(row: ChapterRow) -> float:
         return row.results.get("descent_rate") or 0
 
-    def name(row: ChapterRow) -> str:
-        return f"rate {number(row.results.get('descent_rate'))}"
-
     selected = [row for row in runs if row.setting == "section" or abs(rate(row) / STABLE_RATE - 1) < 1e-3]
-    shown = sorted((row for row in selected if row.series), key=rate)
+    shown = [(f"rate {number(rate(row))}", row) for row in sorted(selected, key=rate) if row.series]
     lines = [
-        {"rate": label, "step": step, "loss": loss}
-        for label, row in sorted({name(row): row for row in reversed(shown)}.items(), key=lambda item: rate(item[1]))
-        for step, loss in points(row, "step", "closed_form")
-        if SMALLEST_SHOWN <= loss <= LARGEST_SHOWN
+        (label, replace(row, series={**row.series, "loss": row.series.get("closed_form", ())}))
+        for label, row in dict(reversed(shown)).items()
     ]
-    marks = [
-        {"rate": name(row), "framework": row.framework, "run": f"{run_name(row)}, {RATE_NAMES.get(row.setting, '')}",
-         "step": step, "loss": loss}
-        for row, step, loss in staggered(shown, "step", "loss")
-        if SMALLEST_SHOWN <= loss <= LARGEST_SHOWN
-    ]  # fmt: skip
     text = FigureText(
         "figure-gamma-one-descent",
         "γ = 1 in the frameworks: gradient descent at different learning rates",
         "Lines: the closed form. Marks: the frameworks with η = 0.4, and with an η so small that the descent "
         "converges. Select a rate in the legend to highlight it.",
-        "Loss against steps: lines of the closed form with the frameworks' marks on them.",
     )
-    return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("rate", "Descent"), marks)
+    return line_chart(text, reversed(lines), _STEP, _LOSS, Axis("rate", "Descent"), shown)
 
 
 def _tables(runs: Rows) -> Iterator[table.Table]:

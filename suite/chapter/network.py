@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -29,7 +30,6 @@ from reports.chapter.text import (
     points,
     run_name,
     run_table,
-    staggered,
 )
 from reports.figures.chart_style import Figure
 from reports.tables import table
@@ -208,9 +208,16 @@ def describe(rows: Rows) -> Section:
     peaks = oracle_rows(rows, method="peaks")
     if not ours:
         return Section(HEADING)
+    losses = _curve_figure(ours, runs, Axis("loss", "Loss", log=True, format="~g"), "Loss on the training images")
+    trained, trained_runs = (
+        [replace(row, series={name: values[1:] for name, values in row.series.items()}) for row in part]
+        for part in (ours, runs)
+    )
+    accuracy_axis = Axis("accuracy", "Accuracy", format="~%")
+    accuracy = _curve_figure(trained, trained_runs, accuracy_axis, "Accuracy on the test images")
     exhibits = (
-        Exhibit(_curve_figure(ours, runs, "loss"), (*best_schedule(ours), *constant_rate(ours), *data_set(ours))),
-        Exhibit(_curve_figure(ours, runs, "accuracy"), (*accuracies(ours), *in_frameworks(runs))),
+        Exhibit(losses, (*best_schedule(ours), *constant_rate(ours), *data_set(ours))),
+        Exhibit(accuracy, (*accuracies(ours), *in_frameworks(runs))),
         *([Exhibit(_peak_figure(peaks), tuple(by_peak(peaks)))] if peaks else []),
         Exhibit(_rate_figure(ours), tuple(mean_rates(ours))),
     )
@@ -319,48 +326,29 @@ def mean_rates(ours: Rows) -> Iterator[str]:
         yield f"All schedules reach the same η. Their mean η, relative to the constant one, is: {listing(others)}."
 
 
-def _curve_figure(ours: Rows, runs: Rows, column: str) -> Figure:
-    scratch = [row for row in runs if row.dialect == "d2l"]
-    lines = [
-        {"schedule": row.setting, "step": step, column: y} for row in ours for step, y in points(row, "step", column)
-    ]
-    marks = [
-        {"schedule": row.setting, "step": step, column: y, "framework": row.framework, "run": run_name(row)}
-        for row, step, y in staggered(scratch, "step", column, stride=2)
-    ]
-    if column == "accuracy":
-        lines, marks = ([point for point in part if float(str(point["step"])) > 0] for part in (lines, marks))
-        title, axis = "Accuracy on the test images", Axis("accuracy", "Accuracy", format="~%")
-    else:
-        title, axis = "Loss on the training images", Axis("loss", "Loss", log=True, format="~g")
+def _curve_figure(ours: Rows, runs: Rows, axis: Axis, title: str) -> Figure:
     text = FigureText(
-        f"figure-network-{column}",
+        f"figure-network-{axis.column}",
         title,
         f"Lines: the oracle. Marks: the frameworks from scratch, on the same batches. {HIGHLIGHT}",
-        f"{axis.title} against steps for five schedules of the learning rate.",
     )
-    return line_chart(text, lines, _STEP, axis, _BY, marks)
+    scratch = [(row.setting, row) for row in runs if row.dialect == "d2l"]
+    return line_chart(text, [(row.setting, row) for row in ours], _STEP, axis, _BY, scratch, stride=2)
 
 
 def _peak_figure(peaks: Rows) -> Figure:
-    lines = [
-        {"schedule": row.setting, "peak": x, "loss": y} for row in peaks for x, y in points(row, "peak", "mean_loss")
-    ]
     text = FigureText(
         "figure-network-peaks",
         "The loss at the end by the largest η",
         f"The mean over the last epoch, in the oracle. {HIGHLIGHT}",
-        "Loss at the end against the largest learning rate, for five schedules.",
     )
-    peak, loss = Axis("peak", "Largest η", log=True, format="~g"), Axis("loss", "Loss", log=True, format="~g")
-    return line_chart(text, lines, peak, loss, _BY, height=240)
+    peak, loss = Axis("peak", "Largest η", log=True, format="~g"), Axis("mean_loss", "Loss", log=True, format="~g")
+    return line_chart(text, [(row.setting, row) for row in peaks], peak, loss, _BY, height=240)
 
 
 def _rate_figure(ours: Rows) -> Figure:
-    lines = [{"schedule": row.setting, "step": x, "rate": y} for row in ours for x, y in points(row, "step", "rate")]
-    alternative = "The learning rate against steps for five schedules."
-    text = FigureText("figure-network-rates", "The schedules", "η of each step.", alternative)
-    return line_chart(text, lines, _STEP, Axis("rate", "η", zero=True), _BY, height=200)
+    text = FigureText("figure-network-rates", "The schedules", "η of each step.")
+    return line_chart(text, [(row.setting, row) for row in ours], _STEP, Axis("rate", "η", zero=True), _BY, height=200)
 
 
 def _table(ours: Rows, runs: Rows) -> table.Table:

@@ -25,7 +25,6 @@ from reports.chapter.text import (
     listing,
     number,
     oracle_rows,
-    points,
     run_name,
     run_table,
     values,
@@ -66,7 +65,7 @@ CHANGES = {
     "order": "the order of the batches",
     "start": "the initial weights",
     "both": "both order and weights",
-    "epochs": "the number of epochs (1 to 4)",
+    "epochs": "the number of epochs",
     "doubled": "the factor ½ of the loss",
     "epsilon": "the size and place of ε",
 }
@@ -309,24 +308,18 @@ def _changes_figure(changed: Mapping[str, Rows], original: ChapterRow, repeated:
         "The loss after two epochs, with one change at a time",
         f"Each row changes one thing of a run with the loss {fixed(original.results.get('loss'), 4)}. Dashed: the "
         "losses that the section prints.",
-        "Rows of dots, one row for each change, and the published losses as vertical lines.",
     )
     known = [dot for dot in dots if dot["loss"] is not None]
     return strip_chart(text, known, Axis("loss", "Loss", format=".3f"), Axis("change", "Change"), rules)
 
 
 def _loss_figure(programs: Rows) -> Figure:
-    lines = [
-        {"program": run_name(row), "step": step, "loss": loss}
-        for row in programs
-        for step, loss in points(row, "step", "loss")
-    ]
     text = FigureText(
         "figure-regression",
         "The section's two programs, on the same data, order and start",
         f"The loss over all rows during two epochs. {HIGHLIGHT}",
-        "Loss curves of the programs, which cover one another.",
     )
+    lines = [(run_name(row), row) for row in programs]
     return line_chart(text, lines, Axis("step", "Step", zero=True), Axis("loss", "Loss"), Axis("program", "Program"))
 
 
@@ -341,7 +334,6 @@ def _seconds_figure(seconds: Mapping[str, ChapterRow]) -> Figure:
         "figure-regression-seconds",
         "Seconds per epoch, here and published",
         "Medians of interleaved samples: one of every program in each round, in random order, on one thread.",
-        "Seconds per epoch of each program, ours beside the published ones.",
     )
     horizontal = Axis("seconds", "Seconds per epoch", log=True, format="~g")
     return strip_chart(text, dots, horizontal, Axis("program", "Program"))

@@ -47,7 +47,6 @@ HEADING = Heading(
 ANGLES = tuple(range(0, 91, 5))  # degrees
 SHOWN_ANGLES = (0, 45)
 MAX_STEPS = 600
-SMALLEST_SHOWN = 1e-13
 METHODS: Mapping[str, Method] = {
     "rmsprop": rmsprop(RATE, DECAY, EPSILON),
     "adagrad": adagrad(RATE, EPSILON),
@@ -65,7 +64,7 @@ INPUTS = {
 }
 
 _row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
-_LOSS = Axis("loss", "f(x)", log=True, format="~e")
+_LOSS = Axis("loss", "f(x)", log=True, format="~e", smallest=1e-13)
 
 
 def run(context: Context) -> Iterator[ChapterRow]:
@@ -200,35 +199,28 @@ def as_printed(rows: Rows, runs: Rows) -> Iterator[str]:
 
 
 def _angle_figure(over: Mapping[str, ChapterRow]) -> Figure:
-    lines = [
-        {"method": TITLES[name], "angle": angle, "loss": max(loss, SMALLEST_SHOWN)}
-        for name, row in over.items()
-        for angle, loss in points(row, "angle", "loss")
-    ]
     text = FigureText(
         "figure-rotation",
         "f after 20 steps by the angle of the objective",
         "The start is rotated with the objective, so every angle is the same problem in other coordinates.",
-        "Loss after 20 steps against the angle, for three methods.",
     )
+    lines = [(TITLES[name], row) for name, row in over.items()]
     angle = Axis("angle", "Angle (°)", zero=True, domain=(0, 90))
     return line_chart(text, lines, angle, _LOSS, Axis("method", "Method"))
 
 
 def _curve_figure(rows: Rows) -> Figure:
-    lines = [
-        {"curve": f"{TITLES[name]}, {angle}°", "step": step, "loss": max(loss, SMALLEST_SHOWN)}
-        for name in METHODS
-        for angle in SHOWN_ANGLES
-        for row in oracle_rows(rows, problem="rotated", method=name, setting=f"{angle}°")
-        for step, loss in points(row, "step", "loss")
-    ]
     text = FigureText(
         "figure-rotation-curves",
         "f along the axes and across them",
         f"f during 60 steps at 0° and at 45°. {HIGHLIGHT}",
-        "Loss curves of three methods at two angles.",
     )
+    lines = [
+        (f"{TITLES[name]}, {angle}°", row)
+        for name in METHODS
+        for angle in SHOWN_ANGLES
+        for row in oracle_rows(rows, problem="rotated", method=name, setting=f"{angle}°")
+    ]
     return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("curve", "Run"))
 
 

@@ -298,7 +298,6 @@ def _heat_map(cells: Sequence[Cell], problem: str, corners: Rows) -> Figure:
         f"{title}: γ against η",
         f"{quantity}, computed by the oracle for each pair; blank where it is not finite."
         + (" Framed: pairs that were run in the frameworks too." if framed else ""),
-        f"A heat map of {len(cells)} pairs of γ and η.",
     )
     every = [_point(cell, problem) for cell in cells]
     names = [name for _, name in CLASSES[problem]]
@@ -323,20 +322,18 @@ def _point(cell: Cell, problem: str) -> dict[str, Any]:
 
 
 def _schedule_figure(schedules: Rows) -> Figure:
-    lines = [
-        {"schedule": row.setting, "step": step, "excess": max(loss / (row.inputs.get("minimum_loss") or 1.0) - 1, 1e-4)}
-        for row in schedules
-        for step, loss in points(row, "step", "loss")
-        if step % 3 == 0
-    ]
     text = FigureText(
         "figure-sensitivity-courses",
         "Schedules of γ, linear regression",
         f"Loss above the minimum, relative to it, during two epochs with the section's η. {HIGHLIGHT}",
-        "Loss curves for several schedules of γ.",
     )
-    excess = Axis("excess", "Above the minimum", log=True, format="~%")
-    return line_chart(text, lines, Axis("step", "Step", zero=True), excess, Axis("schedule", "γ"))
+    lines = []
+    for row in schedules:
+        minimum, thinned = row.inputs.get("minimum_loss") or 1.0, points(row, "step", "loss")[::3]
+        excess = series(step=[step for step, _ in thinned], excess=[loss / minimum - 1 for _, loss in thinned])
+        lines.append((row.setting, replace(row, series=excess)))
+    excess_axis = Axis("excess", "Above the minimum", log=True, format="~%", smallest=1e-4)
+    return line_chart(text, lines, Axis("step", "Step", zero=True), excess_axis, Axis("schedule", "γ"))
 
 
 def _tables(schedules: Rows, corners: Rows) -> Iterator[table.Table]:

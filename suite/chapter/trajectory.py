@@ -202,7 +202,6 @@ def _path_figure(methods: Mapping[str, ChapterRow], runs: Rows) -> Figure:
         "Three ways to divide by the size of past gradients",
         "Lines and dots: the oracle, one dot a step. Open marks: runs in frameworks, each at other steps. Grey: "
         "contours of f.",
-        "Paths from (-5, -2) towards the origin over the contours of f.",
     )
     return path_chart(text, lines, Axis("method", "Method"), marks)
 
@@ -213,20 +212,15 @@ def _path(row: ChapterRow, title: str) -> list[dict[str, Any]]:
 
 
 def _loss_figure(methods: Mapping[str, ChapterRow]) -> Figure:
-    lines = [
-        {"method": TITLES[name], "step": step, "loss": max(loss, SMALLEST_SHOWN)}
-        for name, row in methods.items()
-        for step, loss in points(row, "step", "loss")
-        if step <= SHOWN_STEPS
-    ]
     text = FigureText(
         "figure-trajectory-loss",
         "After the twentieth step",
         f"f along the same runs, for {SHOWN_STEPS} steps; the section stops after {STEPS}.",
-        "The loss of three methods against steps, on a logarithmic axis.",
     )
-    loss_axis = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, 20))
-    return line_chart(text, lines, Axis("step", "Step", zero=True), loss_axis, Axis("method", "Method"))
+    lines = [(TITLES[name], row) for name, row in methods.items()]
+    step = Axis("step", "Step", zero=True, domain=(0, SHOWN_STEPS))
+    loss = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, 20), smallest=SMALLEST_SHOWN)
+    return line_chart(text, lines, step, loss, Axis("method", "Method"))
 
 
 def _end(row: ChapterRow) -> tuple[str, str]:
