@@ -144,7 +144,7 @@ def select_parts(wanted: Sequence[str]) -> list[Part]:
 
 
 def describe(results: ChapterResults) -> list[Section]:
-    """Describe the parts of which a results folder has rows."""
+    """Describe the parts that have rows in a results folder."""
     return [part.describe(results.rows[part.name]) for part in PARTS if results.rows.get(part.name)]
 
 

@@ -304,7 +304,7 @@ def _changes_figure(changed: Mapping[str, Rows], original: ChapterRow, repeated:
         for (framework, column), one in published.REGRESSION.items()
     ]
     text = FigureText(
-        "figure-regression-moves",
+        "figure-regression-changes",
         "The loss after two epochs, with one change at a time",
         f"Each row changes one thing of a run with the loss {fixed(original.results.get('loss'), 4)}. Dashed: the "
         "losses that the section prints.",

@@ -323,7 +323,7 @@ def _point(cell: Cell, problem: str) -> dict[str, Any]:
 
 def _schedule_figure(schedules: Rows) -> Figure:
     text = FigureText(
-        "figure-sensitivity-courses",
+        "figure-sensitivity-schedules",
         "Schedules of γ, linear regression",
         f"Loss above the minimum, relative to it, during two epochs with the section's η. {HIGHLIGHT}",
     )
