@@ -121,7 +121,7 @@ def compare_with_closed_form(path: Array, h: Hyperparameters, dialect: Dialect) 
 
 
 def outcome_before_overflow(one: FrameworkRun, steps: int) -> dict[str, Any]:
-    """Compare only the steps before a run overflowed with the oracle, because values that are not finite have no bound."""
+    """Compare the steps before an overflow with the oracle; values that are not finite have no bound."""
     if steps < 1:
         return {}
     recording = {name: values[:steps] for name, values in one.recording.items()}
