@@ -1,4 +1,7 @@
-"""The task runner. `nox` alone is the main job; `nox -l` lists the rest. Arguments after `--` go to the command."""
+"""The task runner. `nox` alone runs the main job; `nox -l` lists the sessions.
+
+Arguments after `--` go to the command of the session, as in `nox -s agree -- -f torch`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import nox
 from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "virtualenv"  # with pip, which finds builds of torch that other installers don't
+nox.options.default_venv_backend = "virtualenv"  # pip finds builds of torch that other installers don't
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["main"]
 nox.options.error_on_external_run = True
@@ -21,23 +24,40 @@ nox.options.error_on_external_run = True
 PROJECT = Path("pyproject.toml")
 HARNESS = Path(".nox/harness")  # one environment for every session that runs the command
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 20.0  # seconds
-TOLERANT = (0, 1)  # a framework whose environment can't be built costs its own rows, not the run
-SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")  # a file's tests share their workers
+STOP_TIMEOUT = 20.0  # seconds that an interrupted command gets to stop its workers and to save its results
+PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")  # the tests of a file share their workers
+
+SESSIONS = {
+    "main": ("run", True, "Run the main job: agreement, training, timing and a report, in all frameworks."),
+    "agree": ("agree", True, "Test whether implementations compute what they claim."),
+    "train": ("train", True, "Train on every task and report the losses."),
+    "bench": ("bench", True, "Time steps and epochs of all implementations."),
+    "report": ("report", False, "Write the report of the newest results folder, or of one named after --, again."),
+    "chapter": ("chapter", True, "Reproduce the section of the book, on a page of its own."),
+    "envs": ("envs --build", False, "Build the environments of the frameworks."),
+    "mutation": ("mutation", False, "Test that the catalogue catches every wrong optimizer."),
+    "fuzz": ("fuzz", False, "Test that no correct optimizer is flagged."),
+    "regress": ("regress", False, "Find the release that changed the numbers; builds the environments of releases."),
+    "fidelity": ("fidelity", True, "Test the timing itself."),
+    "baseline": ("baseline", True, "Detect changes; after -- follows: record FOLDER, or check FOLDER."),
+    "sharpness": ("mutation", False, "Former name of mutation."),
+    "soundness": ("fuzz", False, "Former name of fuzz."),
+}
+"""Session -> the command that it runs, whether the frameworks' environments are built before, and its description."""
 
 
 def requirements(*groups: str) -> list[str]:
-    """What dependency groups of pyproject.toml ask for."""
+    """Return the requirements of dependency groups of pyproject.toml."""
     return list(nox.project.dependency_groups(nox.project.load_toml(PROJECT), *groups)) if groups else []
 
 
-def compared() -> list[str]:
-    """The releases of frameworks that pyproject.toml lists; those of the dependency groups are among them."""
+def releases() -> list[str]:
+    """Return the releases that pyproject.toml lists, among them those of the dependency groups."""
     return list(nox.project.load_toml(PROJECT)["tool"]["rmsuite"]["compared"])
 
 
 def once(folder: Path, groups: Sequence[str], install: Callable[[], None]) -> None:
-    """Install into a folder, unless that was done with these groups since pyproject.toml last changed."""
+    """Install into a folder, unless these groups were installed there since pyproject.toml last changed."""
     wanted = hashlib.sha256(PROJECT.read_bytes() + " ".join(groups).encode()).hexdigest()
     stamp = folder / "rmsuite-installed"
     if not stamp.is_file() or stamp.read_text() != wanted:
@@ -51,82 +71,56 @@ def install(session: nox.Session, *groups: str) -> None:
     once(Path(session.env_dir), groups, lambda: session.install("--quiet", *packages))
 
 
-def command(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,), program: str = "rmsuite") -> None:
-    """Run the project's command, or another, in the harness's environment, which is made if need be."""
+def harness(session: nox.Session, *arguments: str, codes: Sequence[int] = (0,), program: str = "rmsuite") -> None:
+    """Run a program in the environment of the harness, which is created or updated first."""
     programs = HARNESS / ("Scripts" if os.name == "nt" else "bin")
 
-    def make() -> None:
+    def create() -> None:
         session.run(sys.executable, "-m", "venv", str(HARNESS), external=True)
         session.run(
             str(programs / "python"), "-m", "pip", "install", "--quiet", "--editable", ".[harness]", external=True
         )
 
-    once(HARNESS, (), make)
+    once(HARNESS, (), create)
     session.run(
         str(programs / program),
         *arguments,
         external=True,
         success_codes=codes,
-        interrupt_timeout=PATIENCE,  # Ctrl-C reaches it too: it ends its workers and writes down where it stopped
-        terminate_timeout=PATIENCE,
+        interrupt_timeout=STOP_TIMEOUT,
+        terminate_timeout=STOP_TIMEOUT,
     )
 
 
-@nox.session(venv_backend="none")
-def main(session: nox.Session) -> None:
-    """The main job: agreement, training, timing and a report, in all frameworks."""
-    command(session, "envs", "--build", codes=TOLERANT)
-    command(session, "run", *session.posargs)
+def build_environments(session: nox.Session, *names: str) -> None:
+    """Build the environments of frameworks or releases; one that can't be built does not fail the session."""
+    harness(session, "envs", "--build", *names, codes=(0, 1))
 
 
-@nox.session(venv_backend="none")
-def agree(session: nox.Session) -> None:
-    """Do implementations compute what they claim?"""
-    command(session, "envs", "--build", codes=TOLERANT)
-    command(session, "agree", *session.posargs)
+def forward(name: str, command: str, build: bool, description: str) -> None:
+    """Define a session that runs a command of the harness with the arguments after --."""
+
+    def run(session: nox.Session) -> None:
+        if build:
+            build_environments(session)
+        harness(session, *command.split(), *session.posargs)
+
+    run.__doc__ = description
+    nox.session(name=name, venv_backend="none")(run)
 
 
-@nox.session(venv_backend="none")
-def train(session: nox.Session) -> None:
-    """What losses do they reach?"""
-    command(session, "envs", "--build", codes=TOLERANT)
-    command(session, "train", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def bench(session: nox.Session) -> None:
-    """How long do they take?"""
-    command(session, "envs", "--build", codes=TOLERANT)
-    command(session, "bench", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def report(session: nox.Session) -> None:
-    """Write the report of a results folder again (the newest, unless one is named after --)."""
-    command(session, "report", *session.posargs)
+for _name, _session in SESSIONS.items():
+    forward(_name, *_session)
 
 
 @nox.session(venv_backend="none")
 def pictures(session: nox.Session) -> None:
-    """Make the pictures in docs/ again, from a results folder (the newest, unless one is named after --)."""
-    command(session, "-m", "reports.render.pictures", *session.posargs, program="python")
-
-
-@nox.session(venv_backend="none")
-def chapter(session: nox.Session) -> None:
-    """The section of the book from top to bottom, on a page of its own."""
-    command(session, "envs", "--build", codes=TOLERANT)
-    command(session, "chapter", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def envs(session: nox.Session) -> None:
-    """Build the frameworks' environments."""
-    command(session, "envs", "--build", *session.posargs)
+    """Make the pictures in docs/ from the newest results folder, or from one named after --."""
+    harness(session, "-m", "reports.render.pictures", *session.posargs, program="python")
 
 
 def browser(session: nox.Session) -> None:
-    """In CI, as root and where there is none: install the browser in which the tests open the page."""
+    """Install the browser in which tests open the page: in CI, as root, unless there is one."""
     if not os.environ.get("CI") or any(map(shutil.which, BROWSERS)) or not hasattr(os, "geteuid") or os.geteuid() != 0:
         return
     try:
@@ -134,48 +128,16 @@ def browser(session: nox.Session) -> None:
         install_quietly = ("apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium")
         session.run(*install_quietly, external=True, env={"DEBIAN_FRONTEND": "noninteractive"})
     except CommandFailed:
-        session.warn("Chromium can't be installed with apt-get; the tests that need a browser will fail")
+        session.warn("apt-get can't install Chromium; the tests that need a browser will fail")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, those of the adapters in the frameworks' environments, and those of releases in theirs."""
+    """Run the tests, with the environments of all frameworks and of the releases that pyproject.toml lists."""
     install(session, "tests")
     browser(session)
-    command(session, "envs", "--build", *compared(), codes=TOLERANT)
-    session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def sharpness(session: nox.Session) -> None:
-    """Is what is wrong told from what is right? The kill matrix of the catalogue."""
-    command(session, "sharpness", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def soundness(session: nox.Session) -> None:
-    """Is what is right never called wrong? A minute of random questions."""
-    command(session, "soundness", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def regress(session: nox.Session) -> None:
-    """Which release changed the numbers? Each has an environment of its own, which is built if need be."""
-    command(session, "regress", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def fidelity(session: nox.Session) -> None:
-    """Does the stopwatch add to what it times, and does it see what is there?"""
-    command(session, "envs", "--build", codes=TOLERANT)
-    command(session, "fidelity", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def baseline(session: nox.Session) -> None:
-    """Has a release changed the numbers? After `--`: record FOLDER, or check FOLDER."""
-    command(session, "envs", "--build", codes=TOLERANT)
-    command(session, "baseline", *session.posargs)
+    build_environments(session, *releases())
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session

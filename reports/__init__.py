@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reports.read.results import Results, load
-    from reports.read.schema import ReportError
     from reports.render.comparison import show as show_comparison
     from reports.render.comparison import write as write_comparison
     from reports.render.files import write
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from reports.tables.comparison import build as compare
 
 __all__ = [
-    "ReportError",
     "Results",
     "RunComparison",
     "Time",
@@ -35,7 +33,6 @@ __all__ = [
 
 _HOME = {
     "RunComparison": ("tables.comparison", "RunComparison"),
-    "ReportError": ("read.schema", "ReportError"),
     "Results": ("read.results", "Results"),
     "Time": ("tables.comparison", "Time"),
     "compare": ("tables.comparison", "build"),

@@ -1,47 +1,69 @@
-"""The command line, as `rmsuite` or `python -m suite`."""
+"""The entry point of the command line, for `rmsuite` and `python -m suite`."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 
-from rich.console import Console
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from suite.cases.expression import SelectionError
-from suite.cli.commands import Interrupted, app
+from suite.cli.app import app, load_commands
 from suite.errors import UserError
 from suite.workers.protocol import WorkerError
 
-USAGE, INTERRUPTED = 2, 130  # exit statuses
-MENDABLE = (UserError, WorkerError, SelectionError, OSError)
+FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
+CORRECTABLE = (UserError, WorkerError, SelectionError, OSError)
 
 
-def main() -> None:
-    """Run the command line; what a user can mend ends in one line on standard error."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit status; an error that the user can correct is one line.
+
+    Args:
+        arguments: the command and its arguments; those of the process if None.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app()
-    except MENDABLE as error:
-        _say(f"rmsuite: {error}")
-        sys.exit(USAGE)
+        if not given or given[0] in app.help_flags:
+            load_commands()
+        status: int | None = app(given)
+    except CycloptsError as error:
+        return _fail(_usage_message(error))
+    except BrokenPipeError:  # the reader of standard output has closed it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except CORRECTABLE as error:
+        return _fail(str(error))
     except LookupError as error:
-        if type(error) is not LookupError:  # a KeyError or an IndexError is a mistake of ours
+        if type(error) is not LookupError:  # a KeyError or an IndexError is a defect
             raise
-        _say(f"rmsuite: {error}")
-        sys.exit(USAGE)
-    except Interrupted as error:
-        _say(str(error))
-        sys.exit(INTERRUPTED)
+        return _fail(str(error))
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"{str(interrupt) or 'interrupted'}\n")
+        return INTERRUPTED
+    return USAGE if not given else status or 0
+
+
+def _usage_message(error: CycloptsError) -> str:
+    """Return the message of an error in the arguments, with the command whose help says more."""
+    message = str(error)
+    if isinstance(error, UnusedCliTokensError):
+        message = f"Unexpected argument: {' '.join(error.unused_tokens or ())}."
+    return f"{message} See `{' '.join(['rmsuite', *(error.command_chain or ())])} --help`."
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"rmsuite: {' '.join(message.split())}\n")
+    return USAGE
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _say(text: str) -> None:
-    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

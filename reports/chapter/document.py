@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from reports.figures.chart_style import Figure
 from reports.read.manifest import Footer, Manifest, read_manifest
 from reports.read.results import closing, latest
-from reports.read.schema import FIGURES, NAMES, REAL, TEXT, Kind, Table, mapping, reals
 from reports.render import html
 from reports.render.files import write_atomically
 from reports.render.markdown import escape
 from reports.render.markdown import table as markdown_table
 from reports.tables import published, table
-from suite.results import rows as declared
-from suite.results.rows import ChapterRow, PartRow
+from suite.results.rows import CHAPTER, PARTS, ChapterRow
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,8 @@ def load(folder: Path) -> ChapterResults:
     manifest = read_manifest(folder)
     losses: list[str] = []
     footer = closing(folder, losses)
-    rows = [ChapterRow(**_present(row)) for row in latest(folder, _table(declared.CHAPTER), footer, losses, [])]
-    parts = [PartRow(**_present(row)) for row in latest(folder, _table(declared.PARTS), footer, losses, [])]
+    rows = latest(folder, CHAPTER, footer, losses, [])
+    parts = latest(folder, PARTS, footer, losses, [])
     by_part: dict[str, list[ChapterRow]] = {}
     for row in rows:
         by_part.setdefault(row.part, []).append(row)
@@ -178,29 +175,3 @@ def _published_numbers(sections: Sequence[Section]) -> Iterator[str]:
         columns = ("Number", table.number("Published"), table.number("Ours"), "Same?", "Remark")
         yield "## Published numbers and ours"
         yield markdown_table(table.Table.of(columns, rows))
-
-
-def _series(value: object) -> dict[str, list[float | None]]:
-    found = {name: reals(item) for name, item in mapping(value).items()}
-    return {name: items for name, items in found.items() if items is not None}
-
-
-_KINDS = {
-    "str": TEXT,
-    "str | None": TEXT,
-    "Outcome | None": TEXT,
-    "float | None": REAL,
-    "Sequence[str]": NAMES,
-    "Mapping[str, float | None]": FIGURES,
-    "Mapping[str, Sequence[float | None]]": Kind(_series, "object"),
-}
-
-
-def _table(one: declared.Table) -> Table:
-    columns = fields(one.row)
-    required = [field.name for field in columns if field.default is field.default_factory is MISSING]
-    return Table(one.name, {field.name: _KINDS[str(field.type)] for field in columns}, tuple(required), one.key)
-
-
-def _present(row: Mapping[str, object]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if value is not None}

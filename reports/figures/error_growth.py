@@ -20,9 +20,9 @@ from reports.figures.chart_style import (
     scales,
     tooltips,
 )
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.numbers import multiple
+from suite.results.rows import VerdictRow
 
 SHOWN = ("decades/plain", "decades/momentum", "decades/centered", "decades/long-memory", "steps/10000/large-epsilon")
 """The cases that a reader can choose; where a run has none of them, those that most implementations ran."""
@@ -38,9 +38,9 @@ _LEAST_POINTS = 3  # of the error curve of a case that is shown
 
 def build(results: Results) -> list[Figure]:
     """The figure; empty where no error curve was recorded."""
-    rows = [row for row in records(results.verdicts) if row["dtype"] == FORMAT and _curve(row)]
+    rows = [row for row in results.verdicts if row.dtype == FORMAT and _curve(row)]
     cases = _cases(rows)
-    points = [point for row in rows if row["case"] in cases and _is_drawn(row) for point in _points(row)]
+    points = [point for row in rows if row.case in cases and _is_drawn(row) for point in _points(row)]
     if not points:
         return []
     frameworks = sorted({point["framework"] for point in points})
@@ -56,28 +56,34 @@ def build(results: Results) -> list[Figure]:
     return [figure("figure-growth", title, caption, alternative, chart, {"curves": points, "bounds": _bounds(points)})]
 
 
-def _curve(row: Row) -> list[list[float]]:
-    return [point for point in row["course"] or () if len(point) == 3 and None not in point and point[0] > 0]
+def _curve(row: VerdictRow) -> list[tuple[float, float, float]]:
+    """The points of the error curve that are complete: step, error and bound."""
+    curve = []
+    for point in row.error_curve or ():
+        values = [value for value in point if value is not None]
+        if len(point) == len(values) == 3 and values[0] > 0:
+            curve.append((values[0], values[1], values[2]))
+    return curve
 
 
-def _cases(rows: Sequence[Row]) -> list[str]:
-    sizes = Counter(row["case"] for row in rows if len(_curve(row)) >= _LEAST_POINTS)
+def _cases(rows: Sequence[VerdictRow]) -> list[str]:
+    sizes = Counter(row.case for row in rows if len(_curve(row)) >= _LEAST_POINTS)
     return [case for case in SHOWN if case in sizes] or [case for case, _ in sizes.most_common(_SEVERAL)]
 
 
-def _is_drawn(row: Row) -> bool:
+def _is_drawn(row: VerdictRow) -> bool:
     """Whether a row has a line: of an implementation that runs any dialect, only the section's dialect is drawn."""
-    return not row["implementation"].startswith("scratch") or row["dialect"] == "d2l"
+    return not row.implementation.startswith("scratch") or row.dialect == "d2l"
 
 
-def _points(row: Row) -> Iterator[Point]:
+def _points(row: VerdictRow) -> Iterator[Point]:
     for step, error, bound in _curve(row):
         yield {
-            "case": row["case"],
-            "framework": row["framework"],
-            "name": f"{row['framework']}/{row['implementation']}",
-            "dialect": row["dialect"] or "",
-            "outcome": row["outcome"],
+            "case": row.case,
+            "framework": row.framework,
+            "name": f"{row.framework}/{row.implementation}",
+            "dialect": row.dialect or "",
+            "outcome": row.outcome,
             "step": step,
             "error": error,
             "drawn": max(error, LEAST),

@@ -45,7 +45,7 @@ def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
     def x(field: str) -> alt.X:
         return alt.X(f"{field}:Q", scale=scale, title=f"Time ({unit.sign}), logarithmic", axis=axis)
 
-    frameworks = list(dict.fromkeys(t.row["framework"] for t in sorted(timings, key=lambda timing: timing.order)))
+    frameworks = list(dict.fromkeys(t.row.framework for t in sorted(timings, key=lambda timing: timing.order)))
     colour = alt.Color("framework:N", scale=scales(frameworks)[0], legend=None)
     hints = tooltips(name="Implementation", shown="Median", interval="Interval", size="Samples")
     ticks = dataset("samples").mark_tick(thickness=1, size=12, color="var(--soft)", opacity=0.45)
@@ -72,7 +72,7 @@ def _median(timing: Timing, seconds: float) -> Point:
     low, high = timing.interval or (None, None)
     return {
         "name": timing.label,
-        "framework": timing.row["framework"],
+        "framework": timing.row.framework,
         "median": (timing.median or 0.0) / seconds,
         "low": low and low / seconds,
         "high": high and high / seconds,
@@ -141,7 +141,7 @@ def _steps(identifier: str, title: str, benchmarks: Sequence[Benchmark], across:
 def _step(benchmark: Benchmark, timing: Timing, across: str) -> Point:
     low, high = timing.interval or (None, None)
     return {
-        "framework": timing.row["framework"],
+        "framework": timing.row.framework,
         "implementation": timing.short_label,
         "name": timing.label,
         "at": benchmark.size if across == "size" else benchmark.tensors,

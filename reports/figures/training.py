@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import altair as alt
 
@@ -22,6 +22,8 @@ from reports.figures.chart_style import (
     tooltips,
 )
 from reports.tables.training import Run, Section, Task
+
+ItemT = TypeVar("ItemT")
 
 # Losses
 
@@ -64,23 +66,23 @@ def losses(task: Task) -> list[Figure]:
 
 def _curve(run: Run, dialect: str) -> list[Point]:
     row = run.row
-    triples = list(zip(row["steps"] or [], row["losses"] or [], row["oracle_losses"] or [], strict=False))
-    kept = [t for t in _thin(triples) if None not in t and t[1] > 0 and t[2] > 0]
+    triples = list(zip(row.steps or [], row.losses or [], row.oracle_losses or [], strict=False))
     return [
         {
             "dialect": dialect,
-            "framework": row["framework"],
-            "name": " · ".join(part for part in (run.name, dialect, row["dtype"]) if part),
+            "framework": row.framework,
+            "name": " · ".join(part for part in (run.name, dialect, row.dtype) if part),
             "step": step,
             "loss": loss,
             "oracle": oracle,
             "distance": max(abs(loss - oracle) / oracle, FLOOR),
         }
-        for step, loss, oracle in kept
+        for step, loss, oracle in _thin(triples)
+        if loss is not None and oracle is not None and loss > 0 and oracle > 0
     ]
 
 
-def _thin(items: list[Any]) -> list[Any]:
+def _thin(items: list[ItemT]) -> list[ItemT]:
     stride = -(-len(items) // CURVE_POINTS) or 1
     kept = items[::stride]
     return kept if not items or kept[-1] is items[-1] else [*kept, items[-1]]
@@ -218,13 +220,13 @@ def paths(task: Task) -> list[Figure]:
 def _visited(run: Run, dialect: str) -> list[Point]:
     return [
         {"dialect": dialect, "name": run.name, "step": step, "x1": point[0], "x2": point[1]}
-        for step, point in enumerate(run.row["path"] or [])
+        for step, point in enumerate(run.row.path or [])
         if len(point) == 2 and None not in point
     ]
 
 
 def _oracle_path(section: Section) -> list[Point]:
-    path: list[list[float]] = next((run.row["oracle_path"] for run in section.runs if run.row["oracle_path"]), [])
+    path = next((run.row.oracle_path for run in section.runs if run.row.oracle_path), ())
     return [
         {"dialect": section.dialect, "step": step, "x1": point[0], "x2": point[1]}
         for step, point in enumerate(path)

@@ -1,7 +1,8 @@
-"""How sharp the catalogue is: of all wrong optimizers that were made up, how many it tells from the right ones.
+"""Reads the result of mutation testing: how many mutants of each dialect the catalogue detects.
 
-`rmsuite sharpness -o FOLDER` writes it as `sharpness.json`. What a results folder has is shown, else what lies with the
-documents of the project. A file that is not as it should be is as none.
+A mutant is an optimizer with one deliberate error. `rmsuite sharpness -o FOLDER` writes the result to `sharpness.json`.
+The result of the results folder is used; if it has none, that of the project's documents is used. A file that can't be
+read counts as missing.
 """
 
 from __future__ import annotations
@@ -10,24 +11,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.read.schema import mapping, parse, text, whole
 from reports.tables.numbers import count
+from suite.results.decoding import mapping, parse, text, whole
 
 FILE = "sharpness.json"
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @dataclass(frozen=True)
-class Sharpness:
-    """The kill matrix.
+class KillMatrix:
+    """The result of mutation testing.
 
     Attributes:
-        total: wrong optimizers that were tried.
-        killed: those that a case of the catalogue tells from what they should be.
-        proven_same: those that are proven to compute the same in the tested precision.
-        survivors: the others, in words.
-        dialects: dialect -> axis -> (killed, total); without those that are proven to be the same.
-        beyond: what is no change of one axis, in words -> likewise.
+        total: the number of mutants.
+        killed: the number of mutants that some case of the catalogue detects.
+        proven_same: the number of mutants that are proven to compute the same values in the tested precision.
+        survivors: the other mutants, in words.
+        dialects: dialect -> changed axis -> (killed, total), without the mutants that are proven to be the same.
+        beyond: kind of a mutant that does not change one axis, in words -> (killed, total), likewise.
     """
 
     total: int
@@ -44,7 +45,7 @@ class Sharpness:
 
     @property
     def sentence(self) -> str:
-        """The figure in one line."""
+        """The totals in one sentence."""
         same = f", {count(self.proven_same)} are proven to be the same function" if self.proven_same else ""
         alive = len(self.survivors)
         left = f"; {count(alive)} {'is' if alive == 1 else 'are'} not told apart" if alive else ""
@@ -52,12 +53,12 @@ class Sharpness:
         return f"{caught}{same}{left}."
 
 
-def read(folder: Path) -> Sharpness | None:
-    """The kill matrix of a results folder, else that of the project's documents, else None."""
+def read(folder: Path) -> KillMatrix | None:
+    """Read the kill matrix of a results folder, or else of the project's documents; None if neither has one."""
     return next((found for place in (folder, DOCUMENTS) if (found := _read(place / FILE)) is not None), None)
 
 
-def _read(path: Path) -> Sharpness | None:
+def _read(path: Path) -> KillMatrix | None:
     try:
         raw = mapping(parse(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -72,7 +73,7 @@ def _read(path: Path) -> Sharpness | None:
         "mistakes that are no axis": (sum(pair[0] for pair in mistakes), sum(pair[1] for pair in mistakes)),
     }
     survivors = raw.get("survivors")
-    return Sharpness(
+    return KillMatrix(
         total=total,
         killed=killed,
         proven_same=same or 0,
@@ -87,7 +88,7 @@ def _row(raw: Mapping[str, object]) -> dict[str, tuple[int, int]]:
 
 
 def _pair(raw: object) -> tuple[int, int] | None:
-    """Killed and total, from a list of the two, or an object that also counts what is proven to be the same."""
+    """Return killed and total, from a list of the two, or from an object that also has `proven_same`."""
     named = mapping(raw)
     parts = raw if isinstance(raw, list) else [named.get("killed"), named.get("total")]
     numbers = [whole(part) for part in parts]
@@ -97,7 +98,7 @@ def _pair(raw: object) -> tuple[int, int] | None:
 
 
 def _words(survivor: object) -> str:
-    """A survivor in words: text, or what it stands for, and what is wrong with it."""
+    """Describe a survivor: its own text, or its dialect, the changed axis, and the wrong value."""
     fields = mapping(survivor)
     parts = [survivor] if isinstance(survivor, str) else [fields.get(name) for name in ("dialect", "wrong", "value")]
     words = [str(part) if isinstance(part, bool | int | float) else text(part) for part in parts]

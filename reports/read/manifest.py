@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from reports.read.schema import ReportError, mapping, names, parse, real, text, whole
-
-SCHEMA = 1
-"""The version of the results folder that this package reads."""
+from suite.errors import UserError
+from suite.results.decoding import mapping, names, parse, real, text, whole
+from suite.results.rows import require_schema
 
 
 @dataclass(frozen=True)
@@ -103,18 +102,21 @@ class Footer:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read `manifest.json`; raises ReportError when there is none or it can't be read."""
+    """Read `manifest.json`.
+
+    Raises:
+        UserError: if there is none, it can't be read, or it was written by a release with another schema.
+    """
     path = folder / "manifest.json"
     try:
         raw = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ReportError(f"{folder} has no manifest.json: it is not a results folder") from None
+        raise UserError(f"{folder} has no manifest.json: it is not a results folder") from None
     except (OSError, ValueError) as error:
-        raise ReportError(f"{path} can't be read: {error}") from error
+        raise UserError(f"{path} can't be read: {error}") from error
     if not isinstance(raw, dict):
-        raise ReportError(f"{path} is not a JSON object")
-    if raw.get("schema") != SCHEMA:
-        raise ReportError(f"{path} has schema {raw.get('schema')!r}; this version reads schema {SCHEMA}")
+        raise UserError(f"{path} is not a JSON object")
+    require_schema(raw.get("schema"), folder)
     return _manifest(raw)
 
 
@@ -164,14 +166,18 @@ def _texts(raw: Mapping[str, object]) -> dict[str, str]:
 
 
 def read_footer(folder: Path) -> Footer | None:
-    """Read `footer.json`, or None when the run has not closed it; raises ReportError when it is broken."""
+    """Read `footer.json`; None if the run has not written it.
+
+    Raises:
+        UserError: if it can't be read.
+    """
     path = folder / "footer.json"
     try:
         raw = mapping(parse(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise ReportError(f"footer.json can't be read: {error}") from error
+        raise UserError(f"footer.json can't be read: {error}") from error
     rows = {name: whole(count) for name, count in mapping(raw.get("rows")).items()}
     return Footer(
         status=text(raw.get("status")) or "unknown",

@@ -6,34 +6,57 @@ The fields of `summary.json` are documented in README.md; none changes its meani
 from __future__ import annotations
 
 import json
+import types
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, is_dataclass
+from typing import Literal, Union, get_args, get_origin, get_type_hints
 from xml.etree import ElementTree as ET  # only written here, never read
 
 import pandas as pd
 
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.findings import is_relation
-from reports.tables.outcomes import USUAL
+from suite.results.rows import RowT, RunRow, Table, TimingRow, TrainingRow, VerdictRow, case_of
 
 # CSV
 
 
-def csv(frame: pd.DataFrame) -> str:
-    """A table as CSV: numbers with all digits, lists as JSON, missing values empty."""
-    plain = frame.copy()
-    for name in frame.select_dtypes("object").columns:
-        plain[name] = [None if cell is None else json.dumps(cell, ensure_ascii=False) for cell in plain[name]]
-    return str(plain.to_csv(index=False, lineterminator="\n"))
+_DTYPES: Mapping[object, str] = {str: "string", bool: "boolean", float: "Float64", int: "Int64"}
+"""Type of a column -> the pandas dtype that can hold it and missing values."""
+
+
+def csv(table: Table[RowT], rows: Sequence[RowT]) -> str:
+    """A table as CSV: numbers with all digits, lists and objects as JSON, missing values empty."""
+    columns = {}
+    for name, hint in get_type_hints(table.row).items():
+        cells = [getattr(row, name) for row in rows]
+        dtype = _dtype(hint)
+        if dtype is None:
+            cells = [None if cell is None else json.dumps(_plain(cell), ensure_ascii=False) for cell in cells]
+        columns[name] = pd.Series(cells, dtype=dtype or "object")
+    return str(pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+
+
+def _dtype(hint: object) -> str | None:
+    """The dtype of a column of text, numbers or truth values; None for lists and objects."""
+    optional = get_origin(hint) in (Union, types.UnionType)
+    (kind,) = [part for part in get_args(hint) if part is not type(None)] if optional else [hint]
+    return _DTYPES[str] if get_origin(kind) is Literal else _DTYPES.get(kind)
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it: a dataclass as an object."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 # summary.json
 
-SCHEMA = 1
+SCHEMA = 2
 
-_Json = dict[str, Any]
+_Json = dict[str, object]
 """A JSON object."""
 
 
@@ -44,9 +67,13 @@ def summary_json(results: Results) -> str:
 
 def summary(results: Results) -> _Json:
     """Outcomes by table and implementation, unexpected results, and the conditions of the run."""
-    timed = [row for row in records(results.timings) if row["outcome"] is not None]
-    tables = {"agreement": records(results.verdicts), "training": records(results.training), "timing": timed}
-    unexpected = [_unexpected(table, row) for table, rows in tables.items() for row in rows if not _is_expected(row)]
+    timed = [row for row in results.timings if row.outcome is not None]
+    tables: Mapping[str, Sequence[RunRow]] = {
+        "agreement": results.verdicts,
+        "training": results.training,
+        "timing": timed,
+    }
+    unexpected = [_unexpected(table, row) for table, rows in tables.items() for row in rows if not row.expected]
     missing = {one.name: one.missing for one in results.manifest.frameworks if one.missing is not None}
     manifest = results.manifest
     return {
@@ -60,7 +87,7 @@ def summary(results: Results) -> _Json:
         "missing": missing,
         "versions": {one.name: dict(one.versions) for one in manifest.frameworks if one.missing is None},
         "data": dict(manifest.data),
-        "inputs": sorted({row["sha256"] for rows in tables.values() for row in rows if row["sha256"]}),
+        "inputs": sorted({row.sha256 for rows in tables.values() for row in rows if row.sha256}),
         "catalogue": manifest.catalogue,
         "seed": manifest.seed,
         "device": manifest.device,
@@ -73,41 +100,35 @@ def summary(results: Results) -> _Json:
     }
 
 
-def _is_expected(row: Row) -> bool:
-    """Whether a row is as expected; a row that does not say is, if it agrees or is unsupported."""
-    return bool(row["expected"]) if row["expected"] is not None else row["outcome"] in USUAL
+def _counted(rows: Iterable[RunRow]) -> dict[str, int]:
+    return dict(sorted(Counter(row.outcome for row in rows if row.outcome is not None).items()))
 
 
-def _counted(rows: Iterable[Row]) -> dict[str, int]:
-    return dict(sorted(Counter(row["outcome"] for row in rows).items()))
-
-
-def _implementations(tables: Mapping[str, list[Row]]) -> dict[str, _Json]:
+def _implementations(tables: Mapping[str, Sequence[RunRow]]) -> dict[str, _Json]:
     """Name -> version, device, and the number of outcomes in each table that has any."""
     found: dict[str, _Json] = {}
     for table, rows in tables.items():
-        parts: dict[str, list[Row]] = defaultdict(list)
+        parts: dict[str, list[RunRow]] = defaultdict(list)
         for row in rows:
-            parts[f"{row['framework']}/{row['implementation']}"].append(row)
+            parts[f"{row.framework}/{row.implementation}"].append(row)
         for name, part in parts.items():
-            known = {"version": part[0]["version"], "device": part[0]["device"]}
+            known: _Json = {"version": part[0].version, "device": part[0].device}
             found.setdefault(name, known)[table] = _counted(part)
     return dict(sorted(found.items()))
 
 
-def _unexpected(table: str, row: Row) -> _Json:
+def _unexpected(table: str, row: RunRow) -> _Json:
     """An unexpected result: the implementation, the case, and the command that repeats it."""
     names = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "expectation")
-    known = {name: row[name] for name in names}
-    column = {"agreement": "case", "training": "task", "timing": "benchmark"}[table]
+    known = {name: getattr(row, name) for name in names}
     more = ("first_step", "first_quantity", "first_index", "ulps", "bound_ratio", "fits", "nearest")
-    found = {name: row[name] for name in more if table == "agreement"}
-    last = {"reason": row["reason"], "repeat": row.get("repeat")}
-    return {"table": table, "case": row[column], **known, **found, **last}
+    found = {name: _plain(getattr(row, name)) for name in more} if isinstance(row, VerdictRow) else {}
+    repeat = None if isinstance(row, TimingRow) else row.repeat
+    return {"table": table, "case": case_of(row), **known, **found, "reason": row.reason, "repeat": repeat}
 
 
 def _kill_matrix(results: Results) -> dict[str, int] | None:
-    matrix = results.sharpness
+    matrix = results.kill_matrix
     if matrix is None:
         return None
     numbers = {"total": matrix.total, "killed": matrix.killed, "proven_same": matrix.proven_same}
@@ -126,14 +147,14 @@ def junit(results: Results) -> str:
     are errors, and everything else that does not agree is a failure.
     """
     root = ET.Element("testsuites", name="rmsuite")
-    verdicts = records(results.verdicts)
-    tables: Sequence[tuple[str, Sequence[Row], str]] = (
-        ("agreement", [row for row in verdicts if not is_relation(row)], "case"),
-        ("metamorphic relations", [row for row in verdicts if is_relation(row)], "case"),
-        ("training", records(results.training), "task"),
+    verdicts = results.verdicts
+    tables: Sequence[tuple[str, Sequence[VerdictRow | TrainingRow]]] = (
+        ("agreement", [row for row in verdicts if not is_relation(row)]),
+        ("metamorphic relations", [row for row in verdicts if is_relation(row)]),
+        ("training", results.training),
     )
-    for name, rows, column in tables:
-        cases = [_case(row, column) for row in rows]
+    for name, rows in tables:
+        cases = [_case(row) for row in rows]
         failures, errors, skipped = (str(sum(case.find(tag) is not None for case in cases)) for tag in _TAGS)
         counts = {"tests": str(len(cases)), "failures": failures, "errors": errors, "skipped": skipped}
         ET.SubElement(root, "testsuite", {"name": name, **counts}).extend(cases)
@@ -141,24 +162,24 @@ def junit(results: Results) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(row: Row, column: str) -> ET.Element:
-    names = [row["framework"], row["implementation"], row["dialect"], row["dtype"]]
+def _case(row: VerdictRow | TrainingRow) -> ET.Element:
+    names = [row.framework, row.implementation, row.dialect, row.dtype]
     case = ET.Element(
         "testcase",
         classname=xml_text(".".join(str(part) for part in names if part)),
-        name=xml_text(row[column]),
-        time=f"{row['seconds'] or 0:.6f}",
+        name=xml_text(case_of(row)),
+        time=f"{row.seconds or 0:.6f}",
     )
-    outcome, reason = str(row["outcome"]), xml_text(row["reason"] or row["expectation"] or "")
-    if row["expected"] is False and outcome == "agrees":
-        message = f"not as expected: {xml_text(row['expectation'])}"
-        ET.SubElement(case, "failure", type="agrees", message=message).text = xml_text(row["repeat"])
-    elif outcome == "unsupported" or (outcome != "agrees" and row["expected"] is True):
+    outcome, reason = row.outcome, xml_text(row.reason or row.expectation or "")
+    if not row.expected and outcome == "agrees":
+        message = f"not as expected: {xml_text(row.expectation)}"
+        ET.SubElement(case, "failure", type="agrees", message=message).text = xml_text(row.repeat)
+    elif outcome == "unsupported" or (outcome != "agrees" and row.expected):
         ET.SubElement(case, "skipped", message=reason)
     elif outcome == "failed":
-        ET.SubElement(case, "error", type=outcome, message=reason).text = xml_text(row["repeat"])
+        ET.SubElement(case, "error", type=outcome, message=reason).text = xml_text(row.repeat)
     elif outcome != "agrees":
-        ET.SubElement(case, "failure", type=outcome, message=reason).text = xml_text(row["repeat"])
+        ET.SubElement(case, "failure", type=outcome, message=reason).text = xml_text(row.repeat)
     return case
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from reports.read.results import load
 from reports.render import exports, report_markdown, report_page
 from reports.tables import report
+from suite.results.rows import TIMINGS, TRAINING, VERDICTS
 
 
 def write(folder: Path) -> list[Path]:
@@ -26,9 +27,9 @@ def write(folder: Path) -> list[Path]:
     contents = {
         "report.html": report_page.render(results, tables),
         "report.md": report_markdown.render(results, tables),
-        "verdicts.csv": exports.csv(results.verdicts),
-        "training.csv": exports.csv(results.training),
-        "timings.csv": exports.csv(results.timings),
+        "verdicts.csv": exports.csv(VERDICTS, results.verdicts),
+        "training.csv": exports.csv(TRAINING, results.training),
+        "timings.csv": exports.csv(TIMINGS, results.timings),
         "junit.xml": exports.junit(results),
         "summary.json": exports.summary_json(results),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports.read.kill_matrix import Sharpness
+from reports.read.kill_matrix import KillMatrix
 from reports.read.results import Results
 from reports.render.markdown import code, escape, table
 from reports.tables import agreement as agreement_tables
@@ -25,7 +25,7 @@ def render(results: Results, tables: Tables) -> str:
         "# RMSProp conformance report",
         f"**{escape(tables.agreement.sentence)}**",
         *(f"> {escape(note)}" for note in results.notes),
-        *_agreement(tables.agreement, results.sharpness),
+        *_agreement(tables.agreement, results.kill_matrix),
         *_pairs(tables),
         *_deviations(tables.deviations),
         *_training(tables.training.tasks),
@@ -39,7 +39,7 @@ def _list(sentences: Iterable[str]) -> str:
     return "\n".join(f"- {escape(sentence)}" for sentence in sentences)
 
 
-def _agreement(agreement: Agreement, kill_matrix: Sharpness | None) -> Iterable[str]:
+def _agreement(agreement: Agreement, kill_matrix: KillMatrix | None) -> Iterable[str]:
     yield "## Agreement"
     if not agreement.implementations:
         yield "Not run."
@@ -60,8 +60,8 @@ def _agreement(agreement: Agreement, kill_matrix: Sharpness | None) -> Iterable[
 def _finding(finding: Finding) -> str:
     parts = [f"- {finding.outcome.label}: **{escape(finding.title)}**"]
     parts += [escape(words) for words in finding.explanation]
-    if finding.row["repeat"]:
-        parts.append(f"Repeat: {code(finding.row['repeat'])}")
+    if finding.row.repeat:
+        parts.append(f"Repeat: {code(finding.row.repeat)}")
     return "\n  - ".join(parts)
 
 

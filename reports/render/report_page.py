@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.figures import collection
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.render import html
 from reports.tables import agreement as agreement_tables
 from reports.tables import numbers, outcomes, pairs, published, timing_tables, training
@@ -15,18 +14,19 @@ from reports.tables.first_screen import PROPERTIES, property_of
 from reports.tables.pairs import Pairs
 from reports.tables.report import Tables
 from reports.tables.table import Cell, Table, columns
+from suite.results.rows import VerdictRow
 
 _COLUMNS = (
     "outcome", "framework", "implementation", "version", "device", "dtype", "dialect", "case", "property", "quantity",
     "first_step", "first_index", "worst_step", "worst_index", "ulps", "bound_ratio", "decided", "fits", "nearest",
-    "growth", "expectation", "reason", "repeat", "sha256",
+    "error_growth", "expectation", "reason", "repeat", "sha256",
 )  # fmt: skip
 
 
 def render(results: Results, tables: Tables) -> str:
     """The whole page."""
     drawn = collection.build(results, tables)
-    matrix = results.sharpness
+    matrix = results.kill_matrix
     return html.render(
         "page.html.jinja",
         [figure for part in drawn.values() for figure in part],
@@ -53,7 +53,7 @@ def render(results: Results, tables: Tables) -> str:
         warnings=timing_tables.warnings(tables.timing),
         environments=_environments(results),
         figures=drawn,
-        verdicts=html.script_json(_verdicts(records(results.verdicts))),
+        verdicts=html.script_json(_verdicts(results.verdicts)),
         outcomes=outcomes.ORDER,
         published=published,
         properties=PROPERTIES,
@@ -76,16 +76,22 @@ def _environments(results: Results) -> Table:
     return Table.of(["Framework", "Python and packages"], rows)
 
 
+_DERIVED = ("dialect", "property", "nearest", "error_growth")
+"""The columns that are made from a row, in place of its own."""
+
 _Column = dict[str, list[object]]
 """Cells of a column; for a column of text, its distinct values and the place of each cell among them."""
 
 
-def _verdicts(rows: Sequence[Row]) -> dict[str, object]:
+def _verdicts(rows: Sequence[VerdictRow]) -> dict[str, object]:
     """Every verdict, by column, as the script of the page reads it."""
-    shown = [{**row, "dialect": row["dialect"] or UNNAMED, **_derived(row)} for row in rows]
+    derived = [_derived(row) for row in rows]
     encoded: dict[str, _Column] = {}
     for name in _COLUMNS:
-        cells = [_cell(row[name]) for row in shown]
+        if name in _DERIVED:
+            cells = [_cell(words[name]) for words in derived]
+        else:
+            cells = [_cell(getattr(row, name)) for row in rows]
         if any(isinstance(cell, str) for cell in cells):
             values = list(dict.fromkeys(cells))
             place = {value: number for number, value in enumerate(values)}
@@ -93,25 +99,25 @@ def _verdicts(rows: Sequence[Row]) -> dict[str, object]:
         else:
             encoded[name] = {"cells": cells}
     symbols = {outcome.name: outcome.symbol for outcome in outcomes.ORDER}
-    return {"size": len(shown), "columns": encoded, "symbols": symbols}
+    return {"size": len(rows), "columns": encoded, "symbols": symbols}
 
 
-def _derived(row: Row) -> dict[str, str | None]:
-    """The tested property, and the nearest dialect and the growth of the error in words."""
-    nearest, growth = row["nearest"], row["growth"]
-    points = [point for point in growth or () if len(point) == 3 and point[0] is not None]
+def _derived(row: VerdictRow) -> dict[str, str | None]:
+    """The columns of `_DERIVED`: the tested property, and in words the dialects and the growth of the error."""
     series = [
-        f"step {step:.0f}: {numbers.multiple(ulps)} ulps, {numbers.multiple(ratio)} bounds"
-        for step, ulps, ratio in points
+        f"step {point[0]:.0f}: {numbers.multiple(point[1])} ulps, {numbers.multiple(point[2])} bounds"
+        for point in row.error_growth or ()
+        if len(point) == 3 and point[0] is not None
     ]
     return {
+        "dialect": row.dialect or UNNAMED,
         "property": property_of(row),
-        "nearest": describe_nearest(nearest) if nearest else None,
-        "growth": "; ".join(series) or None,
+        "nearest": describe_nearest(row.nearest) if row.nearest else None,
+        "error_growth": "; ".join(series) or None,
     }
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or None
     return html.shorten(value) if isinstance(value, str) else value

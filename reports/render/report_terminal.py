@@ -30,7 +30,7 @@ def show(results: Results, console: Console, tables: Sequence[str] = report.NAME
     for note in results.notes:
         print_line(console, note, "yellow")
     if "agreement" in tables:
-        matrix = results.sharpness.sentence if results.sharpness else None
+        matrix = results.kill_matrix.sentence if results.kill_matrix else None
         _agreement(console, built.agreement, matrix)
     if "training" in tables:
         _training(console, built.training)
@@ -66,8 +66,8 @@ def _findings(console: Console, findings: Sequence[Finding]) -> None:
         print_line(console, f"{finding.outcome.label}: {finding.title}", STYLES[finding.outcome.name])
         for words in finding.explanation:
             print_line(console, _shortened(words), indent=2)
-        if finding.row["repeat"]:  # on one line, so that it can be copied
-            command = text(console, f"  repeat: {one_line(finding.row['repeat'])}", "dim")
+        if finding.row.repeat:  # on one line, so that it can be copied
+            command = text(console, f"  repeat: {one_line(finding.row.repeat)}", "dim")
             console.print(command, highlight=False, soft_wrap=True)
     if len(findings) > FINDINGS:
         print_line(console, f"… and {len(findings) - FINDINGS} more: see report.html.")

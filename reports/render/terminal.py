@@ -106,7 +106,7 @@ def _drawn(console: Console, table: Table, gap: int, breaks: bool) -> RichTable:
     cells = [
         [_shown(console, cell, section.footer) for cell in row] for section in table.sections for row in section.rows
     ]
-    for row in cells if breaks else []:
+    for row in cells if breaks and table.columns[0].wrap else []:
         if row[0].cell_len > longest:
             row[0] = Text(row[0].plain.replace("/", "/\n ", 1), row[0].style)
     for place, column in enumerate(table.columns):

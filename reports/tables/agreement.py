@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.read.kill_matrix import Sharpness
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.kill_matrix import KillMatrix
+from reports.read.results import Results
 from reports.tables.findings import (
     RELATION,
     UNNAMED,
@@ -22,6 +21,7 @@ from reports.tables.findings import (
 from reports.tables.numbers import count, multiple
 from reports.tables.outcomes import AGREES, ORDER, Counts
 from reports.tables.table import Cell, Table, columns, number
+from suite.results.rows import TrainingRow, VerdictRow
 
 
 @dataclass(frozen=True)
@@ -134,28 +134,28 @@ class Agreement:
 
 def build(results: Results) -> Agreement:
     """Make the agreement table from the verdicts."""
-    rows = records(results.verdicts)
-    parts: dict[Implementation, list[Row]] = defaultdict(list)
+    rows = results.verdicts
+    parts: dict[Implementation, list[VerdictRow]] = defaultdict(list)
     for row in rows:
         parts[implementation(row)].append(row)
     tested = set(_dialects(row for row in rows if not is_relation(row)))
     return Agreement(
         implementations=tuple(_verdicts(one, part) for one, part in sorted(parts.items())),
         dialects=tuple(sorted(tested, key=lambda dialect: (dialect != "d2l", dialect))),
-        relations=tuple(dict.fromkeys(row["case"].removeprefix(RELATION) for row in rows if is_relation(row))),
+        relations=tuple(dict.fromkeys(row.case.removeprefix(RELATION) for row in rows if is_relation(row))),
         findings=tuple(find(rows)),
         counts=counted(rows),
     )
 
 
-def _verdicts(one: Implementation, rows: Sequence[Row]) -> ImplementationVerdicts:
-    by_dialect: dict[str, list[Row]] = defaultdict(list)
-    relations: dict[str, list[Row]] = defaultdict(list)
+def _verdicts(one: Implementation, rows: Sequence[VerdictRow]) -> ImplementationVerdicts:
+    by_dialect: dict[str, list[VerdictRow]] = defaultdict(list)
+    relations: dict[str, list[VerdictRow]] = defaultdict(list)
     for row in rows:
         if is_relation(row):
-            relations[row["case"].removeprefix(RELATION)].append(row)
+            relations[row.case.removeprefix(RELATION)].append(row)
         else:
-            by_dialect[row["dialect"] or UNNAMED].append(row)
+            by_dialect[row.dialect or UNNAMED].append(row)
     cases = [row for part in by_dialect.values() for row in part]
     dialects, every = _dialects(cases), _dialects(rows)
     return ImplementationVerdicts(
@@ -165,22 +165,22 @@ def _verdicts(one: Implementation, rows: Sequence[Row]) -> ImplementationVerdict
     )
 
 
-def _group(one: Implementation, dialect: str, more: int, rows: Sequence[Row]) -> Group:
-    ulps = max((row["ulps"] for row in rows if row["ulps"] is not None), default=None)
-    ratio = max((row["bound_ratio"] for row in rows if row["bound_ratio"] is not None), default=None)
+def _group(one: Implementation, dialect: str, more: int, rows: Sequence[VerdictRow]) -> Group:
+    ulps = max((row.ulps for row in rows if row.ulps is not None), default=None)
+    ratio = max((row.bound_ratio for row in rows if row.bound_ratio is not None), default=None)
     return Group(*one, dialect, more, counted(rows), ulps, ratio)
 
 
-def counted(rows: Sequence[Row]) -> Counts:
+def counted(rows: Sequence[VerdictRow | TrainingRow]) -> Counts:
     """The number of verdicts of each outcome, and how many of them are known deviations."""
-    return Counts.of((row["outcome"] for row in rows), (row["outcome"] for row in rows if is_known_deviation(row)))
+    return Counts.of((row.outcome for row in rows), (row.outcome for row in rows if is_known_deviation(row)))
 
 
-def _dialects(rows: Iterable[Row]) -> list[str]:
+def _dialects(rows: Iterable[VerdictRow]) -> list[str]:
     """Dialects, the one with most cases first (an implementation's own), then d2l, then in their order."""
     sizes: dict[str, int] = defaultdict(int)
     for row in rows:
-        sizes[row["dialect"] or UNNAMED] += 1
+        sizes[row.dialect or UNNAMED] += 1
     return sorted(sizes, key=lambda dialect: (-sizes[dialect], dialect != "d2l"))
 
 
@@ -257,7 +257,7 @@ def relations_brief(agreement: Agreement) -> Table:
     )
 
 
-def mutants_table(matrix: Sharpness) -> Table:
+def mutants_table(matrix: KillMatrix) -> Table:
     """How many mutants of each dialect on each axis are caught; coloured where some are not."""
 
     def cell(pair: tuple[int, int] | None) -> str | Cell:

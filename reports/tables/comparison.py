@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.numbers import MISSING, count, distance, duration, loss, share, significant
 from reports.tables.outcomes import NAMED, Outcome
 from reports.tables.table import Table, columns, one_line
+from suite.results.rows import TrainingRow, VerdictRow, case_of
 
 CONCLUSIONS = ("slower", "faster", "unclear", "same")
 """What the comparison of a time can conclude, the most important first."""
 
 _Key = tuple[str | None, ...]
+_Judged = TypeVar("_Judged", VerdictRow, TrainingRow)
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def build(one: Results, other: Results, times: Sequence[Time] = (), unlike: str 
         unlike: why times can't be compared, or None.
     """
     facts = list(_facts(one, other))
-    changes = [*_changes(one, other, "verdicts", "case"), *_changes(one, other, "training", "task")]
+    changes = [*_changes(one.verdicts, other.verdicts), *_changes(one.training, other.training)]
     return RunComparison(
         names=(one.folder.resolve().name, other.folder.resolve().name),
         facts=tuple(fact for fact in facts if fact[1] != fact[2]),
@@ -162,8 +164,8 @@ def build(one: Results, other: Results, times: Sequence[Time] = (), unlike: str 
         changes=tuple(sorted(changes, key=lambda one: (one.outcomes[1].name == "agrees", one.name, one.case))),
         implementations=tuple(_implementations(one, other)),
         losses=tuple(
-            Loss(_name(after), _case(after, "task"), (before["loss"], after["loss"]))
-            for before, after in _both(one, other, "training", "task")
+            Loss(_name(after), _case(after), (before.loss, after.loss))
+            for before, after in _both(one.training, other.training)
         ),
         times=tuple(sorted(times, key=_importance)),
         unlike=unlike,
@@ -184,56 +186,56 @@ def _facts(one: Results, other: Results) -> Iterator[tuple[str, str, str]]:
         yield name, packages[0].get(name, "not in this run"), packages[1].get(name, "not in this run")
 
 
-def _both(one: Results, other: Results, table: str, column: str) -> Iterable[tuple[Row, Row]]:
+def _both(one: Iterable[_Judged], other: Iterable[_Judged]) -> Iterable[tuple[_Judged, _Judged]]:
     """Pairs of rows about the same case or task in both runs, whatever the version."""
-    before, after = ({_key(row, column): row for row in records(getattr(results, table))} for results in (one, other))
+    before, after = ({_key(row): row for row in rows} for rows in (one, other))
     return ((before[key], after[key]) for key in before if key in after)
 
 
-def _key(row: Row, column: str) -> _Key:
-    return tuple(row[part] for part in ("framework", "implementation", "device", "dtype", column, "dialect"))
+def _key(row: VerdictRow | TrainingRow) -> _Key:
+    return row.framework, row.implementation, row.device, row.dtype, case_of(row), row.dialect
 
 
-def _changes(one: Results, other: Results, table: str, column: str) -> Iterator[OutcomeChange]:
-    for before, after in _both(one, other, table, column):
-        if before["outcome"] != after["outcome"]:
-            outcomes = (NAMED[before["outcome"]], NAMED[after["outcome"]])
-            yield OutcomeChange(_name(after), _case(after, column), outcomes, after["reason"] or "")
+def _changes(one: Iterable[_Judged], other: Iterable[_Judged]) -> Iterator[OutcomeChange]:
+    for before, after in _both(one, other):
+        if before.outcome != after.outcome:
+            outcomes = (NAMED[before.outcome], NAMED[after.outcome])
+            yield OutcomeChange(_name(after), _case(after), outcomes, after.reason or "")
 
 
 def _implementations(one: Results, other: Results) -> Iterator[ImplementationChange]:
-    runs: list[dict[str, dict[_Key, Row]]] = []
+    runs: list[dict[str, dict[_Key, VerdictRow]]] = []
     for results in (one, other):
-        found: dict[str, dict[_Key, Row]] = defaultdict(dict)
-        for row in records(results.verdicts):
-            found[_name(row)][_key(row, "case")] = row
+        found: dict[str, dict[_Key, VerdictRow]] = defaultdict(dict)
+        for row in results.verdicts:
+            found[_name(row)][_key(row)] = row
         runs.append(found)
     for name in sorted({*runs[0], *runs[1]}):
         before, after = (run.get(name, {}) for run in runs)
         shared = before.keys() & after.keys()
-        known = [key for key in shared if before[key]["trace_sha256"] and after[key]["trace_sha256"]]
-        other_bits = sum(before[key]["trace_sha256"] != after[key]["trace_sha256"] for key in known)
+        known = [key for key in shared if before[key].trace_sha256 and after[key].trace_sha256]
+        other_bits = sum(before[key].trace_sha256 != after[key].trace_sha256 for key in known)
         yield ImplementationChange(
             name,
             (_version(before), _version(after)),
             len(shared),
-            sum(before[key]["outcome"] != after[key]["outcome"] for key in shared),
+            sum(before[key].outcome != after[key].outcome for key in shared),
             other_bits if known else None,
             len(before.keys() - shared),
             len(after.keys() - shared),
         )
 
 
-def _version(rows: Mapping[_Key, Row]) -> str:
-    return ", ".join(sorted({row["version"] or "" for row in rows.values()}))
+def _version(rows: Mapping[_Key, VerdictRow]) -> str:
+    return ", ".join(sorted({row.version or "" for row in rows.values()}))
 
 
-def _name(row: Row) -> str:
-    return f"{row['framework']}/{row['implementation']}"
+def _name(row: VerdictRow | TrainingRow) -> str:
+    return f"{row.framework}/{row.implementation}"
 
 
-def _case(row: Row, column: str) -> str:
-    return " · ".join(part for part in (row[column], row["dtype"], row["dialect"]) if part)
+def _case(row: VerdictRow | TrainingRow) -> str:
+    return " · ".join(part for part in (case_of(row), row.dtype, row.dialect) if part)
 
 
 # As tables

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.numbers import count, multiple, percent
 from reports.tables.outcomes import DIFFERS, NAMED, UNDECIDED, USUAL, Outcome, urgency
 from reports.tables.table import Cell, Table, number
+from suite.results.rows import AxisValue, NearestDialect, RunRow, VerdictRow, case_of
 
 UNNAMED = "(none)"
 """Stands for a dialect or a case that a row does not name."""
@@ -49,7 +49,7 @@ class Finding:
     fits: tuple[str, ...]
     size: int
     expected: bool
-    row: Row
+    row: VerdictRow
 
     @property
     def relation(self) -> str | None:
@@ -74,10 +74,10 @@ class Finding:
 
         The reason why a deviation is known comes last.
         """
-        reason = self.row["reason"]
-        complete = reason and (self.row["first_quantity"] or self.relation or self.outcome is UNDECIDED)
+        reason = self.row.reason
+        complete = reason and (self.row.first_quantity or self.relation or self.outcome is UNDECIDED)
         lines = (reason,) if complete else (self.location, self.cause, reason)
-        known = f"expected: {self.row['expectation']}" if self.expected and self.row["expectation"] else None
+        known = f"expected: {self.row.expectation}" if self.expected and self.row.expectation else None
         return tuple(line for line in (*lines, known) if line)
 
     @property
@@ -86,126 +86,127 @@ class Finding:
         if self.outcome is not DIFFERS or self.relation:
             return None
         parts = []
-        if self.row["first_step"] is not None:
-            parts.append(f"first outside the bound at step {self.row['first_step']}")
-        if self.row["worst_step"] is not None:
-            parts.append(f"largest error at step {self.row['worst_step']}{_coordinate(self.row)}")
-        if self.row["ulps"] is not None:
-            parts.append(f"{multiple(self.row['ulps'])} ulps")
-        if self.row["bound_ratio"] is not None:
-            parts.append(f"{multiple(self.row['bound_ratio'])} × the bound")
+        if self.row.first_step is not None:
+            parts.append(f"first outside the bound at step {self.row.first_step}")
+        if self.row.worst_step is not None:
+            parts.append(f"largest error at step {self.row.worst_step}{_coordinate(self.row)}")
+        if self.row.ulps is not None:
+            parts.append(f"{multiple(self.row.ulps)} ulps")
+        if self.row.bound_ratio is not None:
+            parts.append(f"{multiple(self.row.bound_ratio)} × the bound")
         return "; ".join(parts) or None
 
     @property
     def cause(self) -> str | None:
         """The dialect that fits instead or comes nearest, or the share of values that could be decided."""
-        if self.outcome is UNDECIDED and self.row["decided"] is not None:
-            return f"{percent(self.row['decided'])} of the values could be decided"
+        if self.outcome is UNDECIDED and self.row.decided is not None:
+            return f"{percent(self.row.decided)} of the values could be decided"
         if self.outcome is not DIFFERS:
             return None
         if self.relation:
             return "the two traces are not equal to the last bit"
         if self.fits:
             return f"fits {', '.join(self.fits)}"
-        nearest = self.row["nearest"]
-        if nearest is None or (not nearest["changes"] and not nearest["fits"]):
+        nearest = self.row.nearest
+        if nearest is None or (not nearest.changes and not nearest.fits):
             return "fits no known dialect"
-        return f"{'fits' if nearest['fits'] else 'fits no known dialect; the nearest is'} {describe_nearest(nearest)}"
+        return f"{'fits' if nearest.fits else 'fits no known dialect; the nearest is'} {describe_nearest(nearest)}"
 
 
-def describe_nearest(nearest: Mapping[str, object]) -> str:
+def describe_nearest(nearest: NearestDialect) -> str:
     """A dialect with its changes, as in `torch with initial_accumulator 1.0 in place of 0.0`."""
-    changes = nearest["changes"]
-    assert isinstance(changes, Mapping)  # noqa: S101  # the reader makes it one
-    words = (f"{axis} {_value(after)} in place of {_value(before)}" for axis, (before, after) in changes.items())
-    return f"{nearest['dialect']}{' with ' if changes else ''}{' and '.join(words)}"
+    words = [f"{one.axis} {_value(one.after)} in place of {_value(one.before)}" for one in nearest.changes]
+    return f"{nearest.dialect}{' with ' if words else ''}{' and '.join(words)}"
 
 
-def find(rows: Iterable[Row]) -> list[Finding]:
+def find(rows: Iterable[VerdictRow]) -> list[Finding]:
     """All findings, the most urgent first; of equal urgency, unexpected ones before known deviations."""
-    parts: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    parts: dict[tuple[object, ...], list[VerdictRow]] = defaultdict(list)
     for row in rows:
-        if row["outcome"] != "agrees":
-            parts[(*implementation(row), row["outcome"], row["expected"], _group(row))].append(row)
+        if row.outcome != "agrees":
+            parts[(*implementation(row), row.outcome, row.expected, _group(row))].append(row)
     found = [_finding(cause) for part in parts.values() for cause in _by_cause(part)]
     return sorted(found, key=lambda one: (urgency(one.outcome.name), one.expected, -one.size, one.name))
 
 
-def implementation(row: Row) -> Implementation:
+def implementation(row: VerdictRow) -> Implementation:
     """The implementation that a verdict is about."""
-    return row["framework"], row["implementation"], row["version"] or "", row["device"] or ""
+    return row.framework, row.implementation, row.version or "", row.device or ""
 
 
-def is_relation(row: Row) -> bool:
+def is_relation(row: VerdictRow) -> bool:
     """Whether a verdict is about a metamorphic relation."""
-    return (row["case"] or "").startswith(RELATION)
+    return (row.case or "").startswith(RELATION)
 
 
-def is_known_deviation(row: Row) -> bool:
+def is_known_deviation(row: RunRow) -> bool:
     """Whether a verdict deviates as expectations.toml says."""
-    return bool(row["expected"] and row["expectation"] and row["outcome"] not in USUAL)
+    return bool(row.expected and row.expectation and row.outcome and row.outcome not in USUAL)
 
 
-def _group(row: Row) -> object:
+def _group(row: VerdictRow) -> object:
     """What verdicts of one cause share besides implementation and outcome: the relation, the dialect or the reason."""
-    if is_relation(row) and row["outcome"] == "differs":
-        return row["case"]
-    if row["outcome"] == "undecided":
+    if is_relation(row) and row.outcome == "differs":
+        return row.case
+    if row.outcome == "undecided":
         return None
-    return (row["dialect"],) if row["outcome"] == "differs" else (row["reason"],)
+    return (row.dialect,) if row.outcome == "differs" else (row.reason,)
 
 
-def _by_cause(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def _by_cause(rows: Sequence[VerdictRow]) -> Iterator[list[VerdictRow]]:
     """Divide rows of one group by cause.
 
     The cause is the dialect that fits most of the rows, then the one that fits most of the rest, and so on; where no
     dialect fits, it is the nearest dialect with its changed axes.
     """
-    if rows[0]["outcome"] != "differs" or is_relation(rows[0]):
+    if rows[0].outcome != "differs" or is_relation(rows[0]):
         yield list(rows)
         return
-    rest = [row for row in rows if row["fits"]]
+    rest = [row for row in rows if row.fits]
     while rest:
-        ((most, _),) = Counter(name for row in rest for name in row["fits"]).most_common(1)
-        yield [row for row in rest if most in row["fits"]]
-        rest = [row for row in rest if most not in row["fits"]]
-    unfit: dict[str, list[Row]] = defaultdict(list)
+        ((most, _),) = Counter(name for row in rest for name in row.fits).most_common(1)
+        yield [row for row in rest if most in row.fits]
+        rest = [row for row in rest if most not in row.fits]
+    unfit: dict[str, list[VerdictRow]] = defaultdict(list)
     for row in rows:
-        if not row["fits"]:
-            nearest = row["nearest"]
-            unfit[_changed_axes(nearest) if nearest and nearest["fits"] else ""].append(row)
+        if not row.fits:
+            nearest = row.nearest
+            unfit[_changed_axes(nearest) if nearest and nearest.fits else ""].append(row)
     yield from unfit.values()
 
 
-def _changed_axes(nearest: Mapping[str, object]) -> str:
+def _changed_axes(nearest: NearestDialect) -> str:
     """The nearest dialect and its changed axes, without their values, which depend on the case."""
-    changes = nearest["changes"]
-    return f"{nearest['dialect']} {' '.join(changes) if isinstance(changes, Mapping) else ''}"
+    return f"{nearest.dialect} {' '.join(change.axis for change in nearest.changes)}"
 
 
-def _finding(rows: Sequence[Row]) -> Finding:
-    shown = max(rows, key=lambda row: (-len(row["fits"]), row["bound_ratio"] or 0.0))  # fewest fits: most specific
+def _finding(rows: Sequence[VerdictRow]) -> Finding:
+    shown = max(rows, key=lambda row: (-len(row.fits), row.bound_ratio or 0.0))  # fewest fits: most specific
     return Finding(
-        outcome=NAMED[shown["outcome"]],
-        name=f"{shown['framework']}/{shown['implementation']}",
-        version=shown["version"] or "",
-        device=shown["device"] or "",
-        dialects=tuple(dict.fromkeys(row["dialect"] or UNNAMED for row in rows)),
-        cases=tuple(dict.fromkeys(row["case"] or UNNAMED for row in rows)),
-        fits=tuple(name for name in shown["fits"] if all(name in row["fits"] for row in rows)),
+        outcome=NAMED[shown.outcome],
+        name=f"{shown.framework}/{shown.implementation}",
+        version=shown.version or "",
+        device=shown.device or "",
+        dialects=tuple(dict.fromkeys(row.dialect or UNNAMED for row in rows)),
+        cases=tuple(dict.fromkeys(row.case or UNNAMED for row in rows)),
+        fits=tuple(name for name in shown.fits if all(name in row.fits for row in rows)),
         size=len(rows),
-        expected=shown["expected"] is True,
+        expected=shown.expected is True,
         row=shown,
     )
 
 
-def _coordinate(row: Row) -> str:
-    index = f", coordinate [{', '.join(map(str, row['worst_index']))}]" if row["worst_index"] else ""
-    return f"{index} of {row['quantity']}" if row["quantity"] else index
+def _coordinate(row: VerdictRow) -> str:
+    index = f", coordinate [{', '.join(map(str, row.worst_index))}]" if row.worst_index else ""
+    return f"{index} of {row.quantity}" if row.quantity else index
 
 
-def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value).lower()
+def _value(value: AxisValue) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if value is not None and not isinstance(value, str | bool):
+        return f"a list of {len(value)}"
+    return "none" if value is None else str(value).lower()
 
 
 # Known deviations
@@ -246,24 +247,24 @@ class Deviation:
 
 def known_deviations(results: Results) -> tuple[Deviation, ...]:
     """The known deviations of a run, those of most verdicts first."""
-    parts: dict[str, list[tuple[str, Row]]] = {}
-    for frame, column in ((results.verdicts, "case"), (results.training, "task"), (results.timings, "benchmark")):
-        for row in records(frame):
-            if is_known_deviation(row):
-                parts.setdefault(row["expectation"], []).append((str(row[column]), row))
+    parts: dict[str, list[RunRow]] = {}
+    rows: list[RunRow] = [*results.verdicts, *results.training, *results.timings]
+    for row in rows:
+        if is_known_deviation(row) and row.expectation:
+            parts.setdefault(row.expectation, []).append(row)
     found = [_deviation(words, part) for words, part in parts.items()]
     return tuple(sorted(found, key=lambda one: (-one.size, one.reason)))
 
 
-def _deviation(expectation: str, part: list[tuple[str, Row]]) -> Deviation:
+def _deviation(expectation: str, part: Sequence[RunRow]) -> Deviation:
     words = _OUTCOMES.sub("", expectation)
     link = _LINK.search(words)
     return Deviation(
         reason=words[: link.start()] if link else words,
         link=link[1] if link else None,
-        outcomes=Counter(row["outcome"] for _, row in part),
-        names=tuple(sorted({f"{row['framework']}/{row['implementation']}" for _, row in part})),
-        cases=tuple(sorted({case for case, _ in part})),
+        outcomes=Counter(row.outcome for row in part if row.outcome),
+        names=tuple(sorted({f"{row.framework}/{row.implementation}" for row in part})),
+        cases=tuple(sorted({case_of(row) for row in part})),
     )
 
 

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.agreement import Agreement, counted
 from reports.tables.findings import UNNAMED, is_relation
 from reports.tables.numbers import coordinate, fixed, loss, share
@@ -16,6 +15,9 @@ from reports.tables.published import QUADRATIC, REGRESSION
 from reports.tables.timing import ORACLE, SECTION, Benchmark, Timing
 from reports.tables.timing_tables import published_seconds
 from reports.tables.training import Run, Task, Training
+from suite.results.rows import TrainingRow, VerdictRow
+
+_Judged = VerdictRow | TrainingRow
 
 # The overview matrix: every implementation by dialect and by property
 
@@ -66,12 +68,12 @@ _BY_SETTING = {
 _REDUCED = ("float16", "bfloat16")
 
 
-def property_of(row: Row) -> str:
+def property_of(row: VerdictRow) -> str:
     """The property that a verdict tests: by its tape, else by its format, else by its setting."""
-    tape, _, rest = (row["case"] or "").partition("/")
+    tape, _, rest = (row.case or "").partition("/")
     if tape in _BY_TAPE and tape != "edge":
         return _BY_TAPE[tape]
-    if row["dtype"] in _REDUCED:
+    if row.dtype in _REDUCED:
         return "16 bits"
     if tape in _BY_TAPE:
         return _BY_TAPE[tape]
@@ -136,12 +138,12 @@ class OverviewMatrix:
 
 def matrix(results: Results, agreement: Agreement) -> OverviewMatrix:
     """Make the matrix from verdicts and training runs; all versions of an implementation share a row."""
-    parts: dict[tuple[str, str], list[tuple[str | None, str, Row]]] = defaultdict(list)
-    for row in records(results.verdicts):
-        dialect = None if is_relation(row) else row["dialect"] or UNNAMED
-        parts[row["framework"], row["implementation"]].append((dialect, property_of(row), row))
-    for row in records(results.training):
-        parts[row["framework"], row["implementation"]].append((None, TRAINING, row))
+    parts: dict[tuple[str, str], list[tuple[str | None, str, _Judged]]] = defaultdict(list)
+    for row in results.verdicts:
+        dialect = None if is_relation(row) else row.dialect or UNNAMED
+        parts[row.framework, row.implementation].append((dialect, property_of(row), row))
+    for run in results.training:
+        parts[run.framework, run.implementation].append((None, TRAINING, run))
     known = results.manifest.implementations
     rows = [_matrix_row(*name, part, known) for name, part in sorted(parts.items(), key=_order)]
     filled = {name for row in rows for name in row.properties}
@@ -157,11 +159,11 @@ def _order(entry: tuple[tuple[str, str], object]) -> tuple[str, bool, str]:
 def _matrix_row(
     framework: str,
     name: str,
-    part: Sequence[tuple[str | None, str, Row]],
+    part: Sequence[tuple[str | None, str, _Judged]],
     known: Mapping[str, Mapping[str, str]],
 ) -> MatrixRow:
-    dialects: dict[str, list[Row]] = defaultdict(list)
-    properties: dict[str, list[Row]] = defaultdict(list)
+    dialects: dict[str, list[_Judged]] = defaultdict(list)
+    properties: dict[str, list[_Judged]] = defaultdict(list)
     for dialect, property_, row in part:
         if dialect is not None:
             dialects[dialect].append(row)
@@ -201,12 +203,12 @@ def losses(training: Training) -> Losses:
     """Make the table of losses from the training runs."""
     regression = next((task for task in training.tasks if task.name == BOOK_TASK), None)
     rows = []
-    for framework in dict.fromkeys(run.row["framework"] for run in regression.runs) if regression else ():
+    for framework in dict.fromkeys(run.row.framework for run in regression.runs) if regression else ():
         cells: list[str] = []
         for program in PROGRAMS:
             run = _run(regression, framework, program)
             printed = REGRESSION.get((framework, program))
-            cells += [loss(run.row["loss"], 6) if run else "", fixed(printed.loss, 3) if printed else ""]
+            cells += [loss(run.row.loss, 6) if run else "", fixed(printed.loss, 3) if printed else ""]
         if any(cells):
             rows.append((framework, tuple(cells)))
     return Losses(tuple(rows), tuple(_summary(training)))
@@ -218,10 +220,10 @@ def _run(task: Task | None, framework: str, program: str) -> Run | None:
         run
         for section in (task.sections if task else ())
         for run in section.runs
-        if (run.row["framework"], run.row["implementation"]) == (framework, program)
+        if (run.row.framework, run.row.implementation) == (framework, program)
         and (program == "builtin" or section.dialect == "d2l")
     ]
-    return min(found, key=lambda run: run.row["dtype"] != "float32", default=None)
+    return min(found, key=lambda run: run.row.dtype != "float32", default=None)
 
 
 def _summary(training: Training) -> Iterable[str]:
@@ -235,7 +237,7 @@ def _summary(training: Training) -> Iterable[str]:
         for section in (quadratic.sections if quadratic else ())
         if section.dialect == "d2l"
         for run in section.runs
-        if run.final and run.row["outcome"] == "agrees"
+        if run.final and run.row.outcome == "agrees"
     }
     printed = tuple(map(coordinate, QUADRATIC))
     if ends:
@@ -286,7 +288,7 @@ def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
         interval = " – ".join(map(epoch.show, timing.interval)) if timing.interval else ""
         cells = (epoch.show(timing.median), interval, published_seconds(epoch, timing), *_step_cells(step, timing))
         length = (timing.median or 0.0) / longest
-        groups.setdefault(timing.row["framework"], []).append((timing.short_label, cells, length))
+        groups.setdefault(timing.row.framework, []).append((timing.short_label, cells, length))
     rows = tuple((name, tuple(rows)) for name, rows in groups.items())
     return Speeds(tuple(headings), rows, " ".join(_limits(epoch, step)))
 
@@ -308,12 +310,12 @@ def _shown(epoch: Benchmark) -> list[Timing]:
     """For each framework the book's loop, the built-in, and the fastest implementation."""
     shown: list[Timing] = []
     measured = sorted(epoch.measured, key=lambda timing: timing.order)
-    for framework in dict.fromkeys(timing.row["framework"] for timing in measured):
-        own = [timing for timing in measured if timing.row["framework"] == framework]
-        known = [timing for timing in own if timing.row["implementation"] in (SECTION, "builtin")]
+    for framework in dict.fromkeys(timing.row.framework for timing in measured):
+        own = [timing for timing in measured if timing.row.framework == framework]
+        known = [timing for timing in own if timing.row.implementation in (SECTION, "builtin")]
         fastest = min(own, key=lambda timing: timing.median or 0.0)
         shown += [*known, *([] if fastest in known else [fastest])] if framework != ORACLE else []
-    builtins = [timing for timing in shown if timing.row["implementation"] == "builtin"]
+    builtins = [timing for timing in shown if timing.row.implementation == "builtin"]
     return shown if len(shown) <= ROWS else (builtins or shown)[:ROWS]
 
 

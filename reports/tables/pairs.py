@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.findings import UNNAMED, Finding, is_relation
 from reports.tables.numbers import count
 from reports.tables.outcomes import DIFFERS
 from reports.tables.table import Table
+from suite.results.rows import VerdictRow
 from suite.results.wording import AXES
 
 # The axes on which the built-ins differ
@@ -116,10 +116,10 @@ class BuiltinAxes:
 def builtin_axes(results: Results) -> BuiltinAxes:
     """Compare the built-ins whose dialect is known."""
     manifest = results.manifest
-    rows: dict[str, list[Row]] = {}
-    for row in records(results.verdicts):
-        if row["implementation"] == BUILTIN:
-            rows.setdefault(row["framework"], []).append(row)
+    rows: dict[str, list[VerdictRow]] = {}
+    for row in results.verdicts:
+        if row.implementation == BUILTIN:
+            rows.setdefault(row.framework, []).append(row)
     builtins = []
     for framework in sorted(rows):
         declared = manifest.implementations.get(f"{framework}/{BUILTIN}", {}).get("dialect")
@@ -153,10 +153,14 @@ def _axis_rows(
             yield axis.name, values
 
 
-def _difference(one: Builtin, other: Builtin, rows: Sequence[Row]) -> DialectDifference:
+def _difference(one: Builtin, other: Builtin, rows: Sequence[VerdictRow]) -> DialectDifference:
     """From the verdicts of `one`, which tell when its trace leaves the bound of each other dialect."""
-    compared = [row for row in rows if row["leaves"] is not None and row["outcome"] in ("agrees", "differs")]
-    steps = {row["case"]: row["leaves"][other.dialect] for row in compared if other.dialect in row["leaves"]}
+    compared = [
+        (row.case, row.ruled_out_at)
+        for row in rows
+        if row.ruled_out_at is not None and row.outcome in ("agrees", "differs")
+    ]
+    steps = {case: left[other.dialect] for case, left in compared if other.dialect in left}
     first = min(steps, key=lambda name: (not name.startswith(PREFERRED_TAPE), steps[name], name), default=None)
     case = next((name for name in PREFERRED_CASES if name in steps), first)
     return DialectDifference(one, other, steps.get(case) if case else None, case, len(steps), len(compared))
@@ -260,12 +264,12 @@ class Pairs:
 def build(results: Results) -> Pairs:
     """Compare every two implementations, without the verdicts on metamorphic relations."""
     traces: dict[str, dict[_Key, _Trace]] = {}
-    for row in records(results.verdicts):
-        if row["outcome"] in ("agrees", "differs") and not is_relation(row):
-            key = (row["case"] or "", row["dtype"] or "", row["dialect"] or UNNAMED)
-            fits = frozenset((*row["fits"], *([key[2]] if row["outcome"] == "agrees" else [])))
-            name = f"{row['framework']}/{row['implementation']}"
-            traces.setdefault(name, {})[key] = _Trace(row["trace_sha256"], fits)
+    for row in results.verdicts:
+        if row.outcome in ("agrees", "differs") and not is_relation(row):
+            key = (row.case or "", row.dtype or "", row.dialect or UNNAMED)
+            fits = frozenset((*row.fits, *([key[2]] if row.outcome == "agrees" else [])))
+            name = f"{row.framework}/{row.implementation}"
+            traces.setdefault(name, {})[key] = _Trace(row.trace_sha256, fits)
     names = tuple(sorted(traces, key=_order))
     pairs = {}
     for one, other in combinations(names, 2):

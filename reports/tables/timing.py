@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.numbers import Unit, share, significant, size, unit
 from reports.tables.published import Published, published_run
+from suite.results.rows import TimingRow
 
 ORACLE = "oracle"
 """The framework name under which the oracle itself is timed; it is never the baseline."""
@@ -51,9 +51,9 @@ class Timing:
         section: the row of the section's own loop in the same framework, if it was timed.
     """
 
-    row: Row
+    row: TimingRow
     label: str
-    section: Row | None
+    section: TimingRow | None
 
     @property
     def name(self) -> str:
@@ -63,13 +63,13 @@ class Timing:
     @property
     def order(self) -> tuple[bool, str, int, str]:
         """Sorting key: by framework, the oracle last; within each, the common implementations first."""
-        framework, name = self.row["framework"], self.row["implementation"]
+        framework, name = self.row.framework, self.row.implementation
         return framework == ORACLE, framework, _FIRST.index(name) if name in _FIRST else len(_FIRST), self.label
 
     @property
     def short_label(self) -> str:
         """The label without the framework."""
-        return self.label.removeprefix(f"{self.row['framework']}/")
+        return self.label.removeprefix(f"{self.row.framework}/")
 
     @property
     def median(self) -> float | None:
@@ -79,43 +79,43 @@ class Timing:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The interval of the median, in seconds."""
-        return _pair(self.row, "interval")
+        return _pair(self.row.interval)
 
     @property
     def samples(self) -> list[float]:
         """Seconds of each sample; empty without a median."""
-        return [] if self.median is None else [sample for sample in self.row["samples"] or [] if sample]
+        return [] if self.median is None else [sample for sample in self.row.samples if sample]
 
     @property
     def spread(self) -> float | None:
         """The interquartile range of the samples over their median."""
-        return self.row["spread"] if self.row["spread"] is not None else _spread(self.samples)
+        return self.row.spread if self.row.spread is not None else _spread(self.samples)
 
     @property
     def seconds_per_parameter(self) -> float | None:
         """The median over the number of parameters of a step."""
-        parameters = self.row["size"] or 0
-        step = str(self.row["benchmark"]).startswith(STEP)
+        parameters = self.row.size
+        step = self.row.benchmark.startswith(STEP)
         return self.median / parameters if self.median and step and parameters > 0 else None
 
     @property
     def limit_share(self) -> float | None:
         """The memory limit over the median."""
-        return self.row["fraction"] if self.median is not None else None
+        return self.row.limit_share if self.median is not None else None
 
     @property
     def conclusion(self) -> str | None:
         """The comparison with the baseline: one of `CONCLUSIONS`; differences below the noise floor are unclear."""
-        conclusion, ratio = self.row["call"], self.row["ratio"]
+        conclusion, ratio = self.row.conclusion, self.row.ratio
         if conclusion not in CONCLUSIONS or self.median is None or not ratio or ratio < 0:
             return None
-        below_noise = conclusion in ("faster", "slower") and _within(ratio, self.row["floor"])
-        return "unclear" if below_noise else str(conclusion)
+        below_noise = conclusion in ("faster", "slower") and _within(ratio, self.row.noise_floor)
+        return "unclear" if below_noise else conclusion
 
     @property
     def ratio_interval(self) -> tuple[float, float] | None:
         """The interval of the ratio to the baseline."""
-        return _pair(self.row, "ratio_interval")
+        return _pair(self.row.ratio_interval)
 
     @property
     def speedup(self) -> str:
@@ -129,14 +129,14 @@ class Timing:
     @property
     def published(self) -> Published | None:
         """What the book prints for the same program."""
-        if self.row["benchmark"] != "epoch/regression":
+        if self.row.benchmark != "epoch/regression":
             return None
-        return published_run(self.row["framework"], self.row["implementation"], self.row["dialect"])
+        return published_run(self.row.framework, self.row.implementation, self.row.dialect)
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> Sequence[str]:
         """Codes of the measurement warnings."""
-        return self.row["doubts"] if self.median is not None else []
+        return self.row.warnings if self.median is not None else []
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Benchmark:
 
     Attributes:
         name: as in `step/1000`, `step/100000/100` or `epoch/regression`.
-        threads: threads of each framework.
+        threads: threads of each framework; 0 if it is not known.
         device: as in `cpu`.
         dtype: as in `float32`.
         timings: fastest first, then those without a median.
@@ -154,9 +154,9 @@ class Benchmark:
     """
 
     name: str
-    threads: int | None
-    device: str | None
-    dtype: str | None
+    threads: int
+    device: str
+    dtype: str
     timings: tuple[Timing, ...]
     noise_floor: float | None
     memory_limit: tuple[float, str | None] | None
@@ -164,7 +164,7 @@ class Benchmark:
     @property
     def setting(self) -> str:
         """Device, format and threads."""
-        threads = None if self.threads is None else f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        threads = None if self.threads < 1 else f"{self.threads} thread{'' if self.threads == 1 else 's'}"
         return ", ".join(part for part in (self.device, self.dtype, threads) if part)
 
     @property
@@ -180,12 +180,12 @@ class Benchmark:
     @cached_property
     def size(self) -> int:
         """The number of parameters; 0 if it is not known."""
-        return max(timing.row["size"] or 0 for timing in self.timings)
+        return max(timing.row.size for timing in self.timings)
 
     @cached_property
     def tensors(self) -> int:
         """The number of tensors that the parameters are divided among."""
-        return max(timing.row["tensors"] or 1 for timing in self.timings)
+        return max(timing.row.tensors or 1 for timing in self.timings)
 
     @property
     def short_name(self) -> str:
@@ -201,7 +201,7 @@ class Benchmark:
     @property
     def measured(self) -> tuple[Timing, ...]:
         """The timings that have a median, fastest first, without the oracle's."""
-        return tuple(t for t in self.timings if t.median is not None and t.row["framework"] != ORACLE)
+        return tuple(t for t in self.timings if t.median is not None and t.row.framework != ORACLE)
 
     @property
     def sentence(self) -> str:
@@ -248,10 +248,10 @@ class Benchmark:
 
 def build(results: Results) -> tuple[Benchmark, ...]:
     """Make a benchmark for each combination of name, threads, device and format."""
-    parts: dict[tuple[str, int | None, str | None, str | None], list[Row]] = defaultdict(list)
-    rows = records(results.timings)
+    parts: dict[tuple[str, int, str, str], list[TimingRow]] = defaultdict(list)
+    rows = results.timings
     for row in rows:
-        parts[row["benchmark"], row["threads"], row["device"], row["dtype"]].append(row)
+        parts[row.benchmark, row.threads, row.device, row.dtype].append(row)
     labels = _labels([row for row in rows if _is_result(row)])
     benchmarks = [_benchmark(*key, found, labels) for key, found in parts.items()]
     return tuple(sorted((benchmark for benchmark in benchmarks if benchmark.timings), key=_order))
@@ -259,38 +259,42 @@ def build(results: Results) -> tuple[Benchmark, ...]:
 
 def _benchmark(
     name: str,
-    threads: int | None,
-    device: str | None,
-    dtype: str | None,
-    rows: Sequence[Row],
+    threads: int,
+    device: str,
+    dtype: str,
+    rows: Sequence[TimingRow],
     labels: dict[int, str],
 ) -> Benchmark:
     results = [row for row in rows if _is_result(row)]
-    sections = {row["framework"]: row for row in results if row["implementation"] == SECTION}
-    timings = [Timing(row, labels[id(row)], sections.get(row["framework"])) for row in results]
+    sections = {row.framework: row for row in results if row.implementation == SECTION}
+    timings = [Timing(row, labels[id(row)], sections.get(row.framework)) for row in results]
     timings.sort(key=lambda t: (t.median is None, t.median or 0.0))
-    floors = [row["floor"] for row in rows if row["floor"] is not None]
+    floors = [row.noise_floor for row in rows if row.noise_floor is not None]
     return Benchmark(name, threads, device, dtype, tuple(timings), max(floors, default=None), _memory_limit(rows))
 
 
-def _memory_limit(rows: Sequence[Row]) -> tuple[float, str | None] | None:
+def _memory_limit(rows: Sequence[TimingRow]) -> tuple[float, str | None] | None:
     """The fastest `traffic`; where none was timed, the limit that the rows state."""
-    moved = [(median, _name(row)) for row in rows if row["implementation"] == TRAFFIC and (median := _median(row))]
-    stated = [(row["limit"], None) for row in rows if (row["limit"] or 0) > 0]
-    return min(moved) if moved else min(stated, default=None)
+    moved = [(median, _name(row)) for row in rows if row.implementation == TRAFFIC and (median := _median(row))]
+    stated = [row.memory_limit for row in rows if row.memory_limit is not None and row.memory_limit > 0]
+    return min(moved) if moved else (min(stated), None) if stated else None
 
 
-def _labels(rows: Sequence[Row]) -> dict[int, str]:
+def _labels(rows: Sequence[TimingRow]) -> dict[int, str]:
     """id of a row -> its name, with dialect or version where rows of that name have several."""
     several: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
-        for part in ("dialect", "version"):
-            several[_name(row), part].add(row[part] or "")
+        for part, value in _variants(row):
+            several[_name(row), part].add(value)
 
-    def distinguishing(row: Row) -> list[str]:
-        return [row[part] for part in ("dialect", "version") if row[part] and len(several[_name(row), part]) > 1]
+    def distinguishing(row: TimingRow) -> list[str]:
+        return [value for part, value in _variants(row) if value and len(several[_name(row), part]) > 1]
 
     return {id(row): " · ".join([_name(row), *distinguishing(row)]) for row in rows}
+
+
+def _variants(row: TimingRow) -> tuple[tuple[str, str], ...]:
+    return ("dialect", row.dialect or ""), ("version", row.version)
 
 
 def _order(benchmark: Benchmark) -> tuple[bool, bool, str, int, int, int, str]:
@@ -301,24 +305,23 @@ def _order(benchmark: Benchmark) -> tuple[bool, bool, str, int, int, int, str]:
     return b.is_step, b.name != "epoch/regression", name, min(several, 1), b.size, several, b.setting
 
 
-def _is_result(row: Row) -> bool:
+def _is_result(row: TimingRow) -> bool:
     """Whether a row is a result of its own: neither a second copy nor `traffic`."""
-    return (row["instance"] or 1) < 2 and row["implementation"] != TRAFFIC
+    return row.instance < 2 and row.implementation != TRAFFIC
 
 
-def _name(row: Row) -> str:
-    return f"{row['framework']}/{row['implementation']}"
+def _name(row: TimingRow) -> str:
+    return f"{row.framework}/{row.implementation}"
 
 
-def _median(row: Row) -> float | None:
+def _median(row: TimingRow) -> float | None:
     """Seconds, unless the implementation was found to compute something else."""
-    valid = (row["median"] or 0) > 0 and row["outcome"] not in ("differs", "failed", "unsupported")
-    return row["median"] if valid else None
+    valid = (row.median or 0) > 0 and row.outcome not in ("differs", "failed", "unsupported")
+    return row.median if valid else None
 
 
-def _pair(row: Row, column: str) -> tuple[float, float] | None:
-    ends = row[column]
-    if ends is None or len(ends) != 2 or None in ends or not 0 < ends[0] <= ends[1]:
+def _pair(ends: Sequence[float] | None) -> tuple[float, float] | None:
+    if ends is None or len(ends) != 2 or not 0 < ends[0] <= ends[1]:
         return None
     return ends[0], ends[1]
 
@@ -327,14 +330,14 @@ def _within(ratio: float, noise_floor: float | None) -> bool:
     return abs(math.log(ratio)) <= math.log1p(max(noise_floor or 0.0, 0.0))
 
 
-def _indistinguishable(one: Row, other: Row) -> bool:
+def _indistinguishable(one: TimingRow, other: TimingRow) -> bool:
     """Whether the intervals of two times overlap, or they differ by less than the noise floor."""
     first, second = _median(one), _median(other)
     if first is None or second is None:
         return False
-    a, b = _pair(one, "interval"), _pair(other, "interval")
+    a, b = _pair(one.interval), _pair(other.interval)
     overlap = a is not None and b is not None and a[0] <= b[1] and b[0] <= a[1]
-    return overlap or _within(first / second, max(one["floor"] or 0.0, other["floor"] or 0.0))
+    return overlap or _within(first / second, max(one.noise_floor or 0.0, other.noise_floor or 0.0))
 
 
 def _spread(samples: Sequence[float]) -> float | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reports.read.schema import Row
 from reports.tables import numbers
 from reports.tables.numbers import MISSING, count, duration, multiple, share, significant
 from reports.tables.outcomes import NAMED
 from reports.tables.table import Column, Section, Table
 from reports.tables.table import columns as table_columns
 from reports.tables.timing import LARGE, Benchmark, Timing
+from suite.results.rows import TimingRow
 from suite.results.wording import WARNING_ADVICE
 
 # Grids: benchmarks side by side
@@ -68,7 +68,7 @@ def _grid(title: str, benchmarks: Sequence[Benchmark], by_tensors: bool) -> Tabl
     frameworks: dict[str, list[list[str]]] = {}
     for timing in sorted(timings.values(), key=lambda timing: timing.order):
         cells = [timing.short_label, *(column.cells.get(timing.label, "") for column in columns)]
-        frameworks.setdefault(timing.row["framework"], []).append(cells)
+        frameworks.setdefault(timing.row.framework, []).append(cells)
     footer = [
         ["noise floor", *(column.noise_floor for column in columns)],
         ["memory limit", *(column.memory_limit for column in columns)],
@@ -90,7 +90,7 @@ def _medians(benchmark: Benchmark, heading: str) -> _GridColumn:
 
 def _median(benchmark: Benchmark, timing: Timing) -> str:
     if timing.median is None:
-        outcome = NAMED.get(timing.row["outcome"] or "")
+        outcome = NAMED.get(timing.row.outcome or "")
         return f"{outcome.symbol if outcome else MISSING}{NO_MARK}"
     return f"{benchmark.show(timing.median)}{MARKS.get(timing.conclusion or '', NO_MARK)}"
 
@@ -102,7 +102,7 @@ def _additional(benchmark: Benchmark, largest: bool) -> Iterator[_GridColumn]:
         shares = {t.label: share(t.limit_share) for t in timings if largest and t.limit_share}
         found = [_GridColumn("limit\n/ time", shares)]
     else:
-        first = {t.label: duration(t.row["first_call"]) for t in timings if t.median and t.row["first_call"]}
+        first = {t.label: duration(t.row.first_call) for t in timings if t.median and t.row.first_call}
         found = [
             _GridColumn("×\nsection", {t.label: t.speedup for t in timings}),
             _GridColumn(f"D2L\n({benchmark.unit.sign})", {t.label: published_seconds(benchmark, t) for t in timings}),
@@ -128,8 +128,8 @@ def _columns(benchmark: Benchmark) -> Iterator[tuple[Column, list[str]]]:
         return Column(heading, numeric), [show(timing) or "" for timing in benchmark.timings]
 
     yield column("Implementation", lambda t: t.name, numeric=False)
-    yield column("Dialect", lambda t: t.row["dialect"], numeric=False)
-    yield column("Mode", lambda t: t.row["mode"], numeric=False)
+    yield column("Dialect", lambda t: t.row.dialect, numeric=False)
+    yield column("Mode", lambda t: t.row.mode, numeric=False)
     yield column(f"Median, {sign}", lambda t: benchmark.show(t.median) if t.median else untimed(t))
     yield column("Interval", benchmark.interval)
     yield column("Spread", lambda t: (t.spread is not None and share(t.spread)) or "")
@@ -138,19 +138,19 @@ def _columns(benchmark: Benchmark) -> Iterator[tuple[Column, list[str]]]:
     yield column("Against the built-in", _against_baseline)
     yield column("× section", lambda t: t.speedup)
     yield column(f"D2L 11.8, {sign}", lambda t: published_seconds(benchmark, t))
-    yield column("First call", lambda t: duration(t.row["first_call"]) if t.row["first_call"] else "")
+    yield column("First call", lambda t: duration(t.row.first_call) if t.row.first_call else "")
     if benchmark.is_step and benchmark.size >= LARGE:
-        yield column("State", lambda t: _bytes_per_parameter(benchmark, t.row["state_bytes"]))
-        yield column("Peak", lambda t: _bytes_per_parameter(benchmark, t.row["peak_bytes"]))
+        yield column("State", lambda t: _bytes_per_parameter(benchmark, t.row.state_bytes))
+        yield column("Peak", lambda t: _bytes_per_parameter(benchmark, t.row.peak_bytes))
     yield column("Samples", _samples)
     yield column("Warnings", lambda t: ", ".join(t.warnings), numeric=False)
-    yield column("Version", lambda t: t.row["version"], numeric=False)
-    yield column("Remark", lambda t: t.row["reason"], numeric=False)
+    yield column("Version", lambda t: t.row.version, numeric=False)
+    yield column("Remark", lambda t: t.row.reason, numeric=False)
 
 
 def untimed(timing: Timing) -> str:
     """Shown in place of a time: the outcome that is the reason why there is none."""
-    outcome = NAMED.get(timing.row["outcome"] or "")
+    outcome = NAMED.get(timing.row.outcome or "")
     return MISSING if outcome is None or outcome.name == "agrees" else outcome.label
 
 
@@ -165,7 +165,7 @@ def _against_baseline(timing: Timing) -> str:
     if timing.conclusion is None:
         return ""
     interval = f" ({' to '.join(map(significant, timing.ratio_interval))})" if timing.ratio_interval else ""
-    return f"{timing.conclusion}, {significant(timing.row['ratio'])}{interval}"
+    return f"{timing.conclusion}, {significant(timing.row.ratio)}{interval}"
 
 
 def _bytes_per_parameter(benchmark: Benchmark, size: int | None) -> str:
@@ -173,7 +173,7 @@ def _bytes_per_parameter(benchmark: Benchmark, size: int | None) -> str:
 
 
 def _samples(timing: Timing) -> str:
-    outliers = len(timing.row["outliers"] or ())
+    outliers = len(timing.row.outliers)
     found = f", {outliers} outlier{'' if outliers == 1 else 's'}" if outliers else ""
     return f"{count(len(timing.samples))}{found}" if timing.samples else ""
 
@@ -189,7 +189,7 @@ def notes(benchmarks: Sequence[Benchmark]) -> list[str]:
 def _legend(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
     timings = [timing for benchmark in benchmarks for timing in benchmark.timings]
     limits = [benchmark.memory_limit for benchmark in benchmarks if benchmark.memory_limit]
-    if any(timing.row["outcome"] for timing in timings):
+    if any(timing.row.outcome for timing in timings):
         yield (
             "Every round times each implementation once, in random order. "
             "An implementation that does not agree with the oracle is not timed."
@@ -214,7 +214,7 @@ def _untimed(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
     for benchmark in benchmarks:
         for timing in benchmark.timings:
             if timing.median is None:
-                why = f"{untimed(timing)}: {timing.row['reason'] or 'nothing was measured'}"
+                why = f"{untimed(timing)}: {timing.row.reason or 'nothing was measured'}"
                 found.setdefault((timing.label, why), []).append(benchmark.name)
     for (label, why), names in found.items():
         yield f"{label} at {', '.join(names)}: {why}"
@@ -246,34 +246,34 @@ class WarningSummary:
 def warnings(benchmarks: Iterable[Benchmark]) -> list[WarningSummary]:
     """Each kind of warning once, in the order of `WARNING_ADVICE`, unknown codes last."""
     rows = [timing.row for benchmark in benchmarks for timing in benchmark.timings if timing.median is not None]
-    found = {code for row in rows for code in row["doubts"]}
+    found = {code for row in rows for code in row.warnings}
     codes = [*(code for code in WARNING_ADVICE if code in found), *sorted(found - WARNING_ADVICE.keys())]
     return [WarningSummary(code, _extent(code, rows), WARNING_ADVICE.get(code, "")) for code in codes]
 
 
-def _extent(code: str, rows: Sequence[Row]) -> str:
-    warned = [row for row in rows if code in row["doubts"]]
+def _extent(code: str, rows: Sequence[TimingRow]) -> str:
+    warned = [row for row in rows if code in row.warnings]
     value, show = _EXTENT.get(code, (lambda _: None, share))
     values = [abs(found) for row in warned if (found := value(row)) is not None]
     largest = f", up to {show(max(values))}" if values else ""
     return f"{count(len(warned))} of {count(len(rows))} times{largest}"
 
 
-def _load(name: str) -> Callable[[Row], float | None]:
-    return lambda row: (row["surroundings"] or {}).get(name)
+def _load(name: str) -> Callable[[TimingRow], float | None]:
+    return lambda row: row.machine_load.get(name)
 
 
-def _processors(row: Row) -> float | None:
-    return row["cpu_share"] / row["threads"] if row["cpu_share"] and (row["threads"] or 0) > 0 else None
+def _processors(row: TimingRow) -> float | None:
+    return row.cpu_share / row.threads if row.cpu_share and row.threads > 0 else None
 
 
-_EXTENT: dict[str, tuple[Callable[[Row], float | None], Callable[[float], str]]] = {
-    "spread": (lambda row: row["spread"], share),
-    "outliers": (lambda row: len(row["outliers"] or ()), lambda value: count(round(value))),
-    "drift": (lambda row: row["drift"], share),
-    "unfinished": (lambda row: row["leftover"], share),
+_EXTENT: dict[str, tuple[Callable[[TimingRow], float | None], Callable[[float], str]]] = {
+    "spread": (lambda row: row.spread, share),
+    "outliers": (lambda row: len(row.outliers), lambda value: count(round(value))),
+    "drift": (lambda row: row.drift, share),
+    "unfinished": (lambda row: row.unfinished, share),
     "threads": (_processors, multiple),
-    "uncounted": (lambda row: row["missing_steps"], share),
+    "uncounted": (lambda row: row.missing_steps, share),
     "busy": (_load("others"), share),
     "stolen": (_load("stolen"), share),
     "throttled": (_load("pace"), share),

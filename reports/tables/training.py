@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.read.results import Results, records
-from reports.read.schema import Row
+from reports.read.results import Results
 from reports.tables.numbers import coordinate, distance, fixed, loss, multiple
 from reports.tables.outcomes import NAMED, Counts, Outcome, urgency
 from reports.tables.published import QUADRATIC, SHORT, Published, published_run
 from reports.tables.table import Cell, Column, Table, columns
 from reports.tables.table import Section as TableSection
+from suite.results.rows import TrainingRow
 
 TITLES = {
     "quadratic": "Quadratic, f(x) = 0.1 x₁² + 2 x₂²",
@@ -32,19 +32,19 @@ class Run:
         published: what the book prints for the same program.
     """
 
-    row: Row
+    row: TrainingRow
     outcome: Outcome
     published: Published | None
 
     @property
     def name(self) -> str:
         """As in `torch/builtin`."""
-        return f"{self.row['framework']}/{self.row['implementation']}"
+        return f"{self.row.framework}/{self.row.implementation}"
 
     @property
     def final(self) -> tuple[float | None, float | None] | None:
         """The last point of a run with two parameters."""
-        point = self.row["final"]
+        point = self.row.final
         return (point[0], point[1]) if point is not None and len(point) == 2 else None
 
 
@@ -58,7 +58,7 @@ class Section:
     @property
     def oracle_losses(self) -> tuple[str, ...]:
         """The oracle's losses as shown; more than one where the runs differ in precision or data."""
-        return tuple(dict.fromkeys(loss(run.row["oracle_loss"]) for run in self.runs))
+        return tuple(dict.fromkeys(loss(run.row.oracle_loss) for run in self.runs))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Task:
     @property
     def dtype(self) -> str | None:
         """The format of all runs, or None when they have several."""
-        found = {run.row["dtype"] for run in self.runs}
+        found = {run.row.dtype for run in self.runs}
         return found.pop() if len(found) == 1 else None
 
     @property
@@ -97,7 +97,7 @@ class Task:
     @property
     def distance(self) -> float | None:
         """The largest relative distance between a loss curve and the oracle's."""
-        return max((d for run in self.runs if (d := run.row["loss_distance"]) is not None), default=None)
+        return max((d for run in self.runs if (d := run.row.loss_distance) is not None), default=None)
 
     @property
     def sentence(self) -> str:
@@ -130,30 +130,30 @@ class Training:
 
 def build(results: Results) -> Training:
     """Make the training table from the training runs."""
-    parts: dict[str, list[Row]] = defaultdict(list)
-    for row in records(results.training):
-        parts[row["task"]].append(row)
+    parts: dict[str, list[TrainingRow]] = defaultdict(list)
+    for row in results.training:
+        parts[row.task].append(row)
     known = list(TITLES)
     order = sorted(parts, key=lambda name: (known.index(name) if name in known else len(known), name))
     return Training(tuple(Task(name, tuple(_sections(parts[name]))) for name in order))
 
 
-def _sections(rows: Sequence[Row]) -> Iterable[Section]:
+def _sections(rows: Sequence[TrainingRow]) -> Iterable[Section]:
     parts: dict[str, list[Run]] = defaultdict(list)
     for row in rows:
-        parts[row["dialect"] or "(none)"].append(_run(row))
+        parts[row.dialect or "(none)"].append(_run(row))
     for dialect in sorted(parts, key=lambda name: (name != "d2l", name)):
         yield Section(dialect, tuple(sorted(parts[dialect], key=_order)))
 
 
 def _order(run: Run) -> tuple[object, ...]:
-    return run.name, urgency(run.outcome.name), run.row["dtype"] or "", run.row["device"] or ""
+    return run.name, urgency(run.outcome.name), run.row.dtype or "", run.row.device or ""
 
 
-def _run(row: Row) -> Run:
-    book = row["task"] == "regression"
-    published = published_run(row["framework"], row["implementation"], row["dialect"]) if book else None
-    return Run(row, NAMED[row["outcome"]], published)
+def _run(row: TrainingRow) -> Run:
+    book = row.task == "regression"
+    published = published_run(row.framework, row.implementation, row.dialect) if book else None
+    return Run(row, NAMED[row.outcome], published)
 
 
 # As tables
@@ -172,14 +172,14 @@ def table(task: Task) -> Table:
 
 def _row(run: Run, task: Task) -> list[str | Cell]:
     row = run.row
-    outcome = Cell(run.outcome.label, outcome=run.outcome.name, detail=row["reason"] or "")
-    figures = [loss(row["loss"]), loss(row["oracle_loss"]), distance(row["loss_distance"])]
-    ratios = [multiple(row["gradient_ratio"]), multiple(row["update_ratio"])]
+    outcome = Cell(run.outcome.label, outcome=run.outcome.name, detail=row.reason or "")
+    figures = [loss(row.loss), loss(row.oracle_loss), distance(row.loss_distance)]
+    ratios = [multiple(row.gradient_ratio), multiple(row.update_ratio)]
     if task.planar:
         last: list[str | Cell] = [*(map(coordinate, run.final) if run.final else ("", ""))]
     else:
         last = [Cell(fixed(run.published.loss, 3), muted=True) if run.published else ""]
-    return [run.name, outcome, row["dtype"] or "", *figures, *ratios, *last]
+    return [run.name, outcome, row.dtype or "", *figures, *ratios, *last]
 
 
 def brief(task: Task, wide: bool) -> Table:
@@ -201,9 +201,9 @@ def _brief(section: Section, task: Task, separator: str) -> Iterator[list[str | 
             last = separator.join(map(coordinate, run.final)) if run.final else ""
         else:
             last = fixed(run.published.loss, 3) if run.published else ""
-        name = f"{run.name} {row['dtype']}" if row["dtype"] and not task.dtype else run.name
-        ratios = [multiple(row["gradient_ratio"]), multiple(row["update_ratio"])]
-        yield [name, loss(row["loss"]), distance(row["loss_distance"]), *ratios, last, run.outcome.cell]
+        name = f"{run.name} {row.dtype}" if row.dtype and not task.dtype else run.name
+        ratios = [multiple(row.gradient_ratio), multiple(row.update_ratio)]
+        yield [name, loss(row.loss), distance(row.loss_distance), *ratios, last, run.outcome.cell]
 
 
 def _notes(task: Task) -> Iterator[str]:

@@ -1,10 +1,11 @@
-"""What is timed is judged: the trace of its first steps against the oracle, and at the end how far it has come."""
+"""Correctness of timed implementations: their first steps and their progress are compared with the oracle."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,70 +15,89 @@ from reference.precision import format_of
 from suite.cases.benchmarks import Benchmark
 from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
 from suite.compare.oracle import Oracle
-from suite.conformance.training import checked
+from suite.conformance.training import check_training
+from suite.results.rows import Outcome
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message
 from suite.workers.timer import CHECKED_STEPS
 
 Array = NDArray[Any]
 
-SETTLED = 600  # steps after which, under the same gradient, the averages are what they stay: 0.9^600 is 3e-28
+SETTLED = 600  # steps after which the averages of a constant gradient no longer change: 0.9^600 is 3e-28
 
 
-class Judge:
-    """Of what is timed at one benchmark; keeps the oracle's predictions."""
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of a check, with the largest ratio of error and bound, and the reason if it does not agree."""
+
+    outcome: Outcome
+    bound_ratio: float | None
+    reason: str | None
+
+
+class CorrectnessCheck:
+    """Compares the first steps of implementations at one benchmark with the oracle; keeps the oracle's predictions."""
 
     def __init__(self, benchmark: Benchmark, dtype: str) -> None:
         self.benchmark, self.dtype = benchmark, dtype
         self._oracles: dict[str, Oracle] = {}
 
-    def verdict(self, reply: Message, output: Path, sha256: str) -> dict[str, Any]:
-        """`outcome`, `bound_ratio` and `reason`, from the trace that an answer to `open` speaks of."""
+    def result(self, reply: Message, output: Path, sha256: str, dialect: str) -> CheckResult:
+        """Compare a trace with the oracle, and remove its file.
+
+        Args:
+            reply: the worker's reply to `open`.
+            output: the file of the trace.
+            sha256: the SHA-256 of the input that was sent.
+            dialect: the dialect to compare with.
+        """
         try:
             if reply["sha256"] != sha256:
                 raise DataMismatch(f"the worker read other data than were sent ({reply['sha256']})")
             trace = arrays.read(output)[0]
-            of = self._steps if self.benchmark.kind == "step" else self._epoch
-            return of(trace, str(reply["dialect"]))
+            return self._steps(trace, dialect) if self.benchmark.kind == "step" else self._epoch(trace, dialect)
         except (TraceError, DataMismatch, OSError, ValueError, KeyError) as error:
-            return {"outcome": "failed", "bound_ratio": None, "reason": str(error)}
+            return CheckResult("failed", None, str(error))
         finally:
             output.unlink(missing_ok=True)
 
-    def _steps(self, trace: arrays.Arrays, dialect: str) -> dict[str, Any]:
-        """The lowest and the highest of all numbers that ought to be alike."""
+    def _steps(self, trace: arrays.Arrays, dialect: str) -> CheckResult:
+        """Compare the lowest and the highest of the parameters, all of which must be equal within each period."""
         initial, steps = self.benchmark.arrays["initial"], len(trace["lowest"])
         if dialect not in self._oracles:
             gradients = np.repeat(self.benchmark.gradients, steps, axis=0)
             h = self.benchmark.hyperparameters
             self._oracles[dialect] = Oracle(initial, gradients, h, self.dtype, [dialect])
-        whole = slice(0, initial.size)
+        columns = slice(0, initial.size)
         both = [
-            TraceComparison({"parameters": trace[side]}, self._oracles[dialect], dialect).result(whole)
+            TraceComparison({"parameters": trace[side]}, self._oracles[dialect], dialect).result(columns)
             for side in ("lowest", "highest")
         ]
-        return _said(max(both, key=lambda one: one.bound_ratio))
+        return _check_result(max(both, key=lambda result: result.bound_ratio))
 
-    def _epoch(self, trace: arrays.Arrays, dialect: str) -> dict[str, Any]:
-        """Each gradient at the point where it was taken, and each update on the gradient that was used."""
+    def _epoch(self, trace: arrays.Arrays, dialect: str) -> CheckResult:
+        """Check each gradient and each update of the first steps of an epoch."""
         task = self.benchmark.task
-        assert task is not None  # noqa: S101  (an epoch is of a task)
-        found = checked(task, trace, dialect, self.dtype)
-        return {"outcome": found.outcome, "bound_ratio": found.updates.bound_ratio, "reason": found.reason}
+        assert task is not None  # noqa: S101  (the benchmark of an epoch has a task)
+        found = check_training(task, trace, dialect, self.dtype)
+        return CheckResult(found.outcome, found.updates.bound_ratio, found.reason)
 
 
-def _said(result: ComparisonResult) -> dict[str, Any]:
-    off = f"an update is off by {result.bound_ratio:.3g} bounds"
-    reason = off if result.outcome == "differs" else result.reason
-    return {"outcome": result.outcome, "bound_ratio": result.bound_ratio, "reason": reason}
+def _check_result(result: ComparisonResult) -> CheckResult:
+    differs = f"the error of an update is {result.bound_ratio:.3g} bounds"
+    reason = differs if result.outcome == "differs" else result.reason
+    return CheckResult(cast(Outcome, result.outcome), result.bound_ratio, reason)
 
 
 def steps_missing(benchmark: Benchmark, dialect: str, start: Mapping[str, Any], end: Mapping[str, Any]) -> float | None:
-    """By which share fewer steps (or, negative, more) were made than were asked for, as far as that can be seen.
+    """Estimate the share of the requested steps that were not made (negative: too many), from the parameters.
 
-    Under the same gradient the averages settle, and then each step is as long as the one before: so the way that a
-    parameter went tells how many there were. Each time it may be off by a rounding of the parameter and a few of the
-    step; what could come from that is no share. None where that hides the way itself, or there is no such way.
+    Under a constant gradient the averages settle, and then all steps have the same length, so that the distance that
+    a parameter moved gives their number. Each step may be wrong by a rounding of the parameter and a few ulps of the
+    step; this uncertainty is subtracted.
+
+    Returns:
+        The share of the coordinate with the largest one, or None if no coordinate moved far enough to tell.
     """
     if benchmark.kind != "step" or None in (*start["parameters"], *end["parameters"]):
         return None
@@ -93,14 +113,14 @@ def steps_missing(benchmark: Benchmark, dialect: str, start: Mapping[str, Any], 
         return np.asarray(path[min(steps, SETTLED)] + max(0, steps - SETTLED) * stride)
 
     made = CHECKED_STEPS + start["calls"]
-    way = after(made + count) - after(made)
-    went = np.array(end["parameters"], wide) - np.array(start["parameters"], wide)
-    furthest = np.maximum(np.abs(after(made + count)), np.abs(after(made)))
-    off = count * (fmt.ulp(furthest).astype(wide) + 16 * fmt.epsilon * np.abs(stride))
-    told = off < np.abs(way) / 2
-    if count == 0 or not told.any():
+    expected = after(made + count) - after(made)
+    observed = np.array(end["parameters"], wide) - np.array(start["parameters"], wide)
+    largest = np.maximum(np.abs(after(made + count)), np.abs(after(made)))
+    uncertainty = count * (fmt.ulp(largest).astype(wide) + 16 * fmt.epsilon * np.abs(stride))
+    measurable = uncertainty < np.abs(expected) / 2
+    if count == 0 or not measurable.any():
         return None
-    share = (way - went) / way
-    beyond = np.maximum(np.abs(share) - off / np.abs(way), 0)
-    worst = int(np.argmax(np.where(told, beyond, -1)))
+    share = (expected - observed) / expected
+    beyond = np.maximum(np.abs(share) - uncertainty / np.abs(expected), 0)
+    worst = int(np.argmax(np.where(measurable, beyond, -1)))
     return float(np.copysign(beyond[worst], share[worst]))

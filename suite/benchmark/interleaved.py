@@ -1,130 +1,132 @@
-"""A race: all that are timed at one benchmark, side by side, a sample each in every round, in random order.
+"""Interleaved timing: all implementations of one benchmark, one sample each in every round, in random order.
 
-One process works at a time. Each entrant is judged first, on the object that is then timed; what it does before it
-is steady stands apart. Where memory comes to lie is luck, and lasts: so all begin anew several times. Of each framework
-one implementation runs twice: how far two that are the same come out apart is what the machine makes of nothing, in
-that very race.
+One process works at a time. Each implementation is compared with the oracle first, on the object that is then timed;
+its warm-up is recorded apart from the samples. The addresses at which memory is allocated influence the time and stay
+the same while a process lives, so that all implementations are restarted several times. Of each framework one
+implementation runs twice: the difference of the two copies is the noise floor of the run.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-from suite.benchmark.correctness import Judge, steps_missing
-from suite.benchmark.machine_load import Surroundings
+from suite.benchmark.correctness import CorrectnessCheck, steps_missing
+from suite.benchmark.machine_load import MachineLoad
 from suite.cases.benchmarks import Benchmark, Profile
 from suite.cases.random import Bits
-from suite.results.store import Row
+from suite.results.rows import Outcome, TimingRow
 from suite.workers import arrays
 from suite.workers.coordinator import Coordinator
 from suite.workers.process import Worker
 from suite.workers.protocol import Message, Request, Response
 from suite.workers.selection import selection_text
 
-DIALECT = "d2l"  # of scratch implementations: the section's own
+DIALECT = "d2l"
+"""The dialect of scratch implementations, that of the section."""
 DTYPE = "float32"
 TRAFFIC = "traffic"
-"""The entrant that does no more than move the memory of a step."""
+"""The implementation that only moves the memory of a step."""
 
-STEADY, WITHIN = 3, 0.05  # so many samples of the warm-up no further apart than this are steady
-WARM_UP, PATIENCE = 12, 3.0  # samples that it may take at most, and seconds
-SPARE = 1.2  # of what the shortest sample would need
-RESOLUTIONS = 1000  # of the clock, that a sample is at least
-ARRAYS = 4  # as large as the parameters, that a entrant holds: these, gradient, average, and what a step needs
-
-UNKNOWN = ("bound_ratio", "first_call", "state_bytes", "held_bytes", "peak_bytes", "loops", "warm_up", "steady",
-           "missing_steps")  # fmt: skip
-"""What a row says in any case, though there may be nothing to say."""
+STEADY, TOLERANCE = 3, 0.05  # the last samples of a steady warm-up, and their largest relative difference
+LONGEST_WARM_UP, LONGEST_WARM_UP_SECONDS = 12, 3.0  # in samples, and in seconds
+MARGIN = 1.2  # calls in a sample, relative to those that its shortest duration needs
+RESOLUTIONS = 1000  # the shortest duration of a sample, in resolutions of the clock
+ARRAYS = 4  # arrays of the size of the parameters that a process holds: parameters, gradient, average, temporaries
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Who is to be timed.
+class TimedTarget:
+    """An implementation that is timed.
 
     Attributes:
-        framework: or the oracle.
-        implementation: or `traffic`.
-        instance: 1, or 2 for the one that runs against itself.
-        burden: by which share it is made slower, on purpose.
+        framework: the framework, or the oracle.
+        implementation: its name there, or `traffic`.
+        instance: 1, or 2 for the copy that measures the noise floor.
         hello: the framework's handshake.
+        slowdown: the share of a call by which it is made slower on purpose.
     """
 
     framework: str
     implementation: str
     instance: int
     hello: Message = field(repr=False, compare=False)
-    burden: float = 0.0
-
-    @property
-    def named(self) -> Row:
-        """What names it in a row."""
-        return {"framework": self.framework, "implementation": self.implementation, "instance": self.instance}
+    slowdown: float = 0.0
 
     @property
     def described(self) -> Message:
-        """What the handshake says of the implementation."""
+        """The handshake's entry of the implementation."""
         found: Message = self.hello["implementations"].get(self.implementation, {})
         return found
 
-    def words(self, benchmark: Benchmark) -> str:
-        """What an expression selects it by."""
-        dialect = self.described.get("dialect") or DIALECT
-        return selection_text(self.framework, self.implementation, benchmark.id, DTYPE, dialect)
+    @property
+    def version(self) -> str:
+        """The version of the framework."""
+        return str(self.hello["versions"][self.hello["framework"]])
+
+    @property
+    def dialect(self) -> str:
+        """The dialect that it declares, or that of scratch implementations."""
+        return str(self.described.get("dialect") or DIALECT)
+
+    def key(self, benchmark: Benchmark) -> tuple[object, ...]:
+        """Return what identifies its row, as in the key of the table of timings."""
+        return (
+            self.framework, self.implementation, self.instance, self.version, self.hello["device"], benchmark.id
+        )  # fmt: skip
+
+    def text(self, benchmark: Benchmark) -> str:
+        """Return the text of its row that an expression is matched with."""
+        return selection_text(self.framework, self.implementation, benchmark.id, DTYPE, self.dialect)
 
 
-def entries(
+def timed_targets(
     hellos: Mapping[str, Message], chosen: Mapping[str, Sequence[str]], benchmark: Benchmark
-) -> Iterator[Entry]:
-    """All that race at a benchmark: what is chosen, one of each framework twice, and who moves memory alone."""
+) -> Iterator[TimedTarget]:
+    """Yield the targets of a benchmark: the chosen implementations, one of each framework twice, and `traffic`."""
     for framework, hello in hellos.items():
         names = list(chosen[framework])
         for name in names:
-            yield Entry(framework, name, 1, hello)
+            yield TimedTarget(framework, name, 1, hello)
         if names:
-            yield Entry(framework, "builtin" if "builtin" in names else names[0], 2, hello)
+            yield TimedTarget(framework, "builtin" if "builtin" in names else names[0], 2, hello)
         if names and benchmark.moves_memory:
-            yield Entry(framework, TRAFFIC, 1, hello)
+            yield TimedTarget(framework, TRAFFIC, 1, hello)
 
 
-def groups(entered: Sequence[Entry], benchmark: Benchmark) -> list[list[Entry]]:
-    """Who races together: all; or, where memory is too small to hold that, those of each framework."""
-    needed = ARRAYS * 4 * benchmark.size * len(entered)
+def groups(targets: Sequence[TimedTarget], benchmark: Benchmark) -> list[list[TimedTarget]]:
+    """Return the targets that are timed together: all, or those of each framework if the memory is too small."""
+    needed = ARRAYS * 4 * benchmark.size * len(targets)
     if needed <= psutil.virtual_memory().available / 2:
-        return [list(entered)] if entered else []
+        return [list(targets)] if targets else []
     return [
-        [entry for entry in entered if entry.framework == framework]
-        for framework in dict.fromkeys(entry.framework for entry in entered)
+        [target for target in targets if target.framework == framework]
+        for framework in dict.fromkeys(target.framework for target in targets)
     ]
-
-
-def key(row: Row) -> tuple[Any, ...]:
-    """What a row is about: never two of the same in a results folder."""
-    return tuple(row[name] for name in ("framework", "implementation", "instance", "device", "benchmark"))
 
 
 @dataclass
 class Entrant:
-    """Someone under the clock.
+    """The state of one target during a run.
 
     Attributes:
-        entry: who.
-        row: what is known so far.
+        target: the target.
+        row: its row so far, without what follows from the samples.
         loops: calls in a sample.
-        opened: the id by which its worker knows it.
-        worker: which that was; one that was started anew does not know it.
-        samples: as the worker told them.
-        start: where its parameters were when it was first sampled, and how often it had stepped.
+        opened: the id of the opened object in its worker.
+        worker: that worker; a restarted one does not know the id.
+        samples: the samples, as the worker reports them.
+        start: the parameters and the number of steps before the first sample.
     """
 
-    entry: Entry
-    row: Row
+    target: TimedTarget
+    row: TimingRow
     loops: int = 1
     opened: int | None = None
     worker: Worker | None = None
@@ -132,181 +134,200 @@ class Entrant:
     start: Message | None = None
 
     def running(self) -> bool:
-        """Whether nothing has gone wrong."""
-        return self.row["reason"] is None
+        """Return whether nothing has failed so far."""
+        return self.row.reason is None
 
-    def fail(self, answer: Response) -> None:
-        """Take note of what went wrong; its samples are worth nothing then."""
-        self.row["outcome"] = "unsupported" if answer.status == "unsupported" else "failed"
-        self.row["reason"] = answer.reply["reason"]
+    def fail(self, response: Response) -> None:
+        """Record a failure and discard the samples."""
+        outcome: Outcome = "unsupported" if response.status == "unsupported" else "failed"
+        self.row = replace(self.row, outcome=outcome, reason=response.reply["reason"])
         self.samples.clear()
 
 
 class InterleavedRun:
-    """One benchmark."""
+    """A run of one benchmark."""
 
     def __init__(
         self, coordinator: Coordinator, benchmark: Benchmark, folder: Path, profile: Profile, rounds: int, seed: int
     ) -> None:
+        """Write the input of the benchmark into the results folder.
+
+        Args:
+            coordinator: the workers.
+            benchmark: the benchmark.
+            folder: the results folder.
+            profile: the shortest duration of a sample and the number of restarts.
+            rounds: the number of rounds.
+            seed: the seed of the order in the rounds.
+        """
         self.coordinator, self.benchmark, self.profile = coordinator, benchmark, profile
         self.rounds, self.seed, self.folder = rounds, seed, folder
-        for room in ("tapes", "traces"):
-            (folder / room).mkdir(parents=True, exist_ok=True)
-        name = benchmark.id.replace("/", "-")
-        self.path = folder / "tapes" / f"{name}.safetensors"
+        for name in ("tapes", "traces"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self.path = folder / "tapes" / f"{benchmark.id.replace('/', '-')}.safetensors"
         self.sha256 = arrays.write(self.path, dict(benchmark.arrays))
-        self.judge = Judge(benchmark, DTYPE)
-        self.surroundings = Surroundings()
+        self.check = CorrectnessCheck(benchmark, DTYPE)
+        self.machine_load = MachineLoad()
+        self.entrants: list[Entrant] = []
 
-    def run(self, entered: Sequence[Entry]) -> Iterator[Entrant]:
-        """Everyone through everything; yields a entrant at each step that it makes: so many as `turns` says."""
-        self.contestants = contestants = [self.entrant(entry) for entry in entered]
+    def run(self, targets: Sequence[TimedTarget]) -> Iterator[Entrant]:
+        """Time all targets; yield an entrant after each of its steps, `step_count` times in all."""
+        self.entrants = entrants = [self.entrant(target) for target in targets]
         bits = Bits(self.seed)
         for rounds in self.divided_rounds:
-            for one in contestants:
-                self.enter(one)
-                yield one
-            self.surroundings.begin(self.coordinator.processes())
+            for entrant in entrants:
+                self.enter(entrant)
+                yield entrant
+            self.machine_load.begin(self.coordinator.processes())
             for _ in range(rounds):
-                self.surroundings.pace()
-                for index in bits.permutation(len(contestants)):
-                    self.sample(contestants[index])
-                    yield contestants[index]
-            self.surroundings.end(self.coordinator.processes())
-            for one in contestants:
-                self.leave(one)
+                self.machine_load.measure_speed()
+                for index in bits.permutation(len(entrants)):
+                    self.sample(entrants[index])
+                    yield entrants[index]
+            self.machine_load.end(self.coordinator.processes())
+            for entrant in entrants:
+                self.leave(entrant)
 
     @property
     def divided_rounds(self) -> list[int]:
-        """How many there are after each beginning."""
-        count = min(self.profile.beginnings, self.rounds)
+        """The number of rounds after each restart."""
+        count = min(self.profile.restarts, self.rounds)
         return [len(part) for part in np.array_split(np.arange(self.rounds), count)]
 
-    def turns(self, entered: Sequence[Entry]) -> int:
-        """How many steps there are to a race."""
-        return len(entered) * (len(self.divided_rounds) + self.rounds)
+    def step_count(self, targets: Sequence[TimedTarget]) -> int:
+        """Return the number of steps of a run: each target is opened after every restart and sampled in every round."""
+        return len(targets) * (len(self.divided_rounds) + self.rounds)
 
-    def entrant(self, entry: Entry) -> Entrant:
-        """Someone who has not begun."""
-        hello, benchmark = entry.hello, self.benchmark
-        row = {
-            **entry.named,
-            "version": hello["versions"][hello["framework"]],
-            "device": hello["device"],
-            "dtype": DTYPE,
-            "dialect": entry.described.get("dialect") or DIALECT,
-            "mode": entry.described.get("mode"),
-            "benchmark": benchmark.id,
-            "size": benchmark.size,
-            "tensors": benchmark.tensors,
-            "threads": hello["threads"],
-            "seed": self.seed,
-            "profile": self.profile.name,
-            "beginnings": len(self.divided_rounds),
-            "sha256": self.sha256,
-            "resolution": hello["resolution"],
-            "reason": None,
-            "outcome": "agrees",
-            **dict.fromkeys(UNKNOWN),
-        }
-        return Entrant(entry, row)
+    def entrant(self, target: TimedTarget) -> Entrant:
+        """Return the initial state of a target."""
+        hello, benchmark = target.hello, self.benchmark
+        row = TimingRow(
+            framework=target.framework,
+            implementation=target.implementation,
+            instance=target.instance,
+            version=target.version,
+            device=hello["device"],
+            dtype=DTYPE,
+            dialect=target.dialect,
+            mode=target.described.get("mode"),
+            benchmark=benchmark.id,
+            size=benchmark.size,
+            tensors=benchmark.tensors,
+            threads=hello["threads"],
+            seed=self.seed,
+            profile=self.profile.name,
+            restarts=len(self.divided_rounds),
+            sha256=self.sha256,
+            resolution=hello["resolution"],
+            outcome="agrees",
+        )
+        return Entrant(target, row)
 
-    def enter(self, one: Entrant) -> None:
-        """Open it, have it judged, find out how often it fits into a sample, and warm it up."""
-        if not one.running() or not self._open(one):
+    def enter(self, entrant: Entrant) -> None:
+        """Open a target, compare it with the oracle, find the number of calls in a sample, and warm it up."""
+        if not entrant.running() or not self._open(entrant):
             return
-        shortest = max(self.profile.sample, RESOLUTIONS * one.row["resolution"])
+        resolution = entrant.row.resolution or 0.0
+        shortest = max(self.profile.sample, RESOLUTIONS * resolution)
         warm: list[Message] = []
-        one.loops = 1
-        while one.running() and (not warm or warm[-1]["seconds"] < shortest):
+        entrant.loops = 1
+        while entrant.running() and (not warm or warm[-1]["seconds"] < shortest):
             if warm:
-                lasted = max(warm[-1]["seconds"], one.row["resolution"])
-                one.loops = max(one.loops + 1, int(one.loops * min(100.0, SPARE * shortest / lasted)))
-            self._take(one, warm)
-        while one.running() and not warm_enough(warm):
-            self._take(one, warm)
-        if one.running():
-            took = per_call(warm)
-            one.loops = math.ceil(SPARE * shortest / min(took))
-            one.row.update(loops=one.loops, steady=steady(took) and one.row["steady"] is not False)
-            one.row["warm_up"] = one.row["warm_up"] or took
+                seconds = max(warm[-1]["seconds"], resolution)
+                entrant.loops = max(entrant.loops + 1, int(entrant.loops * min(100.0, MARGIN * shortest / seconds)))
+            self._take(entrant, warm)
+        while entrant.running() and not warmed_up(warm):
+            self._take(entrant, warm)
+        if entrant.running():
+            seconds_per_call = per_call(warm)
+            entrant.loops = math.ceil(MARGIN * shortest / min(seconds_per_call))
+            entrant.row = replace(
+                entrant.row,
+                loops=entrant.loops,
+                steady=steady(seconds_per_call) and entrant.row.steady is not False,
+                warm_up=entrant.row.warm_up or seconds_per_call,
+            )
 
-    def sample(self, one: Entrant) -> None:
-        """Take a sample, unless something went wrong before. Where another has lost it its worker, it enters anew."""
-        if one.running() and one.worker is not self.coordinator.worker(one.entry.framework):
-            self.enter(one)
-        if one.running():
-            self._take(one, one.samples)
+    def sample(self, entrant: Entrant) -> None:
+        """Take a sample, unless the target failed; open it again first if its worker was restarted."""
+        if entrant.running() and entrant.worker is not self.coordinator.worker(entrant.target.framework):
+            self.enter(entrant)
+        if entrant.running():
+            self._take(entrant, entrant.samples)
 
-    def _open(self, one: Entrant) -> bool:
-        """Whether it can be timed: it is there, and computes what it says."""
-        entry, kind = one.entry, self.benchmark.kind
-        output = self.folder / "traces" / f"{self.path.stem}-{entry.framework}-{entry.implementation}.safetensors"
-        timed = entry.implementation != TRAFFIC
-        answer = self._ask(
-            one,
+    def _open(self, entrant: Entrant) -> bool:
+        """Open a target; return whether it is available and computes the dialect that it declares."""
+        target, kind = entrant.target, self.benchmark.kind
+        output = self.folder / "traces" / f"{self.path.stem}-{target.framework}-{target.implementation}.safetensors"
+        computes = target.implementation != TRAFFIC
+        response = self._ask(
+            entrant,
             {
                 "ask": "open",
-                "benchmark": kind if timed else TRAFFIC,
-                "implementation": entry.implementation if timed else None,
-                "dialect": DIALECT if timed else None,
+                "benchmark": kind if computes else TRAFFIC,
+                "implementation": target.implementation if computes else None,
+                "dialect": DIALECT if computes else None,
                 "hyperparameters": self.benchmark.hyperparameters.to_json(),
                 "dtype": DTYPE,
                 "input": str(self.path),
-                "output": str(output) if timed else None,
-                **({"slowdown": entry.burden} if entry.burden else {}),
+                "output": str(output) if computes else None,
+                **({"slowdown": target.slowdown} if target.slowdown else {}),
             },
         )
-        if answer.status != "ok":
+        if response.status != "ok":
             return False
-        reply = answer.reply
-        one.opened, one.worker = reply["id"], self.coordinator.worker(entry.framework)
-        one.start = reply["progress"]
-        if one.row["first_call"] is None:  # of those to come, what is compiled is there already
-            one.row.update(first_call=reply["first_call"], **reply["memory"])
-        if timed:  # it is judged by what is known of it; that may be more than what it declares
-            one.row["dialect"] = entry.described.get("dialect") or reply["dialect"]
-            one.row.update(self.judge.verdict({**reply, "dialect": one.row["dialect"]}, output, self.sha256))
-        if not one.running():
-            one.samples.clear()  # it agreed when it began before, but not each time
-        return one.running()
+        reply = response.reply
+        entrant.opened, entrant.worker = reply["id"], self.coordinator.worker(target.framework)
+        entrant.start = reply["progress"]
+        if entrant.row.first_call is None:  # after a restart, compiled code may come from a cache
+            entrant.row = replace(entrant.row, first_call=reply["first_call"], **reply["memory"])
+        if computes:  # the declared dialect may have been replaced by the one that it was found to compute
+            dialect = str(target.described.get("dialect") or reply["dialect"])
+            found = self.check.result(reply, output, self.sha256, dialect)
+            entrant.row = replace(
+                entrant.row, dialect=dialect, outcome=found.outcome, bound_ratio=found.bound_ratio, reason=found.reason
+            )
+        if not entrant.running():
+            entrant.samples.clear()  # it agreed after an earlier restart, but not after each one
+        return entrant.running()
 
-    def _take(self, one: Entrant, into: list[Message]) -> None:
-        answer = self._ask(one, {"ask": "sample", "opened": one.opened, "loops": one.loops})
-        if answer.status == "ok":
-            into.append(answer.reply)
+    def _take(self, entrant: Entrant, into: list[Message]) -> None:
+        response = self._ask(entrant, {"ask": "sample", "opened": entrant.opened, "loops": entrant.loops})
+        if response.status == "ok":
+            into.append(response.reply)
 
-    def leave(self, one: Entrant) -> None:
-        """Close it; its parameters must have moved as far as the steps that were timed move them."""
-        if one.opened is None or one.worker is not self.coordinator.worker(one.entry.framework):
+    def leave(self, entrant: Entrant) -> None:
+        """Close a target, and check that its parameters moved as far as the timed steps move them."""
+        if entrant.opened is None or entrant.worker is not self.coordinator.worker(entrant.target.framework):
             return
-        answer = self._ask(one, {"ask": "close", "opened": one.opened})
-        one.opened = None
-        if answer.status == "ok" and one.running() and one.start and one.entry.implementation != TRAFFIC:
-            missing = steps_missing(self.benchmark, one.row["dialect"], one.start, answer.reply)
-            known = [share for share in (missing, one.row["missing_steps"]) if share is not None]
-            one.row["missing_steps"] = max(known, key=abs, default=None)
+        response = self._ask(entrant, {"ask": "close", "opened": entrant.opened})
+        entrant.opened = None
+        traffic = entrant.target.implementation == TRAFFIC
+        if response.status == "ok" and entrant.running() and entrant.start and not traffic:
+            missing = steps_missing(self.benchmark, str(entrant.row.dialect), entrant.start, response.reply)
+            known = [share for share in (missing, entrant.row.missing_steps) if share is not None]
+            entrant.row = replace(entrant.row, missing_steps=max(known, key=abs, default=None))
 
-    def _ask(self, one: Entrant, request: Message) -> Response:
-        answer = self.coordinator.ask(Request(one.entry.framework, request))
-        if answer.status != "ok":
-            one.fail(answer)
-        return answer
+    def _ask(self, entrant: Entrant, message: dict[str, Any]) -> Response:
+        response = self.coordinator.ask(Request(entrant.target.framework, message))
+        if response.status != "ok":
+            entrant.fail(response)
+        return response
 
 
 def per_call(samples: Sequence[Message]) -> list[float]:
-    """Seconds of one call, in each sample."""
+    """Return the seconds of one call in each sample."""
     return [sample["seconds"] / sample["loops"] for sample in samples]
 
 
-def warm_enough(samples: Sequence[Message]) -> bool:
-    """Whether a warm-up has come to its end: it is steady, or patience is."""
-    spent = sum(sample["seconds"] for sample in samples)
-    patient = len(samples) < STEADY or (len(samples) < WARM_UP and spent < PATIENCE)
-    return steady(per_call(samples)) or not patient
+def warmed_up(samples: Sequence[Message]) -> bool:
+    """Return whether a warm-up is complete: it is steady, or it has taken as long as it may."""
+    seconds = sum(sample["seconds"] for sample in samples)
+    may_continue = len(samples) < STEADY or (len(samples) < LONGEST_WARM_UP and seconds < LONGEST_WARM_UP_SECONDS)
+    return steady(per_call(samples)) or not may_continue
 
 
-def steady(warm: Sequence[float]) -> bool:
-    """Whether the last samples of a warm-up lie close together."""
-    last = warm[-STEADY:]
-    return len(last) == STEADY and max(last) <= (1 + WITHIN) * min(last)
+def steady(seconds: Sequence[float]) -> bool:
+    """Return whether the last samples of a warm-up are close together."""
+    last = seconds[-STEADY:]
+    return len(last) == STEADY and max(last) <= (1 + TOLERANCE) * min(last)

@@ -1,6 +1,6 @@
 """From samples to a figure with its uncertainty, and from two of them to what may be said.
 
-Samples of one benchmark are taken in rounds, each entrant once a round. Two contestants of the same run are compared
+Samples of one benchmark are taken in rounds, each entrant once a round. Two entrants of the same run are compared
 round by round: what slows the machine for a while slows both. Two runs are compared as they are.
 """
 
@@ -24,7 +24,7 @@ FEW = 10  # samples, of which too little can be said
 ALIKE = 0.03  # what is closer than this is the same to whoever has to choose
 
 
-class Call(Enum):
+class Conclusion(Enum):
     """What may be said of one thing against another."""
 
     FASTER = "faster"
@@ -49,7 +49,7 @@ class Ratio:
     high: float
     p: float
 
-    def call(self, floor: float) -> Call:
+    def conclusion(self, floor: float) -> Conclusion:
         """What may be said, where a relative difference of `floor` is what the machine makes by itself.
 
         Nothing is called different by less than the floor; nothing is called the same unless the whole interval is
@@ -57,10 +57,10 @@ class Ratio:
         """
         margin = 1 + max(floor, ALIKE)
         if self.low > 1 + floor and self.p < CLAIM:
-            return Call.SLOWER
+            return Conclusion.SLOWER
         if self.high < 1 / (1 + floor) and self.p < CLAIM:
-            return Call.FASTER
-        return Call.SAME if 1 / margin <= self.low and self.high <= margin else Call.UNCLEAR
+            return Conclusion.FASTER
+        return Conclusion.SAME if 1 / margin <= self.low and self.high <= margin else Conclusion.UNCLEAR
 
 
 def interval(samples: Sequence[float], seed: int) -> tuple[float, float]:
@@ -69,7 +69,7 @@ def interval(samples: Sequence[float], seed: int) -> tuple[float, float]:
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
-    """Two contestants of one run, round by round: by what factor they part.
+    """Two entrants of one run, round by round: by what factor they part.
 
     It is Hodges and Lehmann's estimate, the median of all means of two of the rounds' logarithmic ratios (of one with
     itself, too). The interval holds each factor that Wilcoxon's test does not refuse, by its exact distribution, so

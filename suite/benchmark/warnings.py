@@ -1,16 +1,16 @@
-"""What may be wrong with a figure, each with what to do about it."""
+"""Measurement warnings: reasons to doubt a timing, each with advice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import Enum
-from typing import Any
 
+from suite.results.rows import TimingRow
 from suite.results.wording import WARNING_ADVICE
 
 
-class Doubt(Enum):
-    """A reason to doubt a figure: its code in a row, the most that is no reason yet, and what to do about it."""
+class MeasurementWarning(Enum):
+    """A reason to doubt a timing: its code in a row, and the largest value of the quantity without a warning."""
 
     UNSTEADY = "unsteady", 0.0
     SPREAD = "spread", 0.1
@@ -26,39 +26,39 @@ class Doubt(Enum):
 
     @property
     def code(self) -> str:
-        """As rows have it."""
+        """The code in a row."""
         return self.value[0]
 
     @property
     def limit(self) -> float:
-        """What is more than this is a reason."""
+        """The largest value without a warning."""
         return self.value[1]
 
     @property
     def advice(self) -> str:
-        """For people."""
+        """What to do about it."""
         return WARNING_ADVICE[self.code]
 
 
 SHORTEST = 0.001  # seconds of a sample
 
 
-def doubts(row: Mapping[str, Any]) -> Iterator[Doubt]:
-    """The reasons that there are to doubt the figure in a row, if there is one."""
-    if row["median"] is None:
+def measurement_warnings(row: TimingRow) -> Iterator[MeasurementWarning]:
+    """Yield the warnings about a row with a median."""
+    if row.median is None:
         return
-    around = row["surroundings"]
-    found = {
-        Doubt.UNSTEADY: float(not row["steady"]),
-        Doubt.SPREAD: row["spread"],
-        Doubt.OUTLIERS: len(row["outliers"]),
-        Doubt.DRIFT: abs(row["drift"]),
-        Doubt.UNFINISHED: row["leftover"],
-        Doubt.THREADS: row["cpu_share"] / row["threads"],
-        Doubt.SHORT: SHORTEST / row["sample_seconds"],
-        Doubt.UNCOUNTED: abs(row.get("missing_steps") or 0.0),
-        Doubt.BUSY: around["others"],
-        Doubt.STOLEN: around["stolen"],
-        Doubt.THROTTLED: around["pace"],
+    load = row.machine_load
+    values = {
+        MeasurementWarning.UNSTEADY: float(not row.steady),
+        MeasurementWarning.SPREAD: row.spread,
+        MeasurementWarning.OUTLIERS: len(row.outliers),
+        MeasurementWarning.DRIFT: abs(row.drift or 0.0),
+        MeasurementWarning.UNFINISHED: row.unfinished,
+        MeasurementWarning.THREADS: (row.cpu_share or 0.0) / row.threads,
+        MeasurementWarning.SHORT: SHORTEST / (row.sample_seconds or SHORTEST),
+        MeasurementWarning.UNCOUNTED: abs(row.missing_steps or 0.0),
+        MeasurementWarning.BUSY: load.get("others"),
+        MeasurementWarning.STOLEN: load.get("stolen"),
+        MeasurementWarning.THROTTLED: load.get("pace"),
     }
-    yield from (doubt for doubt, value in found.items() if value > doubt.limit)
+    yield from (warning for warning, value in values.items() if value is not None and value > warning.limit)

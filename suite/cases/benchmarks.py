@@ -95,7 +95,7 @@ class Profile:
         many: the numbers of parameters and of tensors of steps with several tensors.
         tasks: the tasks whose epochs are timed.
         rounds: the number of samples of each implementation.
-        beginnings: how often all are opened anew, in as many parts of the rounds.
+        restarts: how often all are opened anew, in as many parts of the rounds.
         sample: the shortest duration of a sample, in seconds.
     """
 
@@ -104,7 +104,7 @@ class Profile:
     many: Sequence[tuple[int, int]]
     tasks: Sequence[str]
     rounds: int
-    beginnings: int
+    restarts: int
     sample: float
 
 

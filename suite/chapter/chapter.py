@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from reports.chapter import document
 from reports.chapter.document import ChapterResults, Section
@@ -16,16 +15,14 @@ from suite.chapter import averages, gamma_one, network, regression, rotation, se
 from suite.chapter.part import Context, FrameworkRunner, Part
 from suite.errors import UserError
 from suite.results import provenance
-from suite.results.rows import CHAPTER_TABLES, PartRow
-from suite.results.store import Row, Store, require_room
-from suite.workers.coordinator import Coordinator
+from suite.results.rows import CHAPTER, CHAPTER_TABLES, PartRow
+from suite.results.rows import PARTS as PARTS_TABLE
+from suite.results.run_context import RunContext
 from suite.workers.environments import environments
 from suite.workers.progress import Progress
 
 PARTS = tuple(module.PART for module in (averages, trajectory, regression, gamma_one, rotation, network, sensitivity))
 """The parts, in the order of the section."""
-
-TABLES = tuple(table.name for table in CHAPTER_TABLES)
 
 VERSION = "section 11.8, 1"
 """The version of the parts and of their numbers; a run of another version is not resumed."""
@@ -53,46 +50,41 @@ class Chapter:
     """A run of the section. A context manager: on exit it stops all workers and writes the footer."""
 
     def __init__(self, options: Options, progress: Progress) -> None:
-        """Find the data, shake hands with the frameworks, open the results folder.
+        """Find the data, start the workers and open the results folder.
 
         Raises:
-            DataError, StoreError: on what can't be used; each says what to do.
+            UserError: if the data or the folder can't be used.
         """
-        self.options, self.progress, self.begin = options, progress, time.perf_counter()
-        require_room(options.output, resume=options.resume)
+        self.options, self.progress = options, progress
         where = datasets.named(options.data)
         other = where is not None and images.has_fashion_mnist(where)
         self.data = datasets.resolve(options.data, options.cache, download=options.download, required=not other)
         progress.say(f"data: {self.data.detail}")
         known = environments(options.pythons)
-        asked = {name: known[name] for name in options.frameworks}
-        self.coordinator = Coordinator(asked, options.device, options.threads, options.timeout)
-        self.runner = FrameworkRunner(self.coordinator, options.output, progress)
-        try:
-            self.runner.greet()
-            self.store = Store(options.output, self._manifest(), resume=options.resume, tables=TABLES)
-        except BaseException:
-            self.coordinator.__exit__(*sys.exc_info())
-            raise
+        self.context = RunContext(
+            {name: known[name] for name in options.frameworks},
+            progress,
+            folder=options.output,
+            manifest=self._manifest,
+            tables=CHAPTER_TABLES,
+            resume=options.resume,
+            device=options.device,
+            threads=options.threads,
+            timeout=options.timeout,
+        )
+        self.store = self.context.store
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.coordinator.__exit__(kind)
-        seconds = time.perf_counter() - self.begin
-        status = "complete" if kind is None else "interrupted"
-        harness = time.process_time() + self.coordinator.overhead_seconds
-        inside = {"framework_seconds": self.coordinator.framework_seconds, "harness_seconds": harness}
-        self.store.finish({"status": status, "seconds": seconds, **inside})
-        self.progress.say(f"{status} after {seconds:.0f} s")
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.context.__exit__(kind, *rest)
 
     def run(self) -> None:
         """Run the selected parts, except those that an earlier run completed."""
         options = self.options
-        context = Context(
-            self.runner, self.data, options.data, options.cache, options.download, options.seed, self.progress
-        )
+        runner = FrameworkRunner(self.context)
+        context = Context(runner, self.data, options.data, options.cache, options.download, options.seed, self.progress)
         done = self._done()
         for part in options.parts:
             title = f"{part.heading.number} {part.heading.title}"
@@ -102,25 +94,25 @@ class Chapter:
             begin = time.perf_counter()
             self.progress.say(title)
             for row in part.run(context):
-                self.store.append("chapter", asdict(row))
-            completed = PartRow(part=part.name, seconds=time.perf_counter() - begin, frameworks=[*self.runner.hellos])
-            self.store.append("parts", asdict(completed))
+                self.store.append(row)
+            completed = PartRow(part=part.name, seconds=time.perf_counter() - begin, frameworks=[*self.context.hellos])
+            self.store.append(completed)
 
     @property
     def status(self) -> int:
         """The exit status: 0 if every framework was available and none differs from the oracle or fails, else 1."""
-        wrong = any(row.get("outcome") in ("differs", "failed") for row in self.store.rows("chapter"))
-        return 1 if wrong or self.runner.missing else 0
+        wrong = any(row.outcome in ("differs", "failed") for row in self.store.rows(CHAPTER))
+        return 1 if wrong or self.context.missing else 0
 
     def _done(self) -> set[str]:
         """The parts that were completed with all frameworks that are available now."""
-        here = set(self.runner.hellos)
-        return {row["part"] for row in self.store.rows("parts") if here <= set(row["frameworks"])}
+        available = set(self.context.hellos)
+        return {row.part for row in self.store.rows(PARTS_TABLE) if available <= set(row.frameworks)}
 
-    def _manifest(self) -> Row:
+    def _manifest(self, context: RunContext) -> dict[str, Any]:
         options = self.options
         return {
-            **provenance.manifest(self.data, self.runner.hellos, self.runner.missing),
+            **provenance.manifest(self.data, context.hellos, context.missing),
             "threads": options.threads,
             "device": options.device,
             "seed": options.seed,

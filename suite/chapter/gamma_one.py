@@ -37,7 +37,7 @@ from suite.cases.tasks import Task
 from suite.chapter.descent import descend, rmsprop
 from suite.chapter.part import Array, Context, FrameworkRun, Part, series
 from suite.chapter.trajectory import EPSILON, RATE, SLOPES, STEPS, loss
-from suite.conformance import training
+from suite.conformance.training import check_training
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -126,9 +126,7 @@ def outcome_before_overflow(one: FrameworkRun, steps: int) -> dict[str, Any]:
         return {}
     recording = {name: values[:steps] for name, values in one.recording.items()}
     with np.errstate(all="ignore"):
-        found = training.checked(
-            replace(one.task, steps=steps), recording, one.columns["dialect"], one.columns["dtype"]
-        )
+        found = check_training(replace(one.task, steps=steps), recording, one.columns["dialect"], one.columns["dtype"])
     ratios = {"gradient_ratio": found.gradient_ratio, "update_ratio": found.updates.bound_ratio}
     return {"outcome": found.outcome, "reason": found.reason, "detail": f"compared over {steps} steps", **ratios}
 

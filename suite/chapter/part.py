@@ -15,13 +15,12 @@ from reports.chapter.text import Rows
 from suite.cases.datasets import Dataset
 from suite.cases.expression import Selection
 from suite.cases.tasks import Task
-from suite.conformance import training
+from suite.conformance.training import Trainings, training_requests
 from suite.results.repeat_command import Conditions
 from suite.results.rows import ChapterRow
+from suite.results.run_context import RunContext
 from suite.workers import arrays
-from suite.workers.coordinator import Coordinator
 from suite.workers.progress import Progress
-from suite.workers.protocol import Message, WorkerError
 
 Array = NDArray[np.float64]
 
@@ -63,35 +62,28 @@ class FrameworkRunner:
     """Runs tasks in the frameworks and compares each gradient and each update with the oracle.
 
     Attributes:
-        hellos: framework -> handshake.
-        missing: framework -> why it is not available.
+        context: the workers and the results folder.
     """
 
-    def __init__(self, coordinator: Coordinator, folder: Path, progress: Progress) -> None:
-        self.coordinator, self.folder, self.progress = coordinator, folder, progress
-        self.hellos: dict[str, Message] = {}
-        self.missing: dict[str, str] = {}
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
 
-    def greet(self) -> None:
-        """Exchange handshakes with all frameworks; report those that are not available."""
-        for name, reply in self.coordinator.hello().items():
-            if isinstance(reply, WorkerError):
-                self.missing[name] = str(reply)
-                self.progress.say(f"{name} is left out: {reply}")
-            else:
-                self.hellos[name] = reply
+    @property
+    def folder(self) -> Path:
+        """The results folder."""
+        return self.context.store.folder
 
     def available(self, implementations: Sequence[str]) -> dict[str, list[str]]:
         """Select, for each framework, those of the implementations that it has."""
         return {
             framework: [name for name in implementations if name in hello["implementations"]]
-            for framework, hello in self.hellos.items()
+            for framework, hello in self.context.hellos.items()
         }
 
     def train(self, tasks: Mapping[str, Task], implementations: Sequence[str]) -> Iterator[FrameworkRun]:
         """Train every task in every framework, in those of the implementations that the framework has."""
-        requests = training.questions(
-            self.hellos,
+        requests = training_requests(
+            self.context.hellos,
             tasks,
             chosen=self.available(implementations),
             scratch_dialects=(DIALECT,),
@@ -100,20 +92,14 @@ class FrameworkRunner:
             selection=Selection.of(""),
             conditions=Conditions(),
         )
-        if not requests:
-            return
-        trainings = training.Trainings()
-        with self.progress.stage("in frameworks", len(requests)) as advance:
-            for response in self.coordinator.ask_all(requests):
-                with np.errstate(all="ignore"):  # a run may overflow; the rows show it
-                    found = trainings.row(response)
-                file = Path(response.request.message["output"])
-                recording, _ = arrays.read(file) if response.status == "ok" else ({}, "")
-                file.unlink(missing_ok=True)  # its numbers are in the rows
-                yield FrameworkRun(
-                    response.request.context.task, {name: found.get(name) for name in _COPIED}, recording
-                )
-                advance(response.request.framework)
+        trainings = Trainings()
+        for response in self.context.ask_all("in frameworks", requests):
+            with np.errstate(all="ignore"):  # a run may overflow; the rows show it
+                row = trainings.row(response)
+            file = Path(response.request.message["output"])
+            recording, _ = arrays.read(file) if response.status == "ok" else ({}, "")
+            file.unlink(missing_ok=True)  # its numbers are in the rows
+            yield FrameworkRun(response.request.context.task, {name: getattr(row, name) for name in _COPIED}, recording)
 
 
 @dataclass(frozen=True)

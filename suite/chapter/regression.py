@@ -33,7 +33,7 @@ from reports.figures.chart_style import Figure
 from reports.tables import published, table
 from reports.tables.numbers import duration, fixed
 from suite.benchmark import interleaved
-from suite.benchmark import rows as timing_rows
+from suite.benchmark.rows import timing_rows
 from suite.cases import tasks
 from suite.cases.benchmarks import PROFILES, epoch
 from suite.cases.tasks import EPOCHS, LOSS_EVERY, Task
@@ -104,20 +104,22 @@ def run(context: Context) -> Iterator[ChapterRow]:
 def _timings(context: Context, task: Task) -> Iterator[ChapterRow]:
     """Time an epoch of each program: one sample of every program in each round, in random order."""
     benchmark, profile, runner = epoch(task), PROFILES["quick"], context.runner
-    every = interleaved.entries(runner.hellos, runner.available(PROGRAMS), benchmark)
-    entries = [one for one in every if one.instance == 1]
-    if not entries:
+    every = interleaved.timed_targets(runner.context.hellos, runner.available(PROGRAMS), benchmark)
+    targets = [one for one in every if one.instance == 1]
+    if not targets:
         return
-    shared = (runner.coordinator, benchmark, runner.folder, profile)
+    shared = (runner.context.coordinator, benchmark, runner.folder, profile)
     timing_run = interleaved.InterleavedRun(*shared, profile.rounds, context.seed)
-    with context.progress.stage("timing", timing_run.turns(entries)) as advance:
-        for entrant in timing_run.run(entries):
-            advance(entrant.entry.framework)
-    for timing in timing_rows.rows(timing_run):
-        low, high = timing["interval"] or (None, None)
+    with context.progress.stage("timing", timing_run.step_count(targets)) as advance:
+        for entrant in timing_run.run(targets):
+            advance(entrant.target.framework)
+    for timing in timing_rows(timing_run):
+        low, high = timing.interval or (None, None)
         names = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "reason")
-        results = {"median": timing["median"], "low": low, "high": high}
-        yield _row(problem=task.id, method="seconds", results=results, **{name: timing[name] for name in names})
+        results = {"median": timing.median, "low": low, "high": high}
+        yield _row(
+            problem=task.id, method="seconds", results=results, **{name: getattr(timing, name) for name in names}
+        )
 
 
 def changed_tasks(context: Context, task: Task) -> Iterator[tuple[str, str, Task, str]]:

@@ -1,186 +1,268 @@
-"""The arguments that commands share: their types, as typer reads them, with their help; and what is made of them."""
+"""The options of the command line.
+
+Each option is declared once, with its names, type and help. Options that occur together form a frozen dataclass, whose
+fields cyclopts turns into options of every command that takes it; their names are those of the fields of `Options`.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
-import typer
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
 from reference import dialects
 from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
 from suite.cases.tapes import REDUCED, WIDE
-from suite.run import SECTION_DIALECTS, Options
+from suite.errors import UserError
+from suite.results.options import SECTION_DIALECTS, Options
 from suite.workers.environments import Release
 
 RESULTS = Path("results")
 DTYPES = (*WIDE, *REDUCED)
 
-Frameworks = Annotated[
-    list[str],
-    typer.Option(
-        "-f", "--framework", help=f"One of {', '.join(FRAMEWORKS)}, or a release, as mxnet==2.0.0b1; repeatable."
-    ),
-]
-Releases = Annotated[list[str], typer.Argument(metavar="[FRAMEWORK]...", help="As -f.", show_default=False)]
-Implementations = Annotated[
-    list[str],
-    typer.Option("-i", "--implementation", help="As torch/builtin, torch, builtin or 'torch/*'; repeatable."),
-]
-Cases = Annotated[
-    list[str], typer.Option("-c", "--case", help="As decades/momentum, decades, momentum or '*/plain'; repeatable.")
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="quadratic, rotated or regression; repeatable.")]
-Dtypes = Annotated[list[str], typer.Option("--dtype", help="float32, float64, float16 or bfloat16; repeatable.")]
-Dialects = Annotated[list[str], typer.Option("--dialect", help="What scratch implementations run; repeatable.")]
-Claim = Annotated[
-    str | None, typer.Option(help="Hold built-in implementations against this dialect in place of their own.")
-]
-Device = Annotated[str, typer.Option(help="cpu or cuda:0, for all alike.")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads in every framework.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of tapes, start, batch order and the order of timing.")]
-Rounds = Annotated[
-    int | None,
-    typer.Option(min=1, help="Samples of every implementation [default: the profile's]."),
-]
-Quick = Annotated[bool, typer.Option("--quick", help="A look: few sizes, few and short samples.")]
-Rigorous = Annotated[bool, typer.Option("--rigorous", help="For a publication: many and long samples.")]
-Sizes = Annotated[list[int], typer.Option("--size", min=1, help="Time steps over so many parameters only; repeatable.")]
-Tensors = Annotated[
-    list[int], typer.Option("--tensors", min=1, help="Divide the parameters among so many tensors; repeatable.")
-]
-Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that a worker may take for one answer.")]
-Pythons = Annotated[
-    list[str],
-    typer.Option("--python", metavar="FRAMEWORK=PATH", help="A framework's interpreter, or a release's; repeatable."),
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"The folder that holds {datasets.FILE} (or {datasets.VARIABLE}); else cache, download, generated."
-    ),
-]
-Download = Annotated[bool, typer.Option("--download/--no-download", help="Whether the data's publisher may be asked.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="The results folder [default: results/TIME].")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a results folder: only what is missing runs.")]
-Select = Annotated[
-    str,
-    typer.Option(
-        "-k",
-        metavar="EXPRESSION",
-        help="Only what an expression selects, as in 'torch and not (momentum or float64)': names are parts of "
-        "FRAMEWORK/IMPLEMENTATION CASE DTYPE DIALECT.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="JSON to standard output, in place of a table.")]
-
-
-def options_from(
-    *,
-    framework: Sequence[str],
-    python: Sequence[str],
-    output: Path | None,
-    resume: bool,
-    implementation: Sequence[str] = (),
-    case: Sequence[str] = (),
-    task: Sequence[str] = (),
-    dtype: Sequence[str] = ("float32",),
-    dialect: Sequence[str] = SECTION_DIALECTS,
-    size: Sequence[int] = (),
-    claim: str | None = None,
-    **plain: Any,
-) -> Options:
-    """A command's parameters, each checked; those in `plain` need no more than typer has done."""
-    return Options(
-        output=folder(output, resume),
-        frameworks=names(framework),
-        implementations=implementation,
-        cases=case,
-        sizes=size,
-        tasks=task,
-        dtypes=[one_of(name, DTYPES, "dtype") for name in dtype],
-        dialects=[one_of(name, tuple(dialects), "dialect") for name in dialect],
-        claim=one_of(claim, tuple(dialects), "dialect") if claim else None,
-        pythons=interpreters(python),
-        cache=cache(),
-        resume=resume,
-        **plain,
-    )
-
-
-def names(releases: Sequence[str]) -> Sequence[str]:
-    """The frameworks, or releases of them, that a run asks, each once, as they are called in it; if none is named, all.
-
-    Raises:
-        LookupError: if there is no such framework, or one is no release.
-    """
-    return list(dict.fromkeys(Release.parse(text).name for text in releases)) or FRAMEWORKS
-
-
-def profile(quick: bool, rigorous: bool) -> str:
-    """The name of the profile that two flags choose.
-
-    Raises:
-        LookupError: if they are both set.
-    """
-    if quick and rigorous:
-        raise LookupError("--quick and --rigorous exclude each other: choose one, or neither")
-    return "quick" if quick else "rigorous" if rigorous else "default"
-
-
-def folder(output: Path | None, resume: bool) -> Path:
-    """Where results go: where the user says; else to the newest that there are, or to a new folder."""
-    if output is not None:
-        return output
-    return newest() if resume else RESULTS / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
-
-
-def newest() -> Path:
-    """The results folder that was made last.
-
-    Raises:
-        LookupError: if there is none.
-    """
-    found = sorted(path.parent for path in RESULTS.glob("*/manifest.json"))
-    if not found:
-        raise LookupError(
-            f"there are no results in {RESULTS.resolve()}; make some with `rmsuite run`, or name a folder"
-        )
-    return found[-1]
-
-
-def cache() -> Path:
-    """Where downloads are kept."""
-    return Path(os.environ.get("RMSUITE_CACHE") or platformdirs.user_cache_path("rmsuite"))
-
 
 def one_of(name: str, known: Sequence[str], kind: str) -> str:
-    """The name, if it is one that is known.
+    """Return a name that must be one of the known ones.
 
     Raises:
-        LookupError: if it is not; it says what there is.
+        UserError: if it is not; the message lists the known names.
     """
     if name not in known:
-        raise LookupError(f"no {kind} {name!r}; there are {', '.join(known)}")
+        raise UserError(f"no {kind} {name!r}; there are {', '.join(known)}")
     return name
 
 
-def interpreters(pairs: Sequence[str]) -> dict[str, Path]:
-    """Framework, or release, -> interpreter, from `FRAMEWORK=PATH` or `FRAMEWORK==VERSION=PATH`.
+def _all_of(known: Sequence[str], kind: str) -> Callable[[Any, str | Sequence[str] | None], None]:
+    """Return a validator of an option that takes known names."""
+
+    def validate(_: Any, value: str | Sequence[str] | None) -> None:
+        for name in [value] if isinstance(value, str) else value or ():
+            one_of(name, known, kind)
+
+    return validate
+
+
+_AT_LEAST_ONE = Number(gte=1)
+_DTYPE = Parameter(name="--dtype", validator=_all_of(DTYPES, "dtype"))
+_DIALECT = _all_of(tuple(dialects), "dialect")
+
+# What is tested
+
+Frameworks = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name=("--framework", "-f"),
+        help=f"A framework ({', '.join(FRAMEWORKS)}) or a release of one, such as mxnet==2.0.0b1; repeatable.",
+    ),
+]
+ImplementationPatterns = Annotated[
+    tuple[str, ...],
+    Parameter(name=("--implementation", "-i"), help="Such as torch/builtin, torch, builtin or 'torch/*'; repeatable."),
+]
+CasePatterns = Annotated[
+    tuple[str, ...],
+    Parameter(name=("--case", "-c"), help="Such as decades/momentum, decades, momentum or '*/plain'; repeatable."),
+]
+Tasks = Annotated[
+    tuple[str, ...], Parameter(name=("--task", "-t"), help="quadratic, rotated or regression; repeatable.")
+]
+Dtypes = Annotated[tuple[str, ...], _DTYPE, Parameter(help="float32, float64, float16 or bfloat16; repeatable.")]
+Dtype = Annotated[str, _DTYPE, Parameter(help="float32, float64, float16 or bfloat16.")]
+Dialects = Annotated[
+    tuple[str, ...],
+    Parameter(name="--dialect", help="A dialect that scratch implementations run; repeatable.", validator=_DIALECT),
+]
+Dialect = Annotated[
+    str, Parameter(name="--dialect", help="The dialect that a scratch implementation runs.", validator=_DIALECT)
+]
+Claim = Annotated[
+    str | None,
+    Parameter(help="Compare built-in implementations with this dialect instead of their own.", validator=_DIALECT),
+]
+Select = Annotated[
+    str,
+    Parameter(
+        name="-k",
+        help="Run only what an expression selects, such as 'torch and not (momentum or float64)'. A name matches part "
+        "of the text FRAMEWORK/IMPLEMENTATION CASE DTYPE DIALECT.",
+    ),
+]
+
+# How it is tested
+
+Device = Annotated[str, Parameter(help="The device for all frameworks, such as cpu or cuda:0.")]
+Threads = Annotated[int, Parameter(help="Number of threads in every framework.", validator=_AT_LEAST_ONE)]
+Timeout = Annotated[float, Parameter(help="Seconds that a worker may take for one request.", validator=Number(gte=0.1))]
+Pythons = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--python", help="FRAMEWORK=PATH: the interpreter for a framework, or for a release of one; repeatable."
+    ),
+]
+Seed = Annotated[
+    int,
+    Parameter(help="Seed of tapes, initial parameters, batch order and timing order.", validator=Number(gte=0)),
+]
+Rounds = Annotated[
+    int | None,
+    Parameter(help="Number of samples of every implementation [default: the profile's].", validator=_AT_LEAST_ONE),
+]
+
+# Data and results
+
+Data = Annotated[
+    Path | None,
+    Parameter(
+        help=f"Folder that holds {datasets.FILE} [default: ${datasets.VARIABLE}, then the cache, a download, generated "
+        "data]."
+    ),
+]
+Download = Annotated[bool, Parameter(negative="--no-download", help="Allow downloading the data set.")]
+Output = Annotated[
+    Path | None, Parameter(name=("--output", "-o"), help="The results folder [default: a new one in results/].")
+]
+Resume = Annotated[bool, Parameter(help="Continue the run in the results folder: run only what is missing.")]
+Folder = Annotated[Path | None, Parameter(name=("--output", "-o"), help="Also write the results into this folder.")]
+Json = Annotated[bool, Parameter(help="Print JSON instead of a table.")]
+
+
+class Threshold(StrEnum):
+    """The smallest change of a result that fails a check."""
+
+    BITS = "bits"
+    ROUNDING = "rounding"
+    DIALECT = "dialect"
+
+
+THRESHOLDS = (
+    "any bit changed (bits); one changed that a different instruction set does not explain (rounding); a different "
+    "function is computed, a metamorphic relation is violated or a result is missing (dialect)."
+)
+FailOn = Annotated[Threshold, Parameter(help=f"Exit with status 1 if {THRESHOLDS}")]
+
+
+@Parameter(name="*", group=Group("Selection", sort_key=1))
+@dataclass(frozen=True)
+class Targets:
+    """Which implementations are tested."""
+
+    frameworks: Frameworks = ()
+    implementations: ImplementationPatterns = ()
+    select: Select = ""
+
+
+@Parameter(name="*", group=Group("Selection", sort_key=1))
+@dataclass(frozen=True)
+class Replays:
+    """Which cases are replayed, and how."""
+
+    cases: CasePatterns = ()
+    dtypes: Dtypes = DTYPES
+    dialects: Dialects = SECTION_DIALECTS
+
+
+@Parameter(name="*", group=Group("Conditions", sort_key=2))
+@dataclass(frozen=True)
+class Conditions:
+    """How the workers run."""
+
+    device: Device = "cpu"
+    threads: Threads = 1
+    timeout: Timeout = 180.0
+    pythons: Pythons = ()
+
+
+@Parameter(name="*", group=Group("Data", sort_key=3))
+@dataclass(frozen=True)
+class Inputs:
+    """What the inputs are made from."""
+
+    seed: Seed = 0
+    data: Data = None
+    download: Download = True
+
+
+@Parameter(name="*", group=Group("Results", sort_key=4))
+@dataclass(frozen=True)
+class Results:
+    """Where results go."""
+
+    output: Output = None
+    resume: Resume = False
+
+
+def job_options(*groups: object, folder: Path, **given: Any) -> Options:
+    """Return the options of a job: the fields of the groups and single options, both under their names in `Options`.
 
     Raises:
-        LookupError: if something else is there.
+        UserError: if a framework or an interpreter is not written as it should be.
+    """
+    fields = {name: value for group in groups for name, value in vars(group).items()} | given
+    fields["frameworks"] = release_names(fields["frameworks"])
+    fields["pythons"] = interpreters(fields["pythons"])
+    return Options(**{**fields, "output": folder, "cache": cache()})
+
+
+def release_names(texts: Sequence[str]) -> Sequence[str]:
+    """Return the normalized names of frameworks and releases, without duplicates; all frameworks if none is named.
+
+    Raises:
+        UserError: if there is no such framework, or a version is malformed.
+    """
+    return list(dict.fromkeys(Release.parse(text).name for text in texts)) or FRAMEWORKS
+
+
+def interpreters(pairs: Sequence[str]) -> dict[str, Path]:
+    """Map frameworks and releases to interpreters, from texts `FRAMEWORK=PATH` or `FRAMEWORK==VERSION=PATH`.
+
+    Raises:
+        UserError: if a text is neither.
     """
     found = {}
     for pair in pairs:
         parts = re.fullmatch("([^=]*(?:==[^=]*)?)=([^=].*)", pair)
         if parts is None:
-            raise LookupError(f"--python takes FRAMEWORK=PATH, as torch=/usr/bin/python3, not {pair!r}")
+            raise UserError(f"--python takes FRAMEWORK=PATH, such as torch=/usr/bin/python3, not {pair!r}")
         found[Release.parse(parts[1]).name] = Path(parts[2])
     return found
+
+
+def results_folder(results: Results, parent: Path = RESULTS) -> Path:
+    """Return the results folder: the given one, else the newest one to resume, else a new one.
+
+    Raises:
+        UserError: if there is none to resume.
+    """
+    if results.output is not None:
+        return results.output
+    return newest(parent) if results.resume else parent / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+
+
+def newest(parent: Path = RESULTS) -> Path:
+    """Return the newest results folder.
+
+    Raises:
+        UserError: if there is none.
+    """
+    found = sorted(path.parent for path in parent.glob("*/manifest.json"))
+    if not found:
+        command = "run" if parent == RESULTS else parent.name
+        raise UserError(
+            f"there are no results in {parent.resolve()}; make some with `rmsuite {command}`, or name a folder"
+        )
+    return found[-1]
+
+
+def cache() -> Path:
+    """Return the folder where downloads are kept."""
+    return Path(os.environ.get("RMSUITE_CACHE") or platformdirs.user_cache_path("rmsuite"))

@@ -1,1 +1,5 @@
-"""What a replay means: the oracle's trace and bound beside an implementation's trace, and the verdict on each case."""
+"""Conformance: targets, replays, metamorphic relations and training checks, whose comparisons become verdicts.
+
+It sends requests through `suite.workers` and explains verdicts with `suite.diagnosis`. It imports no framework and no
+report.
+"""

@@ -1,13 +1,13 @@
-"""Laws are tried: every target replays one tape, and then what each law makes of it; the traces are held side by side.
+"""Tests of metamorphic relations: each target replays one tape, and then the tapes that the relations make of it.
 
-Equal means to the bit. NaN equals NaN. Zeros of either sign are equal: IEEE arithmetic makes x - x = +0 of x and of -x
-alike, so that no law can bind the sign.
+Equality is to the bit. NaN equals NaN. Zeros of either sign are equal, because x - x is +0 for x and for -x, so that no
+relation determines the sign.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,197 +19,191 @@ from reference.precision import format_of
 from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first_tape
 from suite.cases.tapes import Tape
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceError, ulp_distance
-from suite.conformance.tape_batches import TapeBatch, written
-from suite.conformance.targets import Target, evidence
-from suite.results.store import Row
+from suite.conformance.findings import Finding
+from suite.conformance.tape_batches import TapeBatch, write_tape_batch
+from suite.conformance.targets import Target, read_trace
+from suite.results.rows import Mismatch, VerdictRow
 from suite.workers.protocol import DataMismatch, Request, Response
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is kept beside a question.
+class RelationContext:
+    """The context of a request.
 
     Attributes:
-        target: who is asked, and of whom the verdict is.
+        target: the target of the verdict.
         tape_batch: the tape.
-        laws: that the answer bears upon.
-        trace: the first one, where this is the second.
+        relations: the relations that the replay tests.
+        trace: the first trace, if this is the second replay.
     """
 
     target: Target
     tape_batch: TapeBatch
-    laws: tuple[MetamorphicRelation, ...]
+    relations: tuple[MetamorphicRelation, ...]
     trace: Mapping[str, Array] | None = None
 
 
 class MetamorphicVerdicts:
-    """Laws under trial: the first questions, then those that follow from the answers, then the verdicts."""
+    """Makes the requests of the first replays, then those of the second replays, and the verdicts."""
 
-    def __init__(self, laws: Sequence[MetamorphicRelation], seed: int, folder: Path) -> None:
-        """Start with nothing asked.
+    def __init__(self, relations: Sequence[MetamorphicRelation], seed: int, folder: Path) -> None:
+        """Prepare the first tape.
 
         Args:
-            laws: to be tried.
-            seed: of the tape.
-            folder: of results, with `tapes` and `traces`.
+            relations: the relations to test.
+            seed: the seed of the tape.
+            folder: the results folder, with `tapes` and `traces`.
         """
-        self.laws, self.folder, self.tape = tuple(laws), folder, first_tape(seed)
-        self.tape_batches: dict[tuple[str, Hyperparameters], TapeBatch] = {}
-        self.following: list[Request] = []
+        self.relations, self.folder, self.tape = tuple(relations), folder, first_tape(seed)
+        self.second_requests: list[Request] = []
+        self._tape_batches: dict[tuple[str, Hyperparameters], TapeBatch] = {}
 
-    def questions(
+    def first_requests(
         self,
         targets: Iterable[Target],
         *,
         selected: Callable[[Target, str], bool],
-        done: frozenset[tuple[Any, ...]],
+        done: frozenset[tuple[object, ...]],
     ) -> Iterator[Request]:
-        """The first replay of every target of whom the verdict on a law is asked for and not there.
+        """Yield the first replay of every target with a relation that is selected and not done.
 
-        A scratch implementation is tried in its first two dialects: laws hold whatever the dialect is.
+        A scratch implementation is tested in its first two dialects, because relations hold in every dialect.
         """
         targets = [one for one in targets if one.dtype in self.tape.dtypes]
-        targets = [one for one in targets if any(selected(one, law.id) for law in self.laws)]
-        tried = [None, *dict.fromkeys(one.dialect for one in targets if one.dialect)][:3]
-        targets = [one for one in targets if one.dialect in tried]
-        for target in targets:
-            bound = (law for law in self.laws if target.twin or not law.twin)
-            laws = tuple(law for law in bound if selected(target, law.id) and target.key(law.id) not in done)
-            if laws:
-                tape_batch = self._ride("first", self.tape, HYPERPARAMETERS)
-                yield self._question(target, Asked(target, tape_batch, laws))
+        targets = [one for one in targets if any(selected(one, relation.id) for relation in self.relations)]
+        tested = [None, *dict.fromkeys(one.dialect for one in targets if one.dialect)][:3]
+        for target in (one for one in targets if one.dialect in tested):
+            applicable = (relation for relation in self.relations if target.twin or not relation.twin)
+            relations = tuple(
+                relation
+                for relation in applicable
+                if selected(target, relation.id) and target.key(relation.id) not in done
+            )
+            if relations:
+                tape_batch = self._tape_batch("first", self.tape, HYPERPARAMETERS)
+                yield self._request(target, RelationContext(target, tape_batch, relations))
 
-    def first_rows(self, answer: Response) -> Iterator[Row]:
-        """What the first replay tells already; the rest is left to the questions that follow from it."""
-        asked: Asked = answer.request.context
-        target, tape_batch = asked.target, asked.tape_batch
+    def first_rows(self, response: Response) -> Iterator[VerdictRow]:
+        """Yield the verdicts that the first replay decides; the others add a request to `second_requests`."""
+        context: RelationContext = response.request.context
+        target, tape_batch = context.target, context.tape_batch
+
+        def row(relation: MetamorphicRelation, finding: Finding) -> VerdictRow:
+            return finding.row(target, response, tape_batch, relation.id)
+
         try:
-            trace = _trace(answer, tape_batch)
-            dialect = dialects[target.asked or answer.reply["dialect"]]
-        except _REFUSED as reason:
-            for law in asked.laws:
-                yield target.row(answer, tape_batch, law.id, None, reason=str(reason))
+            trace = _trace(response, tape_batch)
+            dialect = dialects[target.requested_dialect or response.reply["dialect"]]
+        except _NO_TRACE as reason:
+            yield from (row(relation, Finding(reason=str(reason))) for relation in context.relations)
             return
-        spoiled = int(trace.pop("spoiled", np.array(0)))
-        for law in asked.laws:
-            exempt = law.exempt(dialect)
+        changed = int(trace.pop("spoiled", np.array(0)))
+        for relation in context.relations:
+            exempt = relation.exempt(dialect)
             if exempt:
-                yield target.row(answer, tape_batch, law.id, None, outcome="unsupported", reason=exempt)
-            elif law.tape is None:
-                yield target.row(answer, tape_batch, law.id, _untouched(spoiled))
+                yield row(relation, Finding(reason=exempt, outcome="unsupported"))
+            elif relation.tape is None:
+                result = _gradient_result(changed)
+                yield row(relation, Finding(result, result.reason))
             else:
-                second = self._ride(law.id, law.tape(self.tape), law.hyperparameters(dialect))
-                other = replace(target, implementation=target.twin) if law.twin and target.twin else target
-                self.following.append(self._question(other, Asked(target, second, (law,), trace)))
+                second = self._tape_batch(relation.id, relation.tape(self.tape), relation.hyperparameters(dialect))
+                other = replace(target, implementation=target.twin) if relation.twin and target.twin else target
+                next_context = RelationContext(target, second, (relation,), trace)
+                self.second_requests.append(self._request(other, next_context))
 
-    def rows(self, answer: Response) -> Iterator[Row]:
-        """The verdict of a second replay."""
-        asked: Asked = answer.request.context
-        (law,) = asked.laws
+    def second_rows(self, response: Response) -> Iterator[VerdictRow]:
+        """Yield the verdict of a second replay."""
+        context: RelationContext = response.request.context
+        (relation,) = context.relations
         try:
-            observed = _trace(answer, asked.tape_batch)
-            found = partings(law.trace(asked.trace or {}), observed, asked.target.dtype)
-        except _REFUSED as reason:
-            yield asked.target.row(answer, asked.tape_batch, law.id, None, reason=str(reason))
+            observed = _trace(response, context.tape_batch)
+            found = mismatches(relation.trace(context.trace or {}), observed, context.target.dtype)
+        except _NO_TRACE as reason:
+            finding = Finding(reason=str(reason))
         else:
-            parted = [asdict(parting) for parting in found if parting.count]
-            yield asked.target.row(answer, asked.tape_batch, law.id, judged(found), partings=parted)
+            result = mismatch_result(found)
+            finding = Finding(result, result.reason, mismatches=[one for one in found if one.count])
+        yield finding.row(context.target, response, context.tape_batch, relation.id)
 
-    def _ride(self, name: str, tape: Tape, h: Hyperparameters) -> TapeBatch:
-        if (name, h) not in self.tape_batches:
-            file = f"{name.replace('/', '-')}-{len(self.tape_batches)}"
-            self.tape_batches[name, h] = written(file, tape, h, (), self.folder / "tapes")
-        return self.tape_batches[name, h]
+    def _tape_batch(self, name: str, tape: Tape, h: Hyperparameters) -> TapeBatch:
+        if (name, h) not in self._tape_batches:
+            file = f"{name.replace('/', '-')}-{len(self._tape_batches)}"
+            self._tape_batches[name, h] = write_tape_batch(file, tape, h, (), self.folder / "tapes")
+        return self._tape_batches[name, h]
 
-    def _question(self, target: Target, asked: Asked) -> Request:
-        return target.question(asked.tape_batch, self.folder / "traces", asked)
-
-
-@dataclass(frozen=True)
-class Parting:
-    """Where one quantity of two traces parts.
-
-    Attributes:
-        quantity: its name.
-        step: the first at which they differ, counted from 1; 0 if they don't.
-        index: the first coordinate there.
-        expected: what the law makes of the first trace there.
-        observed: what is in the second one.
-        ulps: how far that is apart.
-        worst: the largest distance of all, in ulps, with its step and coordinate.
-        count: how many values differ.
-        size: of how many.
-    """
-
-    quantity: str
-    step: int
-    index: int
-    expected: float
-    observed: float
-    ulps: float
-    worst: tuple[float, int, int]
-    count: int
-    size: int
+    def _request(self, target: Target, context: RelationContext) -> Request:
+        return target.request(context.tape_batch, self.folder / "traces", context)
 
 
-def partings(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype: str) -> list[Parting]:
-    """Of every quantity of two traces, where they part, and how far.
+def mismatches(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype: str) -> list[Mismatch]:
+    """Compare every quantity of two traces to the bit.
 
     Raises:
-        TraceError: if the second lacks what the first has, or has it in another shape.
+        TraceError: if the second trace lacks a quantity of the first, or has it in another shape.
     """
     for name, values in expected.items():
         if name not in observed or observed[name].shape != values.shape:
-            raise TraceError(f"{name} is not in the second trace in the shape that it has in the first")
-    return [_parting(name, expected[name], observed[name], dtype) for name in QUANTITIES if name in expected]
+            raise TraceError(f"{name} is missing in the second trace, or has another shape than in the first")
+    return [_mismatch(name, expected[name], observed[name], dtype) for name in QUANTITIES if name in expected]
 
 
-def _parting(name: str, expected: Array, observed: Array, dtype: str) -> Parting:
+def _mismatch(name: str, expected: Array, observed: Array, dtype: str) -> Mismatch:
     ulps = ulp_distance(observed, expected.astype(np.longdouble), format_of(dtype))
-    apart = ulps > 0
-    if not np.any(apart):
-        return Parting(name, 0, 0, 0.0, 0.0, 0.0, (0.0, 0, 0), 0, ulps.size)
-    step = int(np.argmax(np.any(apart, axis=1)))
-    index = int(np.argmax(apart[step]))
-    here, there, apart_by = (float(values[step, index]) for values in (expected, observed, ulps))
+    differ = ulps > 0
+    if not np.any(differ):
+        return Mismatch(quantity=name, step=0, index=0, expected=0.0, observed=0.0, ulps=0.0, worst=(0.0, 0, 0),
+                        count=0, size=ulps.size)  # fmt: skip
+    step = int(np.argmax(np.any(differ, axis=1)))
+    index = int(np.argmax(differ[step]))
     worst, where = (int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
-    largest = (float(ulps[worst, where]), worst + 1, where)
-    return Parting(name, step + 1, index, here, there, apart_by, largest, int(np.sum(apart)), ulps.size)
+    return Mismatch(
+        quantity=name,
+        step=step + 1,
+        index=index,
+        expected=float(expected[step, index]),
+        observed=float(observed[step, index]),
+        ulps=float(ulps[step, index]),
+        worst=(float(ulps[worst, where]), worst + 1, where),
+        count=int(np.sum(differ)),
+        size=ulps.size,
+    )
 
 
-def judged(found: Sequence[Parting]) -> ComparisonResult:
-    """Whether two traces are the same; else where they part first, and how far they get."""
-    apart = [parting for parting in found if parting.count]
-    if not apart:
+def mismatch_result(found: Sequence[Mismatch]) -> ComparisonResult:
+    """Return whether two traces are equal; else where they first differ, and the largest distance."""
+    differing = [one for one in found if one.count]
+    if not differing:
         return ComparisonResult("agrees", found[0].quantity, 0, [], None, 0.0, 0.0, 1.0, None)
-    first = min(apart, key=lambda parting: parting.step)
+    first = min(differing, key=lambda one: one.step)
     ulps, worst, index = first.worst
-    part = "part" if first.quantity == "parameters" else "parts"
-    where = f"{first.quantity} {part} at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
-    reason = f"{where}; {sum(p.count for p in apart)} of {sum(p.size for p in found)} values differ"
-    return ComparisonResult("differs", first.quantity, worst, [index], first.step, ulps, np.inf, 1.0, reason)
+    verb = "differ" if first.quantity == "parameters" else "differs"
+    where = f"{first.quantity} {verb} at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
+    reason = f"{where}; {sum(one.count for one in differing)} of {sum(one.size for one in found)} values differ"
+    return ComparisonResult(
+        "differs", first.quantity, int(worst or 0), [int(index or 0)], first.step, float(ulps or 0), np.inf, 1.0, reason
+    )
 
 
-def _untouched(spoiled: int) -> ComparisonResult:
-    if not spoiled:
+def _gradient_result(changed: int) -> ComparisonResult:
+    if not changed:
         return ComparisonResult("agrees", "gradients", 0, [], None, 0.0, 0.0, 1.0, None)
-    reason = f"it changed the caller's gradient in {spoiled} steps"
+    reason = f"it changed the caller's gradient in {changed} steps"
     return ComparisonResult("differs", "gradients", 0, [], None, np.nan, np.inf, 1.0, reason)
 
 
-class _Silent(Exception):
-    """A replay was refused or failed; the message is the worker's reason."""
+class _ReplayRefused(Exception):
+    """A replay was unsupported or failed; the message is the worker's reason."""
 
 
-_REFUSED = (_Silent, TraceError, DataMismatch, OSError, ValueError, KeyError)
+_NO_TRACE = (_ReplayRefused, TraceError, DataMismatch, OSError, ValueError, KeyError)
 
 
-def _trace(answer: Response, tape_batch: TapeBatch) -> dict[str, Array]:
-    """The trace of an answer, whose file is then removed."""
-    if answer.status != "ok":
-        raise _Silent(answer.reply["reason"])
-    trace = evidence(answer, tape_batch)
-    Path(answer.request.message["output"]).unlink()
+def _trace(response: Response, tape_batch: TapeBatch) -> dict[str, Array]:
+    """Read the trace of a response and remove its file."""
+    if response.status != "ok":
+        raise _ReplayRefused(response.reply["reason"])
+    trace = read_trace(response, tape_batch)
+    Path(response.request.message["output"]).unlink()
     return trace

@@ -1,6 +1,6 @@
-"""Cases that share hyper-parameters and length tape_batch side by side in one array: the update is element-wise.
+"""Tape batches: cases of one setting and length in one array, because the update is element-wise.
 
-So the framework runs once for many cases, and the oracle too; each case still has a verdict of its own.
+The framework and the oracle run once for many cases; each case still has its own verdict.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class TapeBatch:
     """Cases in one tape.
 
     Attributes:
-        cases: with the columns that each has.
-        hyperparameters: of all.
-        tape: of all of them, one after another.
-        path: the tape's file.
-        sha256: of the file.
+        cases: the cases, each with its columns.
+        hyperparameters: the hyper-parameters of all cases.
+        tape: the tapes of all cases, side by side.
+        path: the file of the tape.
+        sha256: the SHA-256 of the file.
     """
 
     cases: tuple[tuple[Case, slice], ...]
@@ -37,26 +37,24 @@ class TapeBatch:
 
 
 def tape_batches(cases: Iterable[Case], folder: Path) -> list[TapeBatch]:
-    """Put cases together and write the tapes to a folder."""
+    """Batch the cases that can share a tape, and write the tapes to a folder."""
     groups: dict[Hashable, list[Case]] = {}
     for case in cases:
         tape = case.tape
-        kind = (
-            case.id
-            if tape.alone
-            else (len(tape.gradients), tape.shapes is None, tape.lean, tape.dtypes, tape.subnormals)
-        )
-        groups.setdefault((case.setting.hyperparameters, kind), []).append(case)
-    return [_ride(group, folder) for group in groups.values()]
+        shared = (len(tape.gradients), tape.shapes is None, tape.lean, tape.dtypes, tape.subnormals)
+        groups.setdefault((case.setting.hyperparameters, case.id if tape.alone else shared), []).append(case)
+    return [_batch(group, folder) for group in groups.values()]
 
 
-def written(name: str, tape: Tape, h: Hyperparameters, cases: Iterable[tuple[Case, slice]], folder: Path) -> TapeBatch:
-    """A tape_batch whose tape lies in a file of the folder."""
+def write_tape_batch(
+    name: str, tape: Tape, h: Hyperparameters, cases: Iterable[tuple[Case, slice]], folder: Path
+) -> TapeBatch:
+    """Write a tape to a file of the folder and return the batch."""
     path = folder / f"{name}.safetensors"
     return TapeBatch(tuple(cases), h, tape, path, arrays.write(path, tape.arrays()))
 
 
-def _ride(cases: list[Case], folder: Path) -> TapeBatch:
+def _batch(cases: list[Case], folder: Path) -> TapeBatch:
     ends = np.cumsum([case.tape.initial.size for case in cases]).tolist()
     columns = [slice(end - case.tape.initial.size, end) for case, end in zip(cases, ends, strict=True)]
     tapes, first = [case.tape for case in cases], cases[0]
@@ -68,4 +66,4 @@ def _ride(cases: list[Case], folder: Path) -> TapeBatch:
     )
     steps = len(tape.gradients)
     name = first.id.replace("/", "-") if len(cases) == 1 else f"{first.setting.id}-{steps}-{len(cases)}"
-    return written(name, tape, first.setting.hyperparameters, zip(cases, columns, strict=True), folder)
+    return write_tape_batch(name, tape, first.setting.hyperparameters, zip(cases, columns, strict=True), folder)

@@ -1,17 +1,15 @@
-"""Who is asked: an implementation in one dtype, and what is the same in all that it is asked."""
+"""Targets: an implementation in one format, with the dialect that it claims."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reference import dialects
-from suite.compare.comparison import ComparisonResult
 from suite.conformance.tape_batches import TapeBatch
 from suite.results.repeat_command import Conditions
-from suite.results.store import Row
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
 from suite.workers.selection import selection_text
@@ -21,20 +19,20 @@ SECTION = "d2l"
 
 @dataclass(frozen=True)
 class Target:
-    """An implementation in one dtype.
+    """An implementation in one format.
 
     Attributes:
-        framework: whose it is.
+        framework: the framework, or a release of it.
         implementation: its name there.
-        version: of the framework.
-        device: where it runs.
-        dtype: in which.
-        dialect: that it is told to run, if it runs any.
-        claim: the dialect that the user holds it against, or None for its declared one.
-        twin: the implementation that it must equal to the bit, if there is one.
-        declared: the dialect that it says it computes, if it says so beforehand.
-        lean: whether few questions are enough.
-        conditions: under which it is asked.
+        version: the version of the framework.
+        device: the device on which it runs.
+        dtype: the format.
+        dialect: the dialect that a scratch implementation is told to run, or None.
+        claim: the dialect that the user compares it with instead of its declared one, or None.
+        twin: the implementation that must give the same bits, or None.
+        declared: the dialect that it declares, if that does not depend on the hyper-parameters.
+        lean: whether few cases are enough.
+        conditions: the conditions of the run, for repeat commands.
     """
 
     framework: str
@@ -50,28 +48,34 @@ class Target:
     conditions: Conditions
 
     @property
-    def asked(self) -> str | None:
+    def requested_dialect(self) -> str | None:
         """The dialect that the user has named for it."""
         return self.dialect or self.claim
 
     @property
-    def says_of_subnormals(self) -> bool:
-        """Whether it claims anything of them: scratch does as its framework does, and some dialects leave it open."""
+    def claims_subnormals(self) -> bool:
+        """Whether it claims a treatment of subnormal numbers.
+
+        A scratch implementation does not, because the treatment depends on its framework; nor do some dialects.
+        """
         declared = self.dialect is None and (self.declared is None or dialects[self.declared].subnormals != "either")
         return declared or self.claim is not None
 
-    def key(self, case: str) -> tuple[Any, ...]:
-        """What a verdict of it is about (see `key`)."""
-        return (self.framework, self.implementation, self.device, self.dtype, case, self.asked)
+    def key(self, case: str) -> tuple[object, ...]:
+        """Return what identifies its verdict on a case, as in the key of the table of verdicts."""
+        return (
+            self.framework, self.implementation, self.version, self.device, self.dtype, case, self.requested_dialect
+        )  # fmt: skip
 
-    def words(self, case: str) -> str:
-        """What an expression selects a verdict of it by."""
-        return selection_text(self.framework, self.implementation, case, self.dtype, self.asked or self.declared)
+    def text(self, case: str) -> str:
+        """Return the text of its verdict on a case that an expression is matched with."""
+        dialect = self.requested_dialect or self.declared
+        return selection_text(self.framework, self.implementation, case, self.dtype, dialect)
 
-    def question(self, tape_batch: TapeBatch, traces: Path, about: Any) -> Request:
-        """To replay a tape_batch."""
+    def request(self, tape_batch: TapeBatch, traces: Path, context: Any) -> Request:
+        """Return the request to replay a tape batch; the trace is written to the folder `traces`."""
         output = f"{self.framework}-{self.implementation}-{self.dialect or 'own'}-{self.dtype}-{tape_batch.path.name}"
-        request = {
+        message = {
             "ask": "replay",
             "implementation": self.implementation,
             "dialect": self.dialect or SECTION,
@@ -80,36 +84,12 @@ class Target:
             "input": str(tape_batch.path),
             "output": str(traces / output),
         }
-        return Request(self.framework, request, about)
-
-    def row(
-        self, answer: Response, tape_batch: TapeBatch, case: str, result: ComparisonResult | None, **more: Any
-    ) -> Row:
-        """A verdict; without a result it is that there is none, for the reason among what is given besides."""
-        silent = "unsupported" if answer.status == "unsupported" else "failed"
-        trace = Path(answer.request.message["output"])
-        return {
-            "framework": self.framework,
-            "implementation": self.implementation,
-            "version": self.version,
-            "device": self.device,
-            "dtype": self.dtype,
-            "case": case,
-            "dialect": self.asked or answer.reply.get("dialect"),
-            "asked": self.asked,
-            **(asdict(result) if result else dict.fromkeys(ComparisonResult.__dataclass_fields__)),
-            "outcome": result.outcome if result else silent,
-            "fits": [],
-            **more,
-            "repeat": self.repeat(case),
-            "seconds": answer.reply.get("seconds"),
-            "sha256": tape_batch.sha256,
-            "trace": trace.name if trace.exists() else None,
-        }
+        return Request(self.framework, message, context)
 
     def repeat(self, case: str) -> str:
-        """The command that asks again."""
-        claim = ("--dialect" if self.dialect else "--claim", self.asked) if self.asked else ()
+        """Return the command that repeats the verdict on a case."""
+        option = "--dialect" if self.dialect else "--claim"
+        claim = (option, self.requested_dialect) if self.requested_dialect else ()
         arguments = ("-c", case, "--dtype", self.dtype, *claim)
         return self.conditions.command("agree", self.framework, self.implementation, *arguments)
 
@@ -123,38 +103,44 @@ def targets(
     claim: str | None,
     conditions: Conditions,
 ) -> Iterator[Target]:
-    """Every chosen implementation in every dtype, and in every dialect if it is a scratch implementation.
+    """Yield a target for each chosen implementation and format; scratch implementations have one for each dialect.
 
     Args:
         hellos: framework -> handshake.
-        dtypes: to run in.
+        dtypes: the formats.
         chosen: framework -> implementations.
-        scratch_dialects: what scratch implementations run.
-        claim: the dialect that every built-in one is held against, in place of its own.
-        conditions: under which they are asked.
+        scratch_dialects: the dialects that scratch implementations run.
+        claim: the dialect that built-in implementations are compared with instead of their own.
+        conditions: the conditions of the run.
     """
     for framework, hello in hellos.items():
         for name in chosen[framework]:
-            one = hello["implementations"][name]
-            target = Target(framework, name, hello["versions"][hello["framework"]], hello["device"], "", None, claim,
-                              one["twin"], one.get("dialect"), one["lean"], conditions)  # fmt: skip
-            for dialect in scratch_dialects if one["any_dialect"] else [None]:
+            described = hello["implementations"][name]
+            target = Target(
+                framework=framework,
+                implementation=name,
+                version=hello["versions"][hello["framework"]],
+                device=hello["device"],
+                dtype="",
+                dialect=None,
+                claim=claim,
+                twin=described["twin"],
+                declared=described.get("dialect"),
+                lean=described["lean"],
+                conditions=conditions,
+            )
+            for dialect in scratch_dialects if described["any_dialect"] else [None]:
                 for dtype in dtypes:
                     yield replace(target, dtype=dtype, dialect=dialect)
 
 
-def key(row: Row) -> tuple[Any, ...]:
-    """What a verdict is about: never two of the same in a results folder."""
-    return tuple(row[name] for name in ("framework", "implementation", "device", "dtype", "case", "asked"))
-
-
-def evidence(answer: Response, tape_batch: TapeBatch) -> arrays.Arrays:
-    """The trace of an answer.
+def read_trace(response: Response, tape_batch: TapeBatch) -> arrays.Arrays:
+    """Read the trace of a replay.
 
     Raises:
-        DataMismatch: if it was made from other data than those that were sent.
+        DataMismatch: if it was computed from other data than those sent.
         OSError, ValueError: if it can't be read.
     """
-    if answer.reply.get("sha256") != tape_batch.sha256:
-        raise DataMismatch(f"the worker read other data than were sent ({answer.reply.get('sha256')})")
-    return arrays.read(Path(answer.request.message["output"]))[0]
+    if response.reply.get("sha256") != tape_batch.sha256:
+        raise DataMismatch(f"the worker read other data than were sent ({response.reply.get('sha256')})")
+    return arrays.read(Path(response.request.message["output"]))[0]

@@ -20,6 +20,7 @@ from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparis
 from suite.compare.oracle import Oracle
 from suite.diagnosis.candidates import CHANGES, Candidate, CandidateChange, describe_change
 from suite.diagnosis.number_estimation import estimates
+from suite.results.rows import AxisChange, NearestDialect
 
 Array = NDArray[Any]
 
@@ -52,19 +53,23 @@ class NearestCandidate:
     alternatives: tuple[Candidate, ...] = ()
     mends: tuple[str, Any, Any, float] | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """For a row."""
-        found: dict[str, Any] = {
-            "dialect": self.candidate.base,
-            "changes": {axis: list(pair) for axis, pair in self.candidate.differences().items()},
-            "fits": self.fits,
-            "bound_ratio": self.bound_ratio,
-            "first_step": self.first_step,
-        }
+    def row(self) -> NearestDialect:
+        """Return the part of a verdict row."""
+        best = None
         if self.mends:
-            axis, here, there, factor = self.mends
-            found["mends"] = {"axis": axis, "change": [here, there], "factor": factor}
-        return found
+            axis, before, after, factor = self.mends
+            best = AxisChange(axis=axis, before=before, after=after, factor=factor)
+        return NearestDialect(
+            dialect=self.candidate.base,
+            changes=[
+                AxisChange(axis=axis, before=before, after=after)
+                for axis, (before, after) in self.candidate.differences().items()
+            ],
+            fits=self.fits,
+            bound_ratio=self.bound_ratio,
+            first_step=self.first_step,
+            best_change=best,
+        )
 
     def words(self, claimed: str) -> str:
         """A clause of a reason, after `fits no named dialect`."""

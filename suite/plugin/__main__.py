@@ -52,7 +52,7 @@ def _harness_command(name: str) -> int:
     try:
         for package in ("reference", "suite", "reports"):
             _import_package(package)
-        importlib.import_module("suite.__main__").main()
+        return int(importlib.import_module("suite.__main__").main())
     except ModuleNotFoundError as error:
         lacking = f"needs the harness ({error.name} is not installed): pip install 'rmsuite[harness]'"
         if name in ("-h", "--help"):
@@ -60,7 +60,6 @@ def _harness_command(name: str) -> int:
             return 0
         sys.stderr.write(f"rmsuite: {name} {lacking}\n")
         return USAGE
-    return 0
 
 
 def _import_package(name: str) -> None:

@@ -11,20 +11,20 @@ from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, Candidate, relevan
 from suite.regression.baseline import Record
 
 Axes = Mapping[str, tuple[Any, Any]]
-"""The name of each, of a dialect or of hyper-parameters -> (value before, value now)."""
+"""Axis of a dialect, or hyper-parameter -> (value before, value now)."""
 
 
 def alternatives(
     case: Case, dtype: str, records: tuple[Record, Record], old: frozenset[str], new: frozenset[str]
 ) -> tuple[Axes, ...]:
-    """What tells what fits now from what fitted, in the fewest axes; nothing if one of the two is not known.
+    """Return the smallest sets of axes on which the dialects that fit two records differ; none if one is not known.
 
     Args:
-        case: of which both records are.
-        dtype: likewise.
-        records: before, and now.
-        old: dialects that fitted other cases too, and so are the likely ones.
-        new: dialects that fit them now.
+        case: the case of both records.
+        dtype: their format.
+        records: the record before, and the one now.
+        old: the dialects that fitted most other cases before, which are preferred.
+        new: the dialects that fit most other cases now.
     """
     before, after = (_candidates(record, case, likely) for record, likely in zip(records, (old, new), strict=True))
     found = [_differences(one, other, case, dtype) for one in before for other in after]
@@ -33,7 +33,7 @@ def alternatives(
 
 
 def _candidates(record: Record, case: Case, likely: frozenset[str]) -> list[Candidate]:
-    """What a trace is an evaluation of: the dialect that was claimed if it fits, else the likely of those that fit."""
+    """Return the dialects that may have computed a trace: the claimed one if it fits, else the likely ones that fit."""
     h = case.setting.hyperparameters
     if record.dialect in record.fits and record.dialect in dialects:
         return [Candidate.named(record.dialect, h)]
@@ -41,17 +41,16 @@ def _candidates(record: Record, case: Case, likely: frozenset[str]) -> list[Cand
     if fits:
         return [Candidate.named(name, h) for name in sorted(likely.intersection(fits)) or fits]
     nearest = record.nearest
-    if nearest and nearest["fits"]:
-        return [
-            restore_candidate(nearest["dialect"], {axis: tuple(pair) for axis, pair in nearest["changes"].items()}, h)
-        ]
+    if nearest and nearest.fits:
+        changes = {change.axis: (change.before, change.after) for change in nearest.changes}
+        return [restore_candidate(nearest.dialect, changes, h)]
     return []
 
 
 def _differences(one: Candidate, other: Candidate, case: Case, dtype: str) -> dict[str, tuple[Any, Any]]:
-    """The axes, and the hyper-parameters, on which two candidates differ in a case."""
-    apart = relevant_differences(one.base, other.base, case.tape, case.setting.hyperparameters, dtype)
-    axes = dict.fromkeys([*apart, *one.differences(), *other.differences()])
+    """Return the axes and hyper-parameters on which two candidates differ in a case."""
+    distinguishing = relevant_differences(one.base, other.base, case.tape, case.setting.hyperparameters, dtype)
+    axes = dict.fromkeys([*distinguishing, *one.differences(), *other.differences()])
     pairs = {axis: (_value(one, axis), _value(other, axis)) for axis in axes}
     return {axis: pair for axis, pair in pairs.items() if pair[0] != pair[1]}
 

@@ -1,10 +1,10 @@
-"""A baseline: what implementations gave, under which conditions. Plain data; read from a folder, and written to one.
+"""A baseline: the verdicts and the fingerprints of implementations, with the conditions under which they were recorded.
 
     baseline.json                       conditions: catalogue, seed, device, data, machine, versions, …
-    FRAMEWORK/IMPLEMENTATION.jsonl      a line a case, sorted: its verdict, and the digest of its trace
+    FRAMEWORK/IMPLEMENTATION.jsonl      one line for each case, sorted: its verdict and the digest of its trace
     FRAMEWORK/traces.safetensors        compact traces, one for each digest, in the order of the digests
 
-So a diff of two baselines shows the lines of those cases that changed, and no others.
+A diff of two baselines shows the lines of the cases that changed, and no others.
 """
 
 from __future__ import annotations
@@ -16,114 +16,115 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 from suite.compare.fingerprint import CompactTrace, TraceShape, pack, unpack
 from suite.errors import UserError
-from suite.results.store import Row
+from suite.results import decoding
+from suite.results.rows import AxisChange, AxisValue, NearestDialect, Outcome, VerdictRow
+from suite.results.store import to_json
 from suite.workers import arrays
+from suite.workers.protocol import Message
 
 FORMAT = 1
 MANIFEST, TRACES = "baseline.json", "traces.safetensors"
+_AXES = {"hyperparameters": "hyperparameter_rounding", "complement": "decay_complement"}
+"""Names of axes in earlier releases, which a recorded baseline may have -> their present names."""
 _FILE = re.compile(r"[a-z0-9_]+/[\w-][\w.-]*\.(jsonl|safetensors)")
 
 
-class BaselineError(UserError):
-    """A folder is no baseline, or can't become one; the message says why."""
-
-
 class Key(NamedTuple):
-    """What a record is about.
+    """The key of a record.
 
     Attributes:
-        framework: whose implementation it is.
+        framework: the framework.
         implementation: its name there.
-        case: the id of a case or a law.
-        dtype: in which it was asked.
-        asked: the dialect that it was told to run, or was held against; empty for its own.
+        case: the id of a case or of a metamorphic relation.
+        dtype: the format.
+        requested_dialect: the dialect that the user named for it; empty if none.
     """
 
     framework: str
     implementation: str
     case: str
     dtype: str
-    asked: str
+    requested_dialect: str
 
     @classmethod
-    def of(cls, row: Row) -> Self:
-        """That of a verdict."""
-        return cls(row["framework"], row["implementation"], row["case"], row["dtype"], row["asked"] or "")
+    def of(cls, row: VerdictRow) -> Self:
+        """Return the key of a verdict."""
+        return cls(row.framework, row.implementation, row.case, row.dtype, row.requested_dialect or "")
 
     @property
     def name(self) -> str:
-        """As `torch/builtin`."""
+        """The implementation, as `torch/builtin`."""
         return f"{self.framework}/{self.implementation}"
 
     @property
-    def law(self) -> bool:
-        """Whether it is about a law: of two traces, and so without a digest."""
+    def metamorphic(self) -> bool:
+        """Whether it is about a metamorphic relation, which compares two traces and has no digest."""
         return self.case.startswith("law/")
 
-    def words(self, dialect: str | None) -> str:
-        """What an expression selects it by, as a verdict."""
-        return f"{self.name} {self.case} {self.dtype} {self.asked or dialect or ''}"
+    def text(self, dialect: str | None) -> str:
+        """Return the text that an expression is matched with, as of a verdict."""
+        return f"{self.name} {self.case} {self.dtype} {self.requested_dialect or dialect or ''}"
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one implementation gave in one case.
+    """The verdict on one implementation in one case, with the digest of its trace.
 
     Attributes:
-        outcome: the verdict's: agrees, differs, undecided, unsupported or failed.
-        dialect: that it is held against.
-        digest: SHA-256 of its trace; None if there is none.
-        fits: the named dialects inside whose bound the trace lies.
-        first_step: the first that leaves the bound of `dialect`, counted from 1.
+        outcome: the outcome of the verdict.
+        dialect: the dialect that the trace was compared with.
+        digest: the SHA-256 of the trace; None if there is none.
+        fits: the named dialects whose bounds hold the trace.
+        first_step: the first step outside the bound of `dialect`, counted from 1.
         bound_ratio: the largest error over that bound.
-        nearest: where no named dialect fits, what comes nearest, as in a verdict.
-        reason: for people, unless it agrees, or what fits instead says enough.
-        compact: of its trace.
+        nearest: the nearest dialect after changes, if no named dialect fits.
+        reason: why it does not agree, in words, unless `fits` says it.
+        compact: the compact trace.
     """
 
-    outcome: str
+    outcome: Outcome
     dialect: str | None = None
     digest: str | None = None
     fits: tuple[str, ...] = ()
     first_step: int | None = None
     bound_ratio: float | None = None
-    nearest: Mapping[str, Any] | None = None
+    nearest: NearestDialect | None = None
     reason: str | None = None
     compact: CompactTrace | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, row: Row, digest: str | None = None, compact: CompactTrace | None = None) -> Self:
-        """Of a verdict, and what was made of its trace."""
-        ratio = row["bound_ratio"]
+    def of(cls, row: VerdictRow, digest: str | None = None, compact: CompactTrace | None = None) -> Self:
+        """Return the record of a verdict and its trace."""
+        ratio = row.bound_ratio
         return cls(
-            outcome=row["outcome"],
-            dialect=row["dialect"],
+            outcome=row.outcome,
+            dialect=row.dialect,
             digest=digest,
-            fits=tuple(sorted(row["fits"])),
-            first_step=row["first_step"],
+            fits=tuple(sorted(row.fits)),
+            first_step=row.first_step,
             bound_ratio=None if ratio is None or not math.isfinite(ratio) else float(f"{ratio:.3g}"),
-            nearest=row.get("nearest"),
-            reason=row["reason"] if not row["fits"] or row["dialect"] in row["fits"] else None,
+            nearest=row.nearest,
+            reason=row.reason if not row.fits or row.dialect in row.fits else None,
             compact=compact,
         )
 
     @property
-    def answers(self) -> bool:
-        """Whether there was something to judge."""
+    def has_trace(self) -> bool:
+        """Whether there was a trace to compare."""
         return self.outcome not in ("unsupported", "failed")
 
 
 @dataclass
 class Baseline:
-    """What implementations gave.
+    """The records of implementations.
 
     Attributes:
-        manifest: under which conditions; see `docs/regression.md`.
-        records: by what they are about.
+        manifest: the conditions under which they were made; see `docs/regression.md`.
+        records: the records by key.
     """
 
     manifest: dict[str, Any]
@@ -136,42 +137,43 @@ class Baseline:
         return found
 
     def version(self, framework: str) -> str:
-        """Of a framework; empty if it was not asked."""
+        """Return the version of a framework; empty if it was not run."""
         return str(self.frameworks.get(framework, {}).get("versions", {}).get(framework, ""))
 
     def versions(self, framework: str) -> Mapping[str, str]:
-        """Of a framework and of what of it computes."""
+        """Return the versions of a framework and of the packages that compute for it."""
         found: Mapping[str, str] = self.frameworks.get(framework, {}).get("versions", {})
         return found
 
     def instructions(self, framework: str) -> tuple[Any, ...]:
-        """What may decide which kernels a framework runs: equal for equal instruction sets."""
-        said = self.frameworks.get(framework, {}).get("instructions", {})
-        return tuple(self.manifest["machine"].get("instructions", ())), tuple(sorted(said.items()))
+        """Return what determines the kernels that a framework runs: equal for equal instruction sets."""
+        reported = self.frameworks.get(framework, {}).get("instructions", {})
+        return tuple(self.manifest["machine"].get("instructions", ())), tuple(sorted(reported.items()))
 
     def implementations(self) -> dict[str, dict[Key, Record]]:
-        """The records of each implementation, as `torch/builtin`, sorted."""
+        """Return the sorted records of each implementation, such as `torch/builtin`."""
         found: dict[str, dict[Key, Record]] = {}
         for key in sorted(self.records):
             found.setdefault(key.name, {})[key] = self.records[key]
         return found
 
     def fitting(self, known: frozenset[str]) -> dict[tuple[str, str], frozenset[str]]:
-        """Which of some dialects fit in every case in which any of them does: by implementation, and what it was asked.
+        """Return the known dialects that fit in every case in which any does, by implementation and requested dialect.
 
-        Where one case can't tell two dialects apart, another may.
+        Two dialects that one case does not distinguish may be distinguished by another.
         """
         found: dict[tuple[str, str], frozenset[str]] = {}
         for key, record in self.records.items():
             fits = known.intersection(record.fits)
-            found[key.name, key.asked] = found.get((key.name, key.asked), known) & (fits or known)
+            name = key.name, key.requested_dialect
+            found[name] = found.get(name, known) & (fits or known)
         return found
 
-    def under(self, names: Mapping[str, str]) -> Baseline:
-        """What some frameworks gave, under other names.
+    def renamed(self, names: Mapping[str, str]) -> Baseline:
+        """Return the records of some frameworks under other names.
 
         Args:
-            names: the name of each here, as of a release -> the name there.
+            names: name in this baseline, such as that of a release -> new name.
         """
         records = {
             key._replace(framework=names[key.framework]): record
@@ -185,13 +187,13 @@ class Baseline:
         return Baseline({**self.manifest, **parts}, records)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write to a folder, in place of the baseline that is there; returns the files.
+        """Write to a folder, in place of a baseline that is there; return the files.
 
         Raises:
-            BaselineError: if something else is there.
+            UserError: if the folder holds something else.
             OSError: if it can't be written.
         """
-        require_room(folder, replace=True)
+        require_writable(folder, replace=True)
         if (folder / MANIFEST).exists():
             for name in _manifest(folder)["files"]:
                 (folder / name).unlink(missing_ok=True)
@@ -218,58 +220,58 @@ class Baseline:
         """Read from a folder.
 
         Raises:
-            BaselineError: if it is none.
+            UserError: if the folder holds no baseline, or one that can't be read.
         """
         manifest = _manifest(folder)
         if manifest.pop("format", None) != FORMAT:
-            raise BaselineError(f"{folder / MANIFEST} is of another format than {FORMAT}; record it anew")
+            raise UserError(f"{folder / MANIFEST} has another format than {FORMAT}; record it again")
         files = [folder / name for name in manifest["files"] if name.endswith(".jsonl")]
         return cls(manifest, {key: one for _, own in groupby(files, _folder) for key, one in _read(list(own))})
 
 
-def require_room(folder: Path, *, replace: bool) -> None:
-    """See to it that a baseline can be written to a folder.
+def require_writable(folder: Path, *, replace: bool) -> None:
+    """Check that a baseline can be written to a folder.
 
     Raises:
-        BaselineError: if there is something else in it, or a baseline that is not to be replaced.
+        UserError: if it holds something else, or a baseline that is not to be replaced.
     """
     if (folder / MANIFEST).exists():
         if not replace:
-            raise BaselineError(f"{folder} holds a baseline already; put another in its place with --replace")
+            raise UserError(f"{folder} holds a baseline already; replace it with --replace")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BaselineError(f"{folder} is not empty, and there is no baseline in it; name another folder")
+        raise UserError(f"{folder} is not empty, and there is no baseline in it; name another folder")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     if not file.is_file():
-        raise BaselineError(f"{folder} is no baseline: it has no {MANIFEST}; `rmsuite baseline record` makes one")
+        raise UserError(f"{folder} is not a baseline: it has no {MANIFEST}; `rmsuite baseline record` makes one")
     try:
         found = json.loads(file.read_text("utf-8"))
     except ValueError as error:
-        raise BaselineError(f"{file} can't be read: {error}") from error
+        raise UserError(f"{file} can't be read: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("files"), list):
-        raise BaselineError(f"{file} can't be read: it names no files")
+        raise UserError(f"{file} can't be read: it names no files")
     strange = [name for name in found["files"] if not isinstance(name, str) or not _FILE.fullmatch(name)]
     if strange:
-        raise BaselineError(f"{file} can't be read: {strange[0]!r} is no file of a baseline")
+        raise UserError(f"{file} can't be read: {strange[0]!r} is not a file of a baseline")
     return found
 
 
 def _line(key: Key, record: Record) -> str:
-    """What there is of a record; lists as words, and nothing that goes without saying, so that a line stays short."""
+    """Return the line of a record, short: lists are joined by spaces, and what is missing or implied is left out."""
     shape = record.compact.shape if record.compact else None
     found = {
         "case": key.case,
         "dtype": key.dtype,
-        "asked": key.asked,
+        "asked": key.requested_dialect,
         "outcome": record.outcome,
         "sha256": record.digest,
-        "dialect": None if record.dialect == key.asked else record.dialect,
+        "dialect": None if record.dialect == key.requested_dialect else record.dialect,
         "fits": " ".join(record.fits),
         "first_step": record.first_step,
         "bound_ratio": record.bound_ratio,
-        "nearest": record.nearest,
+        "nearest": record.nearest and _nearest_to_json(record.nearest),
         "reason": record.reason,
         "shape": shape and [shape.steps, shape.size],
         "shows": shape and " ".join(shape.quantities),
@@ -278,8 +280,31 @@ def _line(key: Key, record: Record) -> str:
     return json.dumps({name: value for name, value in found.items() if value not in (None, "")}, ensure_ascii=False)
 
 
+def _nearest_to_json(nearest: NearestDialect) -> dict[str, Any]:
+    """Return the nearest dialect as baselines store it: changes as axis -> [before, after]."""
+    found = {name: value for name, value in to_json(nearest).items() if name != "best_change"}
+    return {**found, "changes": {change.axis: [change.before, change.after] for change in nearest.changes}}
+
+
+def _nearest_from_json(value: Any) -> NearestDialect:
+    return NearestDialect(
+        dialect=str(value["dialect"]),
+        changes=[
+            AxisChange(axis=_AXES.get(axis, axis), before=_axis_value(pair[0]), after=_axis_value(pair[1]))
+            for axis, pair in value["changes"].items()
+        ],
+        fits=bool(value["fits"]),
+        bound_ratio=decoding.real(value.get("bound_ratio")),
+        first_step=decoding.whole(value.get("first_step")),
+    )
+
+
+def _axis_value(value: object) -> AxisValue:
+    return cast(AxisValue, value if isinstance(value, str | bool | int | float | list) else None)
+
+
 def _usual(dtype: str) -> str:
-    """In which format the values of a trace in a format are kept."""
+    """Return the format of the values of a compact trace, by default."""
     return "float64" if dtype == "float64" else "float32"
 
 
@@ -288,37 +313,37 @@ def _unusual(kind: str, dtype: str) -> str | None:
 
 
 def _read(files: Sequence[Path]) -> list[tuple[Key, Record]]:
-    """The records of the implementations of one framework."""
+    """Read the records of the implementations of one framework."""
     parent = files[0].parent
     try:
         lines = [(file, json.loads(line)) for file in files for line in file.read_text("utf-8").splitlines()]
         compacts = _compacts([line for _, line in lines], parent / TRACES)
         return [_record(line, file, compacts) for file, line in lines]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BaselineError(f"{parent} can't be read: {type(error).__name__}: {error}") from error
+        raise UserError(f"{parent} can't be read: {type(error).__name__}: {error}") from error
 
 
 def _folder(file: Path) -> Path:
     return file.parent
 
 
-def _record(line: Row, file: Path, compacts: Mapping[str, CompactTrace]) -> tuple[Key, Record]:
+def _record(line: Message, file: Path, compacts: Mapping[str, CompactTrace]) -> tuple[Key, Record]:
     key = Key(file.parent.name, file.stem, line["case"], line["dtype"], line.get("asked", ""))
     return key, Record(
-        outcome=line["outcome"],
+        outcome=cast(Outcome, line["outcome"]),
         dialect=line.get("dialect", line.get("asked")),
         digest=line.get("sha256"),
         fits=tuple(line.get("fits", "").split()),
         first_step=line.get("first_step"),
         bound_ratio=line.get("bound_ratio"),
-        nearest=line.get("nearest"),
+        nearest=_nearest_from_json(line["nearest"]) if "nearest" in line else None,
         reason=line.get("reason"),
         compact=compacts.get(line.get("sha256", "")),
     )
 
 
-def _compacts(lines: Iterable[Row], file: Path) -> dict[str, CompactTrace]:
-    """Digest -> compact trace."""
+def _compacts(lines: Iterable[Message], file: Path) -> dict[str, CompactTrace]:
+    """Return digest -> compact trace."""
     shapes = {
         line["sha256"]: (
             TraceShape(steps, size, tuple(line["shows"].split())),

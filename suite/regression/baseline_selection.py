@@ -1,4 +1,4 @@
-"""A part of a baseline: what a check is to ask again of all that was recorded."""
+"""The part of a baseline that a check repeats."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 
 from suite.cases import catalogue
 from suite.cases.expression import Selection
+from suite.errors import UserError
 from suite.regression.baseline import Baseline, Key, Record
-from suite.regression.comparison import Unlike, require_catalogue
+from suite.regression.comparison import require_catalogue
 from suite.workers import selection
 from suite.workers.selection import framework_of
 
 
 @dataclass(frozen=True)
-class Narrowing:
-    """What a user names of a baseline; nothing named is all of it.
+class BaselineSelection:
+    """A selection from a baseline; an empty attribute selects everything.
 
     Attributes:
         old: the baseline.
-        frameworks: names, or those of releases, which go by that of their framework in a baseline.
-        implementations: patterns.
-        cases: patterns.
-        dtypes: names.
+        frameworks: the names of frameworks or of releases, which have the names of their frameworks in a baseline.
+        implementations: patterns of implementations.
+        cases: patterns of cases.
+        dtypes: the formats.
         select: an expression.
     """
 
@@ -36,26 +37,26 @@ class Narrowing:
     select: str
 
     def require(self, device: str) -> None:
-        """See to it that all that is named was recorded, on this device, with the catalogue that there is now.
+        """Check that everything selected was recorded, on this device, with this version of the catalogue.
 
         Raises:
-            Unlike: if it was not.
+            UserError: if it was not.
         """
         manifest, recorded = self.old.manifest, self.recorded
         require_catalogue(self.old, catalogue.VERSION)
         if manifest["device"] != device:
-            raise Unlike(f"this baseline was recorded on {manifest['device']}, not on {device}")
+            raise UserError(f"this baseline was recorded on {manifest['device']}, not on {device}")
         for kind, named in (("dtypes", self.dtypes), ("frameworks", self._frameworks)):
             lacking = [one for one in named if one not in recorded[kind]]
             if lacking:
-                raise Unlike(f"{lacking[0]} is not in this baseline; there are {', '.join(recorded[kind])}")
+                raise UserError(f"{lacking[0]} is not in this baseline; there are {', '.join(recorded[kind])}")
         for pattern in self.cases:
             if not any(catalogue.matches(name, pattern) for name in self._ids):
-                raise Unlike(f"no case of this baseline matches {pattern!r}")
+                raise UserError(f"no case of this baseline matches {pattern!r}")
 
     @cached_property
     def recorded(self) -> dict[str, Any]:
-        """The selection with which it was recorded."""
+        """The selection of the recording."""
         return {**self.old.manifest["selection"], "frameworks": list(self.old.frameworks)}
 
     @property
@@ -63,15 +64,15 @@ class Narrowing:
         return [framework_of(name) for name in self.frameworks]
 
     def selection(self) -> dict[str, Any]:
-        """What to ask, as parameters of a command."""
+        """Return the options of the job that repeats the selection."""
         recorded = self.recorded
         both = [f"({part})" for part in (recorded["select"], self.select) if part.strip()]
         return {
-            "framework": self.frameworks or recorded["frameworks"],
-            "implementation": self.implementations,
-            "case": self._cases(),
-            "dtype": self.dtypes or recorded["dtypes"],
-            "dialect": recorded["dialects"],
+            "frameworks": self.frameworks or recorded["frameworks"],
+            "implementations": self.implementations,
+            "cases": self._cases(),
+            "dtypes": self.dtypes or recorded["dtypes"],
+            "dialects": recorded["dialects"],
             "claim": recorded["claim"],
             "seed": self.old.manifest["seed"],
             "select": " and ".join(both),
@@ -82,18 +83,18 @@ class Narrowing:
         return sorted({key.case for key in self.old.records})
 
     def _cases(self) -> Sequence[str]:
-        """The ids of the cases that are named; if none is, the patterns as they were recorded."""
+        """Return the ids of the selected cases, or the patterns of the recording if no case is selected."""
         patterns: Sequence[str] = self.recorded["cases"]
         return [name for name in self._ids if _any(catalogue.matches, name, self.cases)] if self.cases else patterns
 
     @property
     def among(self) -> Sequence[str]:
-        """Patterns of the implementations that were recorded; unlike those that are named, they may match none."""
+        """The patterns of the recorded implementations, which need not match any that is installed now."""
         patterns: Sequence[str] = self.recorded["implementations"]
         return patterns
 
     def narrowed(self) -> Baseline:
-        """What of the baseline is asked again."""
+        """Return the selected records as a baseline."""
         kept = {key: record for key, record in self.old.records.items() if self._keeps(key, record)}
         return Baseline(self.old.manifest, kept)
 
@@ -103,7 +104,7 @@ class Narrowing:
             and (not self.dtypes or key.dtype in self.dtypes)
             and _any(selection.matches_pattern, key.name, self.implementations)
             and _any(catalogue.matches, key.case, self.cases)
-            and self._selected(key.words(record.dialect))
+            and self._selected(key.text(record.dialect))
         )
 
     @cached_property

@@ -1,6 +1,6 @@
-"""The history of implementations: what each release computes, and what became of that since the release before.
+"""The history of implementations: the dialect of each release, and the changes since the release before.
 
-It is made from verdicts and bits alone. Of the releases it knows the names, and in which order they were named.
+It is computed from verdicts and fingerprints alone; releases are in the order in which the user named them.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from itertools import pairwise
 
 from packaging.version import InvalidVersion, Version
 
-from suite.benchmark.statistics import Call, Ratio, paired
+from suite.benchmark.statistics import Conclusion, Ratio, paired
 from suite.cases.catalogue import Case
 from suite.regression.axes import Axes
 from suite.regression.baseline import Baseline, Key, Record
-from suite.regression.comparison import Change, Kind, compare
-from suite.regression.identity import Identity, differences, moved
-from suite.results.store import Row
+from suite.regression.comparison import CaseChange, ChangeKind, compare
+from suite.regression.identity import Identity, changed_values, differences
+from suite.results.rows import TimingRow
 from suite.workers.selection import framework_of
 
-ROUNDED = frozenset({Kind.ROUNDING, Kind.INSTRUCTIONS})
-FURTHER = frozenset({Kind.BEYOND, Kind.BROKEN, Kind.MENDED, Kind.UNDECIDED, Kind.GONE})
+ROUNDED = frozenset({ChangeKind.ROUNDING, ChangeKind.INSTRUCTIONS})
+FURTHER = frozenset({ChangeKind.BEYOND, ChangeKind.BROKEN, ChangeKind.FIXED, ChangeKind.UNDECIDED, ChangeKind.GONE})
 NAMED = 3
-"""Cases that are named one by one, at most, where a few have moved and no dialect has."""
+"""The largest number of cases that are listed, if some cases changed and the dialect did not."""
 
 
-class Turn(Enum):
-    """What became of an implementation since the release before."""
+class ReleaseChange(Enum):
+    """The kinds of changes of an implementation since the release before."""
 
     FIRST = "first"
     NEW = "new"
@@ -41,185 +41,186 @@ class Turn(Enum):
 
 
 @dataclass(frozen=True)
-class Unit:
-    """What has a history: an implementation, and the dialect that it was told to run, if it runs any."""
+class ImplementationRun:
+    """An implementation, with the dialect that it was told to run, if it can run any."""
 
     implementation: str
-    asked: str
+    requested_dialect: str
 
     @property
     def name(self) -> str:
-        """As `mxnet/builtin` or `mxnet/scratch as d2l`."""
-        return f"{self.implementation} as {self.asked}" if self.asked else self.implementation
+        """The name, as `mxnet/builtin` or `mxnet/scratch as d2l`."""
+        dialect = self.requested_dialect
+        return f"{self.implementation} as {dialect}" if dialect else self.implementation
 
 
 @dataclass(frozen=True)
 class Time:
-    """Of a step.
+    """The time of a step.
 
     Attributes:
         seconds: the median.
-        interval: of it.
-        ratio: to that of the release before; None if there is none.
-        call: what may be said of the two.
+        interval: its bootstrap interval.
+        ratio: the time over that of the release before; None if there is none.
+        conclusion: the conclusion of the comparison.
     """
 
     seconds: float
     interval: tuple[float, float]
     ratio: Ratio | None = None
-    call: Call | None = None
+    conclusion: Conclusion | None = None
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A unit in a release.
+class HistoryEntry:
+    """One implementation in one release.
 
     Attributes:
-        unit: which.
-        release: the release's name.
-        version: of the framework.
-        identity: what it computes.
-        turn: what became of it since the release before.
-        words: how, for people.
-        axes: on which it is another dialect, where it is.
-        changes: of its cases since the release before.
-        time: of its step.
-        untimed: why that is missing, if anything is to be said.
+        unit: the implementation.
+        release: the name of the release.
+        version: the version of the framework.
+        identity: the dialects that it computes.
+        change: the kind of its change since the release before.
+        words: a description of the change.
+        axes: the axes on which its dialect changed.
+        changes: the changes of its cases since the release before.
+        time: the time of its step.
+        untimed: why there is no time, if it failed.
     """
 
-    unit: Unit
+    unit: ImplementationRun
     release: str
     version: str
     identity: Identity
-    turn: Turn
+    change: ReleaseChange
     words: str = ""
     axes: Axes = field(default_factory=dict)
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CaseChange, ...] = ()
     time: Time | None = None
     untimed: str | None = None
 
     @property
-    def counts(self) -> Counter[Kind]:
-        """How many cases are of each kind."""
+    def counts(self) -> Counter[ChangeKind]:
+        """The number of changes of each kind."""
         return Counter(change.kind for change in self.changes)
 
 
-def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> list[Entry]:
-    """Framework by framework, implementation by implementation, release by release.
+def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> list[HistoryEntry]:
+    """Return the history of each implementation of each framework, release by release.
 
     Args:
-        whole: what all of them gave, in which a framework's name is that of a release.
-        releases: their names, the older first; those that gave nothing are passed over.
+        whole: a baseline of all releases, in which the name of a framework is that of a release.
+        releases: the names of the releases, the older first; those without records are left out.
         cases: the catalogue.
     """
     known = {case.id: case for case in cases}
-    asked = [name for name in releases if name in whole.frameworks]
+    recorded = [name for name in releases if name in whole.frameworks]
     entries = []
-    for framework in dict.fromkeys(map(framework_of, asked)):
-        of = [(name, of_release(whole, name)) for name in asked if framework_of(name) == framework]
+    for framework in dict.fromkeys(map(framework_of, recorded)):
+        of = [(name, of_release(whole, name)) for name in recorded if framework_of(name) == framework]
         entries += list(_first(*of[0], known))
         for (_, old), (name, new) in pairwise(of):
             entries += list(_following(old, name, new, known))
     order = {unit: place for place, unit in enumerate(dict.fromkeys(entry.unit for entry in entries))}
-    return sorted(entries, key=lambda entry: (order[entry.unit], asked.index(entry.release)))
+    return sorted(entries, key=lambda entry: (order[entry.unit], recorded.index(entry.release)))
 
 
 def of_release(whole: Baseline, name: str) -> Baseline:
-    """What one release gave, under the name of its framework."""
-    return whole.under({name: framework_of(name)})
+    """Return the records of one release under the name of its framework."""
+    return whole.renamed({name: framework_of(name)})
 
 
 def version(baseline: Baseline, name: str) -> str:
-    """That of the framework, in its normal form: 2.0.0b1 where it calls itself 2.0.0beta1."""
-    said = baseline.version(framework_of(name))
+    """Return the normalized version of a framework, such as 2.0.0b1 for 2.0.0beta1."""
+    found = baseline.version(framework_of(name))
     try:
-        return str(Version(said))
+        return str(Version(found))
     except InvalidVersion:
-        return said
+        return found
 
 
-def units(baseline: Baseline) -> dict[Unit, dict[Key, Record]]:
-    """The records of each."""
-    found: dict[Unit, dict[Key, Record]] = {}
+def units(baseline: Baseline) -> dict[ImplementationRun, dict[Key, Record]]:
+    """Return the records of each implementation."""
+    found: dict[ImplementationRun, dict[Key, Record]] = {}
     for key in sorted(baseline.records):
-        found.setdefault(Unit(key.name, key.asked), {})[key] = baseline.records[key]
+        found.setdefault(ImplementationRun(key.name, key.requested_dialect), {})[key] = baseline.records[key]
     return found
 
 
-def _first(name: str, baseline: Baseline, cases: Mapping[str, Case]) -> Iterator[Entry]:
+def _first(name: str, baseline: Baseline, cases: Mapping[str, Case]) -> Iterator[HistoryEntry]:
     for unit, records in units(baseline).items():
-        yield Entry(unit, name, version(baseline, name), Identity.of(records, cases), Turn.FIRST)
+        yield HistoryEntry(unit, name, version(baseline, name), Identity.of(records, cases), ReleaseChange.FIRST)
 
 
-def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case]) -> Iterator[Entry]:
+def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case]) -> Iterator[HistoryEntry]:
     before, after = units(old), units(new)
-    changes: dict[Unit, list[Change]] = {}
+    changes: dict[ImplementationRun, list[CaseChange]] = {}
     for change in compare(old, new):
-        changes.setdefault(Unit(change.key.name, change.key.asked), []).append(change)
+        changes.setdefault(ImplementationRun(change.key.name, change.key.requested_dialect), []).append(change)
     for unit in dict.fromkeys([*before, *after]):
         was, now = (Identity.of(one.get(unit, {}), cases) for one in (before, after))
         own = tuple(changes.get(unit, ()))
         axes = differences(was, now, cases)
-        turn = _turn(was, now, own, axes)
-        if turn is not Turn.GONE or was.answered:  # what is gone is not gone again
-            yield Entry(unit, name, version(new, name), now, turn, _words(turn, own, axes), axes or {}, own)
+        kind = _release_change(was, now, own, axes)
+        if kind is not ReleaseChange.GONE or was.traced:  # it is reported as gone once
+            yield HistoryEntry(unit, name, version(new, name), now, kind, _words(kind, own, axes), axes or {}, own)
 
 
-def _turn(was: Identity, now: Identity, changes: Sequence[Change], axes: Axes | None) -> Turn:
+def _release_change(was: Identity, now: Identity, changes: Sequence[CaseChange], axes: Axes | None) -> ReleaseChange:
     kinds = {change.kind for change in changes}
-    if not now.answered:
-        return Turn.GONE
-    if not was.answered:
-        return Turn.NEW
+    if not now.traced:
+        return ReleaseChange.GONE
+    if not was.traced:
+        return ReleaseChange.NEW
     if axes:
-        return Turn.DIALECT
+        return ReleaseChange.DIALECT
     if kinds & FURTHER:
-        return Turn.CASES
-    return Turn.ROUNDING if kinds & ROUNDED else Turn.SAME
+        return ReleaseChange.CASES
+    return ReleaseChange.ROUNDING if kinds & ROUNDED else ReleaseChange.SAME
 
 
-def _words(turn: Turn, changes: Sequence[Change], axes: Axes | None) -> str:
-    both = [change for change in changes if change.before and change.after and change.after.answers]
+def _words(kind: ReleaseChange, changes: Sequence[CaseChange], axes: Axes | None) -> str:
+    both = [change for change in changes if change.before and change.after and change.after.has_trace]
     total, further = len(both), [change for change in changes if change.kind in FURTHER]
     rounded = [change for change in both if change.kind in ROUNDED]
-    if turn is Turn.DIALECT and axes:
-        beyond = [change for change in further if change.kind is Kind.BEYOND]
+    if kind is ReleaseChange.DIALECT and axes:
+        beyond = [change for change in further if change.kind is ChangeKind.BEYOND]
         steps = [change.parting.first_step for change in beyond if change.parting and change.parting.first_step]
         since = f", from step {min(steps)} on" if steps else ""
-        return f"{moved(axes)}; in {len(beyond)} of {total} cases{since}"
-    if turn is Turn.CASES:
+        return f"{changed_values(axes)}; in {len(beyond)} of {total} cases{since}"
+    if kind is ReleaseChange.CASES:
         shown = [f"{one.key.case} {one.key.dtype} {one.kind.value}: {one.words}" for one in further[:NAMED]]
         more = [f"and {len(further) - NAMED} more"] if len(further) > NAMED else []
         return "; ".join([f"in {len(further)} of {total} cases", *shown, *more])
-    if turn is Turn.ROUNDING:
+    if kind is ReleaseChange.ROUNDING:
         far = max((change.parting.ulps for change in rounded if change.parting), default=0.0)
         return f"in {len(rounded)} of {total} cases" + (f", by up to {far:.3g} ulps" if far else "")
-    if turn is Turn.SAME:
+    if kind is ReleaseChange.SAME:
         return f"in {total} cases"
-    if turn is Turn.GONE:
+    if kind is ReleaseChange.GONE:
         return next((change.after.reason or "" for change in changes if change.after), "")
     return ""
 
 
-def timed(entries: Sequence[Entry], rows: Iterable[Row]) -> list[Entry]:
-    """The same, with what was timed, each against the release before: all ran in one race.
+def timed(entries: Sequence[HistoryEntry], rows: Iterable[TimingRow]) -> list[HistoryEntry]:
+    """Add the times of steps, each compared with the release before; all were timed in one interleaved run.
 
     Args:
-        entries: of a history.
-        rows: of the timings of one benchmark.
+        entries: a history.
+        rows: the timing rows of one benchmark.
     """
-    known = {(row["framework"], row["implementation"]): row for row in rows if row["instance"] == 1}
-    found, last = [], dict[Unit, Row]()
+    known = {(row.framework, row.implementation): row for row in rows if row.instance == 1}
+    found, last = [], dict[ImplementationRun, TimingRow]()
     for entry in entries:
         implementation = entry.unit.implementation.partition("/")[2]
         row = known.get((entry.release, implementation))
-        if row is None or not row["samples"]:
-            found.append(replace(entry, untimed=row["reason"] if row else None))
+        if row is None or row.median is None or row.interval is None:
+            found.append(replace(entry, untimed=row.reason if row else None))
             continue
-        before, ratio, call = last.get(entry.unit), None, None
-        if before is not None and len(before["samples"]) == len(row["samples"]):
-            ratio = paired(row["samples"], before["samples"])
-            call = ratio.call(row["floor"] or 0.0)
+        before, ratio, conclusion = last.get(entry.unit), None, None
+        if before is not None and len(before.samples) == len(row.samples):
+            ratio = paired(row.samples, before.samples)
+            conclusion = ratio.conclusion(row.noise_floor or 0.0)
         last[entry.unit] = row
-        found.append(replace(entry, time=Time(row["median"], tuple(row["interval"]), ratio, call)))
+        found.append(replace(entry, time=Time(row.median, (row.interval[0], row.interval[1]), ratio, conclusion)))
     return found

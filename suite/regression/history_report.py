@@ -1,34 +1,35 @@
-"""A history for people and machines: tables and a few lines, on a terminal and as Markdown; and JSON."""
+"""The history of releases as tables and summary lines, on a terminal and in Markdown, and as JSON."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from suite.benchmark.statistics import Call
 from suite.cases.catalogue import Case
-from suite.regression.history import Entry, Time, Turn
-from suite.regression.identity import apart, differences, moved
+from suite.regression.history import HistoryEntry, ReleaseChange, Time
+from suite.regression.identity import changed_values, differences, new_values
 from suite.workers.selection import framework_of
 
-YARDSTICK = "builtin"
-"""The implementation beside which the others of a release are described."""
+REFERENCE_IMPLEMENTATION = "builtin"
+"""The implementation with which the others of a release are compared."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A table, with what stands above it.
+    """A table with a title.
 
     Attributes:
-        title: of it.
-        headings: of its columns, each with whether it holds numbers.
-        rows: cells, as many as there are headings.
+        title: the title.
+        headings: the headings of the columns, each with whether the column holds numbers.
+        rows: the cells, one for each heading.
     """
 
     title: str
@@ -36,45 +37,48 @@ class Page:
     rows: tuple[tuple[str, ...], ...]
 
     def to_json(self) -> list[dict[str, str]]:
-        """An object a row."""
+        """Return an object for each row."""
         names = [name for name, _ in self.headings]
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
 
-def pages(entries: Sequence[Entry], cases: Mapping[str, Case], benchmark: str | None) -> list[Page]:
-    """The tables of a history.
+def pages(entries: Sequence[HistoryEntry], cases: Mapping[str, Case], benchmark: str | None) -> list[Page]:
+    """Return the tables of a history.
 
     Args:
-        entries: of it.
+        entries: the history.
         cases: the catalogue, by id.
-        benchmark: what was timed; None if nothing was.
+        benchmark: the id of the benchmark; None if nothing was timed.
     """
-    plain = (("release", False), ("dialect", False), ("implementations", False), ("apart from builtin", False))
+    plain = (("release", False), ("dialect", False), ("implementations", False), ("difference from builtin", False))
     computed = Page("What each release computes", plain, tuple(_computed(entries, cases)))
     headings = [("implementation", False), ("release", False), ("dialect", False), ("since the release before", False)]
     if benchmark is not None:
-        headings += [(f"{benchmark}, µs", True), ("times that before", True), ("so it is", False)]
+        headings += [(f"{benchmark}, µs", True), ("ratio to the release before", True), ("conclusion", False)]
     rows = tuple(_row(entry, before, benchmark) for before, entry in zip([None, *entries], entries, strict=False))
-    return [computed, Page("What became of it", tuple(headings), rows)]
+    return [computed, Page("Changes since the release before", tuple(headings), rows)]
 
 
-def _computed(entries: Sequence[Entry], cases: Mapping[str, Case]) -> Iterator[tuple[str, ...]]:
+def _computed(entries: Sequence[HistoryEntry], cases: Mapping[str, Case]) -> Iterator[tuple[str, ...]]:
     for release in dict.fromkeys(entry.release for entry in entries):
-        own = [one for one in entries if one.release == release and one.identity.answered and not one.unit.asked]
+        own = [
+            one for one in entries if one.release == release and one.identity.traced and not one.unit.requested_dialect
+        ]
         if not own:
             continue
-        yardstick = next((one for one in own if _short(one) == YARDSTICK), own[0])
+        reference = next((one for one in own if _short(one) == REFERENCE_IMPLEMENTATION), own[0])
         for name in dict.fromkeys(one.identity.name for one in own):
             alike = [one for one in own if one.identity.name == name]
-            axes = differences(yardstick.identity, alike[0].identity, cases)
+            axes = differences(reference.identity, alike[0].identity, cases)
             label = _release(alike[0])
-            yield label, name, ", ".join(map(_short, alike)), apart(axes or {})
+            yield label, name, ", ".join(map(_short, alike)), new_values(axes or {})
 
 
-def _row(entry: Entry, before: Entry | None, benchmark: str | None) -> tuple[str, ...]:
+def _row(entry: HistoryEntry, before: HistoryEntry | None, benchmark: str | None) -> tuple[str, ...]:
     again = before is not None and before.unit == entry.unit
-    said = "" if entry.turn is Turn.FIRST else f"{entry.turn.value}{': ' if entry.words else ''}{entry.words}"
-    cells = ("" if again else entry.unit.name, entry.version, entry.identity.name, said)
+    change = entry.change.value + (f": {entry.words}" if entry.words else "")
+    text = "" if entry.change is ReleaseChange.FIRST else change
+    cells = ("" if again else entry.unit.name, entry.version, entry.identity.name, text)
     return cells if benchmark is None else (*cells, *_timed(entry.time, entry.untimed))
 
 
@@ -83,21 +87,21 @@ def _timed(time: Time | None, untimed: str | None) -> tuple[str, str, str]:
         return "", "", untimed or ""
     ratio = time.ratio
     against = f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio else ""
-    return f"{time.seconds * 1e6:,.1f}", against, time.call.value if time.call else ""
+    return f"{time.seconds * 1e6:,.1f}", against, time.conclusion.value if time.conclusion else ""
 
 
-def _release(entry: Entry) -> str:
+def _release(entry: HistoryEntry) -> str:
     return f"{framework_of(entry.release)} {entry.version}"
 
 
-def _short(entry: Entry) -> str:
+def _short(entry: HistoryEntry) -> str:
     return entry.unit.name.partition("/")[2]
 
 
-def summary(entries: Sequence[Entry]) -> list[str]:
-    """A line for each release after another: what became of whom, the gravest first.
+def summary(entries: Sequence[HistoryEntry]) -> list[str]:
+    """Return a line for each release that has an earlier one, with the most severe changes first.
 
-    As in `mxnet 1.9.1 → 2.0.0b1: dialect in builtin, kernel (ε inside the root → outside the root); same bits in
+    For example `mxnet 1.9.1 → 2.0.0b1: dialect in builtin, kernel (ε inside the root → outside the root); same bits in
     scratch`.
     """
     lines, versions = [], dict[str, str]()
@@ -114,18 +118,25 @@ def summary(entries: Sequence[Entry]) -> list[str]:
     ]
 
 
-def _clauses(entries: Sequence[Entry]) -> Iterator[str]:
-    groups: dict[tuple[Turn, str], list[Entry]] = {}
+def _clauses(entries: Sequence[HistoryEntry]) -> Iterator[str]:
+    groups: dict[tuple[ReleaseChange, str], list[HistoryEntry]] = {}
     for entry in entries:
-        groups.setdefault((entry.turn, moved(entry.axes)), []).append(entry)
-    gravest = [Turn.DIALECT, Turn.CASES, Turn.GONE, Turn.NEW, Turn.ROUNDING, Turn.SAME]
-    for turn, how in sorted(groups, key=lambda group: gravest.index(group[0])):
-        names = ", ".join(map(_short, groups[turn, how]))
-        yield f"{turn.value} in {names}{f' ({how})' if how else ''}"
+        groups.setdefault((entry.change, changed_values(entry.axes)), []).append(entry)
+    severity = [
+        ReleaseChange.DIALECT,
+        ReleaseChange.CASES,
+        ReleaseChange.GONE,
+        ReleaseChange.NEW,
+        ReleaseChange.ROUNDING,
+        ReleaseChange.SAME,
+    ]
+    for change, how in sorted(groups, key=lambda group: severity.index(group[0])):
+        names = ", ".join(map(_short, groups[change, how]))
+        yield f"{change.value} in {names}{f' ({how})' if how else ''}"
 
 
 def show(found: Sequence[Page], lines: Sequence[str], console: Console) -> None:
-    """Print it; the lines last, where they are seen."""
+    """Print the tables and then the summary lines."""
     for page in found:
         columns = (Column(name, justify="right" if number else "left") for name, number in page.headings)
         table = Table(*columns, title=page.title, title_justify="left", box=None, pad_edge=False)
@@ -137,8 +148,43 @@ def show(found: Sequence[Page], lines: Sequence[str], console: Console) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def write(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    entries: Sequence[HistoryEntry],
+    missing: Mapping[str, str],
+    cases: Mapping[str, Case],
+    benchmark: str | None,
+) -> tuple[list[Page], list[str]]:
+    """Write `history.json` and `history.md` into a results folder; return the history as tables and lines.
+
+    Args:
+        folder: the results folder.
+        manifest: its manifest.
+        entries: the history.
+        missing: why a release has none, by its name.
+        cases: the catalogue, by id.
+        benchmark: the id of the benchmark, if steps were timed.
+    """
+    found = pages(entries, cases, benchmark)
+    lines = [*summary(entries), *(f"{name} is left out: {why}" for name, why in missing.items())]
+    document = {
+        **{part: manifest[part] for part in ("created", "commit", "machine")},
+        "releases": {name: one for name, one in manifest["frameworks"].items() if "missing" not in one},
+        "missing": dict(missing),
+        "benchmark": benchmark,
+        "summary": lines,
+        "computed": found[0].to_json(),
+        "history": to_json(entries),
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    (folder / "history.json").write_text(text, "utf-8")
+    (folder / "history.md").write_text(to_markdown(found, lines), "utf-8")
+    return found, lines
+
+
 def to_markdown(found: Sequence[Page], lines: Sequence[str]) -> str:
-    """The same as Markdown; the lines first."""
+    """Return the summary lines and the tables in Markdown."""
     parts = ["# RMSProp across releases", "\n".join(f"- {line}" for line in lines)]
     for page in found:
         head = [name for name, _ in page.headings], ["---:" if number else "---" for _, number in page.headings]
@@ -147,19 +193,19 @@ def to_markdown(found: Sequence[Page], lines: Sequence[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def to_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """An object an entry."""
+def to_json(entries: Sequence[HistoryEntry]) -> list[dict[str, Any]]:
+    """Return an object for each entry."""
     return [
         {
             "implementation": entry.unit.implementation,
-            "asked": entry.unit.asked or None,
+            "requested_dialect": entry.unit.requested_dialect or None,
             "release": entry.release,
             "version": entry.version,
             "dialects": list(entry.identity.dialects),
             "fitted": entry.identity.fitted,
             "judged": entry.identity.judged,
-            "answered": entry.identity.answered,
-            "turn": entry.turn.value,
+            "traced": entry.identity.traced,
+            "change": entry.change.value,
             "words": entry.words,
             "axes": {axis: list(pair) for axis, pair in entry.axes.items()},
             "counts": {kind.value: count for kind, count in entry.counts.items()},
@@ -178,11 +224,11 @@ def to_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 def _time(time: Time | None) -> dict[str, Any] | None:
     if time is None:
         return None
-    ratio, call = time.ratio, time.call
+    ratio, conclusion = time.ratio, time.conclusion
     return {
         "seconds": time.seconds,
         "interval": list(time.interval),
         "ratio": ratio and ratio.value,
         "ratio_interval": ratio and [ratio.low, ratio.high],
-        "call": call and Call(call).value,
+        "conclusion": conclusion and conclusion.value,
     }

@@ -1,6 +1,6 @@
-"""What an implementation computes, from all that it gave: the named dialects that fit, and what parts two of them.
+"""The dialects that an implementation computes, from the records of all its cases, and the differences between them.
 
-Nothing that an implementation declares has a part in this: only what fits, case by case.
+What an implementation declares is not used, only the dialects that fit its traces.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from suite.results.wording import AXES
 
 @dataclass(frozen=True)
 class Identity:
-    """What the cases of an implementation leave possible.
+    """The dialects that an implementation may compute.
 
     Attributes:
-        dialects: the named ones that fit in the most cases; none if there is no case in which one does.
-        fitted: in how many they do.
-        judged: how many cases there are that may tell them apart.
-        seen: the cases and dtypes that it answered.
+        dialects: the named dialects that fit in the most cases; none if none fits in any case.
+        fitted: the number of cases in which they fit.
+        judged: the number of cases that can distinguish dialects.
+        seen: the cases and formats with a trace.
     """
 
     dialects: tuple[str, ...]
@@ -36,35 +36,36 @@ class Identity:
 
     @classmethod
     def of(cls, records: Mapping[Key, Record], cases: Mapping[str, Case]) -> Self:
-        """From the records of an implementation.
+        """Return the identity of an implementation.
 
-        Left aside are laws, what is undecided, and large cases, in which the declared dialect is tried before others.
+        Metamorphic relations, undecided cases and large cases, which are compared with the declared dialect only, are
+        not used.
 
         Args:
-            records: its own.
+            records: the records of the implementation.
             cases: the catalogue, by id.
         """
-        answers = {key: record for key, record in records.items() if record.answers and not key.law}
+        traced = {key: record for key, record in records.items() if record.has_trace and not key.metamorphic}
         judged = [
             record
-            for key, record in answers.items()
+            for key, record in traced.items()
             if record.outcome != "undecided" and not (key.case in cases and cases[key.case].tape.large)
         ]
         counts = Counter(name for record in judged for name in record.fits)
         most = max(counts.values(), default=0)
         fitting = tuple(name for name in dialects if most and counts[name] == most)
-        return cls(fitting, most, len(judged), frozenset((key.case, key.dtype) for key in answers))
+        return cls(fitting, most, len(judged), frozenset((key.case, key.dtype) for key in traced))
 
     @property
-    def answered(self) -> int:
-        """In how many cases there is an answer."""
+    def traced(self) -> int:
+        """The number of cases with a trace."""
         return len(self.seen)
 
     @property
     def name(self) -> str:
-        """The dialect, or how many there may be; and in how many cases it is none of these."""
+        """The dialects in words, with the number of cases in which none of them fits."""
         if not self.dialects:
-            return "none with a name" if self.answered else "no answer"
+            return "no named dialect" if self.traced else "no trace"
         first, *others = self.dialects
         also = f" or {len(others)} more" if len(others) > 1 else f" or {others[0]}" if others else ""
         besides = self.judged - self.fitted
@@ -72,38 +73,38 @@ class Identity:
 
 
 def differences(old: Identity, new: Identity, cases: Mapping[str, Case]) -> Axes | None:
-    """What parts two, in the fewest axes, as far as cases that both answered show it; None if they may be the same.
+    """Return the smallest set of axes on which two identities differ in their shared cases; None if they may be equal.
 
     Args:
-        old: the one.
-        new: the other.
+        old: the identity before.
+        new: the identity now.
         cases: the catalogue, by id.
     """
     if not (old.dialects and new.dialects) or set(old.dialects) & set(new.dialects):
         return None
     shared = sorted(old.seen & new.seen)
     pairs = ((one, other) for one in old.dialects for other in new.dialects)
-    return min((_parting(*pair, shared, cases) for pair in pairs), key=len)
+    return min((_distinguishing(*pair, shared, cases) for pair in pairs), key=len)
 
 
-def _parting(one: str, other: str, seen: Iterable[tuple[str, str]], cases: Mapping[str, Case]) -> Axes:
-    """The axes on which two named dialects differ, and which matter in one of these cases."""
-    asked = [(cases[case], dtype) for case, dtype in seen if case in cases]
-    told = {
+def _distinguishing(one: str, other: str, seen: Iterable[tuple[str, str]], cases: Mapping[str, Case]) -> Axes:
+    """Return the axes on which two dialects differ and which change the result of one of these cases."""
+    shared = [(cases[case], dtype) for case, dtype in seen if case in cases]
+    visible = {
         axis
-        for case, dtype in asked
+        for case, dtype in shared
         for axis in relevant_differences(one, other, case.tape, case.setting.hyperparameters, dtype)
     }
-    return {axis: pair for axis, pair in dialects[one].differences(dialects[other]).items() if axis in told}
+    return {axis: pair for axis, pair in dialects[one].differences(dialects[other]).items() if axis in visible}
 
 
-def moved(axes: Axes) -> str:
-    """What became of each axis, as in `clipping after weight decay → before weight decay`."""
+def changed_values(axes: Axes) -> str:
+    """Return the change of each axis in words, as in `clipping after weight decay → before weight decay`."""
     return "; ".join(f"{_of(axis)} {_how(axis, was)} → {_how(axis, now)}" for axis, (was, now) in axes.items())
 
 
-def apart(axes: Axes) -> str:
-    """How the other has each axis, as in `ε outside the root; subnormals kept`."""
+def new_values(axes: Axes) -> str:
+    """Return the new value of each axis in words, as in `ε outside the root; subnormals kept`."""
     return "; ".join(f"{_of(axis)} {_how(axis, there)}" for axis, (_, there) in axes.items())
 
 

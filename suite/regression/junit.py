@@ -1,4 +1,4 @@
-"""Changes as JUnit XML: a suite an implementation, a test case a case; what is beyond the threshold fails."""
+"""Changes as JUnit XML: a test suite for each implementation, a test case for each case; failing changes fail."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from itertools import groupby
 from xml.etree import ElementTree as ET  # only written here, never read
 
 from reports.render.exports import xml_text as text
-from suite.regression.comparison import Change, Kind
+from suite.regression.comparison import CaseChange, ChangeKind
 
 
-def render(changes: Sequence[Change], failing: Sequence[Change], repeat: Callable[[Change], str]) -> str:
-    """The XML.
+def render(changes: Sequence[CaseChange], failing: Sequence[CaseChange], repeat: Callable[[CaseChange], str]) -> str:
+    """Return the XML.
 
     Args:
-        changes: all.
-        failing: those of them that fail.
-        repeat: the command that asks again about one of them.
+        changes: all changes.
+        failing: the changes that fail.
+        repeat: returns the command that repeats a case.
     """
     fails = {change.key for change in failing}
     root = ET.Element("testsuites", name="rmsuite baseline")
@@ -33,13 +33,13 @@ def render(changes: Sequence[Change], failing: Sequence[Change], repeat: Callabl
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(change: Change, repeat: str | None) -> ET.Element:
+def _case(change: CaseChange, repeat: str | None) -> ET.Element:
     key = change.key
-    where = [key.framework, key.implementation, key.asked, key.dtype]
+    where = [key.framework, key.implementation, key.requested_dialect, key.dtype]
     case = ET.Element("testcase", classname=text(".".join(filter(None, where))), name=text(key.case))
-    said = text(": ".join(filter(None, (change.kind.value, change.words))))
+    message = text(": ".join(filter(None, (change.kind.value, change.words))))
     if repeat is not None:
-        ET.SubElement(case, "failure", type=change.kind.value, message=said).text = text(repeat)
-    elif change.kind is not Kind.SAME:
-        ET.SubElement(case, "system-out").text = said
+        ET.SubElement(case, "failure", type=change.kind.value, message=message).text = text(repeat)
+    elif change.kind is not ChangeKind.SAME:
+        ET.SubElement(case, "system-out").text = message
     return case

@@ -1,4 +1,4 @@
-"""Recording: the catalogue is put to implementations, and what they give becomes a baseline.
+"""Recording: a job replays the catalogue, and its verdicts and the fingerprints of its traces become a baseline.
 
 Cases are always batched with the whole catalogue, whatever is selected: a kernel may compute the end of an array in
 another way than the rest of it, so that the last bits depend on the position of a coordinate.
@@ -7,10 +7,10 @@ another way than the rest of it, so that the last bits depend on the position of
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,13 @@ from suite.cases.catalogue import Case
 from suite.compare.comparison import QUANTITIES, ComparisonResult
 from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.conformance.findings import Finding
-from suite.conformance.targets import Target, evidence
-from suite.conformance.verdicts import Asked, Verdicts
-from suite.regression.baseline import Baseline, BaselineError, Key, Record
-from suite.results.store import Row
-from suite.run import Job, Options
-from suite.workers import selection
+from suite.conformance.targets import Target, read_trace
+from suite.conformance.verdicts import ReplayContext, Verdicts
+from suite.errors import UserError
+from suite.regression.baseline import Baseline, Key, Record
+from suite.results.options import Options
+from suite.results.rows import VERDICTS, VerdictRow
+from suite.run import Job
 from suite.workers.progress import Progress
 from suite.workers.protocol import Response
 from suite.workers.selection import framework_of
@@ -34,83 +35,81 @@ from suite.workers.selection import framework_of
 Array = NDArray[Any]
 
 
-def record(options: Options, progress: Progress, known: Baseline | None = None, among: Sequence[str] = ()) -> Baseline:
-    """Ask, and keep what is answered.
+def record(options: Options, progress: Progress, known: Baseline | None = None) -> Baseline:
+    """Replay the catalogue and return a baseline.
 
     Args:
-        options: who is asked, about what; `output` and `data` are not used.
-        progress: to report to.
-        known: an earlier baseline. What gives the same bits is not judged again.
-        among: patterns of implementations; others are not asked. Unlike those of the options they need not match any.
+        options: the options of the job; `output` and `data` are not used.
+        progress: shows messages and the progress of stages.
+        known: an earlier baseline. Traces with the same bits are not compared with the oracle again.
 
     Returns:
-        A baseline in which a release goes by its framework's name, so that it can be held against another.
+        A baseline in which a release has the name of its framework, so that releases can be compared.
 
     Raises:
-        DataError, StoreError, LookupError: as `Job`.
-        BaselineError: if two releases of a framework are asked.
+        UserError: as `Job`; also if two releases of a framework are given.
     """
     names = {name: framework_of(name) for name in options.frameworks}
     if len(set(names.values())) < len(names):
-        raise BaselineError("a baseline is of one release of a framework; `rmsuite regress` compares several")
-    known = known and known.under({framework: name for name, framework in names.items()})
+        raise UserError("a baseline has one release of a framework; `rmsuite regress` compares several")
+    known = known and known.renamed({framework: name for name, framework in names.items()})
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results"
-        with Recording(replace(options, output=output, whole=True), progress, known, among) as job:
-            job.agree()
-            return job.baseline().under(names)
+        with Recording(replace(options, output=output), progress, known) as recording:
+            recording.agree()
+            return recording.baseline().renamed(names)
 
 
-class Recording(Job):
-    """A job that keeps the digests of traces."""
+class Recording:
+    """A job whose verdicts and fingerprints become a baseline. A context manager, as `Job`.
 
-    def __init__(
-        self, options: Options, progress: Progress, known: Baseline | None = None, among: Sequence[str] = ()
-    ) -> None:
-        """As `record`, and a `Job`."""
+    The data set is always the generated one, so that baselines do not depend on a download.
+
+    Attributes:
+        job: the job.
+    """
+
+    def __init__(self, options: Options, progress: Progress, known: Baseline | None = None) -> None:
+        """Start the job; the arguments are those of `record`."""
+        self.job = Job(replace(options, whole=True), progress, datasets.generated())
         self.known = known.records if known else {}
-        self.among = among
-        self.traces: dict[Key, tuple[str, CompactTrace]] = {}
-        super().__init__(options, progress)
+        self._verdicts = _FingerprintingVerdicts(self.job.catalogue, self.known)
 
-    def dataset(self) -> datasets.Dataset:
-        """What is generated, everywhere the same: a baseline does not depend on a download."""
-        return datasets.generated()
+    def __enter__(self) -> Self:
+        return self
 
-    def targets(self) -> Iterator[Target]:
-        """Those among whom one is to be."""
-        for target in super().targets():
-            name = f"{target.framework}/{target.implementation}"
-            if not self.among or any(selection.matches_pattern(name, pattern) for pattern in self.among):
-                yield target
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.job.__exit__(kind, *rest)
 
-    def verdicts(self) -> Verdicts:
-        """Those that keep digests."""
-        return _Digesting(self)
+    def agree(self) -> None:
+        """Replay the cases."""
+        self.job.agree(self._verdicts)
 
     def baseline(self) -> Baseline:
-        """What there is to keep."""
-        return Baseline(self._conditions(), dict(map(self._record, self.store.rows("verdicts"))))
+        """Return the baseline of the verdicts so far."""
+        return Baseline(self._conditions(), dict(map(self._record, self.job.store.rows(VERDICTS))))
 
-    def _record(self, row: Row) -> tuple[Key, Record]:
+    def _record(self, row: VerdictRow) -> tuple[Key, Record]:
         key = Key.of(row)
-        given, compact = self.traces.get(key, (None, None))
+        digest, compact = self._verdicts.traces.get(key, (None, None))
         before = self.known.get(key)
-        same = before is not None and given is not None and before.digest == given
-        return key, before if before is not None and same else Record.of(row, given, compact)
+        same = before is not None and digest is not None and before.digest == digest
+        return key, before if before is not None and same else Record.of(row, digest, compact)
 
     def _conditions(self) -> dict[str, Any]:
-        options, manifest = self.options, self.store.manifest
-        parts = ("created", "commit", "catalogue", "seed", "device", "threads", "data", "machine")
-        asked = {name: frame for name, frame in manifest["frameworks"].items() if "missing" not in frame}
-        said = {name: {"instructions": self.hellos[name].get("instructions", {})} for name in asked}
+        options, manifest, hellos = self.job.options, self.job.store.manifest, self.job.hellos
+        entries = ("created", "commit", "catalogue", "seed", "device", "threads", "data", "machine")
+        available = {name: entry for name, entry in manifest["frameworks"].items() if "missing" not in entry}
         return {
-            **{part: manifest[part] for part in parts},
-            "frameworks": {name: {**frame, **said[name]} for name, frame in asked.items()},
-            "missing": self.missing,
+            **{name: manifest[name] for name in entries},
+            "frameworks": {
+                name: {**entry, "instructions": hellos[name].get("instructions", {})}
+                for name, entry in available.items()
+            },
+            "missing": self.job.missing,
             "selection": {
                 "frameworks": list(options.frameworks),
-                "implementations": list(options.implementations) or list(self.among),
+                "implementations": list(options.implementations) or list(options.among),
                 "cases": list(options.cases),
                 "dtypes": list(options.dtypes),
                 "dialects": list(options.dialects),
@@ -121,44 +120,47 @@ class Recording(Job):
         }
 
 
-class _Digesting(Verdicts):
-    """Verdicts that keep digests and compact traces on the way, and leave the oracle alone where bits are known."""
+class _FingerprintingVerdicts(Verdicts):
+    """Verdicts that keep fingerprints and compact traces; traces with known bits are not compared with the oracle."""
 
-    def __init__(self, job: Recording) -> None:
-        super().__init__(job.catalogue)
-        self.job = job
+    def __init__(self, catalogue: Iterable[Case], known: Mapping[Key, Record]) -> None:
+        super().__init__(catalogue)
+        self.known = known
+        self.traces: dict[Key, tuple[str, CompactTrace]] = {}
 
-    def findings(self, answer: Response, asked: Asked, wanted: Sequence[tuple[Case, slice]]) -> list[Finding]:
+    def findings(
+        self, response: Response, context: ReplayContext, wanted: Sequence[tuple[Case, slice]]
+    ) -> list[Finding]:
         """See `Verdicts`."""
-        trace = evidence(answer, asked.tape_batch)
-        if not _regular(trace, asked.tape_batch.tape.initial.size):
-            return super().findings(answer, asked, wanted)  # which says what is wrong with it
-        before = [self._known(asked.target, case.id, _part(trace, columns)) for case, columns in wanted]
+        trace = read_trace(response, context.tape_batch)
+        if not _consistent(trace, context.tape_batch.tape.initial.size):
+            return super().findings(response, context, wanted)  # which reports what is wrong
+        before = [self._known_record(context.target, case.id, _columns(trace, columns)) for case, columns in wanted]
         if any(one is None for one in before):
-            return super().findings(answer, asked, wanted)
-        Path(answer.request.message["output"]).unlink()
-        return [_as_before(one) for one in before if one is not None]
+            return super().findings(response, context, wanted)
+        Path(response.request.message["output"]).unlink()
+        return [_finding_of(one) for one in before if one is not None]
 
-    def _known(self, target: Target, case: str, part: Mapping[str, Array]) -> Record | None:
-        """Keep what there is of a trace; returns the earlier record if that is of the same bits."""
-        key = Key(target.framework, target.implementation, case, target.dtype, target.asked or "")
-        self.job.traces[key] = trace_fingerprint(part), CompactTrace.of(part)
-        before = self.job.known.get(key)
-        return before if before is not None and before.digest == self.job.traces[key][0] else None
+    def _known_record(self, target: Target, case: str, part: Mapping[str, Array]) -> Record | None:
+        """Keep the fingerprint of a trace; return the earlier record if it has the same bits."""
+        key = Key(target.framework, target.implementation, case, target.dtype, target.requested_dialect or "")
+        self.traces[key] = trace_fingerprint(part), CompactTrace.of(part)
+        before = self.known.get(key)
+        return before if before is not None and before.digest == self.traces[key][0] else None
 
 
-def _regular(trace: Mapping[str, Array], size: int) -> bool:
-    """Whether every quantity of a trace has as many steps and coordinates as the others."""
+def _consistent(trace: Mapping[str, Array], size: int) -> bool:
+    """Return whether all quantities of a trace have the same number of steps, and this number of coordinates."""
     shapes = {values.shape for name, values in trace.items() if name in QUANTITIES}
     return "parameters" in trace and len(shapes) == 1 and len(min(shapes)) == 2 and min(shapes)[1] == size
 
 
-def _part(trace: Mapping[str, Array], columns: slice) -> dict[str, Array]:
+def _columns(trace: Mapping[str, Array], columns: slice) -> dict[str, Array]:
     return {name: values if values.ndim == 0 else values[:, columns] for name, values in trace.items()}
 
 
-def _as_before(record: Record) -> Finding:
-    """What was found of the same bits; the numbers of the result that a record leaves out are no numbers."""
+def _finding_of(record: Record) -> Finding:
+    """Return the finding of an earlier record, in which numbers that a record lacks are NaN."""
     result = ComparisonResult(
         record.outcome, "parameters", 0, [], record.first_step, np.nan, np.nan, np.nan, record.reason
     )

@@ -1,4 +1,4 @@
-"""Changes in words: one line for all, a table with a line an implementation, what moved and how; and JSON."""
+"""The changes between two baselines: a summary line, a table by implementation, details, and JSON."""
 
 from __future__ import annotations
 
@@ -13,58 +13,59 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from suite.regression.baseline import Baseline
-from suite.regression.comparison import Change, Kind
+from suite.regression.comparison import CaseChange, ChangeKind
 from suite.regression.wording import named
 
 SHOWN = 24
-"""Lines on what moved, at most; JSON and JUnit have all."""
+"""The largest number of detail lines on the terminal; JSON and JUnit have all."""
 
-QUIET = (Kind.SAME, Kind.NEW)
-WITHIN = (Kind.INSTRUCTIONS, Kind.ROUNDING)
+QUIET = (ChangeKind.SAME, ChangeKind.NEW)
+WITHIN = (ChangeKind.INSTRUCTIONS, ChangeKind.ROUNDING)
 
 
-def summary(changes: Sequence[Change]) -> str:
-    """One line: of which releases, how many of each kind, how far, and on which axes.
+def summary(changes: Sequence[CaseChange]) -> str:
+    """Return one line with the releases, the number of changes of each kind, the largest distances and the axes.
 
-    As in `mxnet 1.9.1 to 2.0.0b1: 120 same bits, 7 moved within rounding (up to 3 ulps), 31 moved beyond (epsilon)`.
+    For example `mxnet 1.9.1 to 2.0.0b1: 120 same bits, 7 moved within rounding (up to 3 ulps), 31 moved beyond
+    (epsilon)`.
     """
     frameworks = dict.fromkeys(change.key.framework for change in changes)
-    said = (_summary(name, [change for change in changes if change.key.framework == name]) for name in frameworks)
-    return "; ".join(said) or "nothing to compare"
+    lines = (_summary(name, [change for change in changes if change.key.framework == name]) for name in frameworks)
+    return "; ".join(lines) or "nothing to compare"
 
 
-def _summary(framework: str, changes: Sequence[Change]) -> str:
+def _summary(framework: str, changes: Sequence[CaseChange]) -> str:
     before, after = changes[0].versions
     release = after if before == after else f"{before or 'nothing'} to {after or 'nothing'}"
     return f"{framework} {release}: {counted(changes)}"
 
 
-def counted(changes: Sequence[Change]) -> str:
-    """How many there are of each kind, with the largest distance, or the axes."""
+def counted(changes: Sequence[CaseChange]) -> str:
+    """Return the number of changes of each kind, with the largest distance or the axes."""
     counts = Counter(change.kind for change in changes)
-    return ", ".join(f"{counts[kind]:,} {kind.value}{_extent(kind, changes)}" for kind in Kind if counts[kind])
+    return ", ".join(f"{counts[kind]:,} {kind.value}{_extent(kind, changes)}" for kind in ChangeKind if counts[kind])
 
 
-def _extent(kind: Kind, changes: Sequence[Change]) -> str:
+def _extent(kind: ChangeKind, changes: Sequence[CaseChange]) -> str:
     own = [change for change in changes if change.kind is kind]
     if kind in WITHIN:
         far = max(map(_far, own))
         return f" (up to {far:.3g} ulps)" if far else ""
-    if kind is Kind.BEYOND:
+    if kind is ChangeKind.BEYOND:
         axes = dict.fromkeys(" or ".join(" and ".join(one) for one in change.axes) for change in own if change.axes)
         return f" ({', '.join(axes)})" if axes else ""
     return ""
 
 
-def _far(change: Change) -> float:
-    """The largest distance in ulps that is known of; 0 if none is."""
+def _far(change: CaseChange) -> float:
+    """Return the largest known distance in ulps, or 0."""
     return change.parting.ulps if change.parting else 0.0
 
 
-def show(changes: Sequence[Change], old: Baseline, new: Baseline, console: Console) -> None:
-    """Print on what each was made, a table, and what moved."""
+def show(changes: Sequence[CaseChange], old: Baseline, new: Baseline, console: Console) -> None:
+    """Print the conditions of both baselines, a table and the details."""
     for name in dict.fromkeys(change.key.framework for change in changes):
-        console.print(escape(_made(name, old, new)), highlight=False, soft_wrap=True)
+        console.print(escape(_differing_conditions(name, old, new)), highlight=False, soft_wrap=True)
     console.print()
     console.print(_table(changes))
     lines = list(details(changes))
@@ -73,17 +74,17 @@ def show(changes: Sequence[Change], old: Baseline, new: Baseline, console: Conso
     for line in lines[:SHOWN]:
         console.print(escape(line), highlight=False, soft_wrap=True)
     if len(lines) > SHOWN:
-        console.print(f"and {len(lines) - SHOWN} lines more, which --json and --junit have", highlight=False)
+        console.print(f"and {len(lines) - SHOWN} more lines, which --json and --junit include", highlight=False)
 
 
-def _made(framework: str, old: Baseline, new: Baseline) -> str:
-    """Of which release, and on what, as far as it is not the same in both."""
+def _differing_conditions(framework: str, old: Baseline, new: Baseline) -> str:
+    """Return the conditions of a framework that differ between the two baselines."""
     before, after = (list(_conditions(one, framework)) for one in (old, new))
-    moved = [f"{was or 'none'}, now {now or 'none'}" for was, now in zip(before, after, strict=True) if was != now]
+    changed = [f"{was or 'none'}, now {now or 'none'}" for was, now in zip(before, after, strict=True) if was != now]
     flags = [set(one.manifest["machine"].get("instructions", ())) for one in (old, new)]
     for word, more in (("without", flags[0] - flags[1]), ("with", flags[1] - flags[0])):
-        moved += [f"now {word} {' '.join(sorted(more))}"] if more else []
-    return f"{framework}: {'; '.join(moved) or f'{before[0]}, as it was recorded'}"
+        changed += [f"now {word} {' '.join(sorted(more))}"] if more else []
+    return f"{framework}: {'; '.join(changed) or f'{before[0]}, unchanged'}"
 
 
 def _conditions(one: Baseline, framework: str) -> Iterator[str]:
@@ -94,8 +95,8 @@ def _conditions(one: Baseline, framework: str) -> Iterator[str]:
     yield ", ".join(f"{name} {value}" for name, value in sorted(frame.get("instructions", {}).items()))
 
 
-def _table(changes: Sequence[Change]) -> Table:
-    kinds = [kind for kind in Kind if any(change.kind is kind for change in changes)]
+def _table(changes: Sequence[CaseChange]) -> Table:
+    kinds = [kind for kind in ChangeKind if any(change.kind is kind for change in changes)]
     table = Table("implementation", *(Column(kind.value, justify="right") for kind in kinds), box=None, pad_edge=False)
     for name, group in groupby(changes, key=lambda change: change.key.name):
         counts = Counter(change.kind for change in group)
@@ -103,37 +104,37 @@ def _table(changes: Sequence[Change]) -> Table:
     return table
 
 
-def details(changes: Sequence[Change]) -> Iterator[str]:
-    """A line for each way in which cases of an implementation moved, the gravest first."""
-    grave = {kind: place for place, kind in enumerate(Kind)}
-    groups: dict[tuple[str, Kind, str], list[Change]] = {}
+def details(changes: Sequence[CaseChange]) -> Iterator[str]:
+    """Yield a line for each kind of change of an implementation, the most severe first."""
+    severity = {kind: place for place, kind in enumerate(ChangeKind)}
+    groups: dict[tuple[str, ChangeKind, str], list[CaseChange]] = {}
     for change in changes:
         if change.kind not in QUIET:
-            groups.setdefault((change.key.name, change.kind, _way(change)), []).append(change)
-    for (name, kind, _), group in sorted(groups.items(), key=lambda item: -grave[item[0][1]]):
+            groups.setdefault((change.key.name, change.kind, _shared_description(change)), []).append(change)
+    for (name, kind, _), group in sorted(groups.items(), key=lambda item: -severity[item[0][1]]):
         first = max(group, key=_far) if kind in WITHIN else group[0]
-        asked = f" {first.key.asked}" if first.key.asked else ""
-        where = f"{first.key.case} {first.key.dtype}{asked}"
+        dialect = f" {first.key.requested_dialect}" if first.key.requested_dialect else ""
+        where = f"{first.key.case} {first.key.dtype}{dialect}"
         many = "" if len(group) == 1 else f" in {len(group)} cases, as in {where}"
         yield f"{name}: {kind.value}{many or f' in {where}'}{f': {first.words}' if first.words else ''}"
 
 
-def _way(change: Change) -> str:
-    """What the cases that share a line have in common."""
-    if change.kind is Kind.BEYOND:
+def _shared_description(change: CaseChange) -> str:
+    """Return what the cases of one line have in common."""
+    if change.kind is ChangeKind.BEYOND:
         return named(change.axes)
-    return change.words if change.kind in (Kind.BROKEN, Kind.MENDED) else ""
+    return change.words if change.kind in (ChangeKind.BROKEN, ChangeKind.FIXED) else ""
 
 
-def to_json(changes: Sequence[Change], old: Baseline, new: Baseline, failing: Sequence[Change]) -> str:
-    """All there is to say, of what is not the same."""
+def to_json(changes: Sequence[CaseChange], old: Baseline, new: Baseline, failing: Sequence[CaseChange]) -> str:
+    """Return all changes as JSON."""
     found = {
         "summary": summary(changes),
         "failing": len(failing),
         "counts": {kind.value: count for kind, count in Counter(change.kind for change in changes).items()},
         "before": _origin(old),
         "after": _origin(new),
-        "changes": [_entry(change) for change in changes if change.kind is not Kind.SAME],
+        "changes": [_entry(change) for change in changes if change.kind is not ChangeKind.SAME],
     }
     return json.dumps(found, indent=1, ensure_ascii=False)
 
@@ -142,15 +143,15 @@ def _origin(one: Baseline) -> dict[str, Any]:
     return {part: one.manifest[part] for part in ("created", "commit", "threads", "machine", "frameworks")}
 
 
-def _entry(change: Change) -> Mapping[str, Any]:
-    parted, before, after = change.parting, change.before, change.after
+def _entry(change: CaseChange) -> Mapping[str, Any]:
+    difference, before, after = change.parting, change.before, change.after
     return {
         **change.key._asdict(),
         "kind": change.kind.value,
         "words": change.words,
-        "ulps": parted and parted.ulps,
-        "quantity": parted and parted.quantity,
-        "first_step": parted and parted.first_step,
+        "ulps": difference and difference.ulps,
+        "quantity": difference and difference.quantity,
+        "first_step": difference and difference.first_step,
         "axes": [{axis: list(pair) for axis, pair in one.items()} for one in change.axes],
         "fits": {"before": before and list(before.fits), "after": after and list(after.fits)},
         "outcome": {"before": before and before.outcome, "after": after and after.outcome},

@@ -1,4 +1,4 @@
-"""What became of a case, in words."""
+"""Descriptions of changes of cases."""
 
 from __future__ import annotations
 
@@ -10,54 +10,58 @@ from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
 
 SHOWN = 4
-"""Of the dialects that fit a case, how many are named."""
+"""The largest number of fitting dialects that are listed."""
 
 
 def became(key: Key, before: Record, after: Record, *, worse: bool) -> str:
-    """One outcome and then another, with the reason of the worse."""
-    of_laws = {"agrees": ("held", "holds"), "differs": ("did not hold", "does not hold")} if key.law else {}
-    said = f"{({**_SAID, **of_laws})[before.outcome][0]}, now {({**_SAID, **of_laws})[after.outcome][1]}"
+    """Describe a change of the outcome, with the reason of the worse one."""
+    phrases = {**_PHRASES, **_METAMORPHIC} if key.metamorphic else _PHRASES
+    text = f"{phrases[before.outcome][0]}, now {phrases[after.outcome][1]}"
     reason = " ".join(((after if worse else before).reason or "").split())
-    return f"{said}{f': {reason}' if reason else ''}"
+    return f"{text}{f': {reason}' if reason else ''}"
 
 
-_SAID = {
+_PHRASES = {
     "agrees": ("agreed", "agrees"),
     "differs": ("differed", "differs"),
     "undecided": ("was undecided", "is undecided"),
     "unsupported": ("was unsupported", "is unsupported"),
     "failed": ("failed", "fails"),
 }
-"""Outcome -> what is said of it before, and now."""
+"""Outcome -> its description in the old record and in the new one."""
+
+_METAMORPHIC = {"agrees": ("held", "holds"), "differs": ("did not hold", "does not hold")}
+"""The descriptions of outcomes of metamorphic relations that are different from those of cases."""
 
 
-def parting(parted: TraceDifference | None) -> str:
-    """Where and how far traces part."""
-    return parted.words if parted else "it shows another state than it did, or traces of another length"
+def parting(difference: TraceDifference | None) -> str:
+    """Describe the difference of two traces."""
+    return difference.words if difference else "its traces have other quantities or another length"
 
 
 def bounds(before: Record, after: Record) -> str:
-    """How far off each is, in bounds; empty where that is not known."""
+    """Describe the errors of both records in bounds; empty if one is not known."""
     if before.bound_ratio is None or after.bound_ratio is None:
         return ""
     return f"at {after.bound_ratio:.2g} of the bound of {after.dialect}, was at {before.bound_ratio:.2g}"
 
 
-def undecided(before: Record, after: Record, parted: TraceDifference | None) -> str:
-    """Why it can't be said whether that is rounding."""
+def undecided(before: Record, after: Record, difference: TraceDifference | None) -> str:
+    """Describe a change of which it is undecided whether it is rounding."""
     if before.outcome == "undecided":
         why = "no bound says whether that is rounding"
     elif before.dialect != after.dialect:
-        why = f"held against {before.dialect} then, {after.dialect} now, and so large a case against nothing else"
+        dialects = f"{before.dialect} before and with {after.dialect} now"
+        why = f"compared with {dialects}, because a large case is compared with one dialect only"
     else:
-        why = "nothing fits either"
-    return f"{parting(parted)}; {why}"
+        why = "no dialect fits either trace"
+    return f"{parting(difference)}; {why}"
 
 
-def beyond(before: Record, after: Record, parted: TraceDifference | None, axes: Sequence[Axes]) -> str:
-    """How something else is computed now."""
+def beyond(before: Record, after: Record, difference: TraceDifference | None, axes: Sequence[Axes]) -> str:
+    """Describe a change beyond rounding."""
     clauses = [named(axes)] if axes else []
-    clauses.append(parting(parted))
+    clauses.append(parting(difference))
     reason = " ".join((after.reason or "").split())
     if not axes and reason:
         clauses.append(reason)
@@ -67,12 +71,12 @@ def beyond(before: Record, after: Record, parted: TraceDifference | None, axes: 
 
 
 def named(axes: Sequence[Axes]) -> str:
-    """Alternatives in words, as `epsilon outside in place of inside`."""
+    """Describe alternative sets of axes, as in `epsilon outside in place of inside`."""
     return ", or ".join(" and ".join(describe_change(axis, *pair) for axis, pair in one.items()) for one in axes)
 
 
 def _few(record: Record) -> str:
-    """What fits, the claimed dialect first; where it is many, only some."""
+    """Return the first few fitting dialects, the claimed one first."""
     names = sorted(record.fits, key=lambda name: name != record.dialect)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more if names else "no named dialect"

@@ -1,9 +1,13 @@
-"""What is known to deviate, and what is not: the file of expectations, strict both ways."""
+"""Expectations: the known deviations of frameworks, which turn other outcomes than agreement into expected ones.
+
+A row without an entry must agree or be unsupported. A row with an entry must be as the entry says, so that a deviation
+that has disappeared is reported too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,21 +16,29 @@ import tomllib
 from packaging.specifiers import SpecifierSet
 
 from suite.errors import UserError
-from suite.results.store import Row
+from suite.results.rows import RunRow, RunRowT, TrainingRow, case_of
 from suite.workers.selection import framework_of
 
 FILE = Path(__file__).with_suffix(".toml")
-USUAL = ("agrees", "unsupported")
+WITHOUT_ENTRY = ("agrees", "unsupported")
 DEVIATIONS = ("differs", "undecided", "failed", "unsupported")
-
-
-class ExpectationError(UserError):
-    """The file can't be used; the message says which entry, and why."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """A known deviation; the fields are those of the file. More than one outcome: it is the machine's to choose."""
+    """A known deviation: an entry of the file, with its fields.
+
+    Attributes:
+        implementation: a pattern of `FRAMEWORK/IMPLEMENTATION`.
+        versions: a version specifier of the framework.
+        cases: a pattern of ids of cases, tasks or benchmarks.
+        outcome: the expected outcome; several, where it depends on the machine.
+        reason: the cause of the deviation.
+        link: a page about it.
+        dtypes: the formats; all if empty.
+        bound_ratio: the smallest and the largest expected ratio of error and bound.
+        dialects: the dialects; all if empty.
+    """
 
     implementation: str
     versions: str
@@ -40,94 +52,98 @@ class Expectation:
 
     def __post_init__(self) -> None:
         for outcome in self.outcomes:
-            if outcome not in DEVIATIONS and (outcome not in USUAL or len(self.outcomes) == 1):
-                raise ExpectationError(f"{self.implementation}, {self.cases}: {outcome!r} is no deviation")
+            if outcome not in DEVIATIONS and (outcome not in WITHOUT_ENTRY or len(self.outcomes) == 1):
+                raise UserError(f"{self.implementation}, {self.cases}: {outcome!r} is not a deviation")
         SpecifierSet(self.versions)
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """The one that is expected, or those that may be."""
+        """The expected outcomes."""
         return (self.outcome,) if isinstance(self.outcome, str) else tuple(self.outcome)
 
-    def about(self, row: Row) -> bool:
-        """Whether it speaks of this row."""
-        case = row.get("case") or row.get("task") or row.get("benchmark")
+    def applies(self, row: RunRow) -> bool:
+        """Return whether the entry is about a row."""
         return (
-            fnmatchcase(f"{framework_of(row['framework'])}/{row['implementation']}", self.implementation)
-            and fnmatchcase(str(case), self.cases)
-            and (not self.dtypes or row.get("dtype") in self.dtypes)
-            and (not self.dialects or row.get("dialect") in self.dialects)
-            and SpecifierSet(self.versions).contains(str(row["version"]), prereleases=True)
+            fnmatchcase(f"{framework_of(row.framework)}/{row.implementation}", self.implementation)
+            and fnmatchcase(case_of(row), self.cases)
+            and (not self.dtypes or row.dtype in self.dtypes)
+            and (not self.dialects or row.dialect in self.dialects)
+            and SpecifierSet(self.versions).contains(row.version, prereleases=True)
         )
 
-    def met(self, row: Row) -> bool:
-        """Whether the row is as it says."""
-        if row["outcome"] not in self.outcomes:
+    def met(self, row: RunRow) -> bool:
+        """Return whether a row is as the entry says."""
+        if row.outcome not in self.outcomes:
             return False
-        ratio = row.get("bound_ratio")
+        ratio = _bound_ratio(row)
         return self.bound_ratio is None or (ratio is not None and self.bound_ratio[0] <= ratio <= self.bound_ratio[1])
 
 
 class Expectations:
-    """All that is known."""
+    """The entries of a file, of which the first that applies to a row counts."""
 
     def __init__(self, entries: Iterable[Expectation]) -> None:
         self.entries = tuple(entries)
 
     @classmethod
     def read(cls, path: Path = FILE) -> Expectations:
-        """From a file.
+        """Read a file.
 
         Raises:
-            ExpectationError: if it is no TOML, or an entry lacks a field, has an unknown one, or can't be right.
+            UserError: if it is not TOML, or an entry lacks a field, has an unknown one, or has an invalid value.
         """
         try:
             entries = tomllib.loads(path.read_text("utf-8")).get("expectation", [])
         except (OSError, tomllib.TOMLDecodeError) as error:
-            raise ExpectationError(f"{path}: {error}") from error
+            raise UserError(f"{path}: {error}") from error
         return cls(_entry(entry, f"{path}, entry {number}") for number, entry in enumerate(entries, start=1))
 
-    def judged(self, row: Row) -> Row:
-        """The row, with whether it is as `expected`, and the reason why a deviation is."""
-        about = next((entry for entry in self.entries if entry.about(row)), None)
-        if about is None:
-            return {**row, "expected": row["outcome"] in USUAL, "expectation": None}
-        reason = about.reason if not about.link else f"{about.reason} ({about.link})"
-        return {**row, "expected": about.met(row), "expectation": f"{' or '.join(about.outcomes)}: {reason}"}
+    def apply(self, row: RunRowT) -> RunRowT:
+        """Return the row with `expected` and `expectation` filled in."""
+        entry = next((entry for entry in self.entries if entry.applies(row)), None)
+        if entry is None:
+            return replace(row, expected=row.outcome in WITHOUT_ENTRY, expectation=None)
+        reason = entry.reason if not entry.link else f"{entry.reason} ({entry.link})"
+        return replace(row, expected=entry.met(row), expectation=f"{' or '.join(entry.outcomes)}: {reason}")
 
 
-def proposals(rows: Iterable[Row]) -> str:
-    """Entries, as TOML, for the rows that were not expected: one for each implementation, outcome and case.
+def proposals(rows: Iterable[RunRow]) -> str:
+    """Return TOML entries for the rows that were not expected, one for each implementation, outcome and case.
 
-    The band is the measured ratio, less and more by a factor of ten; the reason is the row's, for a person to improve.
+    The limits of the ratio are a tenth and ten times the measured one. The reason is that of the row, to be improved.
     """
     text = []
     for row in rows:
-        if row["expected"] or row["outcome"] == "agrees":
+        if row.expected or row.outcome == "agrees":
             continue
         entry = {
-            "implementation": f"{framework_of(row['framework'])}/{row['implementation']}",
-            "versions": f"=={row['version'].partition('+')[0]}",
-            "cases": str(row.get("case") or row.get("task") or row.get("benchmark")),
-            "outcome": row["outcome"],
-            "reason": str(row.get("reason") or ""),
+            "implementation": f"{framework_of(row.framework)}/{row.implementation}",
+            "versions": f"=={row.version.partition('+')[0]}",
+            "cases": case_of(row),
+            "outcome": str(row.outcome),
+            "reason": row.reason or "",
         }
         lines = [f"{name} = {_quoted(value)}" for name, value in entry.items()]
-        if row.get("dtype"):
-            lines.insert(3, f"dtypes = [{_quoted(row['dtype'])}]")
-        ratio = row.get("bound_ratio")
+        if row.dtype:
+            lines.insert(3, f"dtypes = [{_quoted(row.dtype)}]")
+        ratio = _bound_ratio(row)
         if ratio:
             lines.append(f"bound_ratio = [{ratio / 10:.3g}, {ratio * 10:.3g}]")
         text.append("[[expectation]]\n" + "\n".join(lines) + "\n")
     return "\n".join(dict.fromkeys(text))
 
 
-def _entry(fields: dict[str, Any], where: str) -> Expectation:
+def _bound_ratio(row: RunRow) -> float | None:
+    return None if isinstance(row, TrainingRow) else row.bound_ratio
+
+
+def _entry(fields: Mapping[str, Any], where: str) -> Expectation:
+    limits = fields.get("bound_ratio")
     try:
-        band = fields.pop("bound_ratio", None)
-        return Expectation(**fields, bound_ratio=None if band is None else (float(band[0]), float(band[1])))
-    except (TypeError, ValueError, IndexError) as error:
-        raise ExpectationError(f"{where}: {error}") from error
+        pair = None if limits is None else (float(limits[0]), float(limits[1]))
+        return Expectation(**{**fields, "bound_ratio": pair})
+    except (TypeError, ValueError, IndexError, UserError) as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 def _quoted(text: str) -> str:

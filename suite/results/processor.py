@@ -1,4 +1,4 @@
-"""The processor: its name, and what of its instructions bears on numbers. From the standard library alone."""
+"""The processor and the operating system, from the standard library alone, so that the plugin's server has them too."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ import platform
 import re
 from pathlib import Path
 
-TELLING = re.compile(
-    r"sse4_[12]|avx|avx2|fma|fma4|f16c|avx512\w+|avx_vnni|amx_\w+"  # x86, as Linux has it
+_ARITHMETIC = re.compile(
+    r"sse4_[12]|avx|avx2|fma|fma4|f16c|avx512\w+|avx_vnni|amx_\w+"  # x86, as Linux names them
     r"|asimd\w*|fphp|sve\w*|i8mm|bf16|sme|sme2\w*|sme_\w+"  # Arm
     r"|vsx|altivec|rvv\w*"
 )
-"""The names of what of an instruction set changes how numbers are computed."""
-
-
-def instructions() -> list[str]:
-    """What of the processor's instruction set bears on arithmetic, sorted; empty where the system does not say."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text("utf-8", "replace").splitlines():
-            name, _, flags = line.partition(":")
-            if name.strip() in ("flags", "Features"):
-                return sorted(flag for flag in flags.split() if TELLING.fullmatch(flag))
-    return []
+"""The instruction set extensions that can change the last bits of a result."""
 
 
 def name() -> str:
-    """As the system has it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text("utf-8", "replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    """Return the name of the processor."""
+    for line in _processor_lines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def instruction_sets() -> list[str]:
+    """Return the instruction set extensions that bear on arithmetic, sorted; none where Linux does not list them."""
+    for line in _processor_lines():
+        name, _, flags = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return sorted(flag for flag in flags.split() if _ARITHMETIC.fullmatch(flag))
+    return []
+
+
+def operating_system() -> str:
+    """Return the name and release of the operating system, and the machine type."""
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def _processor_lines() -> list[str]:
+    info = Path("/proc/cpuinfo")
+    return info.read_text("utf-8", "replace").splitlines() if info.is_file() else []

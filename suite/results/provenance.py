@@ -1,4 +1,4 @@
-"""On what a result was made: machine, commit, versions."""
+"""Provenance: the machine, commit, command, data and versions that a result was made with."""
 
 from __future__ import annotations
 
@@ -13,52 +13,58 @@ import psutil
 
 from suite.cases.datasets import Dataset
 from suite.results import processor
+from suite.results.rows import SCHEMA
 from suite.workers.environments import PROJECT
 from suite.workers.protocol import Message
 
 
 def manifest(data: Dataset, hellos: Mapping[str, Message], missing: Mapping[str, str]) -> dict[str, Any]:
-    """What every run has to say of itself: when and by which command, on what, on which data, and of whom.
+    """Return the entries that the manifests of all runs have: time, command, commit, machine, data, frameworks.
 
     Args:
-        data: on which tasks are trained.
+        data: the data set of the tasks.
         hellos: framework -> handshake.
-        missing: framework -> why it was not asked.
+        missing: framework -> why it is not available.
     """
     described = {
         name: {"python": hello["python"], "versions": hello["versions"], "threads": hello["threads"]}
         for name, hello in hellos.items()
     }
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "created": now(),
         "command": sys.argv,
         "commit": commit(),
         "machine": machine(),
-        "data": {"name": data.name, "source": data.source, "detail": data.detail, "sha256": data.sha256},
+        "data": describe(data),
         "frameworks": {**described, **{name: {"missing": why} for name, why in missing.items()}},
     }
 
 
+def describe(data: Dataset) -> dict[str, str]:
+    """Return the manifest's entry of a data set."""
+    return {"name": data.name, "source": data.source, "detail": data.detail, "sha256": data.sha256}
+
+
 def now() -> str:
-    """The time, in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def machine() -> dict[str, Any]:
-    """The machine: processor, cores, memory, system, Python."""
+    """Return the processor, its instruction sets, cores, memory, operating system and Python."""
     return {
         "cpu": processor.name(),
-        "instructions": processor.instructions(),
+        "instructions": processor.instruction_sets(),
         "cores": psutil.cpu_count(logical=True),
         "memory_bytes": psutil.virtual_memory().total,
-        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "os": processor.operating_system(),
         "python": platform.python_version(),
     }
 
 
 def commit() -> str | None:
-    """The commit of the checkout that runs, with `+` if files were changed since; None where there is no checkout."""
+    """Return the commit of the checkout, with `+` if files were changed since; None where there is no checkout."""
     head = _git("rev-parse", "HEAD")
     return None if head is None else head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Generic, Literal, TypeVar
+
+from suite.errors import UserError
 
 SCHEMA = 2
 """The version of all tables. A column never changes its meaning within a version."""
@@ -155,7 +158,7 @@ class TimingRow:
 
     framework: str = field(metadata=doc("as in a verdict"))
     implementation: str = field(metadata=doc("as in a verdict; `traffic` only moves the memory of a step"))
-    instance: int = field(metadata=doc("1; 2 is a second copy of 1, which measures the noise floor"))
+    instance: int = field(default=1, metadata=doc("1; 2 is a second copy of 1, which measures the noise floor"))
     version: str = field(metadata=doc("of the framework"))
     device: str = field(metadata=doc("`cpu`, `cuda:0`, …"))
     dtype: str = field(metadata=doc("the floating-point format"))
@@ -163,10 +166,11 @@ class TimingRow:
     mode: str | None = field(default=None, metadata=doc("`eager`, `compiled`, …"))
     benchmark: str = field(metadata=doc("`step/SIZE`, `step/SIZE/TENSORS` or `epoch/TASK`"))
     size: int = field(metadata=doc("the number of parameters"))
-    tensors: int = field(metadata=doc("the number of tensors that they are divided among"))
+    tensors: int = field(default=1, metadata=doc("the number of tensors that they are divided among"))
     threads: int = field(metadata=doc("threads of the framework"))
     seed: int = field(metadata=doc("of the order of the rounds"))
     profile: str = field(metadata=doc("`quick`, `default` or `rigorous`"))
+    restarts: int | None = field(default=None, metadata=doc("how often all workers were started anew"))
     outcome: Outcome | None = field(default=None, metadata=doc("the oracle's verdict on the object that is timed"))
     bound_ratio: float | None = field(default=None, metadata=doc("the largest error over its bound"))
     reason: str | None = field(default=None, metadata=doc("why there are no samples"))
@@ -248,41 +252,93 @@ class PartRow:
     frameworks: Sequence[str] = field(default=(), metadata=doc("the frameworks that were run"))
 
 
+RowT = TypeVar("RowT")
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(Generic[RowT]):
     """A table of a results folder.
 
     Attributes:
-        name: of the table; the file is NAME.jsonl.
+        name: the name of the table; its file is NAME.jsonl.
         row: the type of its rows.
         key: the columns that identify a row: of two rows with equal keys the later one counts.
+        required: the columns without which a line is not a row.
     """
 
     name: str
-    row: type[VerdictRow | TrainingRow | TimingRow | ChapterRow | PartRow]
+    row: type[RowT]
     key: tuple[str, ...]
+    required: tuple[str, ...]
 
     @property
     def file(self) -> str:
         """The file's name in a results folder."""
         return f"{self.name}.jsonl"
 
+    def key_of(self, row: RowT) -> tuple[object, ...]:
+        """Return the values that identify a row."""
+        return tuple(getattr(row, name) for name in self.key)
+
 
 VERDICTS = Table(
-    "verdicts", VerdictRow, ("framework", "implementation", "version", "device", "dtype", "case", "requested_dialect")
+    "verdicts",
+    VerdictRow,
+    key=("framework", "implementation", "version", "device", "dtype", "case", "requested_dialect"),
+    required=("framework", "implementation", "outcome"),
 )
 TRAINING = Table(
-    "training", TrainingRow, ("framework", "implementation", "version", "device", "dtype", "task", "requested_dialect")
+    "training",
+    TrainingRow,
+    key=("framework", "implementation", "version", "device", "dtype", "task", "requested_dialect"),
+    required=("framework", "implementation", "task", "outcome"),
 )
-TIMINGS = Table("timings", TimingRow, ("framework", "implementation", "instance", "version", "device", "benchmark"))
+TIMINGS = Table(
+    "timings",
+    TimingRow,
+    key=("framework", "implementation", "instance", "version", "device", "benchmark"),
+    required=("framework", "implementation", "benchmark"),
+)
 
-TABLES = (VERDICTS, TRAINING, TIMINGS)
+RunRow = VerdictRow | TrainingRow | TimingRow
+"""A row of a run."""
+
+RunRowT = TypeVar("RunRowT", bound=RunRow)
+
+
+def case_of(row: RunRow) -> str:
+    """Return the id of the case, task or benchmark of a row."""
+    return row.case if isinstance(row, VerdictRow) else row.task if isinstance(row, TrainingRow) else row.benchmark
+
+
+TABLES: tuple[Table[VerdictRow] | Table[TrainingRow] | Table[TimingRow], ...] = (VERDICTS, TRAINING, TIMINGS)
 """The tables of a run, in the order in which they are made."""
 
 CHAPTER = Table(
-    "chapter", ChapterRow, ("part", "framework", "implementation", "device", "problem", "method", "setting")
+    "chapter",
+    ChapterRow,
+    key=("part", "framework", "implementation", "device", "problem", "method", "setting"),
+    required=("part", "framework", "problem", "method"),
 )
-PARTS = Table("parts", PartRow, ("part",))
+PARTS = Table("parts", PartRow, key=("part",), required=("part",))
 
-CHAPTER_TABLES = (CHAPTER, PARTS)
+AnyTable = Table[VerdictRow] | Table[TrainingRow] | Table[TimingRow] | Table[ChapterRow] | Table[PartRow]
+
+CHAPTER_TABLES: tuple[AnyTable, ...] = (CHAPTER, PARTS)
 """The tables of a reproduced section: the rows of all parts, and one row for each part that was completed."""
+
+
+def require_schema(found: object, folder: Path) -> None:
+    """Check the schema version of a manifest.
+
+    Raises:
+        UserError: if it is not `SCHEMA`.
+    """
+    if found == SCHEMA:
+        return
+    if isinstance(found, int) and 0 < found < SCHEMA:
+        raise UserError(
+            f"{folder} has results of schema {found}, written by an earlier release; this release reads schema "
+            f"{SCHEMA}: repeat the run, or use the release that wrote it"
+        )
+    raise UserError(f"{folder / 'manifest.json'} has schema {found!r}; this release reads schema {SCHEMA}")

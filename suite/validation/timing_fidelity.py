@@ -21,9 +21,10 @@ import numpy as np
 
 from suite import adapters
 from suite.benchmark import rows, statistics
-from suite.benchmark.interleaved import Entry, InterleavedRun, per_call
+from suite.benchmark.interleaved import InterleavedRun, TimedTarget, per_call
 from suite.cases.benchmarks import PROFILES, step
 from suite.cases.random import Bits
+from suite.results.rows import TimingRow
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment
 from suite.workers.protocol import Message
@@ -33,8 +34,8 @@ IMPLEMENTATION = "builtin"
 SIZES = {10: 5, 100_000: 15, 1_000_000: 15, 10_000_000: 5}
 """Parameters, and how often both are begun anew: most often where what is at work just fills the cache."""
 ROUNDS = 50  # samples of each after that
-CALLED_AT, BURDEN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
-WAIT = 1e-9  # a burden that is none, so that all wait for the end of each step alike
+CALLED_AT, SLOWDOWN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
+WAIT = 1e-9  # a slowdown that is none, so that all wait for the end of each step alike
 CALLS, CAREFUL = 20, PROFILES["rigorous"]
 PATIENCE = 120.0  # seconds that a bare loop may take to begin
 
@@ -114,17 +115,17 @@ class Fidelity:
     def run(self) -> Iterator[dict[str, Any]]:
         """A row for each step; `summary` makes tables of them."""
         for framework in self.hellos:
-            for size, beginnings in SIZES.items():
-                for beginning in range(beginnings):
-                    yield self.beside(framework, size, beginning)
+            for size, restarts in SIZES.items():
+                for restart in range(restarts):
+                    yield self.beside(framework, size, restart)
             for number in range(CALLS):
                 yield self.called(framework, number)
 
-    def beside(self, framework: str, size: int, beginning: int) -> dict[str, Any]:
+    def beside(self, framework: str, size: int, restart: int) -> dict[str, Any]:
         """One beginning of a bare loop and of the suite's, and turns of both."""
         benchmark = step(size, 1, self.seed)
         race = InterleavedRun(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
-        ours, theirs = race.entrant(Entry(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
+        ours, theirs = race.entrant(TimedTarget(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
         with Bare(self.environments[framework], size, self.coordinator.clients[framework].threads) as bare:
             bare_peak = process_memory("VmHWM", bare.process.pid)
             self.coordinator.restart(framework)
@@ -133,7 +134,7 @@ class Fidelity:
             peak = process_memory("VmHWM", worker.process.pid) if worker else None
             if ours.running():
                 bare.sample(ours.loops)
-            bits = Bits(self.seed + beginning)
+            bits = Bits(self.seed + restart)
             for first in bits.integers((ROUNDS,)) % np.uint64(2):
                 for turn in (first, 1 - first):
                     if turn:
@@ -145,7 +146,7 @@ class Fidelity:
             "experiment": "bare",
             "framework": framework,
             "size": size,
-            "reason": ours.row["reason"],
+            "reason": ours.row.reason,
             "ours": per_call(ours.samples),
             "theirs": theirs,
             "peak": peak,
@@ -155,21 +156,28 @@ class Fidelity:
     def called(self, framework: str, number: int) -> dict[str, Any]:
         """One race of an implementation, its equals and one that is slower, and what is called of the last two."""
         hello = self.hellos[framework]
-        burdens = (WAIT, WAIT, WAIT, BURDEN)
-        entered = [Entry(framework, IMPLEMENTATION, i, hello, burden=burden) for i, burden in enumerate(burdens, 1)]
+        slowdowns = (WAIT, WAIT, WAIT, SLOWDOWN)
+        entered = [
+            TimedTarget(framework, IMPLEMENTATION, i, hello, slowdown=slowdown)
+            for i, slowdown in enumerate(slowdowns, 1)
+        ]
         benchmark, seed = step(CALLED_AT, 1, self.seed + number), self.seed + number
         race = InterleavedRun(self.coordinator, benchmark, self.folder, self.careful, self.careful.rounds, seed)
         for _ in race.run(entered):
             pass
-        equal, slower = list(rows.rows(race))[2:]
+        equal, slower = list(rows.timing_rows(race))[2:]
         return {
             "experiment": "calls",
             "framework": framework,
-            "reason": equal["reason"] or slower["reason"],
-            "floor": equal["floor"],
-            "equal": {part: equal[part] for part in ("ratio", "ratio_interval", "p", "call")},
-            "slower": {part: slower[part] for part in ("ratio", "ratio_interval", "p", "call")},
+            "reason": equal.reason or slower.reason,
+            "floor": equal.noise_floor,
+            "equal": _ratio(equal),
+            "slower": _ratio(slower),
         }
+
+
+def _ratio(row: TimingRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("ratio", "ratio_interval", "p_value", "conclusion")}
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -177,7 +185,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     `races` has what was called in each.
 
-    The ratio is the median over all beginnings of the ratio of medians; `low` and `high` are the least and the greatest
+    The ratio is the median over all restarts of the ratio of medians; `low` and `high` are the least and the greatest
     of these. `copies` is by how many copies of the parameters the worker's peak memory lies above the bare loop's.
     """
     beside: list[dict[str, Any]] = []
@@ -205,8 +213,8 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             {
                 "framework": framework,
                 "races": len(races),
-                "slower": sum(row["slower"]["call"] == "slower" for row in races),
-                "different": sum(row["equal"]["call"] in ("slower", "faster") for row in races),
+                "slower": sum(row["slower"]["conclusion"] == "slower" for row in races),
+                "different": sum(row["equal"]["conclusion"] in ("slower", "faster") for row in races),
                 "floor": float(np.median([row["floor"] for row in races])) if races else math.nan,
             }
         )

@@ -202,6 +202,18 @@ def build(environment: Environment, say: Callable[[str], None]) -> None:
     (environment.folder / STAMP).write_text(_stamp(environment.release), "utf-8")
 
 
+def build_all(wanted: Iterable[Environment], say: Callable[[str], None]) -> dict[str, str]:
+    """Build environments; return why some can't be built, by the name of the release."""
+    missing = {}
+    for one in wanted:
+        try:
+            build(one, say)
+        except EnvironmentMissing as error:  # noqa: PERF203  (an environment takes minutes)
+            say(f"{one.release.name} is left out: {error}")
+            missing[one.release.name] = str(error)
+    return missing
+
+
 def requirements(release: Release) -> tuple[str, ...]:
     """Return the requirements of a release's environment.
 

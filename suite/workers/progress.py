@@ -14,10 +14,10 @@ _INTERVAL = 10.0  # seconds between lines where there is no terminal
 
 
 class Progress:
-    """Reports what is being done."""
+    """Reports what is being done, on standard error unless another console is given."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
 
     def say(self, text: str) -> None:
         """Print a line."""

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from suite.errors import UserError
-from suite.results.store import StoreError
 from suite.run import Job
 from tests.suite.conftest import script
 
@@ -72,7 +71,7 @@ def test_a_wrong_implementation_differs_and_the_dialect_that_fits_is_named(optio
     assert (fits in row["fits"]) if fits else row["fits"] == []
     assert (chosen.output / "traces" / row["trace"]).exists()
     assert f"-i torch/{implementation} -c {case}" in row["repeat"]
-    assert row["growth"][0][0] == row["first_step"]
+    assert row["error_growth"][0][0] == row["first_step"]
     assert row["first_quantity"] in row["reason"]
     assert (row["nearest"] is None) == bool(fits)
 
@@ -106,7 +105,7 @@ def test_a_reason_names_what_was_changed_and_nothing_else(options, quiet, implem
 def test_an_expression_selects_rows_and_nothing_else_is_run(options, quiet):
     chosen = options(select="(builtin and decades/plain) or (scratch and torch/scratch and spike/momentum and d2l)")
     run(chosen, quiet, "agree")
-    found = {(row["implementation"], row["case"], row["asked"]) for row in rows(chosen, "verdicts")}
+    found = {(row["implementation"], row["case"], row["requested_dialect"]) for row in rows(chosen, "verdicts")}
     assert found == {("builtin", "decades/plain", None), ("scratch", "spike/momentum", "d2l")}
 
 
@@ -132,7 +131,7 @@ def test_an_expression_that_selects_nothing_is_refused_before_anything_is_writte
 def test_a_scratch_implementation_is_asked_about_shapes_in_the_first_dialect_that_is_selected(options, quiet):
     chosen = options(select="scratch and shape/one and not d2l", dialects=["d2l", "torch", "keras3"])
     run(chosen, quiet, "agree")
-    assert [row["asked"] for row in rows(chosen, "verdicts")] == ["torch"]
+    assert [row["requested_dialect"] for row in rows(chosen, "verdicts")] == ["torch"]
 
 
 def test_only_the_frameworks_that_a_pattern_names_are_started(options, quiet, tmp_path, numpy_python):
@@ -160,7 +159,9 @@ def test_what_asks_for_neither_dtype_nor_dialect_is_replayed_in_the_first_of_eac
     cases = ["shape/empty", "shape/one", "decades/plain"]
     chosen = options(implementations=["scratch"], cases=cases, dtypes=["float64", "float32"])
     run(chosen, quiet, "agree")
-    asked = {(row["case"].rpartition("/")[0], row["dtype"], row["asked"]) for row in rows(chosen, "verdicts")}
+    asked = {
+        (row["case"].rpartition("/")[0], row["dtype"], row["requested_dialect"]) for row in rows(chosen, "verdicts")
+    }
     both = [("float64", "d2l"), ("float32", "d2l")]
     assert asked == {
         ("shape/empty", "float64", "d2l"),
@@ -273,7 +274,7 @@ def test_a_framework_that_cannot_be_asked_is_left_out_and_the_status_says_so(opt
 
 
 def test_a_device_that_is_missing_is_said_clearly(options, quiet):
-    with pytest.raises(LookupError, match="no framework can be asked") as failure:
+    with pytest.raises(UserError, match="no framework is available") as failure:
         Job(options(device="cuda:7"), quiet)
     assert failure
     assert not options().output.exists()
@@ -302,7 +303,11 @@ def test_what_was_interrupted_goes_on_where_it_stopped(options, quiet, monkeypat
     job = run(options(cases=["decades"], resume=True), quiet, "agree")
     after = rows(chosen, "verdicts")
     assert (chosen.output / "verdicts.jsonl").read_text().startswith(before)
-    assert len(after) == len({(r["implementation"], r["case"], r["asked"]) for r in after}) == 3 * len(job.cases)
+    assert (
+        len(after)
+        == len({(r["implementation"], r["case"], r["requested_dialect"]) for r in after})
+        == 3 * len(job.cases)
+    )
     assert footer(chosen)["status"] == "complete"
 
 
@@ -317,9 +322,9 @@ def test_nothing_is_asked_again_when_nothing_is_missing(options, quiet):
 
 def test_results_are_never_written_over_nor_mixed_with_others(options, quiet):
     run(options(cases=["decades/plain"]), quiet, "agree")
-    with pytest.raises(StoreError, match="holds results already"):
+    with pytest.raises(UserError, match="has results already"):
         Job(options(), quiet)
-    with pytest.raises(StoreError, match="seed was 0 and is now 1"):
+    with pytest.raises(UserError, match="seed was 0 and is now 1"):
         Job(options(seed=1, resume=True), quiet)
 
 

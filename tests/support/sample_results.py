@@ -33,6 +33,7 @@ OWN = {
 DIALECTS = ("d2l", "torch", "keras3", "keras2", "keras-legacy", "tf1", "mxnet1", "mxnet2", "optax", "paddle", "timm-tf",
             "graves")  # fmt: skip
 CASES = ("constant", "sign-flips", "zeros", "tiny", "huge", "subnormal", "schedule", "momentum", "centered", "long")
+STEPS = (1, 2, 5, 10, 20, 50, 200)
 START_AT_ONE = ("tf1", "keras-legacy", "timm-tf")
 OUTSIDE = ("torch", "optax", "keras-legacy", "mxnet2")
 
@@ -50,7 +51,7 @@ def manifest(**changes):
     }
     frameworks["megengine"] = {"missing": "no wheel for CPython 3.11 <b>here</b>"}
     return {
-        "schema": 1,
+        "schema": 2,
         "created": "2026-03-02T09:30:00+00:00",
         "command": ["rmsuite", "run", "--dialect", "all"],
         "commit": "4f0c6b1d2e8a9c7b5a3f1e0d9c8b7a6f5e4d3c2b",
@@ -91,6 +92,7 @@ def manifest(**changes):
 def verdict(framework, implementation, version, dialect, case, generator):
     """One verdict, of which about one in twelve does not agree."""
     name = f"{framework}/{implementation}"
+    others = [other for other in DIALECTS if other != dialect]
     row = {
         "framework": framework,
         "implementation": implementation,
@@ -99,6 +101,7 @@ def verdict(framework, implementation, version, dialect, case, generator):
         "dtype": "float32" if CASES.index(case) % 3 else "float64",
         "case": f"{case}/{dialect}",
         "dialect": dialect,
+        "requested_dialect": dialect if implementation == "scratch" else None,
         "outcome": "agrees",
         "quantity": "parameters",
         "worst_step": generator.randrange(1, 200),
@@ -109,8 +112,8 @@ def verdict(framework, implementation, version, dialect, case, generator):
         "decided": round(generator.uniform(0.97, 1), 4),
         "fits": [],
         "trace_sha256": hashlib.sha256(f"{framework}{dialect}{case}".encode()).hexdigest(),
-        "course": [[step, round(0.1 * step**0.5, 3), round(2.5 * step**0.5, 3)] for step in (1, 2, 5, 10, 20, 50, 200)],
-        "leaves": {other: 1 + CASES.index(case) for other in DIALECTS if other != dialect} if name in OWN else None,
+        "error_curve": [[step, round(0.1 * step**0.5, 3), round(2.5 * step**0.5, 3)] for step in STEPS],
+        "ruled_out_at": dict.fromkeys(others, 1 + CASES.index(case)) if name in OWN else None,
         "reason": None,
         "repeat": f"rmsuite agree --implementation {name} --dialect {dialect} --case {case}",
         "seconds": 0.01,
@@ -218,6 +221,7 @@ def _run(framework, implementation, version, task, dialect, generator):
         "dtype": "float32",
         "task": task,
         "dialect": dialect,
+        "requested_dialect": dialect if implementation == "scratch" else None,
         "outcome": "differs" if wrong else "agrees",
         "gradient_ratio": round(generator.uniform(0.1, 0.7), 4),
         "update_ratio": 71234.5 if wrong else round(generator.uniform(0.1, 0.9), 4),
@@ -248,22 +252,22 @@ def timings():
     rows += _race("step/1000000/100", 1_000_000, 100, 4e-3, generator)
     found = next(row for row in rows if row["implementation"] == "keras" and row["benchmark"] == "epoch/regression")
     found |= {"first_call": None, "samples": [], "median": None, "interval": None, "outcome": "failed",
-              "reason": "the process was killed", "doubts": []}  # fmt: skip
+              "reason": "the process was killed", "warnings": []}  # fmt: skip
     return rows
 
 
 def _race(benchmark, size, tensors, middle, generator):
     epoch = benchmark.startswith("epoch/")
     entries = [*implementations(), *([("torch", "section", "2.13.0")] if epoch else []), ("oracle", "numpy", "2.4.6")]
-    parts = {"benchmark": benchmark, "size": size, "tensors": tensors, "floor": 0.018, "limit": None}
+    parts = {"benchmark": benchmark, "size": size, "tensors": tensors, "noise_floor": 0.018, "memory_limit": None}
     if size >= 1_000_000 and tensors == 1:
-        parts["limit"] = 0.4 * middle
+        parts["memory_limit"] = 0.4 * middle
     rows = [_timing(*entry, middle * 1.35**place, generator, parts) for place, entry in enumerate(entries)]
     rows[1] |= {name: rows[0][name] for name in ("samples", "interval")} | {"median": rows[0]["median"] * 1.004}
     rows.append(rows[0] | {"instance": 2, "median": rows[0]["median"] * 1.018})
-    if parts["limit"]:
-        traffic = _timing("torch", "traffic", "2.13.0", parts["limit"], generator, parts)
-        rows.append(traffic | {"median": parts["limit"], "mode": None, "against": None, "call": None})
+    if parts["memory_limit"]:
+        traffic = _timing("torch", "traffic", "2.13.0", parts["memory_limit"], generator, parts)
+        rows.append(traffic | {"median": parts["memory_limit"], "mode": None, "baseline": None, "conclusion": None})
     return rows
 
 
@@ -293,8 +297,8 @@ def _timing(framework, implementation, version, middle, generator, parts):
         "steady": True,
         "loops": 3,
         "samples": samples,
-        "at": [1.7e9 + place for place in range(15)],
-        "switches": [0] * 15,
+        "started_at": [1.7e9 + place for place in range(15)],
+        "context_switches": [0] * 15,
         "outliers": [14],
         "median": samples[7],
         "interval": [samples[4], samples[10]],
@@ -302,19 +306,19 @@ def _timing(framework, implementation, version, middle, generator, parts):
         "drift": -0.06,
         "sample_seconds": middle * 3,
         "cpu_share": 1.2,
-        "leftover": 0.0,
+        "unfinished": 0.0,
         "missing_steps": None,
-        "against": None if implementation == "builtin" else f"{framework}/builtin",
+        "baseline": None if implementation == "builtin" else f"{framework}/builtin",
         "ratio": None if implementation == "builtin" else ratio,
         "ratio_interval": None if implementation == "builtin" else [ratio * 0.97, ratio * 1.04],
-        "p": 1e-6,
-        "call": None if implementation == "builtin" else "slower",
-        "fraction": parts["limit"] and parts["limit"] / samples[7],
+        "p_value": 1e-6,
+        "conclusion": None if implementation == "builtin" else "slower",
+        "limit_share": parts["memory_limit"] and parts["memory_limit"] / samples[7],
         "state_bytes": 4 * parts["size"],
         "held_bytes": 12 * parts["size"],
         "peak_bytes": 8 * parts["size"],
-        "surroundings": {"others": 0.001, "stolen": 0.0, "pace": 0.07, "load": 0.9, "frequency": None},
-        "doubts": ["drift", "threads", "throttled"] if implementation == "scratch" else [],
+        "machine_load": {"others": 0.001, "stolen": 0.0, "pace": 0.07, "load": 0.9, "frequency": None},
+        "warnings": ["drift", "threads", "throttled"] if implementation == "scratch" else [],
         "expected": True,
         "expectation": None,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import re
 from collections.abc import Mapping
@@ -18,10 +19,10 @@ from suite.cases.catalogue import VERSION
 from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.errors import UserError
 from suite.plugin.server.case_list import SEED
-from suite.regression.baseline import Baseline, Key, Record, require_room
-from suite.regression.comparison import FAILING, compare
+from suite.regression.baseline import Baseline, Key, Record, require_writable
+from suite.regression.comparison import FAILING_KINDS, compare
 from suite.results import processor
-from suite.results.store import Row
+from suite.results.rows import VerdictRow
 from suite.workers.arrays import Arrays
 
 
@@ -32,7 +33,7 @@ class BaselineRecorder:
         self.records: dict[Key, Record] = {}
         self.frameworks: dict[str, Any] = {}
 
-    def keep(self, row: Row, trace: Arrays | None) -> None:
+    def keep(self, row: VerdictRow, trace: Arrays | None) -> None:
         """Add a verdict and its trace, if there is one."""
         one = _baseline(row, _key(row), trace)
         self.records.update(one.records)
@@ -44,7 +45,7 @@ class BaselineRecorder:
         Raises:
             UserError: if the folder holds something else, or a baseline that is not to be replaced.
         """
-        require_room(folder, replace=replace)
+        require_writable(folder, replace=replace)
         Baseline(_manifest(self.frameworks), self.records).write(folder)
         return len(self.records)
 
@@ -69,8 +70,8 @@ def before(folder: Path, case: str, dtype: str) -> tuple[Key, Record] | None:
     return next((pair for pair in records.items() if pair[0].case == case and pair[0].dtype == dtype), None)
 
 
-def compared(folder: Path, row: Row, trace: Arrays | None, fail_on: str) -> Row:
-    """Return the verdict with the `change` since the baseline, and whether it is `expected`.
+def compared(folder: Path, row: VerdictRow, trace: Arrays | None, fail_on: str) -> tuple[VerdictRow, dict[str, str]]:
+    """Compare a verdict with the baseline; return it with `expected` filled in, and the change.
 
     Args:
         folder: the folder of the baseline.
@@ -81,25 +82,25 @@ def compared(folder: Path, row: Row, trace: Arrays | None, fail_on: str) -> Row:
     Raises:
         UserError: if the two can't be compared.
     """
-    earlier = before(folder, row["case"], row["dtype"])
+    earlier = before(folder, row.case, row.dtype)
     key = earlier[0] if earlier else _key(row)
     old = Baseline(recorded(folder).manifest, dict([earlier] if earlier else []))
     (change,) = compare(old, _baseline(row, key, trace))
-    described = {"kind": change.kind.value, "words": change.words}
-    return {**row, "change": described, "expected": change.kind not in FAILING[fail_on], "expectation": None}
+    row = dataclasses.replace(row, expected=change.kind not in FAILING_KINDS[fail_on], expectation=None)
+    return row, {"kind": change.kind.value, "words": change.words}
 
 
-def _key(row: Row) -> Key:
+def _key(row: VerdictRow) -> Key:
     """Return the key of a record, with a name that a file can have."""
-    return Key.of({**row, "implementation": re.sub(r"[^\w.-]+", ".", row["implementation"]).lstrip(".")})
+    return Key.of(row)._replace(implementation=re.sub(r"[^\w.-]+", ".", row.implementation).lstrip("."))
 
 
-def _baseline(row: Row, key: Key, trace: Arrays | None) -> Baseline:
+def _baseline(row: VerdictRow, key: Key, trace: Arrays | None) -> Baseline:
     """Return a baseline of one verdict."""
-    compact = (trace_fingerprint(trace), CompactTrace.of(trace)) if trace is not None else (None, None)
-    versions = {key.framework: row["version"]}
+    fingerprints = (trace_fingerprint(trace), CompactTrace.of(trace)) if trace is not None else (None, None)
+    versions = {key.framework: row.version}
     here = {"python": platform.python_version(), "versions": versions, "threads": 1, "instructions": {}}
-    return Baseline(_manifest({key.framework: here}), {key: Record.of(row, *compact)})
+    return Baseline(_manifest({key.framework: here}), {key: Record.of(row, *fingerprints)})
 
 
 def _manifest(frameworks: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,8 +115,8 @@ def _manifest(frameworks: Mapping[str, Any]) -> dict[str, Any]:
         "data": {"name": data.name, "source": data.source, "detail": data.detail, "sha256": data.sha256},
         "machine": {
             "cpu": processor.name(),
-            "instructions": processor.instructions(),
-            "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+            "instructions": processor.instruction_sets(),
+            "os": processor.operating_system(),
             "numpy": np.__version__,
         },
         "frameworks": dict(frameworks),

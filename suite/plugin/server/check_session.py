@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from reference import dialects
 from suite.cases.catalogue import Case
 from suite.compare.comparison import TraceComparison, TraceError
 from suite.compare.oracle import Oracle
+from suite.conformance.findings import Finding
 from suite.conformance.tape_batches import TapeBatch, tape_batches
-from suite.conformance.targets import Target, evidence
-from suite.conformance.verdicts import Asked, Verdicts
+from suite.conformance.targets import Target, read_trace
+from suite.conformance.verdicts import ReplayContext, Verdicts
 from suite.errors import UserError
 from suite.plugin.server import baselines
 from suite.plugin.server.case_list import testable_cases
 from suite.results.expectations import Expectations
 from suite.results.repeat_command import Conditions
-from suite.results.store import Row
+from suite.results.rows import VerdictRow
+from suite.results.store import to_json
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
 
@@ -86,7 +87,7 @@ class CheckSession:
         self.cases = {case.id: case for case in testable_cases()}
         self.verdicts = Verdicts(self.cases.values())
         self.recorder = baselines.BaselineRecorder()
-        self._rides: dict[str, TapeBatch] = {}
+        self._tape_batches: dict[str, TapeBatch] = {}
 
     def case(self, name: str) -> Case:
         """Return the case with this id.
@@ -100,9 +101,9 @@ class CheckSession:
 
     def tape_batch(self, name: str) -> TapeBatch:
         """Return a tape batch of one case; its tape is written to the folder."""
-        if name not in self._rides:
-            (self._rides[name],) = tape_batches([self.case(name)], self.folder)
-        return self._rides[name]
+        if name not in self._tape_batches:
+            (self._tape_batches[name],) = tape_batches([self.case(name)], self.folder)
+        return self._tape_batches[name]
 
     def verdict(
         self,
@@ -113,8 +114,8 @@ class CheckSession:
         against: Expectations | BaselineTarget,
         *,
         keep: bool,
-    ) -> Row:
-        """Return the verdict on a replay.
+    ) -> Message:
+        """Return the verdict on a replay, with `about`, the purpose of the case, and `change` since a baseline.
 
         Args:
             name: the id of the case.
@@ -132,36 +133,38 @@ class CheckSession:
         if optimizer.dialect not in dialects:
             raise UserError(f"no dialect {optimizer.dialect!r}; there are {', '.join(dialects)}")
         tape_batch = self.tape_batch(name)
-        asked = Asked(tape_batch, optimizer.target(), frozenset({name}))
-        answer = Response(Request(optimizer.kind, {"output": str(output)}, asked), reply, 0.0)
-        trace = arrays.read(output)[0] if answer.status == "ok" else None
-        row = None if keep or isinstance(against, BaselineTarget) else self._agreeing(answer, asked, optimizer.dialect)
-        row = row or next(self.verdicts.rows(answer))
+        context = ReplayContext(tape_batch, optimizer.target(), frozenset({name}))
+        response = Response(Request(optimizer.kind, {"output": str(output)}, context), reply, 0.0)
+        trace = arrays.read(output)[0] if response.status == "ok" else None
+        row = None
+        if not keep and isinstance(against, Expectations):
+            row = self._agreeing(response, context, optimizer.dialect)
+        row = row or next(self.verdicts.rows(response))
         output.unlink(missing_ok=True)
         if keep:
             self.recorder.keep(row, trace)
-        why = self.case(name).setting.reason
-        row = {**row, "repeat": None, "trace": None, "about": why}
+        row = replace(row, repeat=None, trace=None)
+        about = {"about": self.case(name).setting.reason}
         if isinstance(against, BaselineTarget):
-            return baselines.compared(against.folder, row, trace, against.fail_on)
-        judged = against.judged(row)
-        if judged["outcome"] == "undecided" and judged["expectation"] is None:
-            judged["expected"] = True  # neither a pass nor a defect of the optimizer: the bound can't decide the case
-        return judged
+            row, change = baselines.compared(against.folder, row, trace, against.fail_on)
+            return {**to_json(row), **about, "change": change}
+        row = against.apply(row)
+        if row.outcome == "undecided" and row.expectation is None:
+            row = replace(row, expected=True)  # neither a pass nor a defect: the bound can't decide the case
+        return {**to_json(row), **about}
 
-    def _agreeing(self, answer: Response, asked: Asked, dialect: str) -> Row | None:
+    def _agreeing(self, response: Response, context: ReplayContext, dialect: str) -> VerdictRow | None:
         """Return the verdict if the trace agrees with the claimed dialect, else None; no other dialect is tried."""
-        tape_batch = asked.tape_batch
-        if answer.status != "ok":
+        tape_batch = context.tape_batch
+        if response.status != "ok":
             return None
         try:
-            observed = evidence(answer, tape_batch)
-            oracle = Oracle.of(tape_batch.tape, tape_batch.hyperparameters, asked.target.dtype, [dialect])
+            observed = read_trace(response, tape_batch)
+            oracle = Oracle.of(tape_batch.tape, tape_batch.hyperparameters, context.target.dtype, [dialect])
             result = TraceComparison(observed, oracle, dialect).result(slice(None))
         except (TraceError, DataMismatch, OSError, ValueError):  # explained by the complete comparison
             return None
         if result.outcome != "agrees" or int(observed.get("spoiled", 0)):
             return None
-        (case, _), more = tape_batch.cases[0], {"fits": [dialect]}
-        row: dict[str, Any] = asked.target.row(answer, tape_batch, case.id, result, **more)
-        return row
+        (case, _) = tape_batch.cases[0]
+        return Finding(result, fits=(dialect,)).row(context.target, response, tape_batch, case.id)

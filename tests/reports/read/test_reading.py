@@ -5,8 +5,10 @@ import json
 import pytest
 
 import reports
-from reports.read.results import records
-from reports.read.schema import OUTCOMES, clean, parse, real, whole, wholes
+from reports.read.results import OUTCOMES
+from suite.errors import UserError
+from suite.results.decoding import clean, decode, parse, real, whole
+from suite.results.rows import SCHEMA, VERDICTS
 from tests.support import sample_results
 
 
@@ -14,24 +16,38 @@ def test_a_complete_folder_is_complete_and_has_nothing_to_remark(complete):
     assert complete.complete
     assert complete.notes == ()
     assert len(complete.verdicts) == len(sample_results.verdicts())
-    assert set(complete.verdicts["outcome"]) == set(OUTCOMES)
+    assert {row.outcome for row in complete.verdicts} == set(OUTCOMES)
 
 
 def test_a_folder_without_a_manifest_is_refused_in_one_line(tmp_path):
-    with pytest.raises(reports.ReportError, match=r"no manifest\.json") as error:
+    with pytest.raises(UserError, match=r"no manifest\.json") as error:
         reports.load(tmp_path)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"schema": 2}', "{}", '"text"', "[" * 100_000])
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"schema": 3}', "{}", '"text"', "[" * 100_000])
 def test_a_manifest_that_cannot_be_understood_is_refused(folder, content):
     (folder / "manifest.json").write_text(content, encoding="utf-8")
-    with pytest.raises(reports.ReportError, match=r"manifest\.json"):
+    with pytest.raises(UserError, match=r"manifest\.json"):
         reports.load(folder)
 
 
+def test_results_of_an_earlier_schema_are_refused_with_advice(folder):
+    (folder / "manifest.json").write_text('{"schema": 1}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"schema 1, written by an earlier release.*repeat the run") as error:
+        reports.load(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_row_that_does_not_say_whether_it_is_expected_is_if_it_agrees_or_is_unsupported(folder):
+    rows = [sample_results.verdicts()[0] | {"case": outcome, "outcome": outcome} for outcome in OUTCOMES]
+    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    found = {row.outcome: row.expected for row in reports.load(folder).verdicts}
+    assert found == {outcome: outcome in ("agrees", "unsupported") for outcome in OUTCOMES}
+
+
 def test_a_manifest_may_lack_everything_but_its_schema(folder):
-    bare = {"schema": 1, "machine": 3, "frameworks": {"torch": None}}
+    bare = {"schema": SCHEMA, "machine": 3, "frameworks": {"torch": None}}
     (folder / "manifest.json").write_text(json.dumps(bare), encoding="utf-8")
     reports.write(folder)
 
@@ -98,7 +114,7 @@ def test_a_later_result_replaces_an_earlier_one_and_that_is_said(folder):
         file.write(json.dumps(first | {"outcome": "failed"}) + "\n")
     (folder / "footer.json").write_text('{"status": "complete"}', encoding="utf-8")
     results = reports.load(folder)
-    assert records(results.verdicts)[0]["outcome"] == "failed"
+    assert results.verdicts[0].outcome == "failed"
     assert results.complete
     assert results.notes == ("In verdicts.jsonl, 1 earlier results were replaced by later ones.",)
 
@@ -106,9 +122,9 @@ def test_a_later_result_replaces_an_earlier_one_and_that_is_said(folder):
 def test_an_outcome_that_nobody_knows_is_a_failure_and_never_a_pass(folder):
     row = sample_results.verdicts()[0] | {"outcome": "perfect"}
     (folder / "verdicts.jsonl").write_text(sample_results.lines([row]), encoding="utf-8")
-    found = records(reports.load(folder).verdicts)[0]
-    assert found["outcome"] == "failed"
-    assert "perfect" in found["reason"]
+    found = reports.load(folder).verdicts[0]
+    assert found.outcome == "failed"
+    assert "perfect" in found.reason
 
 
 def test_every_value_of_a_row_may_be_null_or_of_the_wrong_type(folder):
@@ -127,7 +143,8 @@ def test_numbers_that_are_not_finite_are_missing():
     assert real(True) is None
     assert whole(2**63) is None
     assert whole(3.0) == 3
-    assert wholes([1, None]) is None
+    row = {"framework": "x", "implementation": "y", "outcome": "agrees", "worst_index": [1, None]}
+    assert decode(VERDICTS, row).worst_index is None
 
 
 def test_text_loses_what_steers_a_terminal_or_reorders_a_line():

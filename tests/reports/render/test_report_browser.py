@@ -230,7 +230,7 @@ def test_the_readmes_pictures_are_made_and_small(browser, folder, tmp_path):
 def test_without_a_figure_there_is_no_picture(folder, tmp_path):
     for name in ("training", "timings"):
         (folder / f"{name}.jsonl").unlink()
-    rows = [{**row, "course": None} for row in sample_results.verdicts()]
+    rows = [{**row, "error_curve": None} for row in sample_results.verdicts()]
     (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
     with pytest.raises(UserError, match="has no figure"):
         pictures.write(folder, tmp_path)

@@ -17,7 +17,7 @@ USUAL = {
 
 
 def cases(folder, *rows):
-    (folder / "manifest.json").write_text('{"schema": 1}')
+    (folder / "manifest.json").write_text('{"schema": 2}')
     lines = [json.dumps({**USUAL, "case": f"tape/{i}", **row}) for i, row in enumerate(rows)]
     (folder / "verdicts.jsonl").write_text("\n".join(lines) + "\n")
     suites = ET.fromstring(junit(load(folder)))

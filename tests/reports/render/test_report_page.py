@@ -157,7 +157,7 @@ def test_the_answers_come_in_the_order_of_the_questions(source):
 def test_a_page_without_figures_carries_no_drawing_script(folder):
     (folder / "training.jsonl").unlink()
     (folder / "timings.jsonl").unlink()
-    rows = [{**row, "course": None} for row in sample_results.verdicts()]
+    rows = [{**row, "error_curve": None} for row in sample_results.verdicts()]
     (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
     reports.write(folder)
     assert (folder / "report.html").stat().st_size < 500_000

@@ -16,16 +16,21 @@ from tests.support import sample_results
 
 NEAREST = {
     "dialect": "d2l",
-    "changes": {"initial_accumulator": [0.0, 1.0], "epsilon": ["inside", "outside"]},
+    "changes": [
+        {"axis": "initial_accumulator", "before": 0.0, "after": 1.0, "factor": None},
+        {"axis": "epsilon", "before": "inside", "after": "outside", "factor": None},
+    ],
     "fits": True,
     "bound_ratio": 0.4,
+    "first_step": None,
+    "best_change": None,
 }
 
 
 def verdict(case, outcome="agrees", **given):
     usual = {
         "framework": "torch", "implementation": "builtin", "version": "2.13.0", "device": "cpu", "dtype": "float32",
-        "dialect": "d2l", "case": case, "outcome": outcome, "fits": [], "nearest": None, "growth": None,
+        "dialect": "d2l", "case": case, "outcome": outcome, "fits": [], "nearest": None, "error_growth": None,
         "repeat": f"rmsuite agree -i torch/builtin -c {case}", "seconds": 0.1, "sha256": "ab" * 32,
         "expected": outcome in ("agrees", "unsupported"), "expectation": None,
     }  # fmt: skip
@@ -110,7 +115,7 @@ def test_findings_are_grouped_by_their_cause(made):
         (1, (), False),
         (1, (), True),
     ]
-    assert found[0].row["case"] == "b/plain"  # the row that the fewest dialects fit
+    assert found[0].row.case == "b/plain"  # the row that the fewest dialects fit
     assert found[0].explanation == ("it says all",)
     assert found[1].cause == "fits d2l with initial_accumulator 1 in place of 0 and epsilon outside in place of inside"
     assert found[4].title.endswith("1 case, as expected")
@@ -119,7 +124,7 @@ def test_findings_are_grouped_by_their_cause(made):
 
 @pytest.mark.parametrize("nearest", [7, "x", {}, {"dialect": "d2l"}, {"fits": True}, {**NEAREST, "changes": [1]}])
 def test_a_malformed_nearest_dialect_is_ignored(made, nearest):
-    folder = made(differing("a/plain", nearest=nearest, growth="x", first_index="y"))
+    folder = made(differing("a/plain", nearest=nearest, error_growth="x", first_index="y"))
     for text in forms(folder):
         assert "torch/builtin" in text
 
@@ -211,13 +216,13 @@ def test_the_kill_matrix_is_in_every_rendering(made):
 def test_a_malformed_kill_matrix_is_ignored(made, monkeypatch, tmp_path, content):
     monkeypatch.setattr(kill_matrix, "DOCUMENTS", tmp_path / "nowhere")
     folder = made(verdict("a/plain"), sharpness=content)
-    assert reports.load(folder).sharpness is None
+    assert reports.load(folder).kill_matrix is None
     assert "catch wrong optimizers" not in forms(folder)[0]
 
 
 def test_malformed_parts_of_a_kill_matrix_are_left_out(made):
     odd = {**SHARP, "survivors": 3, "dialects": {"d2l": {"epsilon": [1], "momentum": [1, 2]}, "x": 7}}
-    found = reports.load(made(verdict("a/plain"), sharpness=json.dumps(odd))).sharpness
+    found = reports.load(made(verdict("a/plain"), sharpness=json.dumps(odd))).kill_matrix
     assert found.dialects == {"d2l": {"momentum": (1, 2)}}
     assert found.survivors == ()
 
@@ -227,4 +232,4 @@ def test_a_folder_without_a_kill_matrix_shows_that_of_the_documents(made, monkey
     documents.mkdir()
     (documents / "sharpness.json").write_text(json.dumps(SHARP), encoding="utf-8")
     monkeypatch.setattr(kill_matrix, "DOCUMENTS", documents)
-    assert reports.load(made(verdict("a/plain"))).sharpness.killed == 1200
+    assert reports.load(made(verdict("a/plain"))).kill_matrix.killed == 1200

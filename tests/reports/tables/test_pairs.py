@@ -6,6 +6,8 @@ import reports
 from reports.tables import pairs, report
 from reports.tables.findings import known_deviations
 from reports.tables.first_screen import PROPERTIES, matrix, property_of
+from suite.results.decoding import decode
+from suite.results.rows import VERDICTS
 from tests.support import sample_results
 
 
@@ -20,6 +22,7 @@ def row(name, case="decades/plain", dialect="torch", outcome="agrees", digest="a
         "dtype": "float32",
         "case": case,
         "dialect": dialect,
+        "requested_dialect": dialect if implementation == "scratch" else None,
         "outcome": outcome,
         "fits": [dialect] if fits is None and outcome == "agrees" else fits or [],
         "trace_sha256": digest,
@@ -148,7 +151,8 @@ def test_a_known_deviation_has_its_link_if_that_is_a_web_address(loaded):
     ],
 )
 def test_a_case_tests_one_property(case, dtype, expected):
-    assert property_of({"case": case, "dtype": dtype}) == expected
+    found = decode(VERDICTS, row("a/builtin", case) | {"dtype": dtype})
+    assert property_of(found) == expected
     assert expected in PROPERTIES
 
 

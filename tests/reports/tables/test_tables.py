@@ -2,14 +2,13 @@
 
 import dataclasses
 
-import pandas as pd
 import pytest
 
-from reports.read.schema import VERDICTS
 from reports.tables import report
 from reports.tables.numbers import coordinate, distance, loss, multiple, percent
 from reports.tables.outcomes import Counts
 from reports.tables.published import published_run
+from suite.results.rows import VerdictRow
 from tests.support import sample_results
 
 
@@ -49,7 +48,7 @@ def test_a_finding_says_where_it_starts_what_fits_and_how_to_repeat_it(built):
     assert finding.location.startswith("first outside the bound at step 1; largest error at step ")
     assert "of square_average; 1.9e6 ulps; 4.1e5 × the bound" in finding.location
     assert finding.cause == "fits keras-legacy, timm-tf"
-    assert finding.row["repeat"].endswith("--dialect tf1 --case long")
+    assert finding.row.repeat.endswith("--dialect tf1 --case long")
 
 
 def test_findings_come_most_urgent_first_and_the_unsupported_last(built):
@@ -107,17 +106,18 @@ def test_the_book_prints_nothing_for_other_frameworks_programs_and_dialects():
 
 
 def test_an_empty_folder_has_three_empty_tables(complete):
-    empty = {name: getattr(complete, name).iloc[:0] for name in ("verdicts", "training", "timings")}
+    empty = dict.fromkeys(("verdicts", "training", "timings"), ())
     none = dataclasses.replace(complete, **empty)
     built = report.build(none)
     assert built.agreement.sentence == "Agreement was not run."
     assert built.training.tasks == built.timing == ()
 
 
-def test_the_frames_keep_missing_numbers_missing(complete):
-    assert list(complete.verdicts.columns) == list(VERDICTS.columns)
-    assert complete.verdicts["ulps"].dtype == pd.Float64Dtype()
-    assert complete.verdicts["ulps"].isna().sum() == sum(row["ulps"] is None for row in sample_results.verdicts())
+def test_rows_keep_missing_numbers_missing(complete):
+    assert {type(row) for row in complete.verdicts} == {VerdictRow}
+    assert {type(row.ulps) for row in complete.verdicts} == {float, type(None)}
+    missing = sum(row["ulps"] is None for row in sample_results.verdicts())
+    assert sum(row.ulps is None for row in complete.verdicts) == missing
 
 
 def test_numbers_are_formatted_as_documented():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -16,7 +17,9 @@ from reports.render.exports import summary
 from reports.tables import report, timing_tables
 from reports.tables.numbers import duration, share, significant, size, unit
 from reports.tables.timing import Timing
-from suite.benchmark.warnings import Doubt
+from suite.benchmark.warnings import MeasurementWarning
+from suite.results.decoding import decode
+from suite.results.rows import TIMINGS
 from suite.results.wording import WARNING_ADVICE
 from tests.support import sample_results
 
@@ -129,15 +132,15 @@ def test_timings_come_fastest_first_and_those_without_a_time_last_with_their_out
 def test_a_second_copy_gives_the_noise_floor_and_traffic_the_memory_limit(benchmarks):
     large = benchmarks["step/10000000"]
     assert len(large.timings) == len(sample_results.implementations()) + 1
-    assert {timing.row["implementation"] for timing in large.timings}.isdisjoint({"traffic"})
-    assert {timing.row["instance"] for timing in large.timings} == {1}
+    assert {timing.row.implementation for timing in large.timings}.isdisjoint({"traffic"})
+    assert {timing.row.instance for timing in large.timings} == {1}
     assert large.noise_sentence == "Noise floor: 1.8 %; no smaller difference is claimed."
     assert large.memory_sentence == "Memory limit: 4.01 ms to move the memory of a step, measured with torch/traffic."
     assert benchmarks["step/1000"].memory_sentence == ""
 
 
 def test_both_copies_of_an_implementation_are_read(complete):
-    assert sum(complete.timings["instance"] == 2) == 6
+    assert sum(row.instance == 2 for row in complete.timings) == 6
     assert complete.notes == ()
 
 
@@ -153,7 +156,7 @@ def test_a_large_step_is_shown_relative_to_the_memory_limit_and_per_parameter(be
 
 
 def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(made):
-    change = {"call": "faster", "ratio": 0.151, "ratio_interval": [0.149, 0.188]}
+    change = {"conclusion": "faster", "ratio": 0.151, "ratio_interval": [0.149, 0.188]}
     (benchmark,) = made(rows_of(change))
     assert column(benchmark, "Against the built-in") == {
         "torch/scratch": "faster, 0.151 (0.149 to 0.188)",
@@ -164,18 +167,18 @@ def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(made):
 @pytest.mark.parametrize(
     ("change", "conclusion"),
     [
-        ({"call": "faster", "ratio": 0.5}, "faster"),
-        ({"call": "slower", "ratio": 1.017}, "unclear"),
-        ({"call": "faster", "ratio": 0.99}, "unclear"),
-        ({"call": "same", "ratio": 1.017}, "same"),
-        ({"call": "quickest", "ratio": 0.5}, None),
-        ({"call": "faster", "ratio": -1.0}, None),
-        ({"call": "faster", "ratio": None}, None),
-        ({"call": "faster", "ratio": 0.5, "outcome": "differs"}, None),
+        ({"conclusion": "faster", "ratio": 0.5}, "faster"),
+        ({"conclusion": "slower", "ratio": 1.017}, "unclear"),
+        ({"conclusion": "faster", "ratio": 0.99}, "unclear"),
+        ({"conclusion": "same", "ratio": 1.017}, "same"),
+        ({"conclusion": "quickest", "ratio": 0.5}, None),
+        ({"conclusion": "faster", "ratio": -1.0}, None),
+        ({"conclusion": "faster", "ratio": None}, None),
+        ({"conclusion": "faster", "ratio": 0.5, "outcome": "differs"}, None),
     ],
 )
 def test_no_difference_below_the_floor_is_claimed_whatever_a_row_says(made, change, conclusion):
-    (benchmark,) = made(rows_of({"floor": 0.018, **change}))
+    (benchmark,) = made(rows_of({"noise_floor": 0.018, **change}))
     assert named(benchmark, "torch/scratch").conclusion == conclusion
 
 
@@ -195,10 +198,10 @@ def test_an_epoch_has_its_speedup_over_the_section_s_loop_in_the_same_framework(
 
 
 def test_a_speedup_that_is_not_significant_is_marked():
-    row = dict.fromkeys(sample_results.timings()[0]) | {"framework": "torch", "benchmark": "epoch/regression"}
-    section = row | {"implementation": "section", "median": 1.0, "interval": [0.9, 1.1], "floor": 0.05}
+    row = decode(TIMINGS, {"framework": "torch", "implementation": "x", "benchmark": "epoch/regression"})
+    section = dataclasses.replace(row, implementation="section", median=1.0, interval=[0.9, 1.1], noise_floor=0.05)
     speedups = [
-        Timing(row | {"implementation": "x", "floor": 0.05, **change}, "torch/x", section).speedup
+        Timing(dataclasses.replace(row, noise_floor=0.05, **change), "torch/x", section).speedup
         for change in (
             {"median": 0.5, "interval": [0.4, 0.6]},
             {"median": 0.8, "interval": [0.7, 0.95]},
@@ -232,7 +235,13 @@ def test_an_implementation_in_two_dialects_or_versions_has_two_labels(made):
 
 def test_devices_and_threads_make_separate_benchmarks(made):
     rows = rows_of()
-    found = made([*rows, *({**row, "threads": 8} for row in rows), *({**row, "device": "cuda:0"} for row in rows)])
+    found = made(
+        [
+            *rows,
+            *({**row, "threads": 8, "version": "2.14.0"} for row in rows),
+            *({**row, "device": "cuda:0"} for row in rows),
+        ]
+    )
     assert [benchmark.setting for benchmark in found] == [
         "cpu, float32, 1 thread", "cpu, float32, 8 threads", "cuda:0, float32, 1 thread",
     ]  # fmt: skip
@@ -260,7 +269,7 @@ def test_a_grid_has_a_column_for_each_size_and_the_memory_limit_for_the_largest(
     ("conclusion", "mark"), [("faster", "↓"), ("slower", "↑"), ("same", "="), ("unclear", timing_tables.NO_MARK)]
 )
 def test_a_grid_marks_conclusions(made, conclusion, mark):
-    (grid,) = timing_tables.grids(made(rows_of({"call": conclusion, "ratio": 0.5, "median": 0.0061})))
+    (grid,) = timing_tables.grids(made(rows_of({"conclusion": conclusion, "ratio": 0.5, "median": 0.0061})))
     assert rows_in(grid, "torch")["scratch"][0] == f"6.10{mark}"
 
 
@@ -274,13 +283,14 @@ def test_implementations_without_a_time_for_the_same_reason_share_a_note(made):
 
 
 def test_every_measurement_warning_has_advice():
-    assert {doubt.code: doubt.advice for doubt in Doubt} == dict(WARNING_ADVICE)
+    assert {one.code: one.advice for one in MeasurementWarning} == dict(WARNING_ADVICE)
 
 
 def test_every_warning_is_explained_once_with_its_extent(made, folder):
     extent = {
-        "spread": 0.21, "outliers": [3, 4], "drift": -0.31, "leftover": 0.41, "cpu_share": 1.51, "missing_steps": -0.61,
-        "surroundings": {"others": 0.71, "stolen": 0.81, "pace": 0.91}, "doubts": [*WARNING_ADVICE, "new"],
+        "spread": 0.21, "outliers": [3, 4], "drift": -0.31, "unfinished": 0.41, "cpu_share": 1.51,
+        "missing_steps": -0.61,
+        "machine_load": {"others": 0.71, "stolen": 0.81, "pace": 0.91}, "warnings": [*WARNING_ADVICE, "new"],
     }  # fmt: skip
     found = timing_tables.warnings(made(rows_of(extent)))
     assert [one.code for one in found] == [*WARNING_ADVICE, "new"]
@@ -294,7 +304,7 @@ def test_every_warning_is_explained_once_with_its_extent(made, folder):
 
 
 def test_a_run_without_warnings_has_no_section_of_warnings(made, folder):
-    made(rows_of({"doubts": []}))
+    made(rows_of({"warnings": []}))
     for text in forms(folder):
         assert "Measurement warnings" not in text
 
@@ -319,7 +329,7 @@ def test_steps_are_drawn_over_sizes_with_the_memory_limit_and_over_tensors(compl
 
 
 def test_without_traffic_there_is_no_memory_limit(made, folder):
-    gone = {"limit": None, "fraction": None}
+    gone = {"memory_limit": None, "limit_share": None}
     found = made([row | gone for row in sample_results.timings() if row["implementation"] != "traffic"])
     assert all(benchmark.memory_limit is None for benchmark in found)
     for text in forms(folder):
@@ -385,13 +395,13 @@ def test_hostile_text_in_a_timing_stays_text(made, folder):
         "dtype",
         "dialect",
         "mode",
-        "call",
-        "against",
+        "conclusion",
+        "baseline",
         "reason",
     )
-    hostile = {name: f"{sample_results.HOSTILE} {name}" for name in texts} | {"doubts": [sample_results.HOSTILE]}
+    hostile = {name: f"{sample_results.HOSTILE} {name}" for name in texts} | {"warnings": [sample_results.HOSTILE]}
     rows = [rows_of(hostile)[1], rows_of(hostile, {"benchmark": f"step/{sample_results.HOSTILE}"})[1]]
-    rows += [row | hostile | {"call": "slower"} for row in rows_of(benchmark="step/10000000")]
+    rows += [row | hostile | {"conclusion": "slower"} for row in rows_of(benchmark="step/10000000")]
     made([*sample_results.timings(), *rows])
     page, document, screen = forms(folder)
     assert page.count("<script") == 4

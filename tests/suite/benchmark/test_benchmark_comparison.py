@@ -1,4 +1,4 @@
-"""Two runs against each other: what may be said, and what can't be compared."""
+"""Tests of the comparison of timings of two runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from suite.benchmark.comparison import Unlike, compare, show, to_json
+from suite.benchmark.comparison import compare, show, to_json
+from suite.errors import UserError
+from suite.results.rows import SCHEMA
 
-MANIFEST = {"device": "cpu", "threads": 1, "data": {"sha256": "d"}, "machine": {"cpu": "a processor"}}
+MANIFEST = {"schema": SCHEMA, "device": "cpu", "threads": 1, "data": {"sha256": "d"}, "machine": {"cpu": "a processor"}}
 
 
 def row(implementation, median, *, spread=0.005, seed=0, **more):
@@ -28,7 +30,7 @@ def row(implementation, median, *, spread=0.005, seed=0, **more):
         "sha256": "t",
         "samples": samples,
         "median": float(np.median(samples)),
-        "floor": 0.01,
+        "noise_floor": 0.01,
         "reason": None,
         **more,
     }
@@ -58,7 +60,7 @@ def test_each_is_faster_slower_the_same_or_unclear(folder):
         ),
     )
     found = {one.name: one for one in compare(before, after)}
-    calls = {name: one.call.value for name, one in found.items()}
+    calls = {name: one.conclusion.value for name, one in found.items()}
     assert calls == {
         "torch/scratch": "faster",
         "torch/builtin": "slower",
@@ -69,10 +71,10 @@ def test_each_is_faster_slower_the_same_or_unclear(folder):
 
 
 def test_a_difference_below_the_noise_of_either_machine_is_not_claimed(folder):
-    before, after = folder("a", row("builtin", 1.0, floor=0.15)), folder("b", row("builtin", 1.1, seed=1))
+    before, after = folder("a", row("builtin", 1.0, noise_floor=0.15)), folder("b", row("builtin", 1.1, seed=1))
     (found,) = compare(before, after)
     assert found.floor == 0.15
-    assert found.call.value == "same"
+    assert found.conclusion.value == "same"
 
 
 def test_the_same_two_runs_compare_the_same_way_each_time(folder):
@@ -92,25 +94,29 @@ def test_the_same_two_runs_compare_the_same_way_each_time(folder):
     ],
 )
 def test_unlike_runs_are_refused_with_what_is_unlike(folder, manifest, what):
-    with pytest.raises(Unlike, match=what):
+    with pytest.raises(UserError, match=what):
         compare(folder("a", row("builtin", 1.0)), folder("b", row("builtin", 1.0), **manifest))
 
 
 @pytest.mark.parametrize(
-    ("part", "what"), [("dtype", "dtype"), ("sha256", "data"), ("threads", "threads"), ("dialect", "dialect")]
+    ("part", "what"),
+    [("dtype", "format"), ("sha256", "data"), ("threads", "number of threads"), ("dialect", "dialect")],
 )
-def test_unlike_rows_are_refused_too(folder, part, what):
-    with pytest.raises(Unlike, match=f"the {what} of torch/builtin at step/1000 differs"):
-        compare(folder("a", row("builtin", 1.0)), folder("b", row("builtin", 1.0, **{part: "other"})))
+def test_rows_of_different_conditions_are_refused(folder, part, other, what):
+    with pytest.raises(UserError, match=f"the {what} of torch/builtin at step/1000 differs"):
+        compare(
+            folder("a", row("builtin", 1.0)),
+            folder("b", row("builtin", 1.0, **{part: other})),
+        )
 
 
 def test_what_has_no_timings_or_nothing_in_common_is_said(folder, tmp_path):
     some = folder("a", row("builtin", 1.0))
-    with pytest.raises(Unlike, match=r"no timings in .*; make some with `rmsuite bench"):
+    with pytest.raises(UserError, match=r"has no timings; make some with `rmsuite bench"):
         compare(some, folder("b"))
-    with pytest.raises(Unlike, match="nothing in common"):
+    with pytest.raises(UserError, match="no implementation was timed at the same benchmark in both"):
         compare(some, folder("c", row("scratch", 1.0)))
-    with pytest.raises(Unlike, match="no results folder"):
+    with pytest.raises(UserError, match="is not a results folder"):
         compare(some, tmp_path / "nowhere")
 
 
@@ -118,25 +124,25 @@ def test_what_has_no_timings_or_nothing_in_common_is_said(folder, tmp_path):
 def test_a_manifest_that_is_none_is_said(folder, manifest):
     broken = folder("a", row("builtin", 1.0))
     (broken / "manifest.json").write_text(manifest)
-    with pytest.raises(Unlike, match=r"manifest.json can't be read"):
+    with pytest.raises(UserError, match=r"manifest.json can't be read"):
         compare(broken, broken)
 
 
 def test_what_failed_in_one_run_is_not_timed_and_says_why(folder):
     failed = {**row("builtin", 1.0), "samples": [], "median": None, "reason": "it died"}
     (found,) = compare(folder("a", row("builtin", 1.0)), folder("b", failed))
-    assert (found.call, found.ratio, found.reason) == (None, None, "it died")
+    assert (found.conclusion, found.ratio, found.reason) == (None, None, "it died")
     with (console := Console(width=120)).capture() as said:
         show([found], console)
     assert "not timed: it died" in said.get()
     assert "nothing was timed in both" in said.get()
 
 
-def test_rows_that_lack_what_is_compared_are_refused(folder):
-    old = row("builtin", 1.0)
-    del old["floor"]
-    with pytest.raises(Unlike, match=r"rows in .* lack floor; they were made by another version"):
-        compare(folder("a", old), folder("b", row("builtin", 1.0)))
+def test_results_of_an_earlier_schema_are_refused_in_one_line(folder):
+    old = folder("a", row("builtin", 1.0), schema=1)
+    with pytest.raises(UserError, match=r"has results of schema 1, written by an earlier release") as failure:
+        compare(old, folder("b", row("builtin", 1.0)))
+    assert "\n" not in str(failure.value)
 
 
 def test_the_second_of_a_pair_is_not_compared(folder):

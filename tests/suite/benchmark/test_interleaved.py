@@ -10,10 +10,11 @@ import pytest
 
 from suite.benchmark import statistics
 from suite.benchmark.correctness import steps_missing
-from suite.benchmark.interleaved import Entry, groups
+from suite.benchmark.interleaved import TimedTarget, groups
 from suite.cases.benchmarks import PERIOD, PROFILES, benchmarks, step
 from suite.cases.datasets import generated
 from suite.cases.tasks import tasks
+from suite.errors import UserError
 from suite.run import Job
 from suite.workers import timer
 from tests.support.numpy_framework.adapter import Numpy
@@ -40,8 +41,8 @@ def test_everyone_is_judged_and_has_a_sample_a_round_and_one_of_each_framework_r
     for row in rows:
         assert row["outcome"] == "agrees"
         assert row["bound_ratio"] <= 1
-        assert len(row["samples"]) == len(row["at"]) == 3
-        assert row["at"] == sorted(row["at"])
+        assert len(row["samples"]) == len(row["started_at"]) == 3
+        assert row["started_at"] == sorted(row["started_at"])
         assert row["median"] == np.median(row["samples"])
         assert row["interval"][0] <= row["median"] <= row["interval"][1]
         assert row["loops"] >= 1
@@ -54,17 +55,17 @@ def test_the_noise_floor_is_how_far_equals_come_out_apart(options, quiet):
     found = named(rows)
     pairs = [[found[(*who, k)]["samples"] for k in (1, 2)] for who in (("torch", "builtin"), ("oracle", "numpy"))]
     floor = max(np.exp(abs(np.log(statistics.paired(*pair).value))) - 1 for pair in pairs)
-    assert all(row["floor"] == pytest.approx(floor, rel=1e-12) for row in rows)
+    assert all(row["noise_floor"] == pytest.approx(floor, rel=1e-12) for row in rows)
 
 
 def test_others_are_compared_with_the_built_in_one_of_their_framework(options, quiet):
     _, rows = bench(options, quiet)
     found = named(rows)
     scratch, builtin = found["torch", "scratch", 1], found["torch", "builtin", 1]
-    assert builtin["against"] is None
-    assert scratch["against"] == "torch/builtin"
+    assert builtin["baseline"] is None
+    assert scratch["baseline"] == "torch/builtin"
     assert scratch["ratio"] == statistics.paired(scratch["samples"], builtin["samples"]).value
-    assert found["oracle", "numpy", 2]["against"] == "oracle/numpy"
+    assert found["oracle", "numpy", 2]["baseline"] == "oracle/numpy"
 
 
 @pytest.mark.parametrize("kind", ["sizes", "tasks"])
@@ -74,7 +75,7 @@ def test_what_computes_something_else_than_it_says_is_not_timed(options, quiet, 
     found = named(rows)
     wrong = found["torch", "wrong-epsilon", 1]
     assert wrong["outcome"] == "differs"
-    assert "an update is off by" in wrong["reason"]
+    assert "the error of an update is" in wrong["reason"]
     assert wrong["samples"] == []
     assert found["torch", "builtin", 1]["outcome"] == "agrees"
     assert job.status == 1
@@ -111,21 +112,21 @@ def test_who_does_not_step_each_time_is_told_by_how_far_it_came(options, quiet):
     found = named(rows)
     assert found["torch", "lazy", 1]["outcome"] == "agrees"  # while it was looked at
     assert found["torch", "lazy", 1]["missing_steps"] == pytest.approx(0.5, abs=0.1)
-    assert "uncounted" in found["torch", "lazy", 1]["doubts"]
+    assert "uncounted" in found["torch", "lazy", 1]["warnings"]
     assert found["torch", "builtin", 1]["missing_steps"] == 0
 
 
 def test_work_that_is_left_when_the_clock_stops_is_noticed(options, quiet):
     _, rows = bench(options, quiet, implementations=["postponed", "builtin"])
     found = named(rows)
-    assert "unfinished" in found["torch", "postponed", 1]["doubts"]
-    assert found["torch", "postponed", 1]["leftover"] > 0.5
+    assert "unfinished" in found["torch", "postponed", 1]["warnings"]
+    assert found["torch", "postponed", 1]["unfinished"] > 0.5
 
 
 def test_the_order_of_the_rounds_follows_from_the_seed(options, quiet):
     def order(**given):
         _, rows = bench(options, quiet, **given)
-        times = sorted((at, *who) for who, row in named(rows).items() for at in row["at"])
+        times = sorted((at, *who) for who, row in named(rows).items() for at in row["started_at"])
         return [who for _, *who in times]
 
     first = order(output=options().output / "a", seed=3)
@@ -151,13 +152,15 @@ def test_a_tape_is_repeated_to_its_size_and_divided_evenly():
 @pytest.mark.parametrize(("size", "together"), [(1000, True), (10**12, False)])
 def test_where_memory_is_too_small_each_framework_races_by_itself(size, together):
     benchmark = replace(step(1000, 1, 0), size=size)
-    entered = [Entry(framework, name, 1, {}) for framework in ("torch", "mxnet") for name in ("builtin", "scratch")]
+    entered = [
+        TimedTarget(framework, name, 1, {}) for framework in ("torch", "mxnet") for name in ("builtin", "scratch")
+    ]
     assert groups(entered, benchmark) == ([entered] if together else [entered[:2], entered[2:]])
     assert groups([], benchmark) == []
 
 
 def test_more_tensors_than_parameters_are_refused():
-    with pytest.raises(LookupError, match="3 parameters can't be divided among 4 tensors"):
+    with pytest.raises(UserError, match="3 parameters can't be divided among 4 tensors"):
         list(benchmarks(PROFILES["quick"], {}, 0, [3], [4]))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from suite.benchmark import statistics
-from suite.benchmark.statistics import Call, Ratio
-from suite.benchmark.warnings import Doubt, doubts
+from suite.benchmark.statistics import Conclusion, Ratio
+from suite.benchmark.warnings import MeasurementWarning, measurement_warnings
+from suite.results.rows import TimingRow
 
 
 def samples(median, spread=0.01, count=15, seed=0):
@@ -33,24 +36,24 @@ def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says():
 @pytest.mark.parametrize(
     ("ours", "theirs", "floor", "call"),
     [
-        (1.10, 1.0, 0.0, Call.SLOWER),
-        (0.90, 1.0, 0.0, Call.FASTER),
-        (1.10, 1.0, 0.2, Call.SAME),
-        (1.00, 1.0, 0.0, Call.SAME),
-        (1.06, 1.0, 0.08, Call.SAME),
+        (1.10, 1.0, 0.0, Conclusion.SLOWER),
+        (0.90, 1.0, 0.0, Conclusion.FASTER),
+        (1.10, 1.0, 0.2, Conclusion.SAME),
+        (1.00, 1.0, 0.0, Conclusion.SAME),
+        (1.06, 1.0, 0.08, Conclusion.SAME),
     ],
 )
 def test_what_is_called_follows_from_the_interval_and_the_floor(ours, theirs, floor, call):
     found = statistics.paired(samples(ours, seed=1), samples(theirs, seed=2))
-    assert found.call(floor) is call
+    assert found.conclusion(floor) is call
 
 
 def test_between_different_and_the_same_it_is_unclear():
-    assert Ratio(1.02, 0.9, 1.15, 0.5).call(0.0) is Call.UNCLEAR
+    assert Ratio(1.02, 0.9, 1.15, 0.5).conclusion(0.0) is Conclusion.UNCLEAR
     assert (
-        Ratio(1.06, 1.04, 1.08, 1e-6).call(0.05) is Call.UNCLEAR
+        Ratio(1.06, 1.04, 1.08, 1e-6).conclusion(0.05) is Conclusion.UNCLEAR
     )  # above what is the same to anyone, not clear of the floor
-    assert Ratio(1.2, 1.1, 1.3, 0.2).call(0.0) is Call.UNCLEAR  # the distributions may be one
+    assert Ratio(1.2, 1.1, 1.3, 0.2).conclusion(0.0) is Conclusion.UNCLEAR  # the distributions may be one
 
 
 def test_what_slows_the_machine_for_a_while_does_not_hide_a_difference_within_rounds():
@@ -58,7 +61,7 @@ def test_what_slows_the_machine_for_a_while_does_not_hide_a_difference_within_ro
     ours, theirs = (drift * 1.05).tolist(), drift.tolist()
     found = statistics.paired(ours, theirs)
     assert (found.low, found.value, found.high) == pytest.approx((1.05, 1.05, 1.05))
-    assert found.call(0.0) is Call.SLOWER
+    assert found.conclusion(0.0) is Conclusion.SLOWER
     alone = statistics.unpaired(ours, theirs, 0)
     assert alone.low < 1 < alone.high
 
@@ -88,7 +91,7 @@ def test_the_interval_of_a_ratio_holds_the_truth_as_often_as_it_says():
 def test_of_few_rounds_a_ratio_is_known_as_far_as_it_was_seen():
     found = statistics.paired([1.0, 1.1, 1.2], [1.0, 1.0, 1.0])
     assert (found.low, found.high) == pytest.approx((1.0, 1.2))
-    assert found.call(0.0) is Call.UNCLEAR
+    assert found.conclusion(0.0) is Conclusion.UNCLEAR
 
 
 def test_rounds_that_do_not_match_can_not_be_paired():
@@ -117,47 +120,55 @@ def test_the_floor_is_the_widest_gap_between_equals():
     assert statistics.noise([]) is None
 
 
-ROW = {
-    "median": 1.0,
-    "steady": True,
-    "spread": 0.01,
-    "outliers": [],
-    "drift": 0.0,
-    "leftover": 0.0,
-    "cpu_share": 1.0,
-    "threads": 1,
-    "sample_seconds": 0.005,
-    "missing_steps": 0.0,
-    "surroundings": {"others": 0.0, "stolen": 0.0, "pace": 0.0},
-}
-QUIET = ROW["surroundings"]
+QUIET = {"others": 0.0, "stolen": 0.0, "pace": 0.0}
+ROW = TimingRow(
+    framework="torch",
+    implementation="builtin",
+    version="1.0",
+    device="cpu",
+    dtype="float32",
+    benchmark="step/10",
+    size=10,
+    seed=0,
+    profile="quick",
+    median=1.0,
+    steady=True,
+    spread=0.01,
+    drift=0.0,
+    unfinished=0.0,
+    cpu_share=1.0,
+    threads=1,
+    sample_seconds=0.005,
+    missing_steps=0.0,
+    machine_load=QUIET,
+)
 
 
 @pytest.mark.parametrize(
-    ("doubt", "change"),
+    ("warning", "change"),
     [
-        (Doubt.UNSTEADY, {"steady": False}),
-        (Doubt.SPREAD, {"spread": 0.2}),
-        (Doubt.OUTLIERS, {"outliers": [3]}),
-        (Doubt.DRIFT, {"drift": -0.1}),
-        (Doubt.UNFINISHED, {"leftover": 0.05}),
-        (Doubt.THREADS, {"cpu_share": 1.9}),
-        (Doubt.SHORT, {"sample_seconds": 0.0005}),
-        (Doubt.UNCOUNTED, {"missing_steps": -0.5}),
-        (Doubt.BUSY, {"surroundings": {**QUIET, "others": 0.3}}),
-        (Doubt.STOLEN, {"surroundings": {**QUIET, "stolen": 0.05}}),
-        (Doubt.THROTTLED, {"surroundings": {**QUIET, "pace": 0.2}}),
+        (MeasurementWarning.UNSTEADY, {"steady": False}),
+        (MeasurementWarning.SPREAD, {"spread": 0.2}),
+        (MeasurementWarning.OUTLIERS, {"outliers": [3]}),
+        (MeasurementWarning.DRIFT, {"drift": -0.1}),
+        (MeasurementWarning.UNFINISHED, {"unfinished": 0.05}),
+        (MeasurementWarning.THREADS, {"cpu_share": 1.9}),
+        (MeasurementWarning.SHORT, {"sample_seconds": 0.0005}),
+        (MeasurementWarning.UNCOUNTED, {"missing_steps": -0.5}),
+        (MeasurementWarning.BUSY, {"machine_load": {**QUIET, "others": 0.3}}),
+        (MeasurementWarning.STOLEN, {"machine_load": {**QUIET, "stolen": 0.05}}),
+        (MeasurementWarning.THROTTLED, {"machine_load": {**QUIET, "pace": 0.2}}),
     ],
 )
-def test_each_doubt_has_its_reason_and_no_other(doubt, change):
-    assert list(doubts(ROW)) == []
-    assert list(doubts({**ROW, **change})) == [doubt]
-    assert doubt.advice
+def test_each_quantity_over_its_limit_gives_its_warning_and_no_other(warning, change):
+    assert list(measurement_warnings(ROW)) == []
+    assert list(measurement_warnings(replace(ROW, **change))) == [warning]
+    assert warning.advice
 
 
-def test_two_threads_that_were_asked_for_are_no_reason_to_doubt():
-    assert list(doubts({**ROW, "cpu_share": 1.9, "threads": 2})) == []
+def test_two_requested_threads_give_no_warning():
+    assert list(measurement_warnings(replace(ROW, cpu_share=1.9, threads=2))) == []
 
 
-def test_without_a_figure_there_is_nothing_to_doubt():
-    assert list(doubts({**ROW, "median": None, "steady": None})) == []
+def test_a_row_without_a_median_has_no_warnings():
+    assert list(measurement_warnings(replace(ROW, median=None, steady=None))) == []

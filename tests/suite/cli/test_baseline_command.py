@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from suite.regression.baseline import Baseline
-from suite.regression.comparison import Kind, compare
+from suite.regression.comparison import ChangeKind, compare
 from suite.regression.recording import record
 from tests.suite.cli.test_commands import rmsuite
 from tests.support.replays import require
@@ -28,16 +28,16 @@ def asked(options, quiet):
 
 
 PATCHES = {
-    "epsilon": (Kind.BEYOND, Kind.BEYOND, Kind.BEYOND, Kind.SAME, Kind.SAME),
-    "decay": (Kind.BEYOND, Kind.BEYOND, Kind.BEYOND, Kind.SAME, Kind.SAME),
-    "stale": (Kind.BEYOND, Kind.BEYOND, Kind.BEYOND, Kind.SAME, Kind.SAME),
-    "complement": (Kind.ROUNDING, Kind.ROUNDING, Kind.BEYOND, Kind.SAME, Kind.SAME),
-    "fma": (Kind.ROUNDING, Kind.ROUNDING, Kind.ROUNDING, Kind.SAME, Kind.SAME),
-    "order": (Kind.ROUNDING, Kind.ROUNDING, Kind.ROUNDING, Kind.SAME, Kind.SAME),
-    "forgetful": (Kind.SAME, Kind.SAME, Kind.SAME, Kind.BROKEN, Kind.SAME),
-    "spoils": (Kind.BROKEN, Kind.BROKEN, Kind.BROKEN, Kind.SAME, Kind.BROKEN),
-    "raises": (Kind.BROKEN, Kind.BROKEN, Kind.BROKEN, Kind.BROKEN, Kind.BROKEN),
-    "": (Kind.SAME, Kind.SAME, Kind.SAME, Kind.SAME, Kind.SAME),
+    "epsilon": (ChangeKind.BEYOND, ChangeKind.BEYOND, ChangeKind.BEYOND, ChangeKind.SAME, ChangeKind.SAME),
+    "decay": (ChangeKind.BEYOND, ChangeKind.BEYOND, ChangeKind.BEYOND, ChangeKind.SAME, ChangeKind.SAME),
+    "stale": (ChangeKind.BEYOND, ChangeKind.BEYOND, ChangeKind.BEYOND, ChangeKind.SAME, ChangeKind.SAME),
+    "complement": (ChangeKind.ROUNDING, ChangeKind.ROUNDING, ChangeKind.BEYOND, ChangeKind.SAME, ChangeKind.SAME),
+    "fma": (ChangeKind.ROUNDING, ChangeKind.ROUNDING, ChangeKind.ROUNDING, ChangeKind.SAME, ChangeKind.SAME),
+    "order": (ChangeKind.ROUNDING, ChangeKind.ROUNDING, ChangeKind.ROUNDING, ChangeKind.SAME, ChangeKind.SAME),
+    "forgetful": (ChangeKind.SAME, ChangeKind.SAME, ChangeKind.SAME, ChangeKind.BROKEN, ChangeKind.SAME),
+    "spoils": (ChangeKind.BROKEN, ChangeKind.BROKEN, ChangeKind.BROKEN, ChangeKind.SAME, ChangeKind.BROKEN),
+    "raises": (ChangeKind.BROKEN, ChangeKind.BROKEN, ChangeKind.BROKEN, ChangeKind.BROKEN, ChangeKind.BROKEN),
+    "": (ChangeKind.SAME, ChangeKind.SAME, ChangeKind.SAME, ChangeKind.SAME, ChangeKind.SAME),
 }
 AXES = {
     "epsilon": {"epsilon": ("inside", "outside")},
@@ -55,9 +55,9 @@ def test_each_patched_copy_gets_its_class_and_the_axis_is_named(asked, monkeypat
         if patch in AXES:
             assert AXES[patch] in found["decades/long-memory"].axes
         for change in found.values():
-            if change.kind is Kind.ROUNDING:
+            if change.kind is ChangeKind.ROUNDING:
                 assert 1 <= change.parting.ulps < 1000
-            elif change.kind is Kind.BEYOND:
+            elif change.kind is ChangeKind.BEYOND:
                 assert change.parting.step == 1
 
 
@@ -65,9 +65,9 @@ def test_other_bits_of_the_same_release_on_another_instruction_set_are_not_its_o
     old = asked(cases=CASES[:2])
     monkeypatch.setenv("PATCHED", "fma")
     monkeypatch.setenv("KERNELS", "fused")
-    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {Kind.INSTRUCTIONS}
+    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {ChangeKind.INSTRUCTIONS}
     monkeypatch.setenv("RELEASE", "0.1")
-    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {Kind.ROUNDING}
+    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {ChangeKind.ROUNDING}
 
 
 @pytest.mark.framework("torch")
@@ -84,13 +84,13 @@ def test_torch_on_an_instruction_set_without_fma_moves_within_rounding_and_says_
     new = asked(old, **chosen)
     assert new.frameworks["torch"]["instructions"] == {"kernels": "DEFAULT", "ATEN_CPU_CAPABILITY": "default"}
     changes = compare(old, new)
-    assert {change.kind for change in changes} == {Kind.INSTRUCTIONS}
+    assert {change.kind for change in changes} == {ChangeKind.INSTRUCTIONS}
     assert all(change.parting.ulps < 100 for change in changes)
 
 
 def test_bits_do_not_depend_on_what_else_is_selected(asked):
     few, more = asked(cases=["spike/plain"]), asked(cases=["decades/plain", "spike/plain"])
-    assert {change.kind for change in compare(few, more)} == {Kind.SAME, Kind.NEW}
+    assert {change.kind for change in compare(few, more)} == {ChangeKind.SAME, ChangeKind.NEW}
     assert more.records.keys() - few.records.keys() == {key for key in more.records if key.case == "decades/plain"}
 
 
@@ -130,7 +130,7 @@ def test_the_command_records_and_checks_and_its_exit_status_is_that_of_the_thres
     status, _, err = rmsuite("baseline", "record", folder, *chosen, *python)
     assert (status, err) == (
         2,
-        f"rmsuite: {folder} holds a baseline already; put another in its place with --replace\n",
+        f"rmsuite: {folder} holds a baseline already; replace it with --replace\n",
     )
 
     status, out, _ = rmsuite("baseline", "check", folder, *python, "--fail-on", "bits")
@@ -158,5 +158,5 @@ def test_another_catalogue_is_refused_before_anybody_is_asked(asked, tmp_path):
     made.write(tmp_path / "b")
     status, out, err = rmsuite("baseline", "check", tmp_path / "b")
     assert (status, out) == (2, "")
-    assert err.startswith("rmsuite: the catalogue has changed: the baseline is of version 3, this is version")
+    assert err.startswith("rmsuite: the catalogue has changed: the baseline has version 3, this release has version")
     assert err.count("\n") == 1

@@ -11,7 +11,9 @@ from rich.console import Console
 
 from suite.adapters import FRAMEWORKS
 from suite.chapter.chapter import Chapter, Options, select_parts
-from suite.results.store import StoreError, read_rows
+from suite.errors import UserError
+from suite.results.rows import CHAPTER, PARTS
+from suite.results.store import read_rows
 from suite.workers.progress import Progress
 from tests.suite.cli.test_commands import rmsuite, start
 from tests.support.replays import FrameworkWorker
@@ -54,10 +56,10 @@ def test_parts_are_run_compared_and_written(tmp_path, numpy_python):
     assert "2 The path in the plane\n  - After 20 steps RMSProp is at x₁ = -0.010599, x₂ = 0.000000, as" in out
     assert "1 Leaky averages" in err
     assert "7 A γ that changes" not in out
-    rows = list(read_rows(folder / "chapter.jsonl"))
-    asked = [row for row in rows if row["framework"] == "torch"]
-    assert {row["part"] for row in asked} == {"trajectory", "gamma-one"}
-    assert {row["outcome"] for row in asked} <= {"agrees", "undecided"}
+    rows = list(read_rows(folder, CHAPTER))
+    asked = [row for row in rows if row.framework == "torch"]
+    assert {row.part for row in asked} == {"trajectory", "gamma-one"}
+    assert {row.outcome for row in asked} <= {"agrees", "undecided"}
     assert all((folder / name).stat().st_size for name in ("chapter.html", "chapter.md", "manifest.json"))
     assert json.loads((folder / "footer.json").read_text())["status"] == "complete"
     before = (folder / "chapter.md").read_text()
@@ -91,8 +93,8 @@ def test_a_completed_part_is_kept_and_an_interrupted_one_is_run_again(chapter_op
     again = run(chapter_options("averages", "trajectory", resume=True))
     rows = (again.store.folder / "chapter.jsonl").read_bytes()
     assert rows.startswith(kept)
-    assert [row["part"] for row in again.store.rows("parts")] == ["averages", "trajectory"]
-    assert [row["part"] for row in again.store.rows("chapter")].count("averages") == 4
+    assert [row.part for row in again.store.rows("parts")] == ["averages", "trajectory"]
+    assert [row.part for row in again.store.rows("chapter")].count("averages") == 4
     assert not again.status
 
 
@@ -100,18 +102,18 @@ def test_a_part_is_run_again_when_another_framework_is_available(chapter_options
     absent = {"torch": tmp_path / "no-python"}
     first = run(chapter_options("trajectory", pythons=absent))
     assert first.status == 1
-    assert {row["framework"] for row in first.store.rows("chapter")} == {"oracle"}
+    assert {row.framework for row in first.store.rows("chapter")} == {"oracle"}
     again = run(chapter_options("trajectory", resume=True))
-    assert "torch" in {row["framework"] for row in again.store.rows("chapter")}
-    assert [row["frameworks"] for row in again.store.rows("parts")] == [[], ["torch"]]
+    assert "torch" in {row.framework for row in again.store.rows("chapter")}
+    assert [row.frameworks for row in again.store.rows("parts")] == [[], ["torch"]]
     assert run(chapter_options("trajectory", resume=True)).store.manifest["frameworks"]["torch"]["versions"]
 
 
 def test_runs_under_other_conditions_can_not_be_mixed_in_a_folder(chapter_options):
     run(chapter_options("averages"))
-    with pytest.raises(StoreError, match="go on with --resume"):
+    with pytest.raises(UserError, match="continue with --resume"):
         run(chapter_options("averages"))
-    with pytest.raises(StoreError, match="can't resume: seed was 0 and is now 1"):
+    with pytest.raises(UserError, match="can't resume: seed was 0 and is now 1"):
         run(chapter_options("averages", resume=True, seed=1))
 
 
@@ -119,7 +121,7 @@ def test_an_interrupted_run_keeps_its_rows_and_says_how_to_resume(tmp_path, nump
     folder = tmp_path / "out"
     process = start(*command(folder, numpy_python))
     deadline = time.monotonic() + 60
-    while not list(read_rows(folder / "parts.jsonl")) and time.monotonic() < deadline:
+    while not list(read_rows(folder, PARTS)) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -136,13 +138,13 @@ def test_an_interrupted_run_keeps_its_rows_and_says_how_to_resume(tmp_path, nump
 def test_a_framework_reaches_the_printed_point_and_descends_at_gamma_one(name, tmp_path, chapter_options):
     FrameworkWorker(name, tmp_path).worker.close()
     ran = run(chapter_options("trajectory", "gamma-one", frameworks=[name], pythons={}, timeout=180.0))
-    rows = [row for row in ran.store.rows("chapter") if row["framework"] == name]
-    outcomes = {part: {row["outcome"] for row in rows if row["part"] == part} for part in ("trajectory", "gamma-one")}
+    rows = [row for row in ran.store.rows("chapter") if row.framework == name]
+    outcomes = {part: {row.outcome for row in rows if row.part == part} for part in ("trajectory", "gamma-one")}
     assert outcomes["trajectory"] == {"agrees"}
-    assert outcomes["gamma-one"] <= {"agrees", "undecided"}, [row["reason"] for row in rows]  # where squares overflow
-    ends = [row["results"]["x1"] for row in rows if row["part"] == "trajectory" and row["dialect"] == "d2l"]
+    assert outcomes["gamma-one"] <= {"agrees", "undecided"}, [row.reason for row in rows]  # where squares overflow
+    ends = [row.results["x1"] for row in rows if row.part == "trajectory" and row.dialect == "d2l"]
     assert [f"{end:.6f}" for end in ends] == ["-0.010599"] * 2
-    descents = [row["results"]["distance"] for row in rows if row["part"] == "gamma-one"]
+    descents = [row.results["distance"] for row in rows if row.part == "gamma-one"]
     assert len(descents) >= 9
     # each step multiplies by 1 - rate · slope: rounding η, ε, √, / and · to float32 leaves that factor off by less than
     # 8 units of 2^-24 times rate · slope / |1 - rate · slope|, which is at most 1.6 / 0.6 where it converges

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from suite.adapters import FRAMEWORKS
 from suite.cases.tapes import REDUCED, WIDE
-from suite.conformance.training import asked_dialects
+from suite.conformance.training import requested_dialects
 from suite.results.expectations import Expectations
-from suite.run import SECTION_DIALECTS, Job, Options
+from suite.results.options import SECTION_DIALECTS, Options
+from suite.run import Job
 from suite.workers.environments import environments
 from suite.workers.progress import Progress
 from tests.suite.conftest import DATA
@@ -164,7 +165,7 @@ def test_the_regression_ends_where_the_section_does(training):
 
 def test_every_gradient_and_every_update_is_inside_its_bound(job, training):
     described = [job.hellos[framework]["implementations"][name] for framework, name in EVERY]
-    asked = sum(len(asked_dialects(one, SECTION_DIALECTS)) for one in described)
+    asked = sum(len(requested_dialects(one, SECTION_DIALECTS)) for one in described)
     assert len(training) == len(job.tasks) * asked
     assert all(row["outcome"] == "agrees" and row["gradient_ratio"] <= 1 for row in training)
 

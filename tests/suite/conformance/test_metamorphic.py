@@ -1,4 +1,4 @@
-"""Laws hold to the bit, and who breaks one is caught at it."""
+"""Tests of metamorphic relations: right implementations satisfy them to the bit, wrong ones violate them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from reference import dialects, replay
 from suite.cases.metamorphic import HYPERPARAMETERS, RELATIONS, first_tape
 from suite.compare.comparison import TraceError
-from suite.conformance.metamorphic import judged, partings
+from suite.conformance.metamorphic import mismatch_result, mismatches
 from tests.suite.test_run import rows, run
 
 
 def compared(one, other, dtype):
-    return judged(partings(one, other, dtype))
+    return mismatch_result(mismatches(one, other, dtype))
 
 
 EVERY = {law.id for law in RELATIONS}
@@ -27,17 +27,17 @@ def outcomes(options, quiet, implementation, **given):
     return found
 
 
-def test_a_right_implementation_keeps_every_law(options, quiet):
+def test_a_right_implementation_satisfies_every_relation(options, quiet):
     found = outcomes(options, quiet, "builtin")
     assert set(found) == EVERY - {"law/twin"}
     assert {row["outcome"] for row in found.values()} == {"agrees"}
 
 
-def test_scratch_is_tried_in_its_first_two_dialects(options, quiet):
+def test_scratch_is_tested_in_its_first_two_dialects(options, quiet):
     chosen = options(implementations=["scratch"], cases=["law"], dialects=["d2l", "torch", "keras3"])
     run(chosen, quiet, "agree")
     found = rows(chosen, "verdicts")
-    assert {row["asked"] for row in found} == {"d2l", "torch"}
+    assert {row["requested_dialect"] for row in found} == {"d2l", "torch"}
     assert {row["outcome"] for row in found} == {"agrees"}
 
 
@@ -54,7 +54,7 @@ def test_scratch_is_tried_in_its_first_two_dialects(options, quiet):
         ("one-ulp-off", {"twin"}),
     ],
 )
-def test_who_breaks_a_law_is_caught_at_it(options, quiet, implementation, laws):
+def test_an_implementation_that_violates_a_relation_differs_in_it(options, quiet, implementation, laws):
     found = outcomes(options, quiet, implementation)
     broken = {row["case"].partition("/")[2] for row in found.values() if row["outcome"] == "differs"}
     assert laws <= broken
@@ -65,19 +65,19 @@ def test_who_breaks_a_law_is_caught_at_it(options, quiet, implementation, laws):
         assert f"-c law/{law}" in row["repeat"]
         assert "bound" not in row["reason"]
         if law != "gradient":
-            parting = min(row["partings"], key=lambda each: each["step"])
-            assert f"{parting['quantity']} part" in row["reason"]
-            assert f"at step {parting['step']}, coordinate {parting['index']}" in row["reason"]
-            assert parting["expected"] != parting["observed"]
+            mismatch = min(row["mismatches"], key=lambda each: each["step"])
+            assert f"{mismatch['quantity']} differ" in row["reason"]
+            assert f"at step {mismatch['step']}, coordinate {mismatch['index']}" in row["reason"]
+            assert mismatch["expected"] != mismatch["observed"]
 
 
-def test_a_law_that_a_dialect_does_not_have_is_unsupported_and_says_why(options, quiet):
+def test_a_relation_that_does_not_hold_in_a_dialect_is_unsupported_with_the_reason(options, quiet):
     found = outcomes(options, quiet, "accumulator-from-one", claim="tf1")
     assert found["law/scaling"]["outcome"] == "unsupported"
-    assert "does not start at 0" in found["law/scaling"]["reason"]
+    assert "the average starts at a constant" in found["law/scaling"]["reason"]
 
 
-def test_a_worker_that_refuses_or_crashes_costs_the_verdicts_of_its_laws(options, quiet):
+def test_a_worker_that_refuses_or_crashes_gives_verdicts_of_its_relations(options, quiet):
     for implementation, outcome in (("refuses", "unsupported"), ("segfaults", "failed")):
         chosen = options(implementations=[implementation], cases=["law"], output=options().output / implementation)
         run(chosen, quiet, "agree")
@@ -88,7 +88,7 @@ def test_a_worker_that_refuses_or_crashes_costs_the_verdicts_of_its_laws(options
 
 @pytest.mark.parametrize("law", [law for law in RELATIONS if law.tape and not law.twin], ids=lambda law: law.id)
 @pytest.mark.parametrize("dialect", ["d2l", "torch", "mxnet1", "keras-legacy"])
-def test_the_oracle_keeps_every_law_in_every_kind_of_dialect(law, dialect):
+def test_the_oracle_satisfies_every_relation_in_every_kind_of_dialect(law, dialect):
     def trace(tape, h):
         found = replay(tape.gradients, tape.initial, h, dialects[dialect])
         return {name: getattr(found, name) for name in ("parameters", "square_average", "momentum_buffer")}
@@ -104,17 +104,17 @@ def test_zeros_of_either_sign_are_equal_and_so_are_nans():
     assert compared(one, other, "float32").outcome == "agrees"
 
 
-def test_where_two_traces_part_is_told_by_step_coordinate_and_ulps():
+def test_a_mismatch_has_step_coordinate_and_ulps():
     one = np.ones((3, 4), np.float32)
     other = one.copy()
     other[1, 2] += 3 * np.finfo(np.float32).eps
     found = compared({"parameters": one}, {"parameters": other}, "float32")
     assert (found.outcome, found.first_step, found.worst_index, found.ulps) == ("differs", 2, [2], 3)
-    assert found.reason == "parameters part at step 2, coordinate 2, by 3 ulps; 1 of 12 values differ"
+    assert found.reason == "parameters differ at step 2, coordinate 2, by 3 ulps; 1 of 12 values differ"
     other[1, 2] = np.nan
     assert compared({"parameters": one}, {"parameters": other}, "float32").ulps == np.inf
 
 
-def test_a_trace_without_what_the_other_one_has_is_refused():
-    with pytest.raises(TraceError, match="square_average is not in the second trace"):
+def test_a_trace_that_lacks_a_quantity_of_the_first_is_refused():
+    with pytest.raises(TraceError, match="square_average is missing in the second trace"):
         compared({"square_average": np.ones((1, 1))}, {"parameters": np.ones((1, 1))}, "float32")

@@ -116,7 +116,7 @@ def test_a_baseline_distinguishes_rounding_from_the_same_bits(capsys, tmp_path):
         (["no_such:make", "--dialect", "d2l"], "no_such:make: No module named 'no_such'"),
         (["no/such.py:make", "--dialect", "d2l"], "there is no file"),
         ([FACTORY], "name either a dialect or a baseline"),
-        ([FACTORY, "--baseline", "no_such"], "no_such is no baseline"),
+        ([FACTORY, "--baseline", "no_such"], "no_such is not a baseline"),
         ([FACTORY, "--dialect", "pytorch"], "no dialect 'pytorch'; there are d2l, torch"),
         ([FACTORY, "--dialect", "d2l", "-c", "decade"], "no case matches 'decade'; did you mean 'decades'"),
         ([FACTORY, "--dialect", "d2l", "-k", "decades and"], "ends where a name"),

@@ -12,13 +12,14 @@ import pytest
 from reference import Dialect, dialects
 from suite.cases import catalogue, datasets
 from suite.cases.tasks import tasks
-from suite.cli import regress
-from suite.regression.baseline import BaselineError, Key, Record
-from suite.regression.comparison import Kind, compare
-from suite.regression.identity import Identity, apart, differences, moved
+from suite.cli.regression import regress
+from suite.errors import UserError
+from suite.regression.baseline import Key, Record
+from suite.regression.comparison import ChangeKind, compare
+from suite.regression.identity import Identity, changed_values, differences, new_values
 from suite.regression.recording import record
 from suite.results.wording import AXES
-from suite.workers.environments import NotInstalled
+from suite.workers.environments import NotInstalled, Release, build_all, environments
 from tests.suite.cli.test_commands import rmsuite
 from tests.suite.conftest import script
 
@@ -39,12 +40,12 @@ def test_an_identity_is_what_fits_in_the_most_cases():
     assert (found.dialects, found.name) == (("torch",), "torch")
     found = identity({**records(["torch", "d2l"], "decades/plain"), **records([], "zeros/plain", outcome="differs")})
     assert found.name == "d2l or torch, but for 1 of 2 cases"
-    assert identity(records([], "decades/plain", outcome="unsupported")).name == "no answer"
-    assert identity(records([], "decades/plain", outcome="differs")).name == "none with a name"
-    assert identity(records(["torch"], "law/negation")).answered == 0
+    assert identity(records([], "decades/plain", outcome="unsupported")).name == "no trace"
+    assert identity(records([], "decades/plain", outcome="differs")).name == "no named dialect"
+    assert identity(records(["torch"], "law/negation")).traced == 0
     silent = {**records([], "zeros/plain", outcome="undecided"), **records(["keras3"], "shape/large/large-epsilon")}
     found = identity({**records(["torch"], "decades/plain"), **silent})
-    assert (found.name, found.judged, found.answered) == ("torch", 1, 3)
+    assert (found.name, found.judged, found.traced) == ("torch", 1, 3)
 
 
 def test_two_identities_differ_on_the_axes_that_cases_of_both_can_show():
@@ -58,11 +59,11 @@ def test_two_identities_differ_on_the_axes_that_cases_of_both_can_show():
     assert list(differences(one, only("mxnet2", *plain), CASES)) == ["epsilon"]
     assert differences(one, one, CASES) is None
     assert differences(identity(records(["torch", "mlx"], *plain)), only("mlx", *plain), CASES) is None
-    assert moved(axes) == (
+    assert changed_values(axes) == (
         "ε inside the root → inside the root when centered, outside otherwise; "
         "clipping after weight decay → before weight decay"
     )
-    assert apart(axes) == "ε inside the root when centered, outside otherwise; clipping before weight decay"
+    assert new_values(axes) == "ε inside the root when centered, outside otherwise; clipping before weight decay"
 
 
 def test_every_value_of_every_axis_has_words():
@@ -75,7 +76,9 @@ def test_every_value_of_every_axis_has_words():
         assert set(values) == set(AXES[axis].values)
     starts = {dialect.initial_accumulator for dialect in dialects.values()}
     for start in starts - {"epsilon"}:
-        assert moved({"initial_accumulator": (start, start)}).startswith(f"average of squares from {start:g} →")
+        assert changed_values({"initial_accumulator": (start, start)}).startswith(
+            f"average of squares from {start:g} →"
+        )
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def test_a_history_says_which_release_changed_the_dialect_and_on_which_axis(tmp_
         "torch==2.0": "2.0",
     }
     turns = {(row["implementation"], row["version"]): row for row in told["history"]}
-    assert {place: row["turn"] for place, row in turns.items()} == {
+    assert {place: row["change"] for place, row in turns.items()} == {
         ("torch/builtin", "1.0"): "first",
         ("torch/builtin", "2.0"): "dialect",
         ("torch/scratch", "1.0"): "first",
@@ -129,16 +132,17 @@ def test_a_release_that_can_not_be_asked_costs_its_own_rows_and_the_status(tmp_p
     assert "Traceback" not in err
 
 
-def test_a_release_that_can_not_be_installed_is_left_out_and_without_another_nobody_is_asked(monkeypatch, quiet):
+def test_a_release_that_can_not_be_installed_is_left_out_and_regress_needs_at_least_one(monkeypatch, quiet):
     def build(environment, say):
         if environment.version == "99.0":
             raise NotInstalled("mxnet==99.0 can't be installed: there is no such thing")
 
-    monkeypatch.setattr(regress, "build", build)
-    left_out = regress.unbuilt(["mxnet==99.0", "torch"], [], quiet)
+    monkeypatch.setattr("suite.workers.environments.build", build)
+    known = environments({}, releases=[Release("mxnet", "99.0")])
+    left_out = build_all([known["mxnet==99.0"], known["torch"]], quiet.say)
     assert left_out == {"mxnet==99.0": "mxnet==99.0 can't be installed: there is no such thing"}
-    with pytest.raises(LookupError, match="there is no release to ask"):
-        regress.unbuilt(["mxnet==99.0"], [], quiet)
+    with pytest.raises(UserError, match="none of these releases can be run"):
+        regress("mxnet==99.0")
 
 
 def test_what_fails_is_the_readers_choice_and_same_bits_never_do(releases):
@@ -155,7 +159,7 @@ def test_steps_are_timed_as_what_they_are_and_another_dialect_fails_if_that_is_a
         assert row["time"]["seconds"] > 0
         assert (row["time"]["ratio"] is None) == (row["version"] == "1.0")
     page = (tmp_path / "out" / "history.md").read_text()
-    assert "| step/10, µs | times that before | so it is |" in page
+    assert "| step/10, µs | ratio to the release before | conclusion |" in page
 
 
 def test_a_baseline_holds_a_release_under_its_frameworks_name(options, quiet, numpy_python):
@@ -163,8 +167,8 @@ def test_a_baseline_holds_a_release_under_its_frameworks_name(options, quiet, nu
     old = record(options(frameworks=["torch"], pythons=python, **case), quiet)
     new = record(options(frameworks=["torch==2.0"], pythons=python, **case), quiet, old)
     assert list(new.frameworks) == ["torch"]
-    assert {change.kind for change in compare(old, new)} == {Kind.SAME}
-    with pytest.raises(BaselineError, match="one release of a framework"):
+    assert {change.kind for change in compare(old, new)} == {ChangeKind.SAME}
+    with pytest.raises(UserError, match="one release of a framework"):
         record(options(frameworks=["torch", "torch==2.0"], pythons=python, **case), quiet)
 
 

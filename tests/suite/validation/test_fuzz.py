@@ -7,11 +7,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from reference import Hyperparameters, dialects
 from reference.bound import Arithmetic as Model
-from suite.cli.commands import app
+from suite.__main__ import main
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.diagnosis.mistakes.arithmetic import FORMATS, PLAIN, all_orders
@@ -134,17 +133,17 @@ def test_there_are_enough_samples_for_the_requested_evaluations():
 
 
 @pytest.mark.parametrize(("right", "code"), [(True, 0), (False, 1)])
-def test_the_command_prints_counts_and_seed_and_fails_on_a_false_alarm(right, code, monkeypatch, tmp_path):
+def test_the_command_prints_counts_and_seed_and_fails_on_a_false_alarm(right, code, monkeypatch, tmp_path, capsys):
     if not right:
         wrong = {name: replace(dialect, initial_accumulator=0.5) for name, dialect in dialects.items()}
         monkeypatch.setattr("suite.validation.fuzz.dialects", wrong)
-    result = CliRunner().invoke(app, ["soundness", "--count", "1", "--seed", "5", "-o", str(tmp_path)])
-    assert result.exit_code == code
+    assert main(["fuzz", "--count", "1", "--seed", "5", "-o", str(tmp_path)]) == code
     found = json.loads((tmp_path / "soundness.json").read_text())
     assert found["seed"] == 5
     assert found["evaluations"] == dict.fromkeys(FORMATS, EVALUATIONS)
     assert bool(found["false_alarms"]) is not right
-    assert f"{len(found['false_alarms']):,} false alarms in {4 * EVALUATIONS:,} evaluations (seed 5)" in result.stdout
+    counts = f"{len(found['false_alarms']):,} false alarms in {4 * EVALUATIONS:,} evaluations (seed 5)"
+    assert counts in capsys.readouterr().out
     assert set(found["ratios"]["float32"]) == {str(steps) for steps in LENGTHS}
 
 

@@ -9,10 +9,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from reference import Dialect, Hyperparameters, SparseGradients, dialects
-from suite.cli.commands import app
+from suite.__main__ import main
 from suite.compare.comparison import TraceComparison
 from suite.diagnosis.mistakes import MISTAKES, Mistake
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
@@ -142,16 +141,15 @@ def test_mistakes_have_unique_names_and_reasons():
 
 
 @pytest.mark.parametrize(("mistakes", "code"), [((), 0), ((Mistake("none", "it is right", lambda formula: True),), 1)])
-def test_the_command_prints_the_matrix_and_fails_if_a_mutant_survives(mistakes, code, monkeypatch, tmp_path):
+def test_the_command_prints_the_matrix_and_fails_if_a_mutant_survives(mistakes, code, monkeypatch, tmp_path, capsys):
     few = [case for case in value_cases(0) if case.id == "decades/large-epsilon"]
     monkeypatch.setattr(mutation, "value_cases", lambda seed: few)
     mutants = [mutant for mutant in axis_mutants() if mutant.axis == "epsilon" and mutant.value == "outside"]
     monkeypatch.setattr(mutation, "axis_mutants", lambda: [mutant for mutant in mutants if mutant.claimed == "d2l"])
     monkeypatch.setattr(mutation, "pair_mutants", list)
     monkeypatch.setattr(mutation, "MISTAKES", mistakes)
-    result = CliRunner().invoke(app, ["sharpness", "-o", str(tmp_path / "new")])
-    assert result.exit_code == code
-    assert "survive" in result.stdout
+    assert main(["mutation", "-o", str(tmp_path / "new")]) == code
+    assert "survive" in capsys.readouterr().out
     found = json.loads((tmp_path / "new" / "sharpness.json").read_text())
     details = json.loads((tmp_path / "new" / "mutants.json").read_text())
     assert details["cases"] == ["decades/large-epsilon"]

@@ -80,5 +80,5 @@ def test_a_race_of_equals_and_one_that_is_slower_is_told_by_its_ratios(tmp_path,
         row = experiment.called("torch", 0)
     assert row["reason"] is None
     assert row["slower"]["ratio"] > 0
-    assert row["equal"]["call"] in ("same", "unclear", "faster", "slower")
+    assert row["equal"]["conclusion"] in ("same", "unclear", "faster", "slower")
     assert row["floor"] >= 0

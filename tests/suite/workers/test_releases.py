@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from suite.cases.expression import Selection
-from suite.cli.options import interpreters, names
+from suite.cli.options import interpreters, release_names
 from suite.errors import UserError
 from suite.results.repeat_command import Conditions
 from suite.workers import environments as installed
@@ -52,7 +52,8 @@ def test_text_that_names_no_release_is_refused_in_one_line(text, said):
 
 
 def test_a_run_includes_several_releases_of_a_framework_by_their_names(tmp_path):
-    assert names(["mxnet==2.0.0b1", "torch", "mxnet", "mxnet==2.0.0.beta1"]) == ["mxnet==2.0.0b1", "torch", "mxnet"]
+    named = ["mxnet==2.0.0b1", "torch", "mxnet", "mxnet==2.0.0.beta1"]
+    assert release_names(named) == ["mxnet==2.0.0b1", "torch", "mxnet"]
     python = tmp_path / "python"
     known = environments(interpreters([f"mxnet==3.0={python}"]), tmp_path, [Release("mxnet", "2.0.0b1")])
     assert known["mxnet==2.0.0b1"].folder == tmp_path / "mxnet-2.0.0b1"

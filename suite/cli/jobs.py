@@ -1,0 +1,251 @@
+"""The commands that make or show a results folder: run, agree, train, bench, chapter and report."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+import reports
+from suite.adapters import FRAMEWORKS
+from suite.benchmark import comparison
+from suite.chapter import chapter as section
+from suite.cli.options import (
+    RESULTS,
+    Claim,
+    Conditions,
+    Dialects,
+    Frameworks,
+    Inputs,
+    Json,
+    Replays,
+    Results,
+    Rounds,
+    Targets,
+    Tasks,
+    cache,
+    interpreters,
+    job_options,
+    newest,
+    one_of,
+    results_folder,
+)
+from suite.errors import UserError
+from suite.results.options import SECTION_DIALECTS, STAGES, Options
+from suite.run import Job
+from suite.workers.environments import PROJECT
+from suite.workers.progress import Progress
+
+CHAPTERS = RESULTS / "chapter"
+"""The folder of the results of `rmsuite chapter`, apart from those of the other jobs."""
+
+
+def run(
+    *,
+    targets: Targets = Targets(),
+    replays: Replays = Replays(),
+    tasks: Tasks = (),
+    rounds: Rounds = None,
+    conditions: Conditions = Conditions(),
+    inputs: Inputs = Inputs(),
+    results: Results = Results(),
+) -> int:
+    """Run the main job: agreement, training, timing, and a report."""
+    folder = results_folder(results)
+    groups = (targets, replays, conditions, inputs, results)
+    return _run_job(job_options(*groups, folder=folder, tasks=tasks, rounds=rounds))
+
+
+def agree(
+    *,
+    targets: Targets = Targets(),
+    replays: Replays = Replays(),
+    claim: Claim = None,
+    conditions: Conditions = Conditions(),
+    inputs: Inputs = Inputs(),
+    results: Results = Results(),
+    json: Json = False,
+) -> int:
+    """Test whether implementations compute what they claim: a verdict for each case, from a derived bound."""
+    folder = results_folder(results)
+    groups = (targets, replays, conditions, inputs, results)
+    return _run_job(job_options(*groups, folder=folder, claim=claim, tables=["agreement"]), as_json=json)
+
+
+def train(
+    *,
+    targets: Targets = Targets(),
+    tasks: Tasks = (),
+    dialects: Dialects = SECTION_DIALECTS,
+    conditions: Conditions = Conditions(),
+    inputs: Inputs = Inputs(),
+    results: Results = Results(),
+) -> int:
+    """Train on every task, check each gradient and each update, and report the losses."""
+    folder = results_folder(results)
+    groups = (targets, conditions, inputs, results)
+    return _run_job(job_options(*groups, folder=folder, tasks=tasks, dialects=dialects, tables=["training"]))
+
+
+bench_app = App(name="bench", help="Time steps and epochs of all implementations, interleaved in random order.")
+
+
+@bench_app.default
+def bench(
+    *,
+    targets: Targets = Targets(),
+    quick: Annotated[bool, Parameter(help="Take a quick look: few sizes, few and short samples.")] = False,
+    rigorous: Annotated[bool, Parameter(help="Take many and long samples, for publication.")] = False,
+    sizes: Annotated[
+        tuple[int, ...], Parameter(name="--size", help="Number of parameters of a step; repeatable.")
+    ] = (),
+    tensors: Annotated[
+        tuple[int, ...], Parameter(help="Number of tensors that the parameters are divided among; repeatable.")
+    ] = (),
+    rounds: Rounds = None,
+    conditions: Conditions = Conditions(),
+    inputs: Inputs = Inputs(),
+    results: Results = Results(),
+) -> int:
+    """Time steps and epochs of all implementations, interleaved in random order."""
+    if quick and rigorous:
+        raise UserError("--quick and --rigorous exclude each other: choose one, or neither")
+    profile = "quick" if quick else "rigorous" if rigorous else "default"
+    groups = (targets, conditions, inputs, results)
+    more = {"profile": profile, "sizes": sizes, "tensors": tensors, "rounds": rounds, "tables": ["timing"]}
+    return _run_job(job_options(*groups, folder=results_folder(results), **more))
+
+
+@bench_app.command(name="compare")
+def compare_timings(
+    one: Annotated[Path, Parameter(help="A results folder.")],
+    other: Annotated[Path, Parameter(help="Another, with the same data, device, dtype and number of threads.")],
+    /,
+    *,
+    json: Json = False,
+) -> None:
+    """Compare the times of two runs: faster, slower, same or unclear, for each implementation and benchmark."""
+    found = comparison.compare(one, other)
+    if json:
+        print(comparison.to_json(found))  # noqa: T201
+    else:
+        comparison.show(found, Console(width=max(120, Console().width)))
+
+
+def chapter(
+    *,
+    parts: Annotated[
+        tuple[str, ...], Parameter(name="--part", help="Number or name of a part, such as 4 or gamma-one; repeatable.")
+    ] = (),
+    frameworks: Frameworks = (),
+    conditions: Conditions = Conditions(),
+    inputs: Inputs = Inputs(),
+    results: Results = Results(),
+) -> int:
+    """Reproduce section 11.8 of "Dive into Deep Learning": its figures, numbers and exercises."""
+    options = section.Options(
+        output=results_folder(results, CHAPTERS),
+        parts=section.select_parts(parts),
+        frameworks=[one_of(name, FRAMEWORKS, "framework") for name in frameworks] or FRAMEWORKS,
+        device=conditions.device,
+        threads=conditions.threads,
+        seed=inputs.seed,
+        timeout=conditions.timeout,
+        pythons=interpreters(conditions.pythons),
+        data=inputs.data,
+        cache=cache(),
+        download=inputs.download,
+        resume=results.resume,
+    )
+    with _resumable(options.output, "parts"), section.Chapter(options, Progress()) as job:
+        job.run()
+    _report_chapter(options.output)
+    return job.status
+
+
+def report(
+    *folders: Annotated[Path, Parameter(help="A results folder [default: the newest].")],
+    compare: Annotated[bool, Parameter(help="Compare two results folders.")] = False,
+    output: Annotated[
+        Path | None, Parameter(name=("--output", "-o"), help="Folder for a comparison [default: the second folder].")
+    ] = None,
+) -> None:
+    """Write the report of a results folder again and print its tables, or compare two folders."""
+    given = folders or (newest(),)
+    if len(given) != (2 if compare else 1):
+        raise UserError("`rmsuite report` takes one results folder, and `rmsuite report --compare` two")
+    if compare:
+        _compare_runs(given[0], given[1], output or given[1])
+    elif (given[0] / "chapter.jsonl").is_file():
+        _report_chapter(given[0])
+    else:
+        _report(given[0], STAGES)
+
+
+def _compare_runs(one: Path, other: Path, output: Path) -> None:
+    runs = reports.load(one), reports.load(other)
+    try:
+        times, unlike = [_time(found) for found in comparison.compare(one, other)], None
+    except UserError as error:
+        times, unlike = [], str(error)
+    found = reports.compare(*runs, times, unlike)
+    written = reports.write_comparison(found, output)
+    reports.show_comparison(found, Console(width=max(120, Console().width)))
+    _say_written(written, output)
+
+
+def _time(time: comparison.TimingComparison) -> reports.Time:
+    ratio, interval = (time.ratio.value, (time.ratio.low, time.ratio.high)) if time.ratio else (None, None)
+    conclusion = time.conclusion.value if time.conclusion else None
+    return reports.Time(time.name, time.benchmark, time.medians, ratio, interval, time.floor, conclusion, time.reason)
+
+
+def _run_job(options: Options, *, as_json: bool = False) -> int:
+    """Run the stages that make the tables, write the report, and return the exit status."""
+    with _resumable(options.output, "rows"), Job(options, Progress()) as job:
+        stages: dict[str, Callable[[], None]] = {"agreement": job.agree, "training": job.train, "timing": job.bench}
+        for table in options.tables:
+            stages[table]()
+    _report(options.output, options.tables, as_json=as_json)
+    return job.status
+
+
+@contextmanager
+def _resumable(folder: Path, kept: str) -> Iterator[None]:
+    """Let an interrupt say how to resume the run in a results folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (folder / "manifest.json").exists():
+            raise KeyboardInterrupt("interrupted before there were any results") from None
+        resume = f"resume with the same command and --resume --output {folder}"
+        raise KeyboardInterrupt(f"interrupted; {folder} has the {kept} so far: {resume}") from None
+
+
+def _report(folder: Path, tables: Sequence[str], *, as_json: bool = False) -> None:
+    written = reports.write(folder)  # before anything is printed: a closed pipe ends the command
+    if as_json:
+        sys.stdout.write((folder / "summary.json").read_text("utf-8"))
+    else:
+        reports.show(reports.load(folder), Console(), tables)
+    _say_written(written, folder)
+    if shutil.which("rmsuite") is None:
+        command = f"{shlex.quote(sys.executable)} -m suite"
+        Progress().say(f"`rmsuite` is not on your path: run {command} in its place, in {PROJECT}")
+
+
+def _report_chapter(folder: Path) -> None:
+    written = section.write(folder)
+    Console(soft_wrap=True).print(*section.findings(folder), sep="\n", markup=False, highlight=False)
+    _say_written(written, folder)
+
+
+def _say_written(written: Sequence[Path], folder: Path) -> None:
+    Progress().say(f"wrote {', '.join(path.name for path in written)} into {folder}")

@@ -1,0 +1,111 @@
+"""The context of a run: the workers of its frameworks and its results folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from suite.adapters import ORACLE
+from suite.results.rows import AnyTable
+from suite.results.store import Store, require_usable
+from suite.workers.coordinator import Coordinator
+from suite.workers.environments import Environment
+from suite.workers.progress import Progress
+from suite.workers.protocol import Message, Request, Response, WorkerError
+
+
+class RunContext:
+    """Workers and a results folder. A context manager: on exit it ends all workers and writes the footer.
+
+    Attributes:
+        coordinator: the workers.
+        progress: shows messages and the progress of stages.
+        hellos: framework -> handshake.
+        missing: framework -> why it is not available.
+        store: the results folder.
+    """
+
+    store: Store
+
+    def __init__(
+        self,
+        environments: Mapping[str, Environment],
+        progress: Progress,
+        *,
+        folder: Path,
+        manifest: Callable[[RunContext], Mapping[str, Any]],
+        tables: Sequence[AnyTable],
+        resume: bool,
+        device: str,
+        threads: int,
+        timeout: float,
+    ) -> None:
+        """Start the workers and open the results folder.
+
+        Args:
+            environments: framework -> environment.
+            progress: shows messages and the progress of stages.
+            folder: the results folder.
+            manifest: returns the manifest; it is called after the handshakes, and may refuse the run.
+            tables: the tables of the folder.
+            resume: whether to continue the run in the folder.
+            device: the device of the workers.
+            threads: the number of threads of each framework.
+            timeout: the time limit of a reply in seconds.
+
+        Raises:
+            UserError: if the folder can't be used, or `manifest` refuses the run.
+        """
+        require_usable(folder, resume=resume)
+        self.progress, self.device, self.threads = progress, device, threads
+        self._begin = time.perf_counter()
+        self.coordinator = Coordinator(environments, device, threads, timeout)
+        self.hellos: dict[str, Message] = {}
+        self.missing: dict[str, str] = {}
+        try:
+            self._greet()
+            self.store = Store(folder, manifest(self), resume=resume, tables=tables)
+        except BaseException:
+            self.coordinator.__exit__(*sys.exc_info())
+            raise
+
+    def _greet(self) -> None:
+        """Exchange handshakes with all frameworks, and report those that are not available."""
+        started = [name for name in self.coordinator.clients if name != ORACLE]
+        if started:
+            self.progress.say(f"starting {', '.join(started)} on {self.device}")
+        for name, reply in self.coordinator.hello().items():
+            if isinstance(reply, WorkerError):
+                self.missing[name] = str(reply)
+                self.progress.say(f"{name} is left out: {reply}")
+            else:
+                self.hellos[name] = reply
+                if reply["threads"] != self.threads:
+                    self.progress.say(f"{name} runs with {reply['threads']} threads, not {self.threads}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.coordinator.__exit__(kind)
+        inside = self.coordinator.framework_seconds
+        harness = time.process_time() + self.coordinator.overhead_seconds
+        seconds = time.perf_counter() - self._begin
+        status = "complete" if kind is None else "interrupted"
+        footer = {"status": status, "seconds": seconds, "framework_seconds": inside, "harness_seconds": harness}
+        self.store.finish(footer)
+        share = harness / (inside + harness)
+        parts = f"{inside:.0f} s in the frameworks, {harness:.0f} s in the harness ({share:.0%} of both)"
+        self.progress.say(f"{status} after {seconds:.0f} s: {parts}")
+
+    def ask_all(self, stage: str, requests: Sequence[Request]) -> Iterator[Response]:
+        """Send requests to all workers at the same time; yield the responses, and show the progress of the stage."""
+        if not requests:
+            return
+        with self.progress.stage(stage, len(requests)) as advance:
+            for response in self.coordinator.ask_all(requests):
+                yield response
+                advance(response.request.framework)

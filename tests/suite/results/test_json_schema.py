@@ -1,0 +1,67 @@
+"""Tests of the JSON Schema of results: it is up to date, and what is written validates against it."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from suite.results.json_schema import EVERY_TABLE, PAGE_FILE, SCHEMA_FILE, page, schema
+from suite.results.store import to_json
+from suite.run import Job
+
+COMMAND = "regenerate it with `python -m suite.results.json_schema`"
+
+
+def validator(name):
+    document = schema()
+    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": document["$defs"]})
+
+
+def test_the_published_schema_and_its_description_are_up_to_date():
+    assert json.loads(SCHEMA_FILE.read_text("utf-8")) == schema(), COMMAND
+    assert PAGE_FILE.read_text("utf-8") == page(), COMMAND
+
+
+def test_every_column_has_a_description():
+    for table in EVERY_TABLE:
+        for name, column in schema()["$defs"][table.name]["properties"].items():
+            assert column.get("description"), f"{table.name}.{name}"
+
+
+def test_every_row_of_a_run_validates(options, quiet):
+    """The implementations are right and wrong ones, so that all columns of explanations are filled in."""
+    chosen = options(
+        implementations=["builtin", "scratch", "wrong-epsilon", "raises"],
+        cases=["decades/*", "law/*"],
+        tasks=["quadratic"],
+        sizes=[10],
+        rounds=3,
+    )
+    with Job(chosen, quiet) as job:
+        job.agree()
+        job.train()
+        job.bench()
+    for table in ("verdicts", "training", "timings"):
+        lines = (chosen.output / f"{table}.jsonl").read_text("utf-8").splitlines()
+        assert lines
+        check = validator(table)
+        for line in lines:
+            assert not list(check.iter_errors(json.loads(line))), line
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("outcome", "fine"), ("ulps", "3"), ("fits", None), ("unknown", 1), ("nearest", {"dialect": 1})],
+)
+def test_other_rows_do_not_validate(name, change):
+    row = {**to_json(sample_verdict()), name: change}
+    assert list(validator("verdicts").iter_errors(row))
+    assert not list(validator("verdicts").iter_errors(to_json(sample_verdict())))
+
+
+def sample_verdict():
+    (table,) = (table for table in EVERY_TABLE if table.name == "verdicts")
+    texts = dict.fromkeys(("framework", "implementation", "version", "device", "dtype", "case", "sha256"), "x")
+    return table.row(**texts, dialect=None, requested_dialect=None, outcome="agrees")
