@@ -17,8 +17,7 @@ from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import TapeBatch
 from suite.conformance.targets import Target
 from suite.diagnosis import reasons
-from suite.diagnosis.candidate_search import NearestCandidate, ReplayInput
-from suite.diagnosis.nearest import ExplanationSearch
+from suite.diagnosis.candidate_search import ExplanationSearch, NearestCandidate, ReplayInput
 from suite.diagnosis.reasons import DistinguishingCases
 from suite.results.rows import Mismatch, Outcome, VerdictRow
 from suite.workers.protocol import Response

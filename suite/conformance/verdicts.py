@@ -16,7 +16,7 @@ from suite.compare.oracle import Oracle
 from suite.conformance.findings import ComparedTrace, Explainer, Finding
 from suite.conformance.tape_batches import TapeBatch
 from suite.conformance.targets import Target, read_trace
-from suite.diagnosis.nearest import ExplanationSearch
+from suite.diagnosis.candidate_search import ExplanationSearch
 from suite.diagnosis.reasons import DistinguishingCases
 from suite.results.rows import VerdictRow
 from suite.workers.protocol import DataMismatch, Request, Response

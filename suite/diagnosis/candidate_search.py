@@ -1,19 +1,20 @@
-"""One trace beside many candidates, each a dialect after some changes: which of them fit, and which comes nearest.
+"""Searches the candidate that explains a trace which fits no named dialect: the one with the fewest changes.
 
-Candidates are ranked by traces alone, on a sample of steps and coordinates, in bounds of the dialect that is claimed:
-that is rough, and cheap. Only what is said in the end is checked, on the whole trace and with a bound of its own.
+Candidates are ranked by their traces alone, on a sample of steps and coordinates and in units of the claimed dialect's
+bounds, because bounds are expensive to compute. Only the best candidates are compared with the whole trace, inside
+bounds of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import Hyperparameters, Trace
+from reference import Dialect, Hyperparameters, Trace, dialects
 from reference.precision import format_of, wider
 from suite.cases.tapes import Tape
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
@@ -23,27 +24,72 @@ from suite.diagnosis.number_estimation import estimates
 from suite.results.rows import AxisChange, NearestDialect
 
 Array = NDArray[Any]
+Key = TypeVar("Key", bound=Hashable)
 
-STEPS, COLUMNS = 32, 64  # of the sample, at least and at most
-CHECKED = 6  # of the best candidates of a round
-SURE = 2  # of these, checked however far off they seem: their own bound may be that much wider
-WORTH = 2.0  # the factor from which on a change is said to mend something
-SHOWN = 4  # of what fits alike
-ROUGH = 4.0  # the rough ratio up to which the others are
+MIN_STEPS, MAX_COLUMNS = 32, 64  # of the sample
+MAX_CHECKED = 6  # candidates of a round that are compared inside their own bounds
+ALWAYS_CHECKED = 2  # of these, however large their error: their own bounds may be wider
+MAX_ROUGH_RATIO = 4.0  # of the other candidates, in bounds of the claimed dialect
+MIN_IMPROVEMENT = 2.0  # smallest factor on the largest error that is reported
+MAX_SHOWN = 4  # candidates that fit equally well
+EXTENDED = 4  # best candidates to which a second change is made
+MAX_FAILURES = 3  # searches without a result, after which an implementation gets single changes only
+
+_ORDER = {change: place for place, change in enumerate(CHANGES)}
+
+
+@dataclass(frozen=True)
+class ReplayInput:
+    """The input of a replay: a tape, hyper-parameters and the tested format."""
+
+    tape: Tape
+    hyperparameters: Hyperparameters
+    dtype: str
+
+    def oracles(self, functions: Mapping[Key, tuple[Dialect, Hyperparameters]]) -> dict[Key, tuple[Oracle, str]]:
+        """Return for each key an oracle that predicts its dialect, and the name of the dialect in that oracle.
+
+        Dialects with equal hyper-parameters share an oracle, which replays them together.
+        """
+        groups: dict[Hyperparameters, dict[str, Key]] = {}
+        for number, (key, (_, h)) in enumerate(functions.items()):
+            groups.setdefault(h, {})[str(number)] = key
+        found: dict[Key, tuple[Oracle, str]] = {}
+        for h, keys in groups.items():
+            named = {name: functions[key][0] for name, key in keys.items()}
+            oracle = Oracle.of(self.tape, h, self.dtype, named)
+            found.update({key: (oracle, name) for name, key in keys.items()})
+        return found
+
+    def oracle(self, candidate: Candidate) -> Oracle:
+        """Return the oracle of one candidate, whose dialect has the name ""."""
+        return Oracle.of(self.tape, candidate.hyperparameters, self.dtype, {"": candidate.dialect})
+
+    @property
+    def separable(self) -> bool:
+        """Whether some coordinates can be replayed without the others."""
+        tape = self.tape
+        return tape.sparse is None and tape.rates is None and self.hyperparameters.clip_norm is None
+
+    def part(self, steps: int, columns: Array) -> ReplayInput:
+        """Return the input of the first steps of some coordinates."""
+        tape = self.tape
+        initial, gradients = tape.initial[columns], tape.gradients[:steps, columns]
+        return replace(self, tape=replace(tape, initial=initial, gradients=gradients, shapes=None))
 
 
 @dataclass(frozen=True)
 class NearestCandidate:
-    """What was found.
+    """The result of a search.
 
     Attributes:
-        candidate: that fits, or comes nearest; without changes if none comes nearer than what is claimed.
+        candidate: the candidate that fits or comes nearest; without changes if none is nearer than the claimed dialect.
         fits: whether every value is inside its bound.
         bound_ratio: the largest error over its bound.
-        first_step: the first step outside the bound, counted from 1.
-        alternatives: others that fit as well, with as many changes.
-        mends: where it does not fit: the one change of the claimed dialect that mends most, as axis, value before and
-            after, and the factor by which it lessens the largest ratio.
+        first_step: the first step outside the bound, counted from 1; None if there is none.
+        alternatives: other candidates that fit with as many changes.
+        best_change: where nothing fits, the single change of the claimed dialect that reduces the largest error most:
+            its axis, the value before, the value after, and the factor.
     """
 
     candidate: Candidate
@@ -51,13 +97,20 @@ class NearestCandidate:
     bound_ratio: float
     first_step: int | None
     alternatives: tuple[Candidate, ...] = ()
-    mends: tuple[str, Any, Any, float] | None = None
+    best_change: tuple[str, Any, Any, float] | None = None
+
+    @classmethod
+    def compared(cls, candidate: Candidate, observed: Mapping[str, Array], given: ReplayInput) -> NearestCandidate:
+        """Compare a trace with a candidate inside the candidate's bounds."""
+        comparison = TraceComparison(observed, given.oracle(candidate), "")
+        result = comparison.result(slice(0, None))
+        return cls(candidate, comparison.fits(slice(0, None)), result.bound_ratio, result.first_step)
 
     def row(self) -> NearestDialect:
         """Return the part of a verdict row."""
         best = None
-        if self.mends:
-            axis, before, after, factor = self.mends
+        if self.best_change:
+            axis, before, after, factor = self.best_change
             best = AxisChange(axis=axis, before=before, after=after, factor=factor)
         return NearestDialect(
             dialect=self.candidate.base,
@@ -71,133 +124,99 @@ class NearestCandidate:
             best_change=best,
         )
 
-    def words(self, claimed: str) -> str:
-        """A clause of a reason, after `fits no named dialect`."""
+    def describe(self, claimed: str) -> str:
+        """Return a clause that follows `fits no named dialect` in a reason."""
         if self.fits:
-            alike = [one.words for one in (self.candidate, *self.alternatives)]
-            more = f", or {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
-            return "but " + ", or ".join(alike[:SHOWN]) + more
+            equal = [one.description for one in (self.candidate, *self.alternatives)]
+            more = f", or {len(equal) - MAX_SHOWN} more" if len(equal) > MAX_SHOWN else ""
+            return "but " + ", or ".join(equal[:MAX_SHOWN]) + more
         if self.candidate.base == claimed and not self.candidate.changes:
-            return "and no change of an axis or two brings it nearer"
-        found = f"nearest is {self.candidate.words}, of which it leaves the bound at step {self.first_step}"
+            return "and no change of one or two axes brings it nearer"
+        found = f"the nearest is {self.candidate.description}, whose bound it leaves at step {self.first_step}"
         found += f", at worst by {self.bound_ratio:.3g} bounds" if np.isfinite(self.bound_ratio) else ""
-        if self.mends:
-            axis, here, there, factor = self.mends
-            found += f"; of {claimed}'s own axes {describe_change(axis, here, there)} mends most, {factor:.3g} times"
+        if self.best_change:
+            *change, factor = self.best_change
+            found += f"; the best single change of {claimed} is {describe_change(*change)}, which reduces the error "
+            found += f"{factor:.3g} times"
         return found
 
 
-_ORDER = {change: place for place, change in enumerate(CHANGES)}
-
-
 class _Score(NamedTuple):
-    """How far a trace is off; the smaller the nearer."""
+    """The error of a trace; the smaller, the nearer."""
 
-    ratio: float
-    lateness: int  # steps inside, negated
-
-
-def single(starts: Iterable[Candidate]) -> list[Candidate]:
-    """Every single change of each."""
-    return [made for start in starts for change in CHANGES if (made := start.changed(change)) is not None]
-
-
-@dataclass(frozen=True)
-class ReplayInput:
-    """The input of some coordinates: a tape, hyper-parameters and precision."""
-
-    tape: Tape
-    hyperparameters: Hyperparameters
-    dtype: str
-
-    def oracle(self, candidates: Sequence[Candidate]) -> Oracle:
-        """Of candidates that share hyper-parameters, by their number."""
-        named = {str(number): candidate.dialect for number, candidate in enumerate(candidates)}
-        return Oracle.of(self.tape, candidates[0].hyperparameters, self.dtype, named)
-
-    @property
-    def divisible(self) -> bool:
-        """Whether some coordinates can be replayed without the others."""
-        tape = self.tape
-        return tape.sparse is None and tape.rates is None and self.hyperparameters.clip_norm is None
-
-    def some(self, steps: int, columns: Array) -> ReplayInput:
-        """The first steps of some coordinates."""
-        tape = self.tape
-        initial, gradients = tape.initial[columns], tape.gradients[:steps, columns]
-        return replace(self, tape=replace(tape, initial=initial, gradients=gradients, shapes=None))
+    ratio: float  # largest error, in bounds of the claimed dialect
+    inside: int  # the number of steps inside them, negated
 
 
 class CandidateSearch:
-    """One trace beside many candidates."""
+    """Compares one trace with many candidates."""
 
     def __init__(
-        self, observed: Mapping[str, Array], part: ReplayInput, own: Candidate, result: ComparisonResult
+        self, observed: Mapping[str, Array], given: ReplayInput, claimed: str, result: ComparisonResult
     ) -> None:
-        wide = wider(part.dtype)
+        """Choose the sample of the trace.
+
+        Args:
+            observed: the trace, by quantity.
+            given: the input.
+            claimed: the name of the claimed dialect.
+            result: the result of its comparison with the trace, which differs.
+        """
+        wide = wider(given.dtype)
         self.observed = {name: observed[name].astype(wide) for name in QUANTITIES if name in observed}
-        self.part, self.own = part, own
-        self.claimed = NearestCandidate(own, False, result.bound_ratio, result.first_step)
-        self.single = single([own])
-        self.sample, self.seen = self._sampled(result)
-        self.scale = self._scale()
-        self.scores: dict[Hashable, _Score] = {}
-        self.tried: dict[Hashable, Candidate] = {}
-        self.alike: dict[Hashable, list[Candidate]] = {}  # by what they compute, each of other axes
-        self.known: dict[Hashable, NearestCandidate] = {}
+        self.input, self.claimed = given, Candidate.named(claimed, given.hyperparameters)
+        self._unchanged = NearestCandidate(self.claimed, False, result.bound_ratio, result.first_step)
+        self.single_changes = changed_once([self.claimed])
+        self._sample, self._seen = self._sampled(result)
+        self._scale = self._scales()
+        self._scores: dict[Hashable, _Score] = {}
+        self._ranked: dict[Hashable, Candidate] = {}
+        self._equal: dict[Hashable, list[Candidate]] = {}  # candidates of one function, each with other changed axes
+        self._compared: dict[Hashable, NearestCandidate] = {}
 
     def _sampled(self, result: ComparisonResult) -> tuple[ReplayInput, dict[str, Array]]:
-        """Some steps and coordinates of input and trace, the first that is outside and the worst among them."""
-        size = self.part.tape.initial.size
-        if not self.part.divisible:
-            return self.part, self.observed
-        spread = np.linspace(0, size - 1, min(size, COLUMNS)).astype(int)
+        """Return some steps and coordinates, among them the first step outside and the worst coordinate."""
+        if not self.input.separable:
+            return self.input, self.observed
+        size = self.input.tape.initial.size
+        spread = np.linspace(0, size - 1, min(size, MAX_COLUMNS)).astype(int)
         columns = np.unique([*spread, *result.worst_index])
-        steps = max(STEPS, 1 << ((result.first_step or 1) + STEPS // 4).bit_length())
-        return self.part.some(steps, columns), {name: series[:steps, columns] for name, series in self.observed.items()}
+        steps = max(MIN_STEPS, 1 << ((result.first_step or 1) + MIN_STEPS // 4).bit_length())
+        seen = {name: series[:steps, columns] for name, series in self.observed.items()}
+        return self.input.part(steps, columns), seen
 
-    def _scale(self) -> dict[str, Array]:
-        """What an error is measured in: the bound of the claimed dialect, and a few ulps of what is there."""
-        limits, ulps = self.sample.oracle([self.own]).predict("0").bounds, 4 * format_of(self.part.dtype).epsilon
-        bounds = {name: getattr(limits, name) for name in self.seen}
-        return {
-            name: np.abs(seen) * ulps if bounds[name] is None else np.maximum(bounds[name], np.abs(seen) * ulps)
-            for name, seen in self.seen.items()
-        }
+    def _scales(self) -> dict[str, Array]:
+        """Return the unit of each error: the bound of the claimed dialect, and at least four ulps of the value."""
+        bounds, ulps = self._sample.oracle(self.claimed).predict("").bounds, 4 * format_of(self.input.dtype).epsilon
+        found = {name: (getattr(bounds, name), np.abs(seen) * ulps) for name, seen in self._seen.items()}
+        return {name: least if bound is None else np.maximum(bound, least) for name, (bound, least) in found.items()}
 
-    def function(self, candidate: Candidate) -> Hashable:
-        """What it computes here."""
-        return candidate.function(self.part.tape, self.part.dtype)
+    def _function(self, candidate: Candidate) -> Hashable:
+        return candidate.function(self.input.tape, self.input.dtype)
 
     def rank(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """The candidates that compute something else than what is claimed, the nearest first; of equals the first."""
-        together: dict[Hyperparameters, dict[Hashable, Candidate]] = {}
+        """Return the first candidate of each function other than the claimed dialect's, the nearest first."""
         functions: dict[Hashable, Candidate] = {}
-        own = self.function(self.own)
+        claimed = self._function(self.claimed)
         for candidate in candidates:
-            function = self.function(candidate)
-            if function == own:
+            function = self._function(candidate)
+            if function == claimed:
                 continue
-            alike = self.alike.setdefault(function, [])
-            if candidate.axes not in [other.axes for other in alike]:
-                alike.append(candidate)
-            if function not in functions:
-                functions[function] = candidate
-                if function not in self.scores:
-                    together.setdefault(candidate.hyperparameters, {})[function] = candidate
-        for group in together.values():
-            oracle = self.sample.oracle(list(group.values()))
-            for number, function in enumerate(group):
-                self.scores[function] = self.score(oracle.trace(str(number)))
-            self.tried.update(group)
-        return [functions[function] for function in sorted(functions, key=lambda function: self.scores[function])]
+            equal = self._equal.setdefault(function, [])
+            if candidate.axes not in [other.axes for other in equal]:
+                equal.append(candidate)
+            functions.setdefault(function, candidate)
+        new = {key: (one.dialect, one.hyperparameters) for key, one in functions.items() if key not in self._scores}
+        for function, (oracle, name) in self._sample.oracles(new).items():
+            self._scores[function] = self._score(oracle.trace(name))
+            self._ranked[function] = functions[function]
+        return [functions[function] for function in sorted(functions, key=lambda function: self._scores[function])]
 
-    def score(self, trace: Trace) -> _Score:
-        """How far the trace of a candidate is off, in bounds of the claimed dialect."""
-        largest = format_of(self.part.dtype).largest
-        worst, inside = 0.0, len(self.sample.tape.gradients)
-        for name, seen in self.seen.items():
-            expected, scale = getattr(trace, name), self.scale[name]
+    def _score(self, trace: Trace) -> _Score:
+        largest = format_of(self.input.dtype).largest
+        worst, inside = 0.0, len(self._sample.tape.gradients)
+        for name, seen in self._seen.items():
+            expected, scale = getattr(trace, name), self._scale[name]
             if expected is None:
                 continue
             with np.errstate(all="ignore"):
@@ -210,84 +229,155 @@ class CandidateSearch:
             inside = min(inside, int(np.argmax(outside)) if outside.any() else inside)
         return _Score(worst, -inside)
 
-    def estimated(self) -> Iterator[Candidate]:
-        """The claimed dialect with one number that is read from the trace."""
-        for change in estimates(self.own.given, self.residual):
-            if (candidate := self.own.changed(change)) is not None:
-                yield candidate
+    def estimated(self) -> list[Candidate]:
+        """Return the claimed dialect with one number estimated from the trace, for each number that can be."""
+        found = (self.claimed.changed(change) for change in estimates(self.claimed.given, self._residuals))
+        return [candidate for candidate in found if candidate is not None]
 
-    def residual(self, change: CandidateChange) -> Array | None:
-        """How far off the sample is after a change, value by value, in units of what is checked; None if it can't be.
+    def _residuals(self, change: CandidateChange) -> Array | None:
+        """Return the errors of the sample after a change, in units that a fitting candidate keeps below 1.
 
-        What has no bound, or is no number, has no part in it.
+        Values without a bound and values that are not finite count as 0. None if the change has no effect or is
+        invalid, or if the errors are not finite.
         """
         try:
-            candidate = self.own.changed(change)
-        except ValueError:  # a bound below zero, say
+            candidate = self.claimed.changed(change)
+        except ValueError:  # for example a negative clipping bound
             return None
         if candidate is None:
             return None
-        trace = self.sample.oracle([candidate]).trace("0")
+        trace = self._sample.oracle(candidate).trace("")
         parts = []
-        for name, seen in self.seen.items():
-            expected, scale = getattr(trace, name), self.scale[name]
+        for name, seen in self._seen.items():
+            expected, scale = getattr(trace, name), self._scale[name]
             if expected is not None:
                 known = np.isfinite(scale) & (scale > 0) & np.isfinite(seen)
-                with np.errstate(invalid="ignore", over="ignore"):  # of what is then left out
-                    parts.append(np.where(known, (expected - seen) / np.where(known, scale * ROUGH, 1), 0))
+                with np.errstate(invalid="ignore", over="ignore"):  # in values that are replaced by 0
+                    parts.append(np.where(known, (expected - seen) / np.where(known, scale * MAX_ROUGH_RATIO, 1), 0))
         found = np.concatenate([part.astype(np.float64).ravel() for part in parts])
         return found if np.all(np.isfinite(found)) else None
 
-    def best(self, candidates: Iterable[Candidate], count: int) -> list[Candidate]:
-        """The nearest of them."""
-        return self.rank(candidates)[:count]
-
     def fitting(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Those that fit, of the few that may: inside the bound in the sample first, then everywhere.
+        """Return the candidates that fit: the sample first, then the whole trace.
 
-        With them come those that can't be told from them, as long as it is other axes that are changed.
+        They include candidates of the same function that change other axes.
         """
-        best = self.best(candidates, CHECKED)
-        close = [c for c in best[SURE:] if self.scores[self.function(c)].ratio <= ROUGH]
-        inside = [c for c in (*best[:SURE], *close) if _beside(c, self.seen, self.sample).first_step is None]
-        fitting = [one for c in inside if self.full(c).fits for one in self.alike[self.function(c)]]
+        best = self.rank(candidates)[:MAX_CHECKED]
+        near = [c for c in best[ALWAYS_CHECKED:] if self._scores[self._function(c)].ratio <= MAX_ROUGH_RATIO]
+        inside = [
+            candidate
+            for candidate in (*best[:ALWAYS_CHECKED], *near)
+            if NearestCandidate.compared(candidate, self._seen, self._sample).first_step is None
+        ]
+        fitting = [one for c in inside if self.compare(c).fits for one in self._equal[self._function(c)]]
         return sorted(fitting, key=lambda candidate: [_ORDER.get(change, len(_ORDER)) for change in candidate.changes])
 
-    def full(self, candidate: Candidate) -> NearestCandidate:
-        """How the whole trace stands to a candidate, in its own bounds."""
-        function = self.function(candidate)
-        if function not in self.known:
-            self.known[function] = _beside(candidate, self.observed, self.part)
-        return replace(self.known[function], candidate=candidate)
+    def compare(self, candidate: Candidate) -> NearestCandidate:
+        """Compare the whole trace with a candidate, inside the candidate's bounds."""
+        function = self._function(candidate)
+        if function not in self._compared:
+            self._compared[function] = NearestCandidate.compared(candidate, self.observed, self.input)
+        return replace(self._compared[function], candidate=candidate)
 
-    def compromise(self) -> NearestCandidate:
-        """Where nothing fits: the nearest of all that was tried, and the one change that mends most."""
-        found, single = self._nearest(self.tried.values()), self._nearest(self.single)
-        factor = self.claimed.bound_ratio / single.bound_ratio if single is not self.claimed else 0.0
-        if not WORTH <= factor < np.inf:
+    def nearest(self) -> NearestCandidate:
+        """Return the nearest of all ranked candidates, none of which fits, and the best single change."""
+        found, single = self._nearest(self._ranked.values()), self._nearest(self.single_changes)
+        factor = self._unchanged.bound_ratio / single.bound_ratio if single is not self._unchanged else 0.0
+        if not MIN_IMPROVEMENT <= factor < np.inf:
             return found
-        ((axis, (here, there)),) = single.candidate.differences().items()
-        return replace(found, mends=(axis, here, there, factor))
+        ((axis, (before, after)),) = single.candidate.differences().items()
+        return replace(found, best_change=(axis, before, after, factor))
 
     def _nearest(self, candidates: Iterable[Candidate]) -> NearestCandidate:
-        """The best of these in the sample, if it is nearer than what is claimed on the whole."""
+        """Return the candidate that is nearest in the sample, if the whole trace is nearer to it than to the claim."""
 
         def key(found: NearestCandidate) -> tuple[float, int]:
             return found.bound_ratio, -(found.first_step or 0)
 
-        beside = [_beside(candidate, self.seen, self.sample) for candidate in self.best(candidates, CHECKED)]
-        outside = [found.candidate for found in sorted(beside, key=key) if found.first_step is not None]
-        found = [self.full(candidate) for candidate in outside[:1]]
-        worth = [
-            one
-            for one in found
-            if one.first_step is not None and not one.bound_ratio * WORTH > self.claimed.bound_ratio
+        sampled = [
+            NearestCandidate.compared(candidate, self._seen, self._sample)
+            for candidate in self.rank(candidates)[:MAX_CHECKED]
         ]
-        return min((self.claimed, *worth), key=key)
+        outside = min((found for found in sampled if found.first_step is not None), key=key, default=None)
+        if outside is None:
+            return self._unchanged
+        found = self.compare(outside.candidate)
+        if found.first_step is None or found.bound_ratio * MIN_IMPROVEMENT > self._unchanged.bound_ratio:
+            return self._unchanged
+        return min(self._unchanged, found, key=key)
 
 
-def _beside(candidate: Candidate, observed: Mapping[str, Array], part: ReplayInput) -> NearestCandidate:
-    """How a trace stands to a candidate, in its own bounds."""
-    comparison = TraceComparison(observed, part.oracle([candidate]), "0")
-    result = comparison.result(slice(0, None))
-    return NearestCandidate(candidate, comparison.fits(slice(0, None)), result.bound_ratio, result.first_step)
+def changed_once(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return every candidate after every single change."""
+    return [made for one in candidates for change in CHANGES if (made := one.changed(change)) is not None]
+
+
+class ExplanationSearch:
+    """Searches explanations of several traces, first those that fitted earlier traces of the same implementation."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, list[Candidate]] = {}
+        self._failures: dict[Hashable, int] = {}
+
+    def nearest(
+        self,
+        observed: Mapping[str, Array],
+        given: ReplayInput,
+        claimed: str,
+        result: ComparisonResult,
+        implementation: Hashable,
+        *,
+        untried: bool = False,
+    ) -> NearestCandidate:
+        """Return the candidate that explains a trace, or the nearest one.
+
+        Args:
+            observed: the trace of some coordinates, by quantity.
+            given: the input of these coordinates.
+            claimed: the name of the claimed dialect.
+            result: the result of its comparison with the trace, which differs.
+            implementation: the implementation; one explanation usually fits all of its traces.
+            untried: whether the trace was not compared with the other named dialects.
+        """
+        search = CandidateSearch(observed, given, claimed, result)
+        for known in self._known.setdefault(implementation, []):
+            again = _with_hyperparameters(known, given.hyperparameters)
+            if again and (found := search.compare(again)).fits:
+                return found
+        measurable = np.isfinite(result.bound_ratio)  # otherwise estimates and second changes can't be ranked
+        thorough = measurable and self._failures.get(implementation, 0) < MAX_FAILURES
+        for candidates in _rounds(search, untried, thorough):
+            fitting = search.fitting(candidates)
+            if fitting:
+                self._known[implementation].append(fitting[0])
+                return replace(search.compare(fitting[0]), alternatives=tuple(fitting[1:]))
+        self._failures[implementation] = self._failures.get(implementation, 0) + 1
+        return search.nearest()
+
+
+def _rounds(search: CandidateSearch, untried: bool, thorough: bool) -> Iterator[Sequence[Candidate]]:
+    """Yield candidates, the simplest explanations first.
+
+    One change of the claimed dialect, then two, then a number estimated from the trace, then one change of another
+    dialect.
+    """
+    claimed = search.claimed
+    others = sorted(
+        (Candidate.named(name, claimed.given) for name in dialects if name != claimed.base),
+        key=lambda other: len(claimed.dialect.differences(other.dialect)),
+    )
+    if untried:
+        yield others
+    yield search.single_changes
+    if thorough:
+        yield changed_once(search.rank(search.single_changes)[:EXTENDED])
+        yield search.estimated()
+        yield changed_once(others)
+
+
+def _with_hyperparameters(known: Candidate, h: Hyperparameters) -> Candidate | None:
+    """Return the candidate with other given hyper-parameters; None if one of its changes has no effect on them."""
+    candidate: Candidate | None = Candidate.named(known.base, h)
+    for change in known.changes:
+        candidate = candidate.changed(change) if candidate else None
+    return candidate

@@ -1,14 +1,13 @@
-"""Changes of a dialect, one axis at a time, and of what becomes of a hyper-parameter: what a wrong optimizer may be.
+"""Candidate explanations of a trace: a named dialect after changes of its axes or of the hyper-parameters.
 
-The axes are those of `Dialect`, with every value that their types allow. Beside them stand the treatments of
-hyper-parameters that are no dialect's but happen: one that is ignored, has the other sign, or is a default in place of
-what was given.
+The axes are those of `Dialect`, with every value that their types allow. The changes of hyper-parameters belong to no
+dialect but occur in practice: a hyper-parameter is ignored, negated, or replaced by a default.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -16,21 +15,22 @@ from reference import Dialect, Hyperparameters, dialects
 from reference.algorithm import Algorithm
 from suite.cases.tapes import Tape
 
-STARTS = (0.0, 1.0, 0.1)  # of an average, in use: most, TensorFlow 1, Keras 2's Adagrad
-DECAYS = (0.9, 0.95, 0.99, 0.999)  # defaults in use
-EPSILONS = (1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)  # likewise
+INITIAL_ACCUMULATORS = (0.0, 1.0, 0.1)  # in most libraries, in TensorFlow 1, and in Adagrad of Keras 2
+DECAYS = (0.9, 0.95, 0.99, 0.999)  # common defaults
+EPSILONS = (1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)  # common defaults
+ALWAYS_IN_USE = ("learning_rate", "decay", "epsilon")
 HYPERPARAMETER_PREFIX = "hyperparameter "
-"""What stands before the name of a hyper-parameter where an axis of dialects may have the same."""
+"""Precedes the name of a hyper-parameter, because an axis of `Dialect` may have the same name."""
 
 
 @dataclass(frozen=True)
 class CandidateChange:
-    """One axis, or one hyper-parameter, with another value.
+    """A change of one axis or one hyper-parameter.
 
     Attributes:
-        axis: its name, that of a hyper-parameter after `HYPERPARAMETER_PREFIX`.
-        how: which change it is, among those of the axis.
-        value: the new value, from the hyper-parameters as they were given.
+        axis: the name of the axis, or `HYPERPARAMETER_PREFIX` and the name of the hyper-parameter.
+        how: a short description, unique among the changes of the axis.
+        value: function from the given hyper-parameters to the new value.
     """
 
     axis: str
@@ -40,14 +40,14 @@ class CandidateChange:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A named dialect under the hyper-parameters of a case, after some changes.
+    """A named dialect with the hyper-parameters of a case, after some changes.
 
     Attributes:
-        base: the dialect's name.
-        dialect: after the changes.
-        hyperparameters: likewise.
-        given: the hyper-parameters before them.
-        changes: that were made.
+        base: the name of the dialect.
+        dialect: the dialect after the changes.
+        hyperparameters: the hyper-parameters after the changes.
+        given: the hyper-parameters before the changes.
+        changes: the changes.
     """
 
     base: str
@@ -58,31 +58,29 @@ class Candidate:
 
     @classmethod
     def named(cls, name: str, h: Hyperparameters) -> Self:
-        """A dialect as it is."""
+        """Return the candidate without changes."""
         return cls(name, dialects[name], h, h)
 
     def changed(self, change: CandidateChange) -> Self | None:
-        """With one more change; None if that is no change, or a second one of the same axis."""
+        """Return the candidate after one more change; None if it has no effect or the axis is changed already."""
         if any(change.axis == before.axis for before in self.changes):
             return None
         value = change.value(self.given)
         name = change.axis.removeprefix(HYPERPARAMETER_PREFIX)
-        if name != change.axis:
-            if value == getattr(self.hyperparameters, name):
-                return None
-            h = replace(self.hyperparameters, **{name: value})
-            return replace(self, hyperparameters=h, changes=(*self.changes, change))
-        if value == getattr(self.dialect, name):
+        target = self.dialect if name == change.axis else self.hyperparameters
+        if value == getattr(target, name):
             return None
-        return replace(self, dialect=replace(self.dialect, **{name: value}), changes=(*self.changes, change))
+        changes = (*self.changes, change)
+        if name == change.axis:
+            return replace(self, dialect=replace(self.dialect, **{name: value}), changes=changes)
+        return replace(self, hyperparameters=replace(self.hyperparameters, **{name: value}), changes=changes)
 
     def function(self, tape: Tape, dtype: str) -> Hashable:
-        """What it computes on a tape in a precision: candidates of which this is equal can't be told apart there."""
-        algorithm = Algorithm.of(canonical_dialect(self.dialect, tape), self.hyperparameters, dtype)
-        return algorithm, self.hyperparameters.learning_rate
+        """Return a key that is equal for candidates that compute the same function on a tape in a format."""
+        return relevant_algorithm(self.dialect, tape, self.hyperparameters, dtype), self.hyperparameters.learning_rate
 
     def differences(self) -> dict[str, tuple[Any, Any]]:
-        """Axis -> (the named dialect's value or the given one, the one that it has here)."""
+        """Return for each changed axis the value in the named dialect or the given one, and the value here."""
         found = {}
         for change in self.changes:
             name = change.axis.removeprefix(HYPERPARAMETER_PREFIX)
@@ -94,31 +92,31 @@ class Candidate:
 
     @property
     def axes(self) -> frozenset[str]:
-        """What is changed, by its name alone: an axis and a hyper-parameter may share it."""
+        """The names of the changed axes and hyper-parameters, without the prefix."""
         return frozenset(change.axis.removeprefix(HYPERPARAMETER_PREFIX) for change in self.changes)
 
     @property
-    def words(self) -> str:
-        """As in `torch with initial_accumulator 1 in place of 0`."""
+    def description(self) -> str:
+        """The candidate in words, as in `torch with initial_accumulator 1 in place of 0`."""
         changes = " and ".join(describe_change(axis, *pair) for axis, pair in self.differences().items())
         return f"{self.base} with {changes}" if changes else self.base
 
 
-def describe_change(axis: str, here: Any, there: Any) -> str:
-    """A change in words: `epsilon outside in place of inside`, `momentum ignored`."""
+def describe_change(axis: str, before: Any, after: Any) -> str:
+    """Return a change in words, as in `epsilon outside in place of inside` or `momentum ignored`."""
     name = axis.removeprefix(HYPERPARAMETER_PREFIX)
     if name != axis:
-        if there == getattr(Hyperparameters(), name) and name not in ("learning_rate", "decay", "epsilon"):
+        if after == getattr(Hyperparameters(), name) and name not in ALWAYS_IN_USE:
             return f"{name} ignored"
-        if isinstance(here, tuple) and isinstance(there, tuple):
-            return f"{name} {format_value(there[0] / here[0])} times as large"
-        if isinstance(here, tuple):
-            return f"{name} {format_value(there)} at every step"
-    return f"{name} {format_value(there)} in place of {format_value(here)}"
+        if isinstance(before, tuple) and isinstance(after, tuple):
+            return f"{name} {format_value(after[0] / before[0])} times as large"
+        if isinstance(before, tuple):
+            return f"{name} {format_value(after)} at every step"
+    return f"{name} {format_value(after)} in place of {format_value(before)}"
 
 
-def format_value(value: Any) -> str:
-    """A value of an axis: numbers as short as they can be."""
+def format_value(value: object) -> str:
+    """Return a value of an axis as text, numbers with at most six digits."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
@@ -127,53 +125,56 @@ def format_value(value: Any) -> str:
 
 
 def canonical_dialect(dialect: Dialect, tape: Tape) -> Dialect:
-    """The dialect with the usual value on the axes that don't bear on a tape."""
-    usual = Dialect()
-    idle = {
-        **({} if tape.sparse else {"sparse": usual.sparse, "duplicates": usual.duplicates}),
-        **({} if tape.subnormals else {"subnormals": usual.subnormals}),
-    }
-    return replace(dialect, **idle)  # type: ignore[arg-type]
+    """Return the dialect with the default value on each axis that has no effect on a tape."""
+    default = Dialect()
+    if not tape.sparse:
+        dialect = replace(dialect, sparse=default.sparse, duplicates=default.duplicates)
+    return dialect if tape.subnormals else replace(dialect, subnormals=default.subnormals)
+
+
+def relevant_algorithm(dialect: Dialect, tape: Tape, h: Hyperparameters, dtype: str) -> Algorithm:
+    """Return the algorithm of a dialect, without the axes that have no effect on a tape."""
+    return Algorithm.of(canonical_dialect(dialect, tape), h, dtype)
 
 
 def relevant_differences(
     claimed: str, other: str, tape: Tape, h: Hyperparameters, dtype: str
 ) -> dict[str, tuple[Any, Any]]:
-    """The axes on which two named dialects differ, and that matter on this tape under these hyper-parameters."""
+    """Return the axes on which two named dialects differ and that have an effect on this input."""
     here, there = canonical_dialect(dialects[claimed], tape), canonical_dialect(dialects[other], tape)
-    whole = Algorithm.of(there, h, dtype)
+    algorithm = Algorithm.of(there, h, dtype)
     return {
         axis: pair
         for axis, pair in here.differences(there).items()
-        if Algorithm.of(replace(there, **{axis: pair[0]}), h, dtype) != whole
+        if Algorithm.of(replace(there, **{axis: pair[0]}), h, dtype) != algorithm
     }
 
 
-def restore_candidate(base: str, differences: Mapping[str, tuple[Any, Any]], h: Hyperparameters) -> Candidate:
-    """The candidate of which these are the differences, as they were written down."""
+def restore_candidate(base: str, differences: Mapping[str, Sequence[Any]], h: Hyperparameters) -> Candidate:
+    """Return the candidate with these differences, as they were recorded by `NearestCandidate.to_json`."""
     candidate = Candidate.named(base, h)
-    for axis, (_, there) in differences.items():
-        made = candidate.changed(CandidateChange(axis, "restored", lambda _, value=there: value))  # type: ignore[misc]
+    for axis, (_, after) in differences.items():
+        made = candidate.changed(CandidateChange(axis, "restored", lambda _, value=after: value))  # type: ignore[misc]
         candidate = made or candidate
     return candidate
 
 
 def allowed_values(hint: Any) -> Iterator[Any]:
-    """The values that an axis may have, from its type."""
+    """Yield the values that an axis may have, from its type."""
     if get_origin(hint) is Literal:
-        yield from sorted(get_args(hint), key=lambda value: " " in str(value))  # of equals, what needs no condition
+        yield from sorted(get_args(hint), key=lambda value: " " in str(value))  # unconditional values first
     elif get_args(hint):
         for part in get_args(hint):
             yield from allowed_values(part)
     elif hint is bool:
         yield from (False, True)
     elif hint is float:
-        yield from STARTS
+        yield from INITIAL_ACCUMULATORS
     elif hint is type(None):
         yield None
 
 
-def _axes() -> Iterator[CandidateChange]:
+def _axis_changes() -> Iterator[CandidateChange]:
     hints = get_type_hints(Dialect)
     for axis in fields(Dialect):
         if axis.compare:
@@ -181,28 +182,30 @@ def _axes() -> Iterator[CandidateChange]:
                 yield CandidateChange(axis.name, str(value), lambda _, value=value: value)  # type: ignore[misc]
 
 
-def _treatments() -> Iterator[CandidateChange]:
-    plain = Hyperparameters()
+def _hyperparameter_changes() -> Iterator[CandidateChange]:
+    default = Hyperparameters()
 
-    def treatment(name: str, how: str, value: Callable[[Hyperparameters], Any]) -> CandidateChange:
+    def change(name: str, how: str, value: Callable[[Hyperparameters], Any]) -> CandidateChange:
         return CandidateChange(HYPERPARAMETER_PREFIX + name, how, value)
 
+    def constant(name: str, value: Any, how: str = "") -> CandidateChange:
+        return change(name, how or str(value), lambda _: value)
+
     for field in fields(Hyperparameters):
-        if field.name not in ("learning_rate", "decay", "epsilon"):
-            usual = getattr(plain, field.name)
-            yield treatment(field.name, "ignored", lambda _, usual=usual: usual)  # type: ignore[misc]
-            if isinstance(usual, bool):
-                yield treatment(field.name, "always", lambda _: True)
-    yield treatment("weight_decay", "negated", lambda h: -h.weight_decay)
-    yield treatment("momentum", "complement", lambda h: 1 - h.momentum if h.momentum else 0.0)
-    yield treatment("learning_rate", "first", lambda h: h.rate(0))
-    yield treatment("decay", "complement", lambda h: 1 - h.decay)
-    yield from (treatment("decay", f"{value}", lambda _, value=value: value) for value in DECAYS)  # type: ignore[misc]
-    yield treatment("epsilon", "ignored", lambda _: 0.0)
-    yield treatment("epsilon", "squared", lambda h: h.epsilon**2)
-    yield treatment("epsilon", "root", lambda h: math.sqrt(abs(h.epsilon)))
-    yield from (treatment("epsilon", f"{value}", lambda _, value=value: value) for value in EPSILONS)  # type: ignore[misc]
+        if field.name not in ALWAYS_IN_USE:
+            yield constant(field.name, getattr(default, field.name), "ignored")
+            if isinstance(getattr(default, field.name), bool):
+                yield constant(field.name, True, "always")
+    yield change("weight_decay", "negated", lambda h: -h.weight_decay)
+    yield change("momentum", "complement", lambda h: 1 - h.momentum if h.momentum else 0.0)
+    yield change("learning_rate", "first", lambda h: h.rate(0))
+    yield change("decay", "complement", lambda h: 1 - h.decay)
+    yield from (constant("decay", value) for value in DECAYS)
+    yield constant("epsilon", 0.0, "ignored")
+    yield change("epsilon", "squared", lambda h: h.epsilon**2)
+    yield change("epsilon", "root", lambda h: math.sqrt(abs(h.epsilon)))
+    yield from (constant("epsilon", value) for value in EPSILONS)
 
 
-CHANGES = (*_axes(), *_treatments())
-"""Every single change, axes first."""
+CHANGES = (*_axis_changes(), *_hyperparameter_changes())
+"""Every single change, those of axes first."""

@@ -1,48 +1,119 @@
-"""A number in place of another: a hyper-parameter of the implementation's own, read from its trace.
+"""Estimates numbers from a trace: nonlinear least squares, and the shortest number that explains the trace.
 
-Where one number is wrong and all else is right, the trace is a smooth function of it. So a few steps of Gauss and
-Newton find it as exactly as the trace shows it, and of the numbers that explain the trace the one with the fewest
-digits is taken: nobody writes 0.83000004.
+If one number of an implementation is wrong and all else is right, its trace is a smooth function of that number. Least
+squares find the number as exactly as the trace determines it. Of the numbers that explain the trace, the one with the
+fewest digits is chosen, because nobody writes 0.83000004.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from reference import Hyperparameters
 from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, CandidateChange
 
-ITERATIONS = 8
-STEP = 1e-6  # of the number, relative, for a difference quotient: about the root of what an oracle in float64 resolves
-DIGITS = range(1, 10)
+Array = NDArray[Any]
 
-Residual = Callable[[CandidateChange], NDArray[np.float64] | None]
-"""How far off the trace of the claimed dialect with a change is, value by value, in units of what can be seen; None
-where the change is none, or can't be made."""
+MAX_ITERATIONS = 30
+RELATIVE_STEP = 1e-7  # of a difference quotient
+INITIAL_DAMPING, MAX_DAMPING = 1e-3, 1e4
+MIN_GAIN = 1e-12  # relative decrease of the sum of squares, below which the iteration has converged
+TRIAL_ITERATIONS, MAX_REMAINING = 6, 0.9  # more iterations are made only if these reduce the sum of squares to this
+MAX_DIGITS = 12
+
+ITERATIONS, DIGITS = 16, 9  # of a single number
+
+
+def least_squares(
+    residuals: Callable[[Array], Array],
+    start: ArrayLike,
+    limits: ArrayLike = (-np.inf, np.inf),
+    max_iterations: int = MAX_ITERATIONS,
+) -> Array:
+    """Minimize a sum of squares by the Levenberg-Marquardt method.
+
+    Args:
+        residuals: function of the parameters, shape (n,), to the residuals; infinite where it is undefined.
+        start: initial parameters, shape (n,), at which the residuals are finite.
+        limits: smallest and largest values of the parameters, shape (2,) or (2, n); each step is clipped to them.
+        max_iterations: number of steps that are tried.
+
+    Returns:
+        The parameters with the smallest sum of squares that was found, shape (n,).
+    """
+    parameters, damping = np.asarray(start, float), INITIAL_DAMPING
+    here, slopes = residuals(parameters), None
+    initial = here @ here
+    for iteration in range(max_iterations):
+        if iteration >= TRIAL_ITERATIONS and here @ here > MAX_REMAINING * initial:
+            break
+        slopes = derivatives(residuals, parameters, here) if slopes is None else slopes
+        if not np.all(np.isfinite(slopes)):
+            break
+        scaled, size = normalized(slopes)
+        damped = np.concatenate([scaled, np.sqrt(damping) * np.eye(parameters.size)])
+        step = np.linalg.lstsq(damped, np.concatenate([-here, np.zeros(parameters.size)]), rcond=None)[0]
+        moved = np.clip(np.nan_to_num(parameters + step / size), *np.asarray(limits))
+        there = residuals(moved)
+        if there @ there < here @ here:
+            gain = 1 - (there @ there) / (here @ here)
+            parameters, here, slopes, damping = moved, there, None, damping / 10
+            if gain < MIN_GAIN:
+                break
+        else:
+            damping *= 10
+            if damping > MAX_DAMPING:
+                break
+    return parameters
+
+
+def derivatives(residuals: Callable[[Array], Array], parameters: Array, here: Array) -> Array:
+    """Return difference quotients of the residuals, whose values are `here`: shape (residuals, parameters)."""
+    steps = np.diag(RELATIVE_STEP * np.where(parameters == 0, 1, np.abs(parameters)))
+    return np.stack([(residuals(parameters + step) - here) / step.sum() for step in steps], axis=1)
+
+
+def normalized(slopes: Array) -> tuple[Array, Array]:
+    """Return the columns of a matrix divided by their norms, and the norms; a column of zeros is divided by 1."""
+    size = np.sqrt(np.sum(np.square(slopes), axis=0))
+    size = np.where(size > 0, size, 1)
+    return slopes / size, size
+
+
+def shortest(value: float, accepted: Callable[[float], bool], max_digits: int = MAX_DIGITS) -> float | None:
+    """Return the value rounded to the fewest significant digits that are accepted, or None."""
+    rounded = (float(f"{value:.{digits}g}") for digits in range(1, max_digits + 1))
+    return next(filter(accepted, rounded), None)
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number that may be another one.
+    """A number that may differ from the claimed one.
 
     Attributes:
-        axis: of a dialect or of hyper-parameters.
-        starts: where to begin.
-        scales: whether the number is a factor on what is given.
+        axis: the axis of a dialect or of hyper-parameters.
+        starts: values at which the iteration may start.
+        factor: whether the number is a factor on the given value.
     """
 
     axis: str
     starts: tuple[float, ...]
-    scales: bool = False
+    factor: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the axis or hyper-parameter."""
+        return self.axis.removeprefix(HYPERPARAMETER_PREFIX)
 
     def change(self, number: float) -> CandidateChange:
-        """To have it so."""
-        if self.scales:
-            return CandidateChange(self.axis, f"times {number!r}", lambda h: _scaled(h, number))
+        """Return the change to a number."""
+        if self.factor:
+            return CandidateChange(self.axis, f"times {number!r}", lambda h: _scaled(getattr(h, self.name), number))
         return CandidateChange(self.axis, f"{number!r}", lambda _: number)
 
 
@@ -50,68 +121,59 @@ NUMBERS = (
     Number("initial_accumulator", (1e-4, 1e-2, 0.1, 0.5, 10.0)),
     Number(f"{HYPERPARAMETER_PREFIX}decay", (0.1, 0.5, 0.8, 0.95, 0.99, 0.999)),
     Number(f"{HYPERPARAMETER_PREFIX}epsilon", (1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1e-1)),
-    Number(f"{HYPERPARAMETER_PREFIX}learning_rate", (0.1, 0.5, 2.0, 10.0), scales=True),
+    Number(f"{HYPERPARAMETER_PREFIX}learning_rate", (0.1, 0.5, 2.0, 10.0), factor=True),
     Number(f"{HYPERPARAMETER_PREFIX}momentum", (0.1, 0.5, 0.9, 0.99)),
     Number(f"{HYPERPARAMETER_PREFIX}weight_decay", (-0.1, 1e-4, 1e-2, 0.1, 1.0)),
     Number(f"{HYPERPARAMETER_PREFIX}rescale_gradient", (0.1, 0.5, 2.0, 10.0)),
     Number(f"{HYPERPARAMETER_PREFIX}clip_gradient", (0.01, 0.1, 1.0, 10.0)),
 )
+OPTIONAL = ("momentum", "weight_decay", "clip_gradient")
+
+Residuals = Callable[[CandidateChange], NDArray[np.float64] | None]
+"""The residuals of the claimed dialect after a change, in units of a tolerance; None if the change is invalid."""
 
 
-def estimates(h: Hyperparameters, residual: Residual, *, hidden: bool = False) -> Iterator[CandidateChange]:
-    """Of each number that is in use the change that brings the trace nearest, in as few digits as will do.
+def estimates(h: Hyperparameters, residuals: Residuals, *, unset: bool = False) -> Iterator[CandidateChange]:
+    """Yield for each number the change to the shortest value that explains the trace, if there is one.
 
     Args:
-        h: hyper-parameters.
-        residual: of a change.
-        hidden: whether numbers are looked for, too, that may be in use though they were not asked for.
+        h: the given hyper-parameters.
+        residuals: function of a change.
+        unset: whether to include numbers that are not set in `h`.
     """
     for number in NUMBERS:
-        name = number.axis.removeprefix(HYPERPARAMETER_PREFIX)
-        if name in ("momentum", "weight_decay", "clip_gradient") and not getattr(h, name) and not hidden:
+        if number.name in OPTIONAL and not getattr(h, number.name) and not unset:
             continue
-        found = _solved(number, residual)
+        found = _estimated(number, residuals)
         if found is not None:
             yield number.change(found)
 
 
-def _solved(number: Number, residual: Residual) -> float | None:
-    """The number at which the residual vanishes, if it does."""
+def _estimated(number: Number, residuals: Residuals) -> float | None:
+    """Return the shortest number whose residuals are all at most 1, if least squares find one."""
 
-    def off(value: float) -> NDArray[np.float64] | None:
-        return residual(number.change(value))
+    def vanish(value: float) -> bool:
+        found = residuals(number.change(value))
+        return found is not None and bool(np.all(np.abs(found) <= 1))
 
-    start = _best(number.starts, off)
-    if start is None:
+    found = {start: errors for start in number.starts if (errors := residuals(number.change(start))) is not None}
+    finite = [start for start, errors in found.items() if np.isfinite(errors @ errors)]
+    if not finite:
         return None
-    value = start
-    for _ in range(ITERATIONS):
-        here, beside = off(value), off(value + STEP * abs(value))
-        if here is None or beside is None:
-            return None
-        slope = (beside - here) / (STEP * abs(value))
-        curvature = float(slope @ slope)
-        if not 0 < curvature < np.inf:
-            return None
-        value -= float(slope @ here) / curvature
-        if not np.isfinite(value) or value == 0:
-            return None
-    rounded = (float(f"{value:.{digits}g}") for digits in DIGITS)
-    return next((short for short in rounded if _vanishes(off(short))), None)
+    start = min(finite, key=lambda start: float(found[start] @ found[start]))
+    undefined = np.full_like(found[start], np.inf)
+
+    def at(parameters: Array) -> Array:
+        errors = residuals(number.change(float(parameters[0])))
+        return undefined if errors is None else errors
+
+    slope = derivatives(at, np.array([start]), found[start])
+    if not (np.any(slope) and np.all(np.isfinite(slope))):  # the number has no effect
+        return None
+    (value,) = least_squares(at, [start], max_iterations=ITERATIONS)
+    return shortest(float(value), vanish, DIGITS)
 
 
-def _best(starts: Sequence[float], off: Callable[[float], NDArray[np.float64] | None]) -> float | None:
-    sizes = {start: float(found @ found) for start in starts if (found := off(start)) is not None}
-    finite = {start: size for start, size in sizes.items() if np.isfinite(size)}
-    return min(finite, key=lambda start: finite[start], default=None)
-
-
-def _vanishes(residual: NDArray[np.float64] | None) -> bool:
-    return residual is not None and bool(np.all(np.abs(residual) <= 1))
-
-
-def _scaled(h: Hyperparameters, factor: float) -> float | tuple[float, ...]:
-    """The learning rate, or all of them, times a factor."""
-    rate = h.learning_rate
-    scaled = replace(h, learning_rate=[factor * each for each in rate] if isinstance(rate, tuple) else factor * rate)  # type: ignore[operator]
-    return scaled.learning_rate  # type: ignore[return-value]
+def _scaled(rate: float | tuple[float, ...], factor: float) -> float | tuple[float, ...]:
+    """Return the learning rate, or that of every step, times a factor."""
+    return tuple(factor * each for each in rate) if isinstance(rate, tuple) else factor * rate

@@ -47,7 +47,7 @@ def difference(
     else:
         clauses.append(f"the largest error is not finite: {where}")
     clauses += [growth.words] if growth.words else []
-    clauses.append(fits or "fits no named dialect" + (f", {nearest.words(dialect)}" if nearest else ""))
+    clauses.append(fits or "fits no named dialect" + (f", {nearest.describe(dialect)}" if nearest else ""))
     return "; ".join(clauses)
 
 

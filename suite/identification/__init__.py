@@ -1,4 +1,5 @@
-"""Which RMSProp is this? Asked of an optimizer that claims nothing, by questions that are designed one after another.
+"""Identifies the dialect of an unknown optimizer by experiments, each designed from the traces of those before.
 
-Knows the oracle and agreement; of frameworks, files and processes it knows nothing.
+An experiment is a replay under chosen hyper-parameters. The optimizer runs elsewhere: this package imports no
+framework, opens no file and starts no process.
 """

@@ -1,109 +1,131 @@
-"""The next question: that of which the answer leaves the fewest possibilities, by what the oracle expects of each.
+"""Designs the next experiment: the one after which the fewest hypotheses are expected to remain consistent.
 
-Two functions are told apart by a probe if somewhere their traces are further apart than their two bounds together:
-then no answer is inside both, and whatever the answer, one of the two is refuted. So what a probe separates is known
-before it is asked, and a choice by it is a design, not a guess.
+An experiment separates two hypotheses if their traces are further apart, somewhere, than the sum of their bounds. No
+trace is then inside both bounds, so that any result rules out one of the two. What an experiment separates is therefore
+known before it is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import Hyperparameters
+from reference.precision import format_of
 from suite.compare.comparison import ComparisonResult, TraceComparison
-from suite.compare.oracle import Oracle
-from suite.identification.hypotheses import Hypothesis, Survivors
-from suite.identification.inquiry import Array
-from suite.identification.probes import Probe
+from suite.compare.oracle import Oracle, path_length
+from suite.identification.experiments import Array, Experiment
+from suite.identification.hypotheses import ConsistentHypotheses, Hypothesis
 
-FUNCTIONS = 256  # of a question, at most: what the oracle evaluates in a second or two
-LISTED = 4000  # hypotheses that are listed for a choice, if fewer don't do
-TRIED = 3  # of the most promising questions, for which the oracle is asked
+MAX_FUNCTIONS = 256  # of an experiment: the oracle evaluates as many in one or two seconds
+MAX_LISTED = 4000  # hypotheses that are listed for a choice, unless no smaller experiment separates any
+MAX_EVALUATED = 3  # of the most promising experiments, whose traces are computed
+MAX_EXPLAINED = 16  # experiments that need the same missing capability, the simplest first
+ERROR_UNIT = 2.0**-20  # of the path of a coordinate: smaller errors are not taken for another number
+ROUNDINGS = 32  # of the initial parameter, in ulps, that add to the path
+MAX_ERROR = 1e200  # also of a value that is not finite
+_MISSING = {
+    "sparse": "it takes no row-sparse gradients",
+    "schedule": "its learning rate does not change between steps",
+}
 
 
-class Outlook:
-    """What a probe would say of each of some hypotheses."""
+class ExpectedTraces:
+    """The traces that hypotheses predict for an experiment, one for each group of hypotheses with the same function."""
 
     def __init__(
-        self, probe: Probe, hypotheses: Iterable[Hypothesis], known: dict[Hypothesis, Hashable] | None = None
+        self,
+        experiment: Experiment,
+        hypotheses: Iterable[Hypothesis],
+        functions: dict[Hypothesis, Hashable] | None = None,
     ) -> None:
-        """Group hypotheses by what they compute there; `known` keeps that for another time."""
-        self.probe = probe
-        self.members: dict[Hashable, list[Hypothesis]] = {}
-        known = {} if known is None else known
+        """Group the hypotheses; `functions` holds functions of this experiment that are known, and is extended."""
+        self.experiment = experiment
+        self.groups: dict[Hashable, list[Hypothesis]] = {}
+        functions = {} if functions is None else functions
         for one in hypotheses:
-            if one not in known:
-                known[one] = one.function(probe)
-            self.members.setdefault(known[one], []).append(one)
+            if one not in functions:
+                functions[one] = one.function(experiment)
+            self.groups.setdefault(functions[one], []).append(one)
         self._oracles: dict[Hashable, tuple[Oracle, str]] = {}
-        self._apart: NDArray[np.bool_] | None = None
+        self._separated: NDArray[np.bool_] | None = None
 
     @property
     def count(self) -> int:
-        """How many functions there are."""
-        return len(self.members)
+        """The number of groups."""
+        return len(self.groups)
 
     def oracle(self, function: Hashable) -> tuple[Oracle, str]:
-        """The oracle that has a function, and the function's name there; those of like hyper-parameters share one."""
+        """Return the oracle that predicts a function, and its name there."""
         if not self._oracles:
-            together: dict[Hyperparameters, dict[str, Hashable]] = {}
-            for number, (key, (first, *_)) in enumerate(self.members.items()):
-                together.setdefault(first.hyperparameters(self.probe.hyperparameters), {})[str(number)] = key
-            for h, named in together.items():
-                dialects = {name: self.members[key][0].dialect for name, key in named.items()}
-                oracle = Oracle.of(self.probe.tape, h, self.probe.dtype, dialects)
-                self._oracles.update({key: (oracle, name) for name, key in named.items()})
+            h = self.experiment.hyperparameters
+            first = {key: (one.dialect, one.hyperparameters(h)) for key, (one, *_) in self.groups.items()}
+            self._oracles = self.experiment.input.oracles(first)
         return self._oracles[function]
 
-    def promise(self) -> float:
-        """Bits that it would tell if every function were told from every other."""
+    def max_information(self) -> float:
+        """Return the information of the experiment in bits, if it separated every two groups."""
         weights = self._weights()
         return -float(np.log2(weights @ weights))
 
-    def apart(self) -> NDArray[np.bool_]:
-        """Which functions are told apart, two by two: shape (count, count)."""
-        if self._apart is None:
-            self._apart = self._compared()
-        return self._apart
+    def separated(self) -> NDArray[np.bool_]:
+        """Return whether the experiment separates each two groups: shape (count, count)."""
+        if self._separated is None:
+            predictions = [oracle.predict(name) for oracle, name in map(self.oracle, self.groups)]
+            values = np.stack([one.trace.parameters.ravel() for one in predictions])
+            bounds = np.stack([one.bounds.parameters.ravel() for one in predictions])
+            self._separated = np.stack([_separated(*pair, values, bounds) for pair in zip(values, bounds, strict=True)])
+        return self._separated
 
-    def _compared(self) -> NDArray[np.bool_]:
-        predictions = [oracle.predict(name) for oracle, name in map(self.oracle, self.members)]
-        values = np.stack([p.trace.parameters.ravel() for p in predictions])
-        bounds = np.stack([p.bounds.parameters.ravel() for p in predictions])
-        found = np.zeros((self.count, self.count), bool)
-        for i in range(self.count):
-            found[i] = _separate(values[i], bounds[i], values, bounds)
-        return found
-
-    def left(self) -> float:
-        """The share of the hypotheses that is left after it, on average, if each is as likely to be the right one."""
+    def expected_remaining(self) -> float:
+        """Return the expected fraction of hypotheses that remain consistent, if all are equally probable."""
         weights = self._weights()
-        return float(weights @ ~self.apart() @ weights)
+        return float(weights @ ~self.separated() @ weights)
 
     def _weights(self) -> NDArray[np.float64]:
-        sizes = np.array([len(alike) for alike in self.members.values()], float)
+        sizes = np.array([len(group) for group in self.groups.values()], float)
         return np.asarray(sizes / sizes.sum())
 
-    def compare(self, function: Hashable, answer: Array) -> ComparisonResult:
-        """What is to be said of an answer, if that is the function."""
-        oracle, name = self.oracle(function)
-        return TraceComparison({"parameters": answer}, oracle, name).result(slice(0, None))
+    def compare(self, function: Hashable, trace: Array) -> ComparisonResult:
+        """Compare the parameters after every step with the prediction of a function."""
+        return TraceComparison({"parameters": trace}, *self.oracle(function)).result(slice(0, None))
 
-    def surviving(self, answer: Array) -> list[Hypothesis]:
-        """Those inside of whose bound an answer is, in their order."""
-        return [one for key, alike in self.members.items() if self.admits(key, answer) for one in alike]
+    def consistent(self, trace: Array) -> list[Hypothesis]:
+        """Return the hypotheses whose bounds hold a trace; a value without a bound is consistent with any trace."""
+        return [
+            one
+            for function, group in self.groups.items()
+            if self.compare(function, trace).first_step is None
+            for one in group
+        ]
 
-    def admits(self, function: Hashable, answer: Array) -> bool:
-        """Whether an answer is inside its bound; what has no bound admits any."""
-        return self.compare(function, answer).first_step is None
+    def ranked(self, trace: Array) -> list[list[Hypothesis]]:
+        """Return the groups by the errors of their traces, which need no bounds, the nearest first."""
+        distances = {}
+        for function in self.groups:
+            oracle, name = self.oracle(function)
+            errors = relative_errors(oracle.trace(name).parameters, self.experiment, trace)
+            distances[function] = float(np.mean(np.log1p(np.abs(errors))))
+        return [self.groups[function] for function in sorted(distances, key=distances.__getitem__)]
 
 
-def _separate(value: Array, bound: Array, values: Array, bounds: Array) -> NDArray[np.bool_]:
-    """Whether one trace is further from others, somewhere, than the bounds together; NaN is far from any number."""
+def relative_errors(expected: Array, experiment: Experiment, trace: Array) -> Array:
+    """Return the errors of a trace, in units of about 2^-20 of the path of a coordinate, limited to `MAX_ERROR`."""
+    fmt = format_of(experiment.dtype)
+    seen, initial = trace.astype(expected.dtype), experiment.tape.initial
+    with np.errstate(all="ignore"):
+        rounding = np.where(initial, ROUNDINGS * fmt.epsilon / ERROR_UNIT * np.abs(initial), 0)
+        path = path_length(seen, initial) + rounding
+        errors = (expected - seen) / (ERROR_UNIT * path + fmt.smallest_normal)
+    same = (expected == seen) | (~np.isfinite(expected) & ~np.isfinite(seen))
+    limited = np.nan_to_num(errors.astype(np.float64), nan=MAX_ERROR, posinf=MAX_ERROR, neginf=-MAX_ERROR)
+    return np.where(same, 0, limited)
+
+
+def _separated(value: Array, bound: Array, values: Array, bounds: Array) -> NDArray[np.bool_]:
+    """Return whether one trace is further from each other trace than the sum of the bounds, or one of them is NaN."""
     with np.errstate(invalid="ignore"):
         apart = np.abs(values - value) > bounds + bound
         known = np.isfinite(bounds) & np.isfinite(bound)
@@ -112,70 +134,133 @@ def _separate(value: Array, bound: Array, values: Array, bounds: Array) -> NDArr
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A question that tells something apart.
+class PlannedExperiment:
+    """An experiment that separates hypotheses.
 
     Attributes:
-        outlook: with every hypothesis listed that faces it.
-        survivors: the same.
-        left: the share of them that it leaves, on average.
+        expected: the expected traces of all hypotheses that are listed for it.
+        hypotheses: the consistent hypotheses, with the axes that it tests.
+        remaining: the expected fraction of hypotheses that remain consistent.
     """
 
-    outlook: Outlook
-    survivors: Survivors
-    left: float
+    expected: ExpectedTraces
+    hypotheses: ConsistentHypotheses
+    remaining: float
 
 
-class Design:
-    """Chooses questions; what was found to separate nothing is not looked at again until something else is possible."""
+class ExperimentDesign:
+    """Chooses experiments of a family.
 
-    def __init__(self, probes: Iterable[Probe]) -> None:
-        self.probes = list(probes)
+    An experiment that separates nothing is not evaluated again until it may separate other functions.
+    """
+
+    def __init__(self, experiments: Iterable[Experiment]) -> None:
+        self.experiments = list(experiments)
         self._functions: dict[str, dict[Hypothesis, Hashable]] = {}
-        self._idle: set[tuple[str, frozenset[Hashable]]] = set()
+        self._useless: set[tuple[str, frozenset[Hashable]]] = set()
 
-    def drop(self, probe: Probe) -> None:
-        """It was asked, or can't be."""
-        self.probes.remove(probe)
+    def remove(self, experiment: Experiment) -> None:
+        """Remove an experiment that was run or can't be run."""
+        self.experiments.remove(experiment)
 
-    def outlook(self, probe: Probe, hypotheses: Iterable[Hypothesis]) -> Outlook:
-        """What a probe would say of hypotheses; what each of them computes there is worked out once."""
-        return Outlook(probe, hypotheses, self._functions.setdefault(probe.id, {}))
+    def expected(self, experiment: Experiment, hypotheses: Iterable[Hypothesis]) -> ExpectedTraces:
+        """Return the expected traces of hypotheses; the function of each is computed once."""
+        return ExpectedTraces(experiment, hypotheses, self._functions.setdefault(experiment.id, {}))
 
-    def next(self, survivors: Survivors) -> Choice | None:
-        """The question that leaves least, of the few that promise most; None if no question separates any two.
+    def next(self, hypotheses: ConsistentHypotheses) -> PlannedExperiment | None:
+        """Return the experiment with the smallest expected remainder; None if none separates any two hypotheses.
 
-        The narrowest are looked at first, those that ask about the fewest axes that are open: so axes that have
-        nothing to do with each other are decided one after another, and not in all their combinations.
+        Experiments that test the fewest untested axes are evaluated first. Independent axes are thus decided one after
+        another, not in all combinations.
         """
-        best: Choice | None = None
-        narrow: list[tuple[Outlook, Survivors]] = []
+        candidates: list[tuple[ExpectedTraces, ConsistentHypotheses]] = []
         listed = 0
-        for probe in sorted(self.probes, key=survivors.width):
-            width = survivors.width(probe)
-            if listed + width > LISTED and narrow:
-                best = self._best(narrow)
-                if best:
+        for experiment in sorted(self.experiments, key=hypotheses.expanded_size):
+            size = hypotheses.expanded_size(experiment)
+            if listed + size > MAX_LISTED and candidates:
+                if (best := self._best(candidates)) is not None:
                     return best
-                narrow, listed = [], 0
-            facing = survivors.facing(probe)
-            outlook = self.outlook(probe, facing.listed)
-            if outlook.count > 1 and (probe.id, frozenset(outlook.members)) not in self._idle:
-                narrow.append((outlook, facing))
-                listed += width
-        return self._best(narrow)
+                candidates, listed = [], 0
+            expanded = hypotheses.expanded(experiment)
+            expected = self.expected(experiment, expanded.listed)
+            if expected.count > 1 and (experiment.id, frozenset(expected.groups)) not in self._useless:
+                candidates.append((expected, expanded))
+                listed += size
+        return self._best(candidates)
 
-    def _best(self, narrow: list[tuple[Outlook, Survivors]]) -> Choice | None:
-        """Of these the one that leaves least."""
-        best: Choice | None = None
-        looked = 0
-        for outlook, facing in sorted(narrow, key=lambda pair: (pair[0].count > FUNCTIONS, -pair[0].promise())):
-            if looked == TRIED or (best and outlook.count > FUNCTIONS):
+    def _best(self, candidates: list[tuple[ExpectedTraces, ConsistentHypotheses]]) -> PlannedExperiment | None:
+        """Return the best of the most promising experiments, with its expected remainder."""
+        best: PlannedExperiment | None = None
+        evaluated = 0
+
+        def promise(candidate: tuple[ExpectedTraces, ConsistentHypotheses]) -> tuple[bool, float]:
+            return candidate[0].count > MAX_FUNCTIONS, -candidate[0].max_information()
+
+        for expected, hypotheses in sorted(candidates, key=promise):
+            if evaluated == MAX_EVALUATED or (best and expected.count > MAX_FUNCTIONS):
                 break
-            if not outlook.apart().any():
-                self._idle.add((outlook.probe.id, frozenset(outlook.members)))
+            if not expected.separated().any():
+                self._useless.add((expected.experiment.id, frozenset(expected.groups)))
                 continue
-            choice = Choice(outlook, facing, outlook.left())
-            best = choice if best is None or choice.left < best.left else best
-            looked += 1
+            remaining = expected.expected_remaining()
+            if best is None or remaining < best.remaining:
+                best = PlannedExperiment(expected, hypotheses, remaining)
+            evaluated += 1
         return best
+
+
+def why_undecided(
+    axis: str,
+    hypotheses: ConsistentHypotheses,
+    experiments: Sequence[Experiment],
+    capabilities: frozenset[str],
+    failed: Mapping[str, str],
+) -> str:
+    """Say why an axis has several possible values: an experiment could not be run, or the values have no effect.
+
+    Args:
+        axis: the axis.
+        hypotheses: the consistent hypotheses.
+        experiments: all experiments, including those that the optimizer can't run.
+        capabilities: what the optimizer accepts (see `OptimizerDescription.capabilities`).
+        failed: the experiments that failed, with the message.
+    """
+    different = _one_for_each_value(hypotheses, axis)
+    lacking: dict[frozenset[str], list[Experiment]] = {}
+    unsuccessful: list[Experiment] = []
+    possible = False  # whether an experiment that was run, or was found to separate nothing, has different functions
+    for experiment in experiments:
+        if len({one.function(experiment) for one in different}) == 1:
+            continue
+        if missing := experiment.requirements - capabilities:
+            lacking.setdefault(missing, []).append(experiment)
+        elif experiment.id in failed:
+            unsuccessful.append(experiment)
+        else:
+            possible = True
+
+    def separating(tried: Sequence[Experiment]) -> Experiment | None:
+        return next((one for one in tried[:MAX_EXPLAINED] if ExpectedTraces(one, different).separated().any()), None)
+
+    if (found := separating(unsuccessful)) is not None:
+        return f"experiment {found.id} failed: {failed[found.id]}"
+    for missing in sorted(lacking, key=lambda names: (len(names), sorted(names))):
+        if separating(lacking[missing]) is not None:
+            return _describe_missing(missing)
+    if possible or lacking or unsuccessful:
+        return "the values differ by less than the rounding bound"
+    return "the values are the same function in every possible experiment"
+
+
+def _one_for_each_value(hypotheses: ConsistentHypotheses, axis: str) -> list[Hypothesis]:
+    if axis not in hypotheses.tested:
+        return [hypotheses.listed[0].with_value(axis, value) for value in hypotheses.space.axes[axis].values]
+    return list({one.value(axis): one for one in hypotheses.listed}.values())
+
+
+def _describe_missing(names: frozenset[str]) -> str:
+    formats = sorted(name for name in names if name.startswith("float"))
+    words = [f"it takes no {name}" for name in sorted(names) if name not in _MISSING and name not in formats]
+    words += [_MISSING[name] for name in sorted(names) if name in _MISSING]
+    words += [f"it does not run in {name}" for name in formats]
+    return ", and ".join(words)

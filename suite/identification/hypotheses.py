@@ -1,37 +1,35 @@
-"""What an optimizer may be: a value on each axis of `Dialect`, and for each hyper-parameter a way in which it acts.
+"""Hypotheses about an optimizer: a value on each axis of `Dialect`, and an effect of each hyper-parameter.
 
-Their combinations are billions, and are never listed. An axis that no question has touched yet is open: each of its
-values is as possible as the others, whatever the values elsewhere. Only what has been asked about is held as a list.
+There are millions of combinations, which are never listed. An axis that no experiment has tested is independent of all
+others: each of its values is possible with each listed hypothesis. Only the combinations over tested axes are listed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_type_hints
 
 import numpy as np
 
-from reference import Dialect, Hyperparameters
-from reference.algorithm import Algorithm
+from reference import Dialect, Hyperparameters, dialects
 from suite.diagnosis.candidates import (
     CHANGES,
     HYPERPARAMETER_PREFIX,
     CandidateChange,
     allowed_values,
-    canonical_dialect,
+    relevant_algorithm,
 )
-from suite.identification.probes import Probe
+from suite.identification.experiments import Experiment
 
-AS_ASKED = "as asked"
+AS_SET = "as set"
+"""The usual effect of a hyper-parameter."""
 SWITCHES = ("centered", "nesterov", "bias_correction", "maximize")
 NUMBERS = ("weight_decay", "clip_norm", "clip_gradient", "clip_weights", "rescale_gradient")
-OPEN = "either"
-"""Of an axis: no value of its own, but leave for any. No hypothesis begins with it."""
-
-_CHANGES = {(change.axis, change.how): change for change in CHANGES}
+EITHER = "either"
+"""The value of a named dialect on an axis where it allows every value. No hypothesis has it."""
 
 
 @dataclass(frozen=True)
@@ -39,186 +37,230 @@ class Hypothesis:
     """One value on each axis.
 
     Attributes:
-        dialect: the values on its axes.
-        changes: what becomes of hyper-parameters that don't act as asked; at most one each.
+        dialect: the values on the axes of `Dialect`.
+        changes: the hyper-parameters that do not take effect as set, at most one change for each.
     """
 
     dialect: Dialect = field(default_factory=Dialect)
     changes: tuple[CandidateChange, ...] = ()
 
+    @property
+    def exact(self) -> bool:
+        """Whether neither hyper-parameters nor 1-γ are rounded."""
+        return (self.dialect.hyperparameter_rounding, self.dialect.decay_complement) == ("exact", "exact")
+
     def value(self, axis: str) -> Any:
-        """That on an axis: a dialect's, or how a hyper-parameter acts."""
+        """Return the value on an axis; of a hyper-parameter `AS_SET` or `CandidateChange.how`."""
         if axis.startswith(HYPERPARAMETER_PREFIX):
-            return next((change.how for change in self.changes if change.axis == axis), AS_ASKED)
+            return next((change.how for change in self.changes if change.axis == axis), AS_SET)
         return getattr(self.dialect, axis)
 
-    def having(self, axis: str, value: Any) -> Hypothesis:
-        """The same with another value on an axis; of a hyper-parameter a `CandidateChange`, or `AS_ASKED`."""
+    def with_value(self, axis: str, value: Any) -> Hypothesis:
+        """Return the hypothesis with another value on an axis; of a hyper-parameter `AS_SET` or a change."""
         if not axis.startswith(HYPERPARAMETER_PREFIX):
             return replace(self, dialect=replace(self.dialect, **{axis: value}))
         others = tuple(change for change in self.changes if change.axis != axis)
-        return replace(self, changes=others if value == AS_ASKED else (*others, value))
+        return replace(self, changes=others if value == AS_SET else (*others, value))
+
+    def with_change(self, change: CandidateChange) -> Hypothesis:
+        """Return the hypothesis after a change of an axis or a hyper-parameter."""
+        of_hyperparameter = change.axis.startswith(HYPERPARAMETER_PREFIX)
+        return self.with_value(change.axis, change if of_hyperparameter else change.value(Hyperparameters()))
 
     def hyperparameters(self, given: Hyperparameters) -> Hyperparameters:
-        """What it makes of those that are given."""
+        """Return the hyper-parameters that take effect if these are set."""
         made = {change.axis.removeprefix(HYPERPARAMETER_PREFIX): change.value(given) for change in self.changes}
         return replace(given, **made) if made else given
 
-    def function(self, probe: Probe) -> Hashable:
-        """What it computes there, as the precision holds the numbers: where this is equal, so is the answer."""
-        h = self.hyperparameters(probe.hyperparameters)
-        algorithm = Algorithm.of(canonical_dialect(self.dialect, probe.tape), h, probe.dtype)
+    def function(self, experiment: Experiment) -> Hashable:
+        """Return a key that is equal for hypotheses with the same trace: numbers are rounded to the format."""
+        h = self.hyperparameters(experiment.hyperparameters)
+        algorithm = relevant_algorithm(self.dialect, experiment.tape, h, experiment.dtype)
         numbers = algorithm.numbers()
-        if probe.dtype != "float64":
+        if experiment.dtype != "float64":
             numbers = dict(zip(numbers, np.array(list(numbers.values())).astype(np.float32).tolist(), strict=True))
         return algorithm.with_numbers(numbers), h.learning_rate
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What hypotheses differ on.
+    """An axis on which hypotheses differ.
 
     Attributes:
-        name: of a dialect's axis; of a hyper-parameter, after `HYPERPARAMETER_PREFIX`.
-        values: that it may have, the usual one first.
+        name: the axis of `Dialect`, or `HYPERPARAMETER_PREFIX` and the name of a hyper-parameter.
+        values: the possible values, the usual one first; of a hyper-parameter `AS_SET`, then changes.
     """
 
     name: str
     values: tuple[Any, ...]
 
+    @property
+    def labels(self) -> list[Any]:
+        """The values as `Hypothesis.value` returns them."""
+        return [value.how if isinstance(value, CandidateChange) else value for value in self.values]
 
-class Space:
-    """All that an optimizer may be, of which it is known which hyper-parameters it takes."""
+
+class HypothesisSpace:
+    """All hypotheses about an optimizer that accepts certain hyper-parameters."""
 
     def __init__(self, accepts: Iterable[str]) -> None:
-        self.accepts = frozenset(accepts)
-        self.axes = {axis.name: axis for axis in (*_of_dialects(), *_of_hyperparameters(self.accepts))}
+        self.axes = {axis.name: axis for axis in (*_dialect_axes(), *_hyperparameter_axes(frozenset(accepts)))}
         self._foreseen = {v for axis in self.axes.values() for v in axis.values if isinstance(v, CandidateChange)}
-        self._bearing: dict[Hashable, tuple[str, ...]] = {}
+        self._relevant: dict[Hashable, tuple[str, ...]] = {}
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of hypotheses."""
         return math.prod(len(axis.values) for axis in self.axes.values())
 
-    def bearing(self, probe: Probe, found: frozenset[CandidateChange] = frozenset()) -> tuple[str, ...]:
-        """The axes of which the value can matter there.
+    def relevant_axes(
+        self, experiment: Experiment, unforeseen: frozenset[CandidateChange] = frozenset()
+    ) -> tuple[str, ...]:
+        """Return the axes that can have an effect in an experiment.
 
-        The usual hypothesis keeps everything that an axis can act on: a momentum buffer, and a weight decay that enters
-        the gradient. So an axis on which it may be changed without a change of function bears on no other.
+        The usual hypothesis has everything that an axis can act on: a momentum buffer, and weight decay that enters the
+        gradient. An axis has no effect on any hypothesis if it has none on this one.
 
         Args:
-            probe: the question.
-            found: what becomes of hyper-parameters beyond the axes: a momentum that nobody asked for has its own axes.
+            experiment: the experiment.
+            unforeseen: changes of hyper-parameters that are no value of an axis, for example a momentum that is not
+                set, on which other axes act.
         """
-        key = probe.hyperparameters, probe.dtype, probe.tape.sparse is None, probe.tape.subnormals, found
-        if key not in self._bearing:
-            usual = Hypothesis(changes=tuple(found))
-            own = usual.function(probe)
-            self._bearing[key] = tuple(
+        tape = experiment.tape
+        key = experiment.hyperparameters, experiment.dtype, tape.sparse is None, tape.subnormals, unforeseen
+        if key not in self._relevant:
+            usual = Hypothesis(changes=tuple(unforeseen))
+            function = usual.function(experiment)
+            self._relevant[key] = tuple(
                 axis.name
                 for axis in self.axes.values()
-                if any(usual.having(axis.name, value).function(probe) != own for value in axis.values[1:])
+                if any(usual.with_value(axis.name, value).function(experiment) != function for value in axis.values[1:])
             )
-        return self._bearing[key]
+        return self._relevant[key]
 
-    def beyond(self, hypotheses: Iterable[Hypothesis]) -> frozenset[CandidateChange]:
-        """What becomes of hyper-parameters there, and is no value of an axis."""
+    def unforeseen(self, hypotheses: Iterable[Hypothesis]) -> frozenset[CandidateChange]:
+        """Return the changes of hyper-parameters that are no value of an axis."""
         return frozenset(change for one in hypotheses for change in one.changes) - self._foreseen
 
-    def everything(self) -> Survivors:
-        """No question was asked yet."""
-        return Survivors(self, (Hypothesis(),), frozenset())
+    def all(self) -> ConsistentHypotheses:
+        """Return all hypotheses, before the first experiment."""
+        return ConsistentHypotheses(self, (Hypothesis(),), frozenset())
 
 
 @dataclass(frozen=True)
-class Survivors:
-    """What is still possible: a list over the axes that were asked about, and any value on the others.
+class NamedDialect:
+    """A named dialect beside the consistent hypotheses.
 
     Attributes:
-        space: of which this is a part.
-        listed: hypotheses, with the usual value on axes that are open.
-        asked: the axes that are not.
+        dialect: its name.
+        differences: axis -> (its value, the value found), for axes on which no consistent hypothesis has its value.
     """
 
-    space: Space
+    dialect: str
+    differences: Mapping[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class ConsistentHypotheses:
+    """The hypotheses that are consistent with all traces: a list over the tested axes, times the untested axes.
+
+    Attributes:
+        space: all hypotheses.
+        listed: hypotheses with the usual value on each untested axis.
+        tested: the names of the tested axes.
+    """
+
+    space: HypothesisSpace
     listed: tuple[Hypothesis, ...]
-    asked: frozenset[str]
+    tested: frozenset[str]
 
     @property
     def size(self) -> int:
-        """How many there are."""
-        return len(self.listed) * math.prod(len(axis.values) for axis in self.open())
+        """The number of hypotheses."""
+        untested = (axis for axis in self.space.axes.values() if axis.name not in self.tested)
+        return len(self.listed) * math.prod(len(axis.values) for axis in untested)
 
     @cached_property
-    def beyond(self) -> frozenset[CandidateChange]:
-        """What was found to become of hyper-parameters that no axis foresees."""
-        return self.space.beyond(self.listed)
+    def _unforeseen(self) -> frozenset[CandidateChange]:
+        return self.space.unforeseen(self.listed)
 
-    def open(self) -> Iterator[Axis]:
-        """The axes that no question has touched."""
-        return (axis for axis in self.space.axes.values() if axis.name not in self.asked)
+    def _newly_tested(self, experiment: Experiment) -> list[Axis]:
+        """Return the untested axes that an experiment would test."""
+        relevant = self.space.relevant_axes(experiment, self._unforeseen)
+        return [self.space.axes[name] for name in relevant if name not in self.tested]
 
-    def touched(self, probe: Probe) -> list[Axis]:
-        """The open axes that a probe asks about."""
-        return [self.space.axes[name] for name in self.space.bearing(probe, self.beyond) if name not in self.asked]
+    def expanded_size(self, experiment: Experiment) -> int:
+        """Return the number of hypotheses that `expanded` would list."""
+        return len(self.listed) * math.prod(len(axis.values) for axis in self._newly_tested(experiment))
 
-    def width(self, probe: Probe) -> int:
-        """How many there are to list for a probe."""
-        return len(self.listed) * math.prod(len(axis.values) for axis in self.touched(probe))
-
-    def facing(self, probe: Probe) -> Survivors:
-        """The same, with every axis listed that a probe asks about."""
-        touched = self.touched(probe)
+    def expanded(self, experiment: Experiment) -> ConsistentHypotheses:
+        """Return the same hypotheses, with every axis listed that an experiment tests."""
+        axes = self._newly_tested(experiment)
         listed = self.listed
-        for axis in touched:
-            listed = tuple(one.having(axis.name, value) for one in listed for value in axis.values)
-        return Survivors(self.space, listed, self.asked | {axis.name for axis in touched})
+        for axis in axes:
+            listed = tuple(one.with_value(axis.name, value) for one in listed for value in axis.values)
+        return ConsistentHypotheses(self.space, listed, self.tested | {axis.name for axis in axes})
 
-    def only(self, listed: Sequence[Hypothesis]) -> Survivors:
-        """Those of them."""
+    def restricted(self, listed: Sequence[Hypothesis]) -> ConsistentHypotheses:
+        """Return only these hypotheses."""
         return replace(self, listed=tuple(listed))
 
     def values(self, axis: str) -> list[Any]:
-        """The values that an axis may still have, in the order of the axis; others after them."""
-        if axis not in self.asked:
-            return [_how(value) for value in self.space.axes[axis].values]
+        """Return the possible values on an axis, in the order of the axis; values that it lacks come last."""
+        order = self.space.axes[axis].labels
+        if axis not in self.tested:
+            return order
         left = dict.fromkeys(one.value(axis) for one in self.listed)
-        order = [_how(value) for value in self.space.axes[axis].values]
         return [value for value in order if value in left] + [value for value in left if value not in order]
 
+    def named_dialects(self) -> list[NamedDialect]:
+        """Return the named dialects with the fewest differences, which have none if a named dialect is consistent.
 
-def _how(value: Any) -> Any:
-    return value.how if isinstance(value, CandidateChange) else value
+        Axes that are untested, or on which a dialect allows every value, are no differences. Dialects that specify more
+        of the tested axes come first, and then those with more usual values on undecided axes.
+        """
+        found = [NamedDialect(name, self._fewest_differences(dialect)) for name, dialect in dialects.items()]
+        least = min((len(one.differences) for one in found), default=0)
+        return sorted((one for one in found if len(one.differences) == least), key=self._rank)
+
+    def _rank(self, one: NamedDialect) -> tuple[int, int]:
+        values, usual = dialects[one.dialect].axes(), Dialect().axes()
+        unusual = [axis for axis, value in values.items() if value != usual[axis] and len(self.values(axis)) > 1]
+        return sum(values[axis] == EITHER for axis in values if axis in self.tested), len(unusual)
+
+    def _fewest_differences(self, dialect: Dialect) -> dict[str, tuple[Any, Any]]:
+        values = {axis: value for axis, value in sorted(dialect.axes().items())
+                  if axis in self.tested and value != EITHER}  # fmt: skip
+
+        def differences(other: Dialect) -> dict[str, tuple[Any, Any]]:
+            found = other.axes()
+            return {axis: (value, found[axis]) for axis, value in values.items() if found[axis] != value}
+
+        return min(map(differences, dict.fromkeys(one.dialect for one in self.listed)), key=len)
+
+    def changed_hyperparameters(self) -> dict[str, str]:
+        """Return the hyper-parameters that have another effect than as set in all hypotheses, with that effect."""
+        axes = dict.fromkeys(change.axis for one in self.listed for change in one.changes)
+        effects = {axis: {one.value(axis) for one in self.listed} for axis in axes}
+        return {
+            axis.removeprefix(HYPERPARAMETER_PREFIX): next(iter(values))
+            for axis, values in effects.items()
+            if len(values) == 1 and AS_SET not in values
+        }
 
 
-def _of_dialects() -> Iterator[Axis]:
-    usual = Dialect()
+def _dialect_axes() -> Iterator[Axis]:
     hints = get_type_hints(Dialect)
-    for axis in fields(Dialect):
-        if axis.compare:
-            found = [value for value in allowed_values(hints[axis.name]) if value != OPEN]
-            first = getattr(usual, axis.name)
-            yield Axis(axis.name, tuple(sorted(found, key=lambda value, first=first: value != first)))  # type: ignore[misc]
+    for name, usual in Dialect().axes().items():
+        others = [value for value in allowed_values(hints[name]) if value not in (EITHER, usual)]
+        yield Axis(name, (*([] if usual == EITHER else [usual]), *others))
 
 
-def _of_hyperparameters(accepts: frozenset[str]) -> Iterator[Axis]:
-    """A switch may be ignored, or on whether it can be asked for or not; a number may be ignored."""
-    for name in SWITCHES:
-        hows = ("ignored", "always") if name in accepts else ("always",)
-        yield _treatment(name, hows)
-    for name in NUMBERS:
-        if name in accepts:
-            yield _treatment(name, ("ignored",))
-
-
-def _treatment(name: str, hows: Iterable[str]) -> Axis:
-    axis = HYPERPARAMETER_PREFIX + name
-    return Axis(axis, (AS_ASKED, *(_CHANGES[axis, how] for how in hows)))
-
-
-def further(one: Hypothesis) -> Iterator[CandidateChange]:
-    """What else becomes of a hyper-parameter, and happens: it is squared, or has the other sign."""
-    for change in CHANGES:
-        if change.axis.startswith(HYPERPARAMETER_PREFIX) and one.value(change.axis) == AS_ASKED:
-            yield change
+def _hyperparameter_axes(accepts: frozenset[str]) -> Iterator[Axis]:
+    """Yield the axes of hyper-parameters: each may be ignored, and a switch may always be on, also if not accepted."""
+    changes = {(change.axis, change.how): change for change in CHANGES}
+    for name in (*SWITCHES, *NUMBERS):
+        effects = ["ignored"] * (name in accepts) + ["always"] * (name in SWITCHES)
+        if effects:
+            axis = HYPERPARAMETER_PREFIX + name
+            yield Axis(axis, (AS_SET, *(changes[axis, how] for how in effects)))

@@ -1,189 +1,313 @@
-"""Ask, refute, and ask again, until nothing is left to separate."""
+"""Identifies the dialect of an optimizer: runs experiments until none separates two consistent hypotheses.
+
+If a trace rules out every hypothesis, more are tried, the simplest first: changes of hyper-parameters that belong to no
+dialect, and then numbers that are estimated from the trace. They must be consistent with all earlier traces.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from suite.cases.tapes import WIDE
 from suite.compare.comparison import ComparisonResult
-from suite.identification.defaults import Defaults, defaults
-from suite.identification.design import Design, Outlook
-from suite.identification.fixed_numbers import Fixed, fixed
-from suite.identification.hypotheses import Hypothesis, Space, Survivors
-from suite.identification.inquiry import About, Array, Inquiry, Query, Refused, Subject, put
-from suite.identification.naming import Name, names
-from suite.identification.probes import Probe, covering, family
-from suite.identification.resemblance import Resemblance, resembling
-from suite.identification.undecided import Reasons
-from suite.identification.widening import History, ranked, widened
+from suite.diagnosis.candidates import CHANGES, HYPERPARAMETER_PREFIX, CandidateChange
+from suite.diagnosis.mistakes import MISTAKES, Mistake
+from suite.diagnosis.mistakes.arithmetic import PLAIN
+from suite.diagnosis.mistakes.evaluation import EvaluationInput, Formula
+from suite.diagnosis.number_estimation import estimates
+from suite.identification.design import MAX_ERROR, ExpectedTraces, ExperimentDesign, relative_errors, why_undecided
+from suite.identification.experiments import (
+    Array,
+    Experiment,
+    ExperimentFailed,
+    Experiments,
+    Optimizer,
+    OptimizerDescription,
+    family,
+    pairwise_covering,
+    run,
+)
+from suite.identification.hypotheses import AS_SET, ConsistentHypotheses, Hypothesis, HypothesisSpace, NamedDialect
+from suite.identification.unset_hyperparameters import Defaults, FixedNumbers, defaults, fixed_numbers
 
-PATIENCE = 3  # questions that are refused, after which no more are put in a format
+MAX_FAILURES = 3  # of experiments in a format in which none succeeded; the others are not run then
+MAX_COMPARED = 24  # candidates that are compared inside their own bounds, the nearest first
+MAX_ESTIMATED = 16  # hypotheses with which numbers are estimated, the nearest first
+MAX_MISTAKE_ERROR = 16.0  # in units of `relative_errors`
 
-
-@dataclass(frozen=True)
-class Asked:
-    """A question that was answered.
-
-    Attributes:
-        probe: the question.
-        answer: parameters after every step.
-        before: how many hypotheses there were before it.
-        after: and after it.
-        told: the axes of which it left fewer values.
-        chosen: whether it was chosen since it separates; if not, it was asked to confirm.
-    """
-
-    probe: Probe
-    answer: Array = field(repr=False)
-    before: int
-    after: int
-    told: tuple[str, ...]
-    chosen: bool
+History = Sequence[tuple[Experiment, Array]]
+"""Experiments with their traces. The last one rules out every hypothesis."""
 
 
 @dataclass(frozen=True)
-class Miss:
-    """The question after which nothing was left.
+class CompletedExperiment:
+    """An experiment with its trace.
 
     Attributes:
-        probe: the question.
-        nearest: what is nearest to its answer.
-        result: how far that is off.
-        resembles: mistakes that come near all answers.
+        experiment: the experiment.
+        trace: the parameters after every step.
+        axes: the axes that have fewer possible values after it.
+        separating: whether it was designed to separate hypotheses; if not, it confirms the result.
     """
 
-    probe: Probe
+    experiment: Experiment
+    trace: Array = field(repr=False)
+    axes: tuple[str, ...]
+    separating: bool
+
+
+@dataclass(frozen=True)
+class SimilarMistake:
+    """A mistake that explains all traces approximately, in an evaluation of a hypothesis.
+
+    Mistakes have no rounding bound, so that the similarity is no proof.
+    """
+
+    hypothesis: Hypothesis
+    mistake: Mistake
+
+
+@dataclass(frozen=True)
+class UnexplainedTrace:
+    """The trace that rules out every hypothesis.
+
+    Attributes:
+        experiment: the experiment.
+        nearest: the hypothesis whose trace is nearest.
+        result: its comparison with the trace.
+        similar: mistakes that explain all traces approximately.
+    """
+
+    experiment: Experiment
     nearest: Hypothesis
     result: ComparisonResult
-    resembles: list[Resemblance]
+    similar: list[SimilarMistake]
 
 
 @dataclass
 class Identification:
-    """What was found.
+    """The result.
 
     Attributes:
-        about: who was asked.
-        space: what it could have been.
-        fixed: numbers that it does not let one choose.
-        survivors: what it can be.
-        asked: the questions, in order.
-        refused: those that it would not answer: id -> its words.
-        miss: if nothing is left, where that was seen.
-        defaults: what it has where nothing is given; None, if it is not known what it is.
+        optimizer: the optimizer.
+        space: all hypotheses.
+        fixed: the numbers that the optimizer does not accept.
+        hypotheses: the hypotheses that are consistent with all traces.
+        completed: the experiments that were run, in order.
+        failed: the ids of experiments that failed, with the message.
+        unexplained: the trace that rules out every hypothesis, if there is one.
+        defaults: the defaults; None if no hypothesis is consistent.
     """
 
-    about: About
-    space: Space
-    fixed: Fixed
-    survivors: Survivors
-    asked: list[Asked] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    miss: Miss | None = None
+    optimizer: OptimizerDescription
+    space: HypothesisSpace
+    fixed: FixedNumbers
+    hypotheses: ConsistentHypotheses
+    completed: list[CompletedExperiment] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    unexplained: UnexplainedTrace | None = None
     defaults: Defaults | None = None
 
     @property
     def identified(self) -> bool:
-        """Whether something is left: then it is one function, to all that can be asked."""
-        return bool(self.asked) and self.miss is None
+        """Whether a hypothesis is consistent with all traces; all consistent hypotheses are then the same function."""
+        return bool(self.completed) and self.unexplained is None
 
     @cached_property
-    def names(self) -> list[Name]:
-        """The named dialects that it is, or from which it departs least; none, if nothing is left."""
-        return names(self.survivors) if self.identified else []
+    def named_dialects(self) -> list[NamedDialect]:
+        """The named dialects with the fewest differences; empty if no hypothesis is consistent."""
+        return self.hypotheses.named_dialects() if self.identified else []
 
     @cached_property
     def undecided(self) -> dict[str, str]:
-        """The axes that may have more than one value still -> why."""
-        reasons = Reasons(list(family()), _takes(self.about) | set(self.about.dtypes), self.refused)
-        axes = [axis for axis in self.space.axes if len(self.survivors.values(axis)) > 1]
-        return {axis: reasons.why(self.survivors, axis) for axis in axes}
+        """The axes that have several possible values, with the reason."""
+        experiments, capabilities = list(family()), self.optimizer.capabilities
+        return {
+            axis: why_undecided(axis, self.hypotheses, experiments, capabilities, self.failed)
+            for axis in self.space.axes
+            if len(self.hypotheses.values(axis)) > 1
+        }
 
-    def settled_by(self, axis: str) -> str | None:
-        """The last question that left an axis fewer values."""
-        return next((one.probe.id for one in reversed(self.asked) if axis in one.told), None)
-
-
-def identify(subject: Subject, say: Callable[[str], None] = lambda _: None) -> Identification:
-    """Which RMSProp a subject computes, and what it has where nothing is given; `say` is told each question."""
-    return put(identification(subject.about), subject, say)
+    def decided_by(self, axis: str) -> str | None:
+        """Return the id of the last experiment after which an axis had fewer possible values."""
+        return next((one.experiment.id for one in reversed(self.completed) if axis in one.axes), None)
 
 
-def identification(about: About) -> Inquiry[Identification]:
-    """The same as questions that are yet to be put."""
-    space = Space(about.accepts)
-    own = yield from fixed(about, space)
-    found = Identification(about, space, own, own.survivors)
-    if own.reason is not None:
+def identify(optimizer: Optimizer, progress: Callable[[str], None] = lambda _: None) -> Identification:
+    """Identify an optimizer that runs in this process; `progress` is called with the id of each experiment."""
+    return run(identification(optimizer.description), optimizer, progress)
+
+
+def identification(optimizer: OptimizerDescription) -> Experiments[Identification]:
+    """Yield the experiments that identify an optimizer, and return the result."""
+    space = HypothesisSpace(optimizer.accepts)
+    fixed = yield from fixed_numbers(optimizer, space)
+    found = Identification(optimizer, space, fixed, fixed.hypotheses)
+    if fixed.reason is not None:
         return found
-    offered = family(about.dtypes, own.numbers)
-    design = Design(probe for probe in offered if probe.needs <= _takes(about))
-    while found.miss is None and (choice := design.next(found.survivors)) is not None:
-        yield from _ask(found, design, choice.outlook, choice.survivors, chosen=True)
-    for probe in list(covering(design.probes, (one.probe for one in found.asked))):
-        if found.miss is None:
-            facing = found.survivors.facing(probe)
-            yield from _ask(found, design, design.outlook(probe, facing.listed), facing, chosen=False)
+    possible = (one for one in family(optimizer.dtypes, fixed.base) if one.needs <= optimizer.capabilities)
+    design = ExperimentDesign(possible)
+    while found.unexplained is None and (planned := design.next(found.hypotheses)) is not None:
+        yield from _run(found, design, planned.expected, planned.hypotheses, separating=True)
+    for experiment in list(pairwise_covering(design.experiments, (one.experiment for one in found.completed))):
+        if found.unexplained is None:
+            hypotheses = found.hypotheses.expanded(experiment)
+            expected = design.expected(experiment, hypotheses.listed)
+            yield from _run(found, design, expected, hypotheses, separating=False)
     if found.identified:
-        answered = {one.probe.dtype for one in found.asked}
-        found.defaults = yield from defaults(about, found.survivors, max(answered & set(WIDE), default=min(answered)))
+        dtypes = {one.experiment.dtype for one in found.completed}
+        dtype = max(dtypes & set(WIDE), default=min(dtypes))
+        found.defaults = yield from defaults(optimizer, found.hypotheses.listed[0], dtype)
     return found
 
 
-def _takes(about: About) -> frozenset[str]:
-    more = {"schedule": about.scheduled, "sparse": about.sparse}
-    return about.accepts | {name for name, taken in more.items() if taken}
-
-
-def _ask(found: Identification, design: Design, outlook: Outlook, facing: Survivors, *, chosen: bool) -> Inquiry[None]:
-    """One question, and what its answer refutes."""
-    probe = outlook.probe
-    design.drop(probe)
-    answer = yield Query(probe.id, probe.tape, probe.given(found.about.accepts), probe.dtype)
-    if isinstance(answer, Refused):
-        found.refused[probe.id] = answer.words
-        if not any(one.probe.dtype == probe.dtype for one in found.asked):
-            _give_up(found, design, probe.dtype)
+def _run(
+    found: Identification,
+    design: ExperimentDesign,
+    expected: ExpectedTraces,
+    hypotheses: ConsistentHypotheses,
+    *,
+    separating: bool,
+) -> Experiments[None]:
+    """Run an experiment, and restrict the hypotheses to those that are consistent with its trace."""
+    experiment = expected.experiment
+    design.remove(experiment)
+    trace = yield experiment.request(found.optimizer.accepts)
+    if isinstance(trace, ExperimentFailed):
+        found.failed[experiment.id] = trace.summary
+        if not any(one.experiment.dtype == experiment.dtype for one in found.completed):
+            _give_up(found, design, experiment.dtype)
         return
-    left = facing.only(outlook.surviving(answer))
-    if not left.listed and probe.tape.subnormals:  # where no ε is asked for, some put in one of their own
-        found.refused[probe.id] = "what it makes of subnormals, or of no ε, is neither to keep nor to flush them"
+    left = hypotheses.restricted(expected.consistent(trace))
+    if not left.listed and experiment.tape.subnormals:  # without ε, some libraries add one of their own
+        found.failed[experiment.id] = "it neither keeps nor flushes subnormals, or replaces an ε of zero"
         return
+    history = [*((one.experiment, one.trace) for one in found.completed), (experiment, trace)]
     if not left.listed:
-        history = [*((one.probe, one.answer) for one in found.asked), (probe, answer)]
-        left = _through(facing.only(widened(outlook, history)), history)
+        left = _consistent(hypotheses.restricted(extended(expected, history)), history)
     if not left.listed:
-        found.miss = _miss(outlook, history)
+        found.unexplained = _unexplained(expected, history)
         return
-    told = tuple(axis for axis in left.asked if len(left.values(axis)) < len(found.survivors.values(axis)))
-    found.asked.append(Asked(probe, answer, found.survivors.size, left.size, told, chosen))
-    found.survivors = left
+    axes = tuple(axis for axis in left.tested if len(left.values(axis)) < len(found.hypotheses.values(axis)))
+    found.completed.append(CompletedExperiment(experiment, trace, axes, separating))
+    found.hypotheses = left
 
 
-def _give_up(found: Identification, design: Design, dtype: str) -> None:
-    """A format in which nothing is answered, and some questions were put."""
-    asked = [name for name in found.refused if name.endswith(f"/{dtype}")]
-    if len(asked) >= PATIENCE:
-        for probe in [probe for probe in design.probes if probe.dtype == dtype]:
-            found.refused[probe.id] = found.refused[asked[0]]
-            design.drop(probe)
+def _give_up(found: Identification, design: ExperimentDesign, dtype: str) -> None:
+    """Remove all experiments in a format in which several failed and none succeeded."""
+    failed = [name for name in found.failed if name.endswith(f"/{dtype}")]
+    if len(failed) >= MAX_FAILURES:
+        for experiment in [one for one in design.experiments if one.dtype == dtype]:
+            found.failed[experiment.id] = found.failed[failed[0]]
+            design.remove(experiment)
 
 
-def _through(survivors: Survivors, history: History) -> Survivors:
-    """What is left of them after questions that were asked before, of all axes that matter now."""
-    for probe, answer in history:
-        if survivors.listed:
-            facing = survivors.facing(probe)
-            survivors = facing.only(Outlook(probe, facing.listed).surviving(answer))
-    return survivors
+def _consistent(hypotheses: ConsistentHypotheses, history: History) -> ConsistentHypotheses:
+    """Return the hypotheses that are consistent with all traces, with the axes that now have an effect."""
+    for experiment, trace in history:
+        if hypotheses.listed:
+            expanded = hypotheses.expanded(experiment)
+            hypotheses = expanded.restricted(ExpectedTraces(experiment, expanded.listed).consistent(trace))
+    return hypotheses
 
 
-def _miss(outlook: Outlook, history: History) -> Miss:
-    """The hypothesis that is least far off on the whole, and what its bound says; and what it looks like."""
-    every = [alike[0] for alike in outlook.members.values()]
-    probe, answer = history[-1]
-    nearest = ranked(every, probe, answer)[0][0]
-    judged = outlook.compare(nearest.function(probe), answer)
-    return Miss(probe, nearest, judged, resembling(every, history))
+def extended(expected: ExpectedTraces, history: History) -> list[Hypothesis]:
+    """Return hypotheses outside the space that are consistent with all traces; empty if none is found.
+
+    Args:
+        expected: the expected traces of the last experiment, none of which is consistent with its trace.
+        history: all experiments, the last one included.
+    """
+    groups = {group[0]: group for group in expected.groups.values()}
+    pairs = [(one, change) for one in groups for change in _further_changes(one)]
+    found = _consistent_changes(pairs, history)
+    for changes in _estimated_changes(groups, *history[-1]) if not found else ():
+        found = _consistent_changes([(one, change) for one in groups for change in changes], history)
+        if found:
+            break
+    return _all_consistent([other.with_change(change) for one, change in found for other in groups[one]], history)
+
+
+def _further_changes(one: Hypothesis) -> Iterator[CandidateChange]:
+    """Yield the changes of hyper-parameters that take effect as set."""
+    for change in CHANGES:
+        if change.axis.startswith(HYPERPARAMETER_PREFIX) and one.value(change.axis) == AS_SET:
+            yield change
+
+
+def _estimated_changes(
+    hypotheses: Iterable[Hypothesis], experiment: Experiment, trace: Array
+) -> Iterator[list[CandidateChange]]:
+    """Yield for each of the nearest hypotheses the numbers that explain the trace approximately, each alone."""
+    exact = [one for one in hypotheses if one.exact]  # the rounding is determined once the number is known
+    for one, *_ in ExpectedTraces(experiment, exact).ranked(trace)[:MAX_ESTIMATED]:
+
+        def residuals(change: CandidateChange, one: Hypothesis = one) -> Array | None:
+            try:
+                expected = ExpectedTraces(experiment, [one.with_change(change)])
+            except ValueError:  # for example a negative clipping bound
+                return None
+            oracle, name = expected.oracle(next(iter(expected.groups)))
+            errors = relative_errors(oracle.trace(name).parameters, experiment, trace).ravel()
+            return errors if np.all(np.abs(errors) < MAX_ERROR) else None
+
+        if found := list(estimates(one.hyperparameters(experiment.hyperparameters), residuals, unset=True)):
+            yield found
+
+
+def _consistent_changes(
+    pairs: Iterable[tuple[Hypothesis, CandidateChange]], history: History
+) -> list[tuple[Hypothesis, CandidateChange]]:
+    """Return the changes that are consistent with all traces; only the nearest are compared."""
+    made: dict[Hypothesis, tuple[Hypothesis, CandidateChange]] = {}
+    for one, change in pairs:
+        made.setdefault(one.with_change(change), (one, change))
+    experiment, trace = history[-1]
+    nearest = ExpectedTraces(experiment, made).ranked(trace)[:MAX_COMPARED]
+    return [made[one] for one in _all_consistent([one for group in nearest for one in group], history)]
+
+
+def _all_consistent(hypotheses: Sequence[Hypothesis], history: History) -> list[Hypothesis]:
+    """Return the hypotheses that are consistent with all traces."""
+    for experiment, trace in reversed(history):
+        hypotheses = ExpectedTraces(experiment, hypotheses).consistent(trace)
+    return list(dict.fromkeys(hypotheses))
+
+
+def _unexplained(expected: ExpectedTraces, history: History) -> UnexplainedTrace:
+    experiment, trace = history[-1]
+    nearest = expected.ranked(trace)[0][0]
+    result = expected.compare(nearest.function(experiment), trace)
+    first = [group[0] for group in expected.groups.values()]
+    return UnexplainedTrace(experiment, nearest, result, similar_mistakes(first, history))
+
+
+def similar_mistakes(hypotheses: Sequence[Hypothesis], history: History) -> list[SimilarMistake]:
+    """Return the mistakes that explain all traces approximately, each with the first hypothesis that it fits.
+
+    Args:
+        hypotheses: one hypothesis for each function in the last experiment; those that round or change
+            hyper-parameters are skipped.
+        history: all experiments.
+    """
+    found: dict[str, SimilarMistake] = {}
+    for one in hypotheses:
+        for mistake in MISTAKES if one.exact and not one.changes else ():
+            if mistake.name not in found and all(_similar(one, mistake, *pair) for pair in reversed(history)):
+                found[mistake.name] = SimilarMistake(one, mistake)
+    return list(found.values())
+
+
+def _similar(one: Hypothesis, mistake: Mistake, experiment: Experiment, trace: Array) -> bool:
+    """Return whether a mistake applies to a hypothesis and gives nearly the same trace."""
+    tape, h = experiment.tape, one.hyperparameters(experiment.hyperparameters)
+    formula = Formula.of(one.dialect, h, len(tape.gradients), PLAIN.arithmetic("float64"))
+    if not mistake.applies(formula):
+        return False
+    given = EvaluationInput(tape.initial, tape.sparse or tape.gradients)
+    made = mistake.evaluation(formula, given, "float64").trace()["parameters"]
+    return bool(np.all(np.abs(relative_errors(made, experiment, trace)) <= MAX_MISTAKE_ERROR))

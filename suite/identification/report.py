@@ -1,215 +1,199 @@
-"""What was found, as JSON and as lines of text: who it is, axis by axis, and what it has where nothing is given.
+"""The result of an identification as JSON and as lines of text.
 
-Plain text, since it is read where the optimizer lives, and nothing of ours is installed there.
+Text is plain, because it is printed in the optimizer's environment, where the suite is not installed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from reference import dialects
+from reports.render import text
+from reports.tables.table import Section, Table
 from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, describe_change
-from suite.identification.defaults import UNSAID, Default
-from suite.identification.hypotheses import AS_ASKED, OPEN, Hypothesis
-from suite.identification.identify import Identification
-from suite.identification.naming import Name, treated
+from suite.identification.hypotheses import AS_SET, EITHER, Hypothesis, NamedDialect
+from suite.identification.identify import Identification, UnexplainedTrace
+from suite.identification.unset_hyperparameters import Default
 
-SCHEMA = 1
-MANY = 4  # names in a line
+SCHEMA = 2
+MAX_NAMES = 4  # in a line
 
 
-def to_json(found: Identification) -> dict[str, Any]:
-    """A JSON object; `exit_status` is 0 if it is identified, and 1 if nothing fits."""
+def to_json(found: Identification) -> dict[str, object]:
+    """Return a JSON object; `exit_status` is 0 if the optimizer is identified, and 1 if not."""
+    known = found.defaults
     return {
         "schema": SCHEMA,
         "exit_status": 0 if found.identified else 1,
-        "optimizer": found.about.name,
-        "dialects": [_name(name) for name in found.names],
-        "treatments": treated(found.survivors) if found.identified else {},
+        "optimizer": found.optimizer.name,
+        "dialects": [_dialect(one) for one in found.named_dialects],
+        "changed_hyperparameters": found.hypotheses.changed_hyperparameters() if found.identified else {},
         "axes": {axis: _axis(found, axis) for axis in found.space.axes} if found.identified else {},
-        "defaults": [_default(one) for one in found.defaults.values] if found.defaults else [],
-        "required": list(found.defaults.required) if found.defaults else [],
-        "defaults_reason": found.defaults.reason if found.defaults else None,
-        "nothing_fits": _nothing(found),
-        "questions": {
-            "chosen": [one.probe.id for one in found.asked if one.chosen],
-            "confirming": [one.probe.id for one in found.asked if not one.chosen],
-            "refused": dict(found.refused),
+        "defaults": [_default(one) for one in known.values] if known else [],
+        "required": list(known.required) if known else [],
+        "defaults_reason": known.reason if known else None,
+        "unexplained": None if found.identified else {"reason": "\n".join(_not_identified(found)),
+                                                      **_unexplained(found.unexplained)},
+        "experiments": {
+            "separating": [one.experiment.id for one in found.completed if one.separating],
+            "confirming": [one.experiment.id for one in found.completed if not one.separating],
+            "failed": dict(found.failed),
         },
-        "hypotheses": {"before": found.space.size, "left": found.survivors.size if found.identified else 0},
-    }
+        "hypotheses": {"initial": found.space.size, "remaining": found.hypotheses.size if found.identified else 0},
+    }  # fmt: skip
 
 
 def lines(found: Identification) -> Iterator[str]:
-    """For people."""
-    if not found.identified:
-        yield from _refusal(found)
+    """Yield the lines of the text."""
+    if found.identified:
+        yield from _identified(found)
         yield ""
-        yield _counts(found)
-        return
-    yield from _who(found)
-    yield ""
-    yield from _table(("axis", "value", "decided by, or why not"), list(_axes(found)))
-    yield ""
-    yield from _defaults(found)
+        yield from text.lines(Table.of(("axis", "value", "decided by, or reason"), _axis_rows(found)))
+        yield ""
+        yield from _defaults(found)
+    else:
+        yield from _not_identified(found)
     yield ""
     yield _counts(found)
 
 
-def _who(found: Identification) -> Iterator[str]:
-    name, names = found.about.name, found.names[:MANY]
-    departures = names[0].departures
-    if not departures:
-        yield f"{name} is {_listed([one.dialect for one in found.names])}"
-    elif set(departures) == {"subnormals"}:  # which is the machine's affair, too
-        yield f"{name} is {_listed([one.dialect for one in found.names])}, with {_departures(names[0])}"
+def _identified(found: Identification) -> Iterator[str]:
+    name, every = found.optimizer.name, found.named_dialects
+    differences = every[0].differences
+    if set(differences) <= {"subnormals"}:  # which may depend on the machine, too
+        also = f", with {_differences(every[0])}" if differences else ""
+        yield f"{name} is {_joined([one.dialect for one in every])}{also}"
     else:
-        yield f"{name} has no name of its own; it is"
-    for one in names:
-        more = f", with {_departures(one)}" if set(departures) - {"subnormals"} else ""
+        yield f"{name} is no named dialect; the nearest {'is' if len(every) == 1 else 'are'}"
+    for one in every[:MAX_NAMES]:
+        more = f", with {_differences(one)}" if set(one.differences) - {"subnormals"} else ""
         yield f"  {one.dialect}{more} ({dialects[one.dialect].source})"
-    if len(found.names) > len(names):
-        yield f"  or {len(found.names) - len(names)} more"
-    if len(found.names) > 1:
-        yield "  which of them, nothing tells that it can be asked"
-    for hyperparameter, how in treated(found.survivors).items():
-        yield f"  and its {hyperparameter} {_acts(hyperparameter, how, found)}"
+    if len(every) > MAX_NAMES:
+        yield f"  and {len(every) - MAX_NAMES} more"
+    if len(every) > 1:
+        yield "  no experiment that it can run distinguishes them"
+    for hyperparameter, effect in found.hypotheses.changed_hyperparameters().items():
+        yield f"  its {hyperparameter} {_effect(effect, hyperparameter in found.optimizer.accepts)}"
 
 
-def _acts(name: str, how: Any, found: Identification) -> str:
-    """What becomes of a hyper-parameter, for people."""
-    if name not in found.about.accepts:
-        return f"is {how}, which can't be chosen" if how != "always" else "is always on"
-    return {"always": "is always on", "ignored": "is ignored"}.get(str(how), f"is not as asked: {how}")
+def _effect(effect: str, accepted: bool) -> str:
+    if effect == "always":
+        return "is always on"
+    if not accepted:
+        return f"is {effect} and can't be set"
+    return "is ignored" if effect == "ignored" else f"has another effect than as set: {effect}"
 
 
-def _axes(found: Identification) -> Iterator[tuple[str, str, str]]:
+def _axis_rows(found: Identification) -> Iterator[tuple[str, str, str]]:
     for axis in found.space.axes:
-        one, name = _axis(found, axis), axis.removeprefix(HYPERPARAMETER_PREFIX)
-        taken = name in found.about.accepts
-        label = axis if name == axis else f"{name}, {'given' if taken else 'not taken'}"
-        values = ["off" if value == AS_ASKED and not taken else _shown(value) for value in one["values"]]
-        yield label, " or ".join(values), one["decided_by"] or one["why"] or "asked about by nothing"
+        name = axis.removeprefix(HYPERPARAMETER_PREFIX)
+        accepted = name in found.optimizer.accepts
+        label = axis if name == axis else f"{name} ({'accepted' if accepted else 'not accepted'})"
+        values = ["off" if value == AS_SET and not accepted else _shown(value)
+                  for value in found.hypotheses.values(axis)]  # fmt: skip
+        yield label, " or ".join(values), found.undecided.get(axis) or found.decided_by(axis) or "not tested"
 
 
-def _axis(found: Identification, axis: str) -> dict[str, Any]:
-    values = found.survivors.values(axis)
-    why = found.undecided.get(axis)
-    return {"values": values, "decided_by": None if why else found.settled_by(axis), "why": why}
+def _axis(found: Identification, axis: str) -> dict[str, object]:
+    reason = found.undecided.get(axis)
+    decided_by = None if reason else found.decided_by(axis)
+    return {"values": found.hypotheses.values(axis), "decided_by": decided_by, "reason": reason}
 
 
 def _defaults(found: Identification) -> Iterator[str]:
     known = found.defaults
     if known is None or known.reason:
-        yield f"defaults: {known.reason if known else 'unknown'}"
+        yield f"defaults unknown{f': {known.reason}' if known else ''}"
         return
     if known.values:
-        yield "defaults"
-        rows = [(one.name, _value(one.value), _said(one)) for one in known.values]
-        yield from (f"  {line}" for line in _columns(rows))
+        rows = [(one.name, _value(one.value), _declared(one)) for one in known.values]
+        yield from text.lines(Table.grouped(("", "", ""), [Section.of("defaults", rows)]))
     if known.required:
-        yield f"without a default: {', '.join(known.required)}"
+        yield f"required: {', '.join(known.required)}"
     if not known.values and not known.required:
         yield "it takes no hyper-parameters"
 
 
-def _said(one: Default) -> str:
-    if one.declared == UNSAID:
-        return "declared nowhere"
+def _declared(one: Default) -> str:
+    if not one.is_declared:
+        return "no declared default"
     if one.value is None:
-        return f"declared as {one.declared}, which makes no difference that can be seen"
-    return "as declared" if one.kept else f"declared as {one.declared}, which is not so"
+        return f"declared as {one.declared}, without a visible effect"
+    return "as declared" if one.as_declared else f"differs from the declared {one.declared}"
 
 
-def _refusal(found: Identification) -> Iterator[str]:
-    name = found.about.name
+def _not_identified(found: Identification) -> Iterator[str]:
+    name, trace = found.optimizer.name, found.unexplained
     if found.fixed.reason:
-        yield f"{name} is no RMSProp that is known here: {found.fixed.reason}"
-    elif found.miss is None:
-        yield f"{name} answers nothing: {next(iter(found.refused.values()), 'there is nothing to ask')}"
+        yield f"{name} is not identified: {found.fixed.reason}"
+    elif trace is None:
+        failure = next(iter(found.failed.values()), "there is none that it can run")
+        yield f"{name} is not identified, because no experiment succeeded: {failure}"
     else:
-        yield f"{name} is no RMSProp that is known here"
-        result = found.miss.result
-        where = f"of which it leaves the bound at step {result.first_step}"
-        where += f", at worst by {result.bound_ratio:.3g} bounds"
-        yield f"  nothing is left after {found.miss.probe.id}; nearest is {_nearest(found.miss.nearest)}, {where}"
-        for one in found.miss.resembles:
+        yield f"{name} is no known RMSProp"
+        where = f"whose bound it leaves at step {trace.result.first_step}"
+        where += f", at worst by {trace.result.bound_ratio:.3g} bounds"
+        yield f"  no hypothesis explains {trace.experiment.id}; the nearest is {_hypothesis(trace.nearest)}, {where}"
+        for one in trace.similar:
             mistake = f"{one.mistake.name} ({one.mistake.reason})"
-            yield f"  it looks like {_nearest(one.hypothesis)} with a mistake: {mistake}"
+            yield f"  it is similar to {_hypothesis(one.hypothesis)} with a mistake: {mistake}"
 
 
-def _nearest(one: Hypothesis) -> str:
-    """A hypothesis for people, by the named dialect that is nearest to it."""
+def _hypothesis(one: Hypothesis) -> str:
+    """Return a hypothesis in words, by its differences from the nearest named dialect."""
     name = min(dialects, key=lambda name: len(dialects[name].differences(one.dialect)))
-    changes = [
-        describe_change(axis, *pair)
-        for axis, pair in dialects[name].differences(one.dialect).items()
-        if pair[0] != OPEN
-    ]
+    pairs = dialects[name].differences(one.dialect)
+    changes = [describe_change(axis, *pair) for axis, pair in pairs.items() if pair[0] != EITHER]
     changes += [f"{change.axis.removeprefix(HYPERPARAMETER_PREFIX)} {change.how}" for change in one.changes]
     return f"{name} with {' and '.join(changes)}" if changes else name
 
 
-def _nothing(found: Identification) -> dict[str, Any] | None:
-    if found.identified:
-        return None
-    miss = found.miss
-    if miss is None:
-        return {"reason": "\n".join(_refusal(found))}
+def _unexplained(trace: UnexplainedTrace | None) -> dict[str, object]:
+    if trace is None:
+        return {}
+    nearest = trace.nearest
     return {
-        "reason": "\n".join(_refusal(found)),
-        "probe": miss.probe.id,
-        "nearest": {**miss.nearest.dialect.axes(), **{change.axis: change.how for change in miss.nearest.changes}},
-        "first_step": miss.result.first_step,
-        "bound_ratio": miss.result.bound_ratio,
-        "resembles": [
+        "experiment": trace.experiment.id,
+        "nearest": {**nearest.dialect.axes(), **{change.axis: change.how for change in nearest.changes}},
+        "first_step": trace.result.first_step,
+        "bound_ratio": trace.result.bound_ratio,
+        "similar_mistakes": [
             {**one.hypothesis.dialect.axes(), "mistake": one.mistake.name, "reason": one.mistake.reason}
-            for one in miss.resembles
+            for one in trace.similar
         ],
     }
 
 
-def _name(name: Name) -> dict[str, Any]:
-    departures = {axis: list(pair) for axis, pair in name.departures.items()}
-    return {"dialect": name.dialect, "source": dialects[name.dialect].source, "departures": departures}
+def _dialect(one: NamedDialect) -> dict[str, object]:
+    differences = {axis: list(pair) for axis, pair in one.differences.items()}
+    return {"dialect": one.dialect, "source": dialects[one.dialect].source, "differences": differences}
 
 
-def _default(one: Default) -> dict[str, Any]:
-    declared = None if one.declared == UNSAID else one.declared
-    return {"name": one.name, "value": one.value, "declared": declared, "as_declared": one.kept}
+def _default(one: Default) -> dict[str, object]:
+    return {"name": one.name, "value": one.value, "declared": one.declared, "as_declared": one.as_declared}
 
 
-def _departures(name: Name) -> str:
-    return " and ".join(describe_change(axis, *pair) for axis, pair in name.departures.items())
+def _differences(one: NamedDialect) -> str:
+    return " and ".join(describe_change(axis, *pair) for axis, pair in one.differences.items())
 
 
 def _counts(found: Identification) -> str:
-    chosen = sum(one.chosen for one in found.asked)
-    confirming = len(found.asked) - chosen
-    told = f"{found.space.size:,} hypotheses, {chosen} questions to tell them apart, {confirming} to confirm"
-    return f"{told}, {len(found.refused)} refused" if found.refused else told
+    separating = sum(one.separating for one in found.completed)
+    confirming = len(found.completed) - separating
+    failed = f", {len(found.failed)} failed" if found.failed else ""
+    return f"{found.space.size:,} hypotheses; experiments: {separating} separating, {confirming} confirming{failed}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    return " or ".join(names) if len(names) <= MANY else f"{' or '.join(names[:MANY])} or {len(names) - MANY} more"
+def _joined(names: Sequence[str]) -> str:
+    more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
+    return " or ".join([*names[:MAX_NAMES], *more])
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "none, or not seen"
-    return ("on" if value else "off") if isinstance(value, bool) else f"{value:.12g}"
-
-
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
-    yield from _columns([headings, *rows])
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.12g}" if isinstance(value, (int, float)) else "none or not visible"

@@ -43,18 +43,18 @@ def identify(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     optimizer = UserOptimizer.named(options.factory, options.kind)
     server = client()
-    found = server.ask("identify", about=_about(optimizer))
+    found = server.ask("identify", optimizer=_description(optimizer))
     output = server.folder / "trace.safetensors"
-    while "query" in found:
+    while "experiment" in found:
         if options.verbose:
-            sys.stderr.write(f"{found['query']['id']}\n")
-        found = server.ask("answered", reply=_replayed(optimizer, found["query"], output), output=str(output))
-    text = json.dumps(found["card"], indent=2) if options.json else "\n".join(found["lines"])
+            sys.stderr.write(f"{found['experiment']['id']}\n")
+        found = server.ask("replayed", reply=_replayed(optimizer, found["experiment"], output), output=str(output))
+    text = json.dumps(found["report"], indent=2) if options.json else "\n".join(found["lines"])
     sys.stdout.write(text + "\n")
-    return int(found["card"]["exit_status"])
+    return int(found["report"]["exit_status"])
 
 
-def _about(optimizer: UserOptimizer) -> dict[str, Any]:
+def _description(optimizer: UserOptimizer) -> dict[str, Any]:
     """Return the properties of the optimizer that the server needs; of its defaults those that JSON can hold."""
     plain = {
         name: value for name, value in optimizer.defaults.items() if isinstance(value, (bool, int, float, type(None)))
@@ -68,14 +68,14 @@ def _about(optimizer: UserOptimizer) -> dict[str, Any]:
     }
 
 
-def _replayed(optimizer: UserOptimizer, query: dict[str, Any], output: Path) -> dict[str, Any]:
+def _replayed(optimizer: UserOptimizer, experiment: dict[str, Any], output: Path) -> dict[str, Any]:
     """Replay the tape of an experiment, write the trace to a file, and return the status."""
-    tape, _ = shared.arrays.read(Path(query["input"]))
-    given = query["given"]
+    tape, _ = shared.arrays.read(Path(experiment["input"]))
+    given = experiment["hyperparameters"]
     if set(given) == optimizer.accepts:  # everything is set; a hyper-parameter that is off may be omitted
         given = optimizer.signature.chosen(shared.hyperparameters.Hyperparameters.from_json(given))
     try:
-        trace = optimizer.replay(tape, given, query["dtype"])
+        trace = optimizer.replay(tape, given, experiment["dtype"])
     except Unsupported as reason:
         return {"status": "unsupported", "reason": str(reason)}
     except Exception as raised:  # an exception of the optimizer

@@ -89,7 +89,7 @@ EXPLAINED = {
     ("decay-of-the-other-sign", "decades/weight-decay"): "but d2l with weight_decay -0.01 in place of 0.01",
     ("clipping-ignored", "decades/clipping"): "but d2l with clip_gradient ignored",
     ("another-decay", "decades/plain"): "but d2l with decay 0.83 in place of 0.9",
-    ("becomes-nan", "decades/plain"): "and no change of an axis or two brings it nearer",
+    ("becomes-nan", "decades/plain"): "and no change of one or two axes brings it nearer",
 }
 
 

@@ -1,4 +1,4 @@
-"""Optimizers to identify: an evaluation of any dialect, apart from the oracle's own."""
+"""Optimizers to identify: evaluations of a dialect that are independent of the oracle."""
 
 from __future__ import annotations
 
@@ -9,46 +9,48 @@ import numpy as np
 from reference import Hyperparameters
 from suite.diagnosis.mistakes.arithmetic import PLAIN
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
-from suite.identification.inquiry import About, Refused
+from suite.identification.experiments import ExperimentFailed, OptimizerDescription
 
 ALL = frozenset(field.name for field in fields(Hyperparameters))
 DTYPES = ("float32", "float64")
 
 
 class Evaluated:
-    """A dialect in an order of operations, with defaults and with what it does not ask for.
+    """A dialect in an order of operations, with defaults, and with hyper-parameters that can't be set.
 
     It is independent of the oracle: `suite.diagnosis.mistakes.evaluation` reads formulas from the names of the axes.
     """
 
     def __init__(self, dialect, accepts=ALL, dtypes=DTYPES, order=PLAIN, sparse=True, defaults=None, **fixed):
-        self.about = About("evaluated", frozenset(accepts), dict(defaults or {}), dtypes, sparse=sparse)
+        self.description = OptimizerDescription(
+            "evaluated", frozenset(accepts), dict(defaults or {}), dtypes, sparse=sparse
+        )
         self.dialect, self.order, self.fixed, self.defaults = dialect, order, fixed, dict(defaults or {})
 
-    def answer(self, query):
-        assert set(query.given) <= self.about.accepts
+    def replay(self, request):
+        assert set(request.hyperparameters) <= self.description.accepts
         order = replace(self.order, flushed=self.dialect.subnormals == "flushed")
-        h = Hyperparameters(**{**self.defaults, **query.given, **self.fixed})
-        given = EvaluationInput(query.tape.initial, query.tape.sparse or query.tape.gradients)
-        return evaluate(self.dialect, h, given, order, query.dtype)["parameters"]
+        h = Hyperparameters(**{**self.defaults, **request.hyperparameters, **self.fixed})
+        given = EvaluationInput(request.tape.initial, request.tape.sparse or request.tape.gradients)
+        return evaluate(self.dialect, h, given, order, request.dtype)["parameters"]
 
 
 class Stepped:
-    """Written by hand: v ← γv + (1-γ)g², and then whatever makes the new parameters of it."""
+    """An optimizer with v ← γv + (1-γ)g² and a function `update` from parameters, v and g to new parameters."""
 
     def __init__(self, update):
-        names = frozenset({"learning_rate", "decay", "epsilon"})
-        self.about = About("stepped", names, {}, DTYPES, scheduled=False)
+        accepts = frozenset({"learning_rate", "decay", "epsilon"})
+        self.description = OptimizerDescription("stepped", accepts, {}, DTYPES, scheduled=False)
         self.update = update
 
-    def answer(self, query):
-        x, h, trace = query.tape.initial.astype(query.dtype), query.given, []
+    def replay(self, request):
+        x, h, trace = request.tape.initial.astype(request.dtype), request.hyperparameters, []
         v = np.zeros_like(x)
         try:
-            for g in query.tape.gradients.astype(query.dtype):
+            for g in request.tape.gradients.astype(request.dtype):
                 v = h["decay"] * v + (1 - h["decay"]) * g * g
-                x = self.update(x, v, g, h).astype(query.dtype)
+                x = self.update(x, v, g, h).astype(request.dtype)
                 trace.append(x)
         except FloatingPointError as error:
-            raise Refused("it won't") from error
+            raise ExperimentFailed("invalid operation") from error
         return np.stack(trace)

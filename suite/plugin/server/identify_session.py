@@ -1,56 +1,57 @@
-"""A user's optimizer is identified: it is put one question after another, and in the end there is a card."""
+"""Identifies a user's optimizer: the experiments are sent as files, and the last reply is the report."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from suite.identification.identify import Identification, identification
-from suite.identification.inquiry import About, Inquiry, Query, Refused
+from suite.identification.experiments import Array, ExperimentFailed, OptimizerDescription, ReplayRequest
+from suite.identification.identify import identification
 from suite.identification.report import lines, to_json
 from suite.workers import arrays
 from suite.workers.protocol import Message
 
 
 class IdentifySession:
-    """One inquiry, of which the questions are files."""
+    """One identification."""
 
-    def __init__(self, about: dict[str, Any], folder: Path) -> None:
-        """Begin.
+    def __init__(self, description: dict[str, Any], folder: Path) -> None:
+        """Prepare the experiments.
 
         Args:
-            about: the fields of `About`, as JSON has them.
+            description: the fields of `OptimizerDescription`, as JSON has them.
             folder: for the tapes.
         """
-        known = About(**{**about, "accepts": frozenset(about["accepts"])})
-        self.inquiry: Inquiry[Identification] = identification(known)
+        optimizer = OptimizerDescription(**{**description, "accepts": frozenset(description["accepts"])})
+        self.experiments = identification(optimizer)
         self.folder = folder
 
     def begin(self) -> Message:
-        """The first question."""
+        """Return the first experiment."""
         return self._next(None)
 
-    def go_on(self, reply: Message, output: Path) -> Message:
-        """The next question, or the card.
+    def continue_with(self, reply: Message, output: Path) -> Message:
+        """Return the next experiment, or the report.
 
         Args:
-            reply: `status`, and unless that is `ok` a `reason`.
-            output: the trace, which is gone afterwards.
+            reply: the `status` of the last experiment and, unless it is `ok`, the `reason`.
+            output: the file with the trace, which is removed.
         """
         if reply["status"] != "ok":
-            return self._next(Refused(reply["reason"]))
+            return self._next(ExperimentFailed(reply["reason"]))
         trace, _ = arrays.read(output)
         output.unlink()
         return self._next(trace["parameters"])
 
-    def _next(self, answer: Any) -> Message:
+    def _next(self, result: Array | ExperimentFailed | None) -> Message:
         try:
-            query = next(self.inquiry) if answer is None else self.inquiry.send(answer)
+            request = next(self.experiments) if result is None else self.experiments.send(result)
         except StopIteration as end:
-            return {"card": to_json(end.value), "lines": list(lines(end.value))}
-        return {"query": self._written(query)}
+            return {"report": to_json(end.value), "lines": list(lines(end.value))}
+        return {"experiment": self._written(request)}
 
-    def _written(self, query: Query) -> Message:
-        path = self.folder / "query.safetensors"
-        arrays.write(path, query.tape.arrays())
-        return {"id": query.id, "input": str(path), "given": dict(query.given), "dtype": query.dtype}
+    def _written(self, request: ReplayRequest) -> Message:
+        path = self.folder / "experiment.safetensors"
+        arrays.write(path, request.tape.arrays())
+        hyperparameters = dict(request.hyperparameters)
+        return {"id": request.id, "input": str(path), "hyperparameters": hyperparameters, "dtype": request.dtype}

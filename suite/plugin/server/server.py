@@ -10,8 +10,9 @@ verdict    `case`, `optimizer` (see `OptimizerInfo`),
            or `baseline` (a folder) and `fail_on`;
            `keep`, for a baseline                      -> `row`
 record     `folder`, `replace`                         -> `count` of the records
-identify   `about` (see `suite.identification`)        -> `query`: `id`, `input` (a tape), `given`, `dtype`
-answered   `reply`, `output` (a trace)                 -> the next `query`; or the `card`, and its `lines`
+identify   `optimizer` (see `OptimizerDescription`)    -> `experiment`: `id`, `input` (a tape), `hyperparameters`,
+                                                       `dtype`
+replayed   `reply`, `output` (a trace)                 -> the next `experiment`; or the `report`, and its `lines`
 
 Each reply has a `status`: `ok`; `user error`, with a `reason` for the user; or `error`, a defect of this project.
 
@@ -56,7 +57,7 @@ class Server:
             "verdict": self.verdict,
             "record": self.record,
             "identify": self.identify,
-            "answered": self.answered,
+            "replayed": self.replayed,
         }
         try:
             reply = {"status": "ok", **plain(asks[request["ask"]](request))}
@@ -102,14 +103,14 @@ class Server:
 
     def identify(self, request: Message) -> Message:
         """Return the first experiment for an optimizer of unknown dialect."""
-        self.identification = IdentifySession(request["about"], self._open().folder)
+        self.identification = IdentifySession(request["optimizer"], self._open().folder)
         return self.identification.begin()
 
-    def answered(self, request: Message) -> Message:
-        """Return the next experiment, or the result."""
+    def replayed(self, request: Message) -> Message:
+        """Return the next experiment, or the report."""
         if self.identification is None:
-            raise RuntimeError("`answered` comes after `identify`")
-        return self.identification.go_on(request["reply"], Path(request["output"]))
+            raise RuntimeError("`replayed` comes after `identify`")
+        return self.identification.continue_with(request["reply"], Path(request["output"]))
 
     def _open(self) -> CheckSession:
         if self.check is None:

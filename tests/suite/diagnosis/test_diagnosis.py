@@ -15,9 +15,8 @@ from suite.cases.tasks import tasks
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.diagnosis import reasons
-from suite.diagnosis.candidate_search import ReplayInput
+from suite.diagnosis.candidate_search import ExplanationSearch, ReplayInput
 from suite.diagnosis.candidates import CHANGES, Candidate, restore_candidate
-from suite.diagnosis.nearest import ExplanationSearch
 from suite.diagnosis.reasons import DistinguishingCases
 from suite.diagnosis.step_breakdown import StepLocation, intermediate_values, step_breakdown
 
@@ -82,8 +81,8 @@ def test_the_axis_that_was_changed_is_reported(case, claimed, changes, words):
     wrong = changed(claimed, case.setting.hyperparameters, **changes)
     nearest = find_nearest(case, claimed, trace_of(case, wrong))
     assert nearest.fits
-    assert words in [one.words for one in (nearest.candidate, *nearest.alternatives)]
-    assert nearest.words(claimed).startswith("but ")
+    assert words in [one.description for one in (nearest.candidate, *nearest.alternatives)]
+    assert nearest.describe(claimed).startswith("but ")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -129,7 +128,7 @@ def test_the_explanation_of_one_case_is_tried_first_in_the_next():
     for case in (first, second):
         wrong = changed("d2l", case.setting.hyperparameters, h_clip_gradient=None)
         nearest = find_nearest(case, "d2l", trace_of(case, wrong), search=search)
-        assert nearest.candidate.words == "d2l with clip_gradient ignored"
+        assert nearest.candidate.description == "d2l with clip_gradient ignored"
 
 
 def test_no_change_is_reported_if_none_comes_nearer():
@@ -140,7 +139,7 @@ def test_no_change_is_reported_if_none_comes_nearer():
     nearest = find_nearest(case, "d2l", {**right, "parameters": broken})
     assert not nearest.fits
     assert nearest.candidate.changes == ()
-    assert nearest.words("d2l") == "and no change of an axis or two brings it nearer"
+    assert nearest.describe("d2l") == "and no change of one or two axes brings it nearer"
 
 
 def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor():
@@ -149,11 +148,11 @@ def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor(
     wrong["parameters"] = wrong["parameters"] * np.float32(1.01)
     nearest = find_nearest(case, "d2l", wrong)
     assert not nearest.fits
-    axis, here, there, factor = nearest.mends
+    axis, here, there, factor = nearest.best_change
     assert (axis, here, there) == ("initial_accumulator", 0.0, 1.0)
     assert factor > 1e3
-    assert "initial_accumulator 1 in place of 0 mends most" in nearest.words("d2l")
-    assert nearest.to_json()["mends"]["axis"] == "initial_accumulator"
+    assert "the best single change of d2l is initial_accumulator 1 in place of 0" in nearest.describe("d2l")
+    assert nearest.to_json()["best_change"]["axis"] == "initial_accumulator"
 
 
 def test_other_dialects_are_tried_unchanged_if_they_were_not_compared_before():
@@ -179,7 +178,7 @@ def test_a_candidate_is_restored_from_its_differences():
     candidate = restore_candidate("torch", {"epsilon": ["outside", "inside"], "hyperparameter momentum": [0.0, 0.5]}, h)
     assert candidate.dialect.epsilon == "inside"
     assert candidate.hyperparameters.momentum == 0.5
-    assert candidate.words == "torch with epsilon inside in place of outside and momentum 0.5 in place of 0"
+    assert candidate.description == "torch with epsilon inside in place of outside and momentum 0.5 in place of 0"
 
 
 def test_the_reason_of_an_undecided_case_counts_coordinates_and_names_a_deciding_case():

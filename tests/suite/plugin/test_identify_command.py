@@ -1,4 +1,4 @@
-"""`rmsuite identify` on the command line, of what is made by hand and of what frameworks have."""
+"""`rmsuite identify` on the command line, for factories of this file and for the optimizers of the frameworks."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def make(params, learning_rate=0.01, rho=0.9, eps=1e-7):
 
 def fail(params, learning_rate, decay, epsilon):
     def step(gradients):
-        raise RuntimeError("out of luck")
+        raise RuntimeError("invalid step")
 
     return step
 
 
-def test_what_is_found_is_shown(capsys):
+def test_the_dialect_the_axes_and_the_defaults_are_printed(capsys):
     assert command(["identify", FACTORY]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(f"{FACTORY} is timm-tf or sb3-tf")
-    assert re.search(r"^initial_accumulator +1 ", told, re.MULTILINE)
-    assert re.search(r"^learning_rate +inside or outside +it takes no momentum", told, re.MULTILINE)
-    assert re.search(r"^  eps\w+ +1e-06 +declared as 1e-07, which is not so", told, re.MULTILINE)
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{FACTORY} is timm-tf or sb3-tf")
+    assert re.search(r"^initial_accumulator +1 ", printed, re.MULTILINE)
+    assert re.search(r"^learning_rate +inside or outside +it takes no momentum", printed, re.MULTILINE)
+    assert re.search(r"^  eps\w+ +1e-06 +differs from the declared 1e-07", printed, re.MULTILINE)
 
 
-def test_what_fails_says_so(capsys):
+def test_the_error_of_an_optimizer_that_fails_is_reported(capsys):
     assert command(["identify", f"{__file__}:fail", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["dialects"] == []
-    assert "RuntimeError: out of luck" in found["nothing_fits"]["reason"]
+    assert "RuntimeError: invalid step" in found["unexplained"]["reason"]
 
 
-def test_bad_input_gets_one_line(capsys):
+def test_an_invalid_factory_gets_a_message_of_one_line(capsys):
     assert command(["identify", "nowhere:nothing"]) == 2
     assert capsys.readouterr().err == "rmsuite: nowhere:nothing: No module named 'nowhere'\n"
 
@@ -68,24 +68,24 @@ def test_bad_input_gets_one_line(capsys):
         ("mxnet", "mxnet.optimizer:RMSProp", ["mxnet1"], {"momentum": "when centered", "clipping": "after decay"}),
     ],
 )
-def test_what_a_framework_has_is_named(framework, factory, names, axes):
+def test_the_optimizer_of_a_framework_is_identified(framework, factory, names, axes):
     python = ROOT / ".nox" / framework / "bin" / "python"
     if not python.exists():
         assert not os.environ.get("CI"), f"no environment for {framework}"
         pytest.skip(f"no environment for {framework}")
-    asked = [python, "-m", "suite.plugin", "identify", factory, "--json"]
+    arguments = [python, "-m", "suite.plugin", "identify", factory, "--json"]
     more = {VARIABLE: sys.executable, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **more}, timeout=300)
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **more}, timeout=300)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout[done.stdout.index("{\n") :])
     assert [one["dialect"] for one in found["dialects"]] == names
-    assert all(not one["departures"] for one in found["dialects"])
+    assert all(not one["differences"] for one in found["dialects"])
     assert {axis: found["axes"][axis]["values"] for axis in axes} == {axis: [value] for axis, value in axes.items()}
-    assert found["axes"]["sparse"]["why"] == "it takes no gradients of few rows"
+    assert found["axes"]["sparse"]["reason"] == "it takes no row-sparse gradients"
     assert all(one["as_declared"] for one in found["defaults"])
     assert found["defaults"]
 
 
-def test_the_page_shows_every_field_of_the_json(capsys):
+def test_the_documentation_lists_every_field_of_the_json(capsys):
     assert command(["identify", FACTORY, "--json"]) == 0
     assert set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE)) == set(json.loads(capsys.readouterr().out))
