@@ -21,7 +21,6 @@ from suite.results.rows import RowT, RunRow, Table, TimingRow, TrainingRow, Verd
 
 # CSV
 
-
 _DTYPES: Mapping[object, str] = {str: "string", bool: "boolean", float: "Float64", int: "Int64"}
 """Type of a column -> the pandas dtype that can hold it and missing values."""
 

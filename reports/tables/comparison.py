@@ -227,7 +227,7 @@ def _implementations(one: Results, other: Results) -> Iterator[ImplementationCha
 
 
 def _version(rows: Mapping[_Key, VerdictRow]) -> str:
-    return ", ".join(sorted({row.version or "" for row in rows.values()}))
+    return ", ".join(sorted({row.version for row in rows.values()}))
 
 
 def _name(row: VerdictRow | TrainingRow) -> str:

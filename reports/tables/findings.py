@@ -131,12 +131,12 @@ def find(rows: Iterable[VerdictRow]) -> list[Finding]:
 
 def implementation(row: VerdictRow) -> Implementation:
     """The implementation that a verdict is about."""
-    return row.framework, row.implementation, row.version or "", row.device or ""
+    return row.framework, row.implementation, row.version, row.device
 
 
 def is_relation(row: VerdictRow) -> bool:
     """Whether a verdict is about a metamorphic relation."""
-    return (row.case or "").startswith(RELATION)
+    return row.case.startswith(RELATION)
 
 
 def is_known_deviation(row: RunRow) -> bool:
@@ -185,13 +185,13 @@ def _finding(rows: Sequence[VerdictRow]) -> Finding:
     return Finding(
         outcome=NAMED[shown.outcome],
         name=f"{shown.framework}/{shown.implementation}",
-        version=shown.version or "",
-        device=shown.device or "",
+        version=shown.version,
+        device=shown.device,
         dialects=tuple(dict.fromkeys(row.dialect or UNNAMED for row in rows)),
         cases=tuple(dict.fromkeys(row.case or UNNAMED for row in rows)),
         fits=tuple(name for name in shown.fits if all(name in row.fits for row in rows)),
         size=len(rows),
-        expected=shown.expected is True,
+        expected=shown.expected,
         row=shown,
     )
 

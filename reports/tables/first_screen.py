@@ -70,7 +70,7 @@ _REDUCED = ("float16", "bfloat16")
 
 def property_of(row: VerdictRow) -> str:
     """The property that a verdict tests: by its tape, else by its format, else by its setting."""
-    tape, _, rest = (row.case or "").partition("/")
+    tape, _, rest = row.case.partition("/")
     if tape in _BY_TAPE and tape != "edge":
         return _BY_TAPE[tape]
     if row.dtype in _REDUCED:

@@ -266,7 +266,7 @@ def build(results: Results) -> Pairs:
     traces: dict[str, dict[_Key, _Trace]] = {}
     for row in results.verdicts:
         if row.outcome in ("agrees", "differs") and not is_relation(row):
-            key = (row.case or "", row.dtype or "", row.dialect or UNNAMED)
+            key = (row.case, row.dtype, row.dialect or UNNAMED)
             fits = frozenset((*row.fits, *([key[2]] if row.outcome == "agrees" else [])))
             name = f"{row.framework}/{row.implementation}"
             traces.setdefault(name, {})[key] = _Trace(row.trace_sha256, fits)

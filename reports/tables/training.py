@@ -147,7 +147,7 @@ def _sections(rows: Sequence[TrainingRow]) -> Iterable[Section]:
 
 
 def _order(run: Run) -> tuple[object, ...]:
-    return run.name, urgency(run.outcome.name), run.row.dtype or "", run.row.device or ""
+    return run.name, urgency(run.outcome.name), run.row.dtype, run.row.device
 
 
 def _run(row: TrainingRow) -> Run:
@@ -179,7 +179,7 @@ def _row(run: Run, task: Task) -> list[str | Cell]:
         last: list[str | Cell] = [*(map(coordinate, run.final) if run.final else ("", ""))]
     else:
         last = [Cell(fixed(run.published.loss, 3), muted=True) if run.published else ""]
-    return [run.name, outcome, row.dtype or "", *figures, *ratios, *last]
+    return [run.name, outcome, row.dtype, *figures, *ratios, *last]
 
 
 def brief(task: Task, wide: bool) -> Table:

@@ -57,7 +57,7 @@ class CaseChange:
         before: the old record; None if the case is new.
         after: the new record; None if the case is gone.
         versions: the version of the framework in each baseline.
-        parting: the difference of the traces; None if there is none or they can't be compared.
+        difference: the difference of the traces; None if there is none or they can't be compared.
         axes: the axes on which the fitting dialects differ; several alternatives if the case does not distinguish them.
     """
 
@@ -67,7 +67,7 @@ class CaseChange:
     before: Record | None
     after: Record | None
     versions: tuple[str, str]
-    parting: TraceDifference | None = None
+    difference: TraceDifference | None = None
     axes: tuple[Axes, ...] = ()
 
 
@@ -187,7 +187,7 @@ class _Comparison:
         elif kind in (ChangeKind.UNDECIDED, ChangeKind.UNDECIDED_INSTRUCTIONS):
             text = wording.undecided(before, after, difference)
         else:
-            text = "; ".join(filter(None, (wording.parting(difference), wording.bounds(before, after))))
+            text = "; ".join(filter(None, (wording.trace_difference(difference), wording.bounds(before, after))))
         return CaseChange(key, kind, text, before, after, versions, difference, axes)
 
     def _kind(self, key: Key, before: Record, after: Record) -> ChangeKind:

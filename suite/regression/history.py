@@ -185,7 +185,9 @@ def _words(kind: ReleaseChange, changes: Sequence[CaseChange], axes: Axes | None
     rounded = [change for change in both if change.kind in ROUNDED]
     if kind is ReleaseChange.DIALECT and axes:
         beyond = [change for change in further if change.kind is ChangeKind.BEYOND]
-        steps = [change.parting.first_step for change in beyond if change.parting and change.parting.first_step]
+        steps = [
+            change.difference.first_step for change in beyond if change.difference and change.difference.first_step
+        ]
         since = f", from step {min(steps)} on" if steps else ""
         return f"{changed_values(axes)}; in {len(beyond)} of {total} cases{since}"
     if kind is ReleaseChange.CASES:
@@ -193,7 +195,7 @@ def _words(kind: ReleaseChange, changes: Sequence[CaseChange], axes: Axes | None
         more = [f"and {len(further) - NAMED} more"] if len(further) > NAMED else []
         return "; ".join([f"in {len(further)} of {total} cases", *shown, *more])
     if kind is ReleaseChange.ROUNDING:
-        far = max((change.parting.ulps for change in rounded if change.parting), default=0.0)
+        far = max((change.difference.ulps for change in rounded if change.difference), default=0.0)
         return f"in {len(rounded)} of {total} cases" + (f", by up to {far:.3g} ulps" if far else "")
     if kind is ReleaseChange.SAME:
         return f"in {total} cases"

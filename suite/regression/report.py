@@ -59,7 +59,7 @@ def _extent(kind: ChangeKind, changes: Sequence[CaseChange]) -> str:
 
 def _far(change: CaseChange) -> float:
     """Return the largest known distance in ulps, or 0."""
-    return change.parting.ulps if change.parting else 0.0
+    return change.difference.ulps if change.difference else 0.0
 
 
 def show(changes: Sequence[CaseChange], old: Baseline, new: Baseline, console: Console) -> None:
@@ -144,7 +144,7 @@ def _origin(one: Baseline) -> dict[str, Any]:
 
 
 def _entry(change: CaseChange) -> Mapping[str, Any]:
-    difference, before, after = change.parting, change.before, change.after
+    difference, before, after = change.difference, change.before, change.after
     return {
         **change.key._asdict(),
         "kind": change.kind.value,

@@ -34,7 +34,7 @@ _METAMORPHIC = {"agrees": ("held", "holds"), "differs": ("did not hold", "does n
 """The descriptions of outcomes of metamorphic relations that are different from those of cases."""
 
 
-def parting(difference: TraceDifference | None) -> str:
+def trace_difference(difference: TraceDifference | None) -> str:
     """Describe the difference of two traces."""
     return difference.words if difference else "its traces have other quantities or another length"
 
@@ -55,13 +55,13 @@ def undecided(before: Record, after: Record, difference: TraceDifference | None)
         why = f"compared with {dialects}, because a large case is compared with one dialect only"
     else:
         why = "no dialect fits either trace"
-    return f"{parting(difference)}; {why}"
+    return f"{trace_difference(difference)}; {why}"
 
 
 def beyond(before: Record, after: Record, difference: TraceDifference | None, axes: Sequence[Axes]) -> str:
     """Describe a change beyond rounding."""
     clauses = [named(axes)] if axes else []
-    clauses.append(parting(difference))
+    clauses.append(trace_difference(difference))
     reason = " ".join((after.reason or "").split())
     if not axes and reason:
         clauses.append(reason)

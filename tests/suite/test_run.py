@@ -41,7 +41,7 @@ def test_right_implementations_agree_in_every_case_and_dialect(options, quiet):
     ran = [row for row in found if row["outcome"] != "unsupported"]
     assert {row["case"] for row in ran if row["outcome"] == "undecided"} == {"edge/steady/centered-tiny-epsilon"}
     assert {row["outcome"] for row in ran} == {"agrees", "undecided"}
-    laws = 3 * (len(job.laws) - 1)  # neither has a twin
+    laws = 3 * (len(job.relations) - 1)  # neither has a twin
     assert len(found) == sum(asked(case.tape) for case in job.cases) + laws
     assert all(0 < row["bound_ratio"] <= 1 or row["ulps"] == 0 for row in ran if row["outcome"] == "agrees")
 
@@ -237,7 +237,7 @@ def test_a_wrong_update_is_found_in_training(options, quiet):
     assert job.status == 1
     assert row["outcome"] == "differs"
     assert row["gradient_ratio"] <= 1 < row["update_ratio"]
-    assert "an update is off" in row["reason"]
+    assert "the error of an update is" in row["reason"]
 
 
 @pytest.mark.parametrize(("mistake", "ratio"), [("doubled", "finite"), ("nan", "infinite")])
@@ -250,7 +250,7 @@ def test_a_wrong_gradient_is_found_in_training_whatever_becomes_of_the_update(
     (row,) = rows(chosen, "training")
     assert job.status == 1
     assert row["outcome"] == "differs"
-    assert "a gradient is off" in row["reason"]
+    assert "the error of a gradient is" in row["reason"]
     assert row["gradient_ratio"] is None if ratio == "infinite" else row["gradient_ratio"] > 1  # JSON has no infinity
 
 
@@ -259,7 +259,7 @@ def test_parameters_that_become_nan_differ_in_training(options, quiet):
     run(chosen, quiet, "train")
     (row,) = rows(chosen, "training")
     assert row["outcome"] == "differs"
-    assert "an update is off" in row["reason"]
+    assert "the error of an update is" in row["reason"]
 
 
 def test_a_framework_that_cannot_be_asked_is_left_out_and_the_status_says_so(options, quiet, tmp_path, numpy_python):
@@ -282,22 +282,22 @@ def test_a_device_that_is_missing_is_said_clearly(options, quiet):
 
 def test_what_was_interrupted_goes_on_where_it_stopped(options, quiet, monkeypatch):
     chosen = options(cases=["decades"])
-    keep, kept = Job._keep, []
+    keep, kept = Job._write, []
 
-    def interrupted(self, table, row):
-        keep(self, table, row)
+    def interrupted(self, row):
+        keep(self, row)
         kept.append(row)
         if len(kept) == 7:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Job, "_keep", interrupted)
+    monkeypatch.setattr(Job, "_write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(chosen, quiet, "agree")
     assert footer(chosen)["status"] == "interrupted"
     before = (chosen.output / "verdicts.jsonl").read_text()
     assert len(before.splitlines()) == 7
 
-    monkeypatch.setattr(Job, "_keep", keep)
+    monkeypatch.setattr(Job, "_write", keep)
     with (chosen.output / "verdicts.jsonl").open("a") as file:
         file.write('{"framework": "tor')  # a row that was cut off
     job = run(options(cases=["decades"], resume=True), quiet, "agree")

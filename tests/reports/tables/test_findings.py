@@ -122,6 +122,13 @@ def test_findings_are_grouped_by_their_cause(made):
     assert found[4].explanation[-1] == "expected: differs: known"
 
 
+def test_a_learning_rate_of_many_steps_is_shown_by_their_number(made):
+    change = {"axis": "hyperparameter lr", "before": [0.1, 0.2, 0.3], "after": 0.5}
+    row = differing("a/plain", nearest={**NEAREST, "changes": [change]})
+    (found,) = report.build(reports.load(made(row))).agreement.findings
+    assert found.cause == "fits d2l with hyperparameter lr 0.5 in place of a list of 3"
+
+
 @pytest.mark.parametrize("nearest", [7, "x", {}, {"dialect": "d2l"}, {"fits": True}, {**NEAREST, "changes": [1]}])
 def test_a_malformed_nearest_dialect_is_ignored(made, nearest):
     folder = made(differing("a/plain", nearest=nearest, error_growth="x", first_index="y"))

@@ -56,9 +56,9 @@ def test_each_patched_copy_gets_its_class_and_the_axis_is_named(asked, monkeypat
             assert AXES[patch] in found["decades/long-memory"].axes
         for change in found.values():
             if change.kind is ChangeKind.ROUNDING:
-                assert 1 <= change.parting.ulps < 1000
+                assert 1 <= change.difference.ulps < 1000
             elif change.kind is ChangeKind.BEYOND:
-                assert change.parting.step == 1
+                assert change.difference.first_step == 1
 
 
 def test_other_bits_of_the_same_release_on_another_instruction_set_are_not_its_own_doing(asked, monkeypatch):
@@ -85,7 +85,7 @@ def test_torch_on_an_instruction_set_without_fma_moves_within_rounding_and_says_
     assert new.frameworks["torch"]["instructions"] == {"kernels": "DEFAULT", "ATEN_CPU_CAPABILITY": "default"}
     changes = compare(old, new)
     assert {change.kind for change in changes} == {ChangeKind.INSTRUCTIONS}
-    assert all(change.parting.ulps < 100 for change in changes)
+    assert all(change.difference.ulps < 100 for change in changes)
 
 
 def test_bits_do_not_depend_on_what_else_is_selected(asked):

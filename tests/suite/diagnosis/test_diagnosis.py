@@ -19,6 +19,7 @@ from suite.diagnosis.candidate_search import ExplanationSearch, ReplayInput
 from suite.diagnosis.candidates import CHANGES, Candidate, restore_candidate
 from suite.diagnosis.reasons import DistinguishingCases
 from suite.diagnosis.step_breakdown import StepLocation, intermediate_values, step_breakdown
+from suite.results.rows import AxisChange, NearestDialect
 
 CASES = {case.id: case for case in catalogue(tasks(generated(), 0), 0)}
 ALL = slice(0, None)
@@ -95,13 +96,16 @@ def test_two_changes_are_found_if_one_does_not_fit(dtype):
         "initial_accumulator": (0.0, 1.0),
         "epsilon": ("inside", "outside"),
     }
-    assert nearest.to_json() == {
-        "dialect": "d2l",
-        "changes": {"initial_accumulator": [0.0, 1.0], "epsilon": ["inside", "outside"]},
-        "fits": True,
-        "bound_ratio": nearest.bound_ratio,
-        "first_step": None,
-    }
+    assert nearest.row() == NearestDialect(
+        dialect="d2l",
+        changes=[
+            AxisChange(axis="initial_accumulator", before=0.0, after=1.0),
+            AxisChange(axis="epsilon", before="inside", after="outside"),
+        ],
+        fits=True,
+        bound_ratio=nearest.bound_ratio,
+        first_step=None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +156,7 @@ def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor(
     assert (axis, here, there) == ("initial_accumulator", 0.0, 1.0)
     assert factor > 1e3
     assert "the best single change of d2l is initial_accumulator 1 in place of 0" in nearest.describe("d2l")
-    assert nearest.to_json()["best_change"]["axis"] == "initial_accumulator"
+    assert nearest.row().best_change.axis == "initial_accumulator"
 
 
 def test_other_dialects_are_tried_unchanged_if_they_were_not_compared_before():
