@@ -99,8 +99,13 @@ def test_unlike_runs_are_refused_with_what_is_unlike(folder, manifest, what):
 
 
 @pytest.mark.parametrize(
-    ("part", "what"),
-    [("dtype", "format"), ("sha256", "data"), ("threads", "number of threads"), ("dialect", "dialect")],
+    ("part", "other", "what"),
+    [
+        ("dtype", "float64", "format"),
+        ("sha256", "other", "data"),
+        ("threads", 7, "number of threads"),
+        ("dialect", "d2l", "dialect"),
+    ],
 )
 def test_rows_of_different_conditions_are_refused(folder, part, other, what):
     with pytest.raises(UserError, match=f"the {what} of torch/builtin at step/1000 differs"):
