@@ -29,6 +29,7 @@ from suite.results.options import Options
 from suite.results.repeat_command import Conditions
 from suite.results.rows import TABLES, TIMINGS, TRAINING, VERDICTS, RunRow, RunRowT, Table, VerdictRow
 from suite.results.run_context import RunContext
+from suite.results.store import require_usable
 from suite.workers import selection
 from suite.workers.environments import Environment, Release, environments
 from suite.workers.progress import Progress
@@ -57,6 +58,7 @@ class Job:
             UserError: if an option, the data or the folder can't be used, or nothing is selected.
         """
         self.options, self.progress, self.unexpected = options, progress, 0
+        require_usable(options.output, resume=options.resume)  # before anything takes time
         self.expectations = Expectations.read()
         self.selection = Selection.of(options.select)
         self.data = data or datasets.resolve(options.data, options.cache, download=options.download)

@@ -18,6 +18,7 @@ from suite.results import provenance
 from suite.results.rows import CHAPTER, CHAPTER_TABLES, PartRow
 from suite.results.rows import PARTS as PARTS_TABLE
 from suite.results.run_context import RunContext
+from suite.results.store import require_usable
 from suite.workers.environments import environments
 from suite.workers.progress import Progress
 
@@ -56,6 +57,7 @@ class Chapter:
             UserError: if the data or the folder can't be used.
         """
         self.options, self.progress = options, progress
+        require_usable(options.output, resume=options.resume)  # before anything takes time
         where = datasets.named(options.data)
         other = where is not None and images.has_fashion_mnist(where)
         self.data = datasets.resolve(options.data, options.cache, download=options.download, required=not other)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from suite.adapters import ORACLE
 from suite.results.rows import AnyTable
-from suite.results.store import Store, require_usable
+from suite.results.store import Store
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment
 from suite.workers.progress import Progress
@@ -59,7 +59,6 @@ class RunContext:
         Raises:
             UserError: if the folder can't be used, or `manifest` refuses the run.
         """
-        require_usable(folder, resume=resume)
         self.progress, self.device, self.threads = progress, device, threads
         self._begin = time.perf_counter()
         self.coordinator = Coordinator(environments, device, threads, timeout)

@@ -93,8 +93,8 @@ def test_a_completed_part_is_kept_and_an_interrupted_one_is_run_again(chapter_op
     again = run(chapter_options("averages", "trajectory", resume=True))
     rows = (again.store.folder / "chapter.jsonl").read_bytes()
     assert rows.startswith(kept)
-    assert [row.part for row in again.store.rows("parts")] == ["averages", "trajectory"]
-    assert [row.part for row in again.store.rows("chapter")].count("averages") == 4
+    assert [row.part for row in again.store.rows(PARTS)] == ["averages", "trajectory"]
+    assert [row.part for row in again.store.rows(CHAPTER)].count("averages") == 4
     assert not again.status
 
 
@@ -102,10 +102,10 @@ def test_a_part_is_run_again_when_another_framework_is_available(chapter_options
     absent = {"torch": tmp_path / "no-python"}
     first = run(chapter_options("trajectory", pythons=absent))
     assert first.status == 1
-    assert {row.framework for row in first.store.rows("chapter")} == {"oracle"}
+    assert {row.framework for row in first.store.rows(CHAPTER)} == {"oracle"}
     again = run(chapter_options("trajectory", resume=True))
-    assert "torch" in {row.framework for row in again.store.rows("chapter")}
-    assert [row.frameworks for row in again.store.rows("parts")] == [[], ["torch"]]
+    assert "torch" in {row.framework for row in again.store.rows(CHAPTER)}
+    assert [row.frameworks for row in again.store.rows(PARTS)] == [[], ["torch"]]
     assert run(chapter_options("trajectory", resume=True)).store.manifest["frameworks"]["torch"]["versions"]
 
 
@@ -138,7 +138,7 @@ def test_an_interrupted_run_keeps_its_rows_and_says_how_to_resume(tmp_path, nump
 def test_a_framework_reaches_the_printed_point_and_descends_at_gamma_one(name, tmp_path, chapter_options):
     FrameworkWorker(name, tmp_path).worker.close()
     ran = run(chapter_options("trajectory", "gamma-one", frameworks=[name], pythons={}, timeout=180.0))
-    rows = [row for row in ran.store.rows("chapter") if row.framework == name]
+    rows = [row for row in ran.store.rows(CHAPTER) if row.framework == name]
     outcomes = {part: {row.outcome for row in rows if row.part == part} for part in ("trajectory", "gamma-one")}
     assert outcomes["trajectory"] == {"agrees"}
     assert outcomes["gamma-one"] <= {"agrees", "undecided"}, [row.reason for row in rows]  # where squares overflow
