@@ -6,7 +6,7 @@ import math
 from tests.support import sample_results
 
 MANIFEST = {
-    "schema": 1,
+    "schema": 2,
     "created": "2026-01-02T03:04:05+00:00",
     "command": ["rmsuite", "chapter"],
     "commit": "0" * 40,

@@ -184,5 +184,5 @@ def test_arrays_are_written_and_read_exactly_and_another_file_is_refused(tmp_pat
     found, _ = arrays.read(tmp_path / "x.safetensors")
     assert all(np.array_equal(found[key], given[key]) and found[key].shape == given[key].shape for key in given)
     (tmp_path / "y.safetensors").write_bytes(b"\x80\x04not a tensor")
-    with pytest.raises(ValueError, match="no safetensors file"):
+    with pytest.raises(ValueError, match="is not a safetensors file"):
         arrays.read(tmp_path / "y.safetensors")

@@ -79,7 +79,7 @@ def test_a_job_that_can_not_be_run_fails_before_a_framework_is_started(tmp_path,
     (tmp_path / "manifest.json").write_text("{}")
     status, out, err = rmsuite(*job("bench", tmp_path, numpy_python))
     assert (status, out) == (2, "")
-    assert "holds results already" in err
+    assert "has results already" in err
     assert "starting" not in err
 
 
@@ -104,7 +104,7 @@ def test_a_job_that_can_not_be_run_fails_before_a_framework_is_started(tmp_path,
         (("report", "--compare", "one"), "`rmsuite report --compare` two"),
         (("report", "--compare", "no-such-folder", "neither"), "no-such-folder has no manifest.json"),
         (("bench", "--quick", "--rigorous"), "--quick and --rigorous exclude each other"),
-        (("bench", "compare", "no-such-folder", "neither"), "no-such-folder is no results folder"),
+        (("bench", "compare", "no-such-folder", "neither"), "no-such-folder is not a results folder"),
         (("agree", "-k", "torch and"), "-k 'torch and' ends where a name, 'not' or '(' is expected"),
         (("train", "-k", "(quadratic"), "ends where 'and', 'or' or ')' is expected"),
         (("cases", "-k", "decadess"), "-k 'decadess' selects no case"),
@@ -199,7 +199,7 @@ def test_the_explanation_of_a_metamorphic_relation_shows_where_the_two_traces_di
     python = ("--python", f"torch={numpy_python}", "--no-download")
     status, out, _ = rmsuite("explain", "law/splitting", "torch/shared-state", *python)
     assert status == 1
-    assert "square_average parts at step 1, coordinate 5" in out
+    assert "square_average differs at step 1, coordinate 5" in out
     (line,) = [line.split() for line in out.splitlines() if line.startswith("square_average ")]
     assert line[1:3] == ["1", "5"]
     assert float(line[3]) != float(line[4])
@@ -247,7 +247,7 @@ def test_existing_results_are_not_overwritten(tmp_path, numpy_python):
     before = (tmp_path / "out" / "verdicts.jsonl").read_bytes()
     status, _, err = rmsuite(*arguments)
     assert status == 2
-    assert "go on with --resume" in err
+    assert "continue with --resume" in err
     assert (tmp_path / "out" / "verdicts.jsonl").read_bytes() == before
 
 
