@@ -1,7 +1,8 @@
-"""From samples to a figure with its uncertainty, and from two of them to what may be said.
+"""Statistics of timings: medians with intervals, and ratios of two implementations with a conclusion.
 
-Samples of one benchmark are taken in rounds, each entrant once a round. Two entrants of the same run are compared
-round by round: what slows the machine for a while slows both. Two runs are compared as they are.
+Samples of one benchmark are taken in rounds, one of each implementation in every round. Two implementations of the
+same run are compared round by round, because a disturbance of the machine affects both. The samples of two runs are
+compared unpaired.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from scipy import stats
 Samples = NDArray[np.float64]
 
 LEVEL = 0.95  # of every interval
-CLAIM = 0.01  # the p below which two are called different: a table makes many claims
+CLAIM = 0.01  # the p-value below which two times are different; small, because a table has many comparisons
 RESAMPLES = 2000
 FEW = 10  # samples, of which too little can be said
-ALIKE = 0.03  # what is closer than this is the same to whoever has to choose
+ALIKE = 0.03  # the relative difference below which two times count as the same
 
 
 class Conclusion(Enum):
-    """What may be said of one thing against another."""
+    """The conclusion of a comparison of two times."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -39,9 +40,9 @@ class Ratio:
 
     Attributes:
         value: the ratio.
-        low: of its interval.
-        high: likewise.
-        p: that samples so far apart, or further, come of what is the same (two-sided).
+        low: the lower end of its interval.
+        high: the upper end of its interval.
+        p: the two-sided p-value of the hypothesis that both times are equal.
     """
 
     value: float
@@ -50,10 +51,10 @@ class Ratio:
     p: float
 
     def conclusion(self, floor: float) -> Conclusion:
-        """What may be said, where a relative difference of `floor` is what the machine makes by itself.
+        """Return the conclusion, given the noise floor: the relative difference of two copies of the same thing.
 
-        Nothing is called different by less than the floor; nothing is called the same unless the whole interval is
-        closer than the floor, or than what is the same to anyone.
+        Two times are different only if they differ by more than the floor. They are the same only if the whole
+        interval is within the floor, or within `ALIKE` if that is larger.
         """
         margin = 1 + max(floor, ALIKE)
         if self.low > 1 + floor and self.p < CLAIM:
@@ -64,20 +65,20 @@ class Ratio:
 
 
 def interval(samples: Sequence[float], seed: int) -> tuple[float, float]:
-    """The bootstrap interval of the median (percentile method)."""
+    """Return the bootstrap interval of the median (percentile method)."""
     return _percentiles(np.median(np.asarray(samples)[_indices(len(samples), seed)], axis=1))
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
-    """Two entrants of one run, round by round: by what factor they part.
+    """Return the ratio of two implementations of one run, from the ratios of their samples in each round.
 
-    It is Hodges and Lehmann's estimate, the median of all means of two of the rounds' logarithmic ratios (of one with
-    itself, too). The interval holds each factor that Wilcoxon's test does not refuse, by its exact distribution, so
-    that interval and test say the same. With fewer than six rounds there is no such interval, and it is as wide as
-    what was seen. (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, section 3.)
+    The ratio is the Hodges-Lehmann estimate: the median of the means of all pairs of logarithmic ratios (including each
+    with itself). The interval contains every factor that Wilcoxon's signed-rank test does not reject, by its exact
+    distribution, so that interval and test agree. With fewer than six rounds there is no such interval, and the range
+    of the means is returned. (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, section 3.)
 
     Raises:
-        ValueError: if they have not run the same number of rounds.
+        ValueError: if the numbers of rounds are different.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} rounds can't be paired with {len(theirs)}")
@@ -89,13 +90,13 @@ def paired(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
 
 
 def _means(values: Samples) -> Samples:
-    """Of all two of them, and of each with itself (Walsh averages), in order."""
+    """Return the means of all pairs, including each value with itself (Walsh averages), sorted."""
     i, j = np.triu_indices(len(values))
     return np.sort((values[i] + values[j]) / 2)
 
 
 def _rarely(count: int) -> int:
-    """How many means lie outside of the interval at either end: a sum of Wilcoxon's that is reached so rarely."""
+    """Return the number of means outside of the interval at either end, from the distribution of Wilcoxon's sum."""
     ways = np.ones(1)
     for rank in range(1, count + 1):  # to reach each sum with the ranks so far
         ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
@@ -104,7 +105,7 @@ def _rarely(count: int) -> int:
 
 
 def unpaired(ours: Sequence[float], theirs: Sequence[float], seed: int) -> Ratio:
-    """Two runs: the ratio of the medians, with the samples of each drawn anew; the test is that of Mann and Whitney."""
+    """Return the ratio of the medians of two runs, with a bootstrap interval and the p-value of Mann and Whitney."""
     one, other = np.asarray(ours), np.asarray(theirs)
     drawn = one[_indices(len(one), seed)], other[_indices(len(other), seed + 1)]
     found = np.median(drawn[0], axis=1) / np.median(drawn[1], axis=1)
@@ -154,7 +155,7 @@ def drift(samples: Sequence[float]) -> float:
 
 
 def noise(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float | None:
-    """The floor: by how much two that are the same part, round by round, at most; None if there are none."""
+    """Return the noise floor: the largest relative difference of two copies, round by round; None without copies."""
     whole = [(np.asarray(one), np.asarray(other)) for one, other in pairs if len(one) == len(other) > 0]
     found = [abs(float(np.median(_means(np.log(one / other))))) for one, other in whole]
     return math.expm1(max(found)) if found else None

@@ -1,10 +1,9 @@
-"""The stopwatch on trial: does the suite add to what it times, does it see what is there, and nothing that is not?
+"""Fidelity of the timing: two experiments that compare the suite's times with known ones.
 
-Against a bare loop: a program that anyone would write (`suite/adapters/*/minimal_loop.py`), and the
-suite's worker take turns at the same step. Both are begun anew several times, since where memory comes to lie is luck,
-and differs from one process to the next.
+Overhead: a minimal loop (`suite/adapters/*/minimal_loop.py`) and the suite's worker time the same step in turns.
+Both are restarted several times, because the addresses of memory, which influence the time, change between processes.
 
-Calls: races between an implementation, its equal, and its equal that is made slower on purpose.
+Conclusions: runs of an implementation, equal copies of it, and a copy that is slowed down by a known share.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ from suite.workers.timer import WARM_UP_DIVISOR, process_memory
 
 IMPLEMENTATION = "builtin"
 SIZES = {10: 5, 100_000: 15, 1_000_000: 15, 10_000_000: 5}
-"""Parameters, and how often both are begun anew: most often where what is at work just fills the cache."""
+"""Number of parameters -> number of restarts, larger where the working set just fills the cache."""
 ROUNDS = 50  # samples of each after that
 CALLED_AT, SLOWDOWN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
 WAIT = 1e-9  # a slowdown that is none, so that all wait for the end of each step alike
 CALLS, CAREFUL = 20, PROFILES["rigorous"]
-PATIENCE = 120.0  # seconds that a bare loop may take to begin
+PATIENCE = 120.0  # seconds that a minimal loop may take to begin
 
 
 class Bare:
-    """A bare loop in a process of its own. A context manager."""
+    """A minimal loop in a process of its own. A context manager that ends it."""
 
     def __init__(self, environment: Environment, size: int, threads: int) -> None:
         self.name = f"of {environment.framework} at {size} parameters"
@@ -69,33 +68,33 @@ class Bare:
                 stream.close()
 
     def sample(self, loops: int) -> float:
-        """Seconds of one call, among so many, after a few that are not counted."""
+        """Return the seconds of one call, averaged over `loops` calls after a warm-up."""
         if loops >= WARM_UP_DIVISOR:
             self.ask(loops // WARM_UP_DIVISOR)
         return self.ask(loops) / loops
 
     def ask(self, loops: int) -> float:
-        """Seconds of so many calls."""
+        """Return the seconds of `loops` calls."""
         assert self.process.stdin is not None  # noqa: S101  (it was opened as a pipe)
         with suppress(BrokenPipeError):  # then there is no answer either
             print(loops, file=self.process.stdin, flush=True)
         return float(self.answer())
 
     def answer(self) -> str:
-        """A line.
+        """Return the next line of output.
 
         Raises:
-            LookupError: if it has ended.
+            LookupError: if the program has ended.
         """
         assert self.process.stdout is not None  # noqa: S101  (likewise)
         line = self.process.stdout.readline()
         if not line:
-            raise LookupError(f"the bare loop {self.name} has ended")
+            raise LookupError(f"the minimal loop {self.name} has ended")
         return line
 
 
 class Fidelity:
-    """The experiment, in frameworks that are there."""
+    """Both experiments in the available frameworks."""
 
     def __init__(
         self,
@@ -109,11 +108,11 @@ class Fidelity:
         self.folder, self.seed, self.careful = folder, seed, CAREFUL
 
     def turns(self) -> int:
-        """How many steps there are to it."""
+        """Return the number of steps of the experiments."""
         return len(self.hellos) * (sum(SIZES.values()) + CALLS)
 
     def run(self) -> Iterator[dict[str, Any]]:
-        """A row for each step; `summary` makes tables of them."""
+        """Yield a row for each step; `summary` computes tables from the rows."""
         for framework in self.hellos:
             for size, restarts in SIZES.items():
                 for restart in range(restarts):
@@ -122,7 +121,7 @@ class Fidelity:
                 yield self.called(framework, number)
 
     def beside(self, framework: str, size: int, restart: int) -> dict[str, Any]:
-        """One beginning of a bare loop and of the suite's, and turns of both."""
+        """Start a minimal loop and a worker, and time both in turns."""
         benchmark = step(size, 1, self.seed)
         race = InterleavedRun(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
         ours, theirs = race.entrant(TimedTarget(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
@@ -154,7 +153,7 @@ class Fidelity:
         }
 
     def called(self, framework: str, number: int) -> dict[str, Any]:
-        """One race of an implementation, its equals and one that is slower, and what is called of the last two."""
+        """Time an implementation, two equal copies and a slower one; return the conclusions about the last two."""
         hello = self.hellos[framework]
         slowdowns = (WAIT, WAIT, WAIT, SLOWDOWN)
         entered = [
@@ -181,12 +180,11 @@ def _ratio(row: TimingRow) -> dict[str, Any]:
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the rows come to: by framework and size the ratio to the bare loop; by framework how often was called what.
+    """Return the ratio to the minimal loop by framework and size, and the number of each conclusion by framework.
 
-    `races` has what was called in each.
-
-    The ratio is the median over all restarts of the ratio of medians; `low` and `high` are the least and the greatest
-    of these. `copies` is by how many copies of the parameters the worker's peak memory lies above the bare loop's.
+    `races` has the conclusions of each run. The ratio is the median over all restarts of the ratios of medians; `low`
+    and `high` are the least and the greatest of these. `copies` is the difference of the peak memory of worker and
+    minimal loop, in copies of the parameters.
     """
     beside: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []

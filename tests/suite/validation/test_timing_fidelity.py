@@ -1,4 +1,4 @@
-"""The trial of the stopwatch: what its rows come to, and that a bare loop can be asked."""
+"""Tests of the fidelity experiments: the summary of their rows, and the minimal loop."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_bare_loop_answers_with_seconds_and_ends_with_its_context(framework):
 
 def test_a_bare_loop_that_ends_says_so(tmp_path):
     python = script(tmp_path, "broken", f"{sys.executable} -c 'pass'")
-    with pytest.raises(LookupError, match="the bare loop of torch at 10 parameters has ended"):
+    with pytest.raises(LookupError, match="the minimal loop of torch at 10 parameters has ended"):
         Bare(Environment("torch", python, user_supplied=True), 10, 1)
 
 
