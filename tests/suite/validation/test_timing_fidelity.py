@@ -29,7 +29,7 @@ def beside(framework, size, ours, theirs, peak=None, bare_peak=None):
 
 
 def called(framework, equal, slower, floor=0.02, reason=None):
-    said = {"equal": {"call": equal}, "slower": {"call": slower}}
+    said = {"equal": {"conclusion": equal}, "slower": {"conclusion": slower}}
     return {"experiment": "calls", "framework": framework, "reason": reason, "floor": floor, **said}
 
 
