@@ -113,7 +113,7 @@ def test_what_is_no_baseline_is_said(tmp_path):
     with pytest.raises(UserError, match="has another format than 1"):
         Baseline.read(tmp_path)
     (tmp_path / "baseline.json").write_text('{"format": 1, "files": ["../elsewhere.jsonl"]}')
-    with pytest.raises(UserError, match="is no file of a baseline"):
+    with pytest.raises(UserError, match="is not a file of a baseline"):
         Baseline.read(tmp_path)
 
 
