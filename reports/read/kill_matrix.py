@@ -28,7 +28,7 @@ class KillMatrix:
         proven_same: the number of mutants that are proven to compute the same values in the tested precision.
         survivors: the other mutants, in words.
         dialects: dialect -> changed axis -> (killed, total), without the mutants that are proven to be the same.
-        beyond: kind of a mutant that does not change one axis, in words -> (killed, total), likewise.
+        beyond: kind of a mutant that does not change one axis, in words -> (killed, total).
     """
 
     total: int

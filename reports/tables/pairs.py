@@ -236,7 +236,7 @@ class Pairs:
     Attributes:
         names: the implementations.
         pairs: the names of two, in either order -> the pair.
-        groups: implementations of which every two are equal to the last bit.
+        groups: groups of implementations that are equal to the last bit.
     """
 
     names: tuple[str, ...]
@@ -305,7 +305,7 @@ def _closeness(one: _Trace, other: _Trace) -> str:
 
 
 def _groups(names: Iterable[str], pairs: Mapping[tuple[str, str], Pair]) -> Iterable[tuple[str, ...]]:
-    """Groups of implementations of which every two are equal to the last bit, built greedily in the order of names."""
+    """Groups of implementations that are equal to the last bit, built greedily in the order of names."""
     left = list(names)
     while left:
         group = [left.pop(0)]

@@ -62,7 +62,7 @@ class CorrectnessCheck:
             output.unlink(missing_ok=True)
 
     def _steps(self, trace: arrays.Arrays, dialect: str) -> CheckResult:
-        """Compare the lowest and the highest of the parameters, all of which must be equal within each period."""
+        """Compare the lowest and the highest value at each position of a period; all periods must be equal."""
         initial, steps = self.benchmark.arrays["initial"], len(trace["lowest"])
         if dialect not in self._oracles:
             gradients = np.repeat(self.benchmark.gradients, steps, axis=0)

@@ -29,7 +29,7 @@ class Mistake:
     """A wrong evaluation.
 
     Attributes:
-        name: what is wrong.
+        name: the name of the mistake.
         reason: how it happens, or the formula that results.
         applies: the formulas to which it applies.
         changed: the formula that is evaluated instead.
