@@ -263,7 +263,7 @@ class InterleavedRun:
         response = self._ask(
             entrant,
             {
-                "ask": "open",
+                "method": "open",
                 "benchmark": kind if computes else TRAFFIC,
                 "implementation": target.implementation if computes else None,
                 "dialect": DIALECT if computes else None,
@@ -292,7 +292,7 @@ class InterleavedRun:
         return entrant.running()
 
     def _take(self, entrant: Entrant, into: list[Message]) -> None:
-        response = self._ask(entrant, {"ask": "sample", "opened": entrant.opened, "loops": entrant.loops})
+        response = self._ask(entrant, {"method": "sample", "opened": entrant.opened, "loops": entrant.loops})
         if response.status == "ok":
             into.append(response.reply)
 
@@ -300,7 +300,7 @@ class InterleavedRun:
         """Close a target, and check that its parameters moved as far as the timed steps move them."""
         if entrant.opened is None or entrant.worker is not self.coordinator.worker(entrant.target.framework):
             return
-        response = self._ask(entrant, {"ask": "close", "opened": entrant.opened})
+        response = self._ask(entrant, {"method": "close", "opened": entrant.opened})
         entrant.opened = None
         traffic = entrant.target.implementation == TRAFFIC
         if response.status == "ok" and entrant.running() and entrant.start and not traffic:

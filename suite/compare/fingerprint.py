@@ -38,14 +38,15 @@ def fingerprint(parameters: Array, dtype: str) -> str:
 def trace_fingerprint(trace: Mapping[str, Array]) -> str:
     """Return the SHA-256 of a complete trace: name, type, shape and bits of each quantity.
 
-    The number of steps that changed the caller's gradient (`spoiled`) is included if it is not zero.
+    The number of steps that changed the caller's gradient (`changed_gradients`) is included if it is not zero, under
+    the label that recorded baselines have.
     """
     found = hashlib.sha256()
     for name in TraceShape.of(trace).quantities:
         values = _canonical(trace[name])
         found.update(f"{name} {values.dtype.str} {values.shape}\n".encode() + values.tobytes())
-    if spoiled := int(trace.get("spoiled", 0)):
-        found.update(f"spoiled {spoiled}\n".encode())
+    if changed := int(trace.get("changed_gradients", 0)):
+        found.update(f"spoiled {changed}\n".encode())
     return found.hexdigest()
 
 

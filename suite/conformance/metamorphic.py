@@ -99,7 +99,7 @@ class MetamorphicVerdicts:
         except _NO_TRACE as reason:
             yield from (row(relation, Finding(reason=str(reason))) for relation in context.relations)
             return
-        changed = int(trace.pop("spoiled", np.array(0)))
+        changed = int(trace.pop("changed_gradients", np.array(0)))
         for relation in context.relations:
             exempt = relation.exempt(dialect)
             if exempt:

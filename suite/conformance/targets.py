@@ -76,7 +76,7 @@ class Target:
         """Return the request to replay a tape batch; the trace is written to the folder `traces`."""
         output = f"{self.framework}-{self.implementation}-{self.dialect or 'own'}-{self.dtype}-{tape_batch.path.name}"
         message = {
-            "ask": "replay",
+            "method": "replay",
             "implementation": self.implementation,
             "dialect": self.dialect or SECTION,
             "hyperparameters": tape_batch.hyperparameters.to_json(),

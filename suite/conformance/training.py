@@ -100,7 +100,7 @@ def training_requests(
                         continue
                     output = folder / "traces" / f"task-{task.id}-{framework}-{name}-{dialect or 'own'}.safetensors"
                     message = {
-                        "ask": "train",
+                        "method": "train",
                         "implementation": name,
                         "dialect": dialect,
                         "hyperparameters": task.hyperparameters.to_json(),

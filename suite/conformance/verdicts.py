@@ -129,7 +129,7 @@ class Verdicts:
         dialect = context.target.requested_dialect or response.reply.get("dialect")
         if dialect is None:
             raise TraceError("the worker did not say which dialect it claims")
-        changed = int(observed.pop("spoiled", 0))
+        changed = int(observed.pop("changed_gradients", 0))
         oracle = self._oracle(context, dialect)
         comparison = TraceComparison(observed, oracle, dialect)
         trace = ComparedTrace(context.target, dialect, observed, changed, oracle, comparison)

@@ -80,7 +80,7 @@ class Client:
         requests, replies = streams
         assert requests is not None and replies is not None  # noqa: PT018, S101  (opened as pipes)
         with suppress(OSError):  # the server has ended, and the missing reply shows it
-            requests.write(protocol.encode({"id": self._sent, "ask": request, **parameters}))
+            requests.write(protocol.encode({"id": self._sent, "method": request, **parameters}))
             requests.flush()
         line = replies.readline()
         if not line:

@@ -176,7 +176,7 @@ class UserOptimizer:
 
         Returns:
             The trace: `parameters` after each step, shape (steps, n), the public state in the same shape, and
-            `spoiled`, the number of steps in which the optimizer changed a gradient.
+            `changed_gradients`, the number of steps in which the optimizer changed a gradient.
 
         Raises:
             Unsupported: if the replay is not supported.
@@ -193,7 +193,7 @@ class UserOptimizer:
         shapes = [tuple(int(d) for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
         adapter = self._adapter(divided(tape["initial"], shapes), dtype, given)
         trace: dict[str, list[Array]] = {}
-        spoiled = 0
+        changed = 0
         for step, whole in enumerate(tape["gradients"]):
             gradients = [adapter.gradient(part, dtype) for part in divided(whole, shapes)]
             before = _flat(adapter, gradients)
@@ -201,11 +201,11 @@ class UserOptimizer:
                 if changing is not None and step:
                     adapter.set_rate(float(changing[step]))
                 adapter.step(gradients)
-            spoiled += not np.array_equal(before, _flat(adapter, gradients), equal_nan=True)
+            changed += not np.array_equal(before, _flat(adapter, gradients), equal_nan=True)
             shown = {"parameters": [adapter.numpy(tensor) for tensor in adapter.parameters], **adapter.state()}
             for part, values in shown.items():
                 trace.setdefault(part, []).append(flat(values))
-        return {"spoiled": np.array(spoiled), **{part: np.stack(rows) for part, rows in trace.items()}}
+        return {"changed_gradients": np.array(changed), **{part: np.stack(rows) for part, rows in trace.items()}}
 
     def _adapter(self, arrays: Sequence[Array], dtype: str, given: Mapping[str, Any]) -> OptimizerAdapter:
         """Call the factory with parameters that hold these arrays."""

@@ -73,7 +73,7 @@ class Worker:
             WorkerRefused: if the worker can't serve, or speaks another version of the protocol.
             WorkerError: as `ask`.
         """
-        reply = self.ask({"ask": "hello", "protocol": protocol.VERSION}, timeout)
+        reply = self.ask({"method": "hello", "protocol": protocol.VERSION}, timeout)
         if reply["status"] != "ok":
             self.kill()
             raise WorkerRefused(reply["reason"])
@@ -108,7 +108,7 @@ class Worker:
         if line is None:
             self.kill()  # and the processes that it has started
             raise WorkerCrashed(protocol.exit_reason("the worker", self.process.returncode, list(self._errors)))
-        return self._checked(line, request["ask"])
+        return self._checked(line, request["method"])
 
     def kill(self) -> None:
         """End the process, and all that it has started, at once."""

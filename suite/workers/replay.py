@@ -42,7 +42,7 @@ def replay(
 
     Returns:
         The trace: `parameters` and each part of the state that the implementation shows, shape (steps, n); and
-        `spoiled`, the number of steps at which the implementation changed a gradient that it was given.
+        `changed_gradients`, the number of steps at which the implementation changed a gradient that it was given.
 
     Raises:
         Unsupported: if the implementation can't replay this tape.
@@ -63,7 +63,7 @@ def replay(
         implementation.step(gradients)
         trace.add(parameters=flat_values(framework, parameters), **flat_state(implementation))
         used.add(before=before, after=flat_values(framework, gradients))
-    return {**trace.arrays(), "spoiled": count_changed(**used.arrays())}
+    return {**trace.arrays(), "changed_gradients": count_changed(**used.arrays())}
 
 
 def require_supported(implementation: type[Implementation], tape: Mapping[str, Array]) -> None:

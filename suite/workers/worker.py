@@ -51,7 +51,7 @@ class Worker:
         }
         try:
             with self.framework.device_scope():
-                reply = handlers[request["ask"]](request)
+                reply = handlers[request["method"]](request)
         except Unsupported as reason:
             reply = {"status": "unsupported", "reason": str(reason), "dialect": self._dialect(request)}
         except Exception as error:

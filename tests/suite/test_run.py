@@ -181,7 +181,7 @@ def test_a_claim_of_the_other_epsilon_is_refuted_and_the_right_dialect_named(opt
 
 
 def test_an_implementation_that_changes_the_callers_gradient_differs(options, quiet):
-    chosen = options(implementations=["spoils-gradients"], cases=["decades/plain"])
+    chosen = options(implementations=["changes-gradients"], cases=["decades/plain"])
     run(chosen, quiet, "agree")
     (row,) = rows(chosen, "verdicts")
     assert row["outcome"] == "differs"

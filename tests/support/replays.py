@@ -60,7 +60,7 @@ class FrameworkWorker:
         """Return the reply to a replay."""
         arrays.write(self.folder / "tape.safetensors", tape)
         request = {
-            "ask": "replay",
+            "method": "replay",
             "implementation": implementation,
             "dialect": "d2l",
             "hyperparameters": h.to_json(),
@@ -87,12 +87,12 @@ class FrameworkWorker:
             "dtype": "float32",
             "output": str(output),
         }
-        assert self.worker.ask({"ask": "train", **setup, "input": str(longer)}, 120.0)["status"] == "ok"
+        assert self.worker.ask({"method": "train", **setup, "input": str(longer)}, 120.0)["status"] == "ok"
         trace = arrays.read(output)[0]["parameters"]
-        opened = self.worker.ask({"ask": "open", "benchmark": "epoch", **setup, "input": str(normal)}, 120.0)
+        opened = self.worker.ask({"method": "open", "benchmark": "epoch", **setup, "input": str(normal)}, 120.0)
         assert opened["status"] == "ok", opened
         assert np.array_equal(arrays.read(output)[0]["parameters"], trace[: task.steps])
-        closed = self.worker.ask({"ask": "close", "opened": opened["id"]}, 120.0)
+        closed = self.worker.ask({"method": "close", "opened": opened["id"]}, 120.0)
         assert closed["calls"] == 1
         assert closed["parameters"] == trace[-1, : len(closed["parameters"])].tolist()
         assert not np.array_equal(trace[-1], trace[task.steps - 1])

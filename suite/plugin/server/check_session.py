@@ -164,7 +164,7 @@ class CheckSession:
             result = TraceComparison(observed, oracle, dialect).result(slice(None))
         except (TraceError, DataMismatch, OSError, ValueError):  # explained by the complete comparison
             return None
-        if result.outcome != "agrees" or int(observed.get("spoiled", 0)):
+        if result.outcome != "agrees" or int(observed.get("changed_gradients", 0)):
             return None
         (case, _) = tape_batch.cases[0]
         return Finding(result, fits=(dialect,)).row(context.target, response, tape_batch, case.id)

@@ -60,7 +60,7 @@ class Server:
             "replayed": self.replayed,
         }
         try:
-            reply = {"status": "ok", **plain(asks[request["ask"]](request))}
+            reply = {"status": "ok", **plain(asks[request["method"]](request))}
         except UserError as error:
             reply = {"status": "user error", "reason": str(error)}
         except Exception as error:

@@ -101,9 +101,9 @@ def test_the_framework_rounds_the_tape():
 def test_steps_at_which_a_rounded_gradient_is_changed_are_counted():
     gradients = np.array([[np.nan, 0.1, 1e-9], [1 / 3, -7.7, -0.0]], np.float32)
     given = tape(2, 3, gradients=gradients)
-    assert replay(given, dtype="float16")["spoiled"] == 0
-    assert replay(given, name="spoils-gradients", dtype="float16")["spoiled"] == 2
-    assert replay({**given, "gradients": 0 * np.ones((2, 3))}, name="spoils-gradients")["spoiled"] == 0
+    assert replay(given, dtype="float16")["changed_gradients"] == 0
+    assert replay(given, name="changes-gradients", dtype="float16")["changed_gradients"] == 2
+    assert replay({**given, "gradients": 0 * np.ones((2, 3))}, name="changes-gradients")["changed_gradients"] == 0
 
 
 def test_the_norm_of_each_parameters_gradient_is_clipped_before_its_coordinates():

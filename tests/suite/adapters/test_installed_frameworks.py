@@ -76,7 +76,7 @@ def test_a_builtin_runs_in_each_dtype_and_leaves_gradients_as_they_are_or_says_w
             assert reply["status"] == "unsupported"
             assert f"does not run in {dtype}: " in reply["reason"]
         else:
-            assert worker_of(framework).replay(name, steps(7), H, dtype)["spoiled"] == 0
+            assert worker_of(framework).replay(name, steps(7), H, dtype)["changed_gradients"] == 0
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_sparse_gradients_with_duplicate_rows_and_with_missing_rows(worker_of, f
     assert squares[:, :, 0].tolist() == [first, second]
     if start == 0.0:
         assert np.array_equal(squares[:, :, 1], 4 * squares[:, :, 0])
-    assert trace["spoiled"] == 0
+    assert trace["changed_gradients"] == 0
 
 
 def test_the_reason_for_refusing_sparse_gradients_is_true(worker_of):

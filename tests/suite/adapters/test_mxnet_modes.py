@@ -57,9 +57,9 @@ def test_a_block_of_a_parameter_is_updated_as_if_it_were_alone(worker, name, bou
     for columns in (slice(0, 3), slice(BLOCK - 1, BLOCK + 1), slice(2 * BLOCK, None)):
         alone = worker.replay(name, {"initial": initial[columns], "gradients": gradients[:, columns]}, h)
         for part, series in alone.items():
-            if part != "spoiled":
+            if part != "changed_gradients":
                 assert np.array_equal(whole[part][:, columns], series), part
-    assert whole["spoiled"] == 0
+    assert whole["changed_gradients"] == 0
 
 
 def test_both_modes_of_scratch_give_the_same_bits(worker):

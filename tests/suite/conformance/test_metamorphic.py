@@ -44,7 +44,7 @@ def test_scratch_is_tested_in_its_first_two_dialects(options, quiet):
 @pytest.mark.parametrize(
     ("implementation", "laws"),
     [
-        ("spoils-gradients", {"gradient"}),
+        ("changes-gradients", {"gradient"}),
         ("forgetful", {"restoration"}),
         ("random", {"repetition"}),
         ("couples-coordinates", {"permutation", "splitting"}),

@@ -46,7 +46,7 @@ class Numpy(Framework):
         "forgotten-complement": wrong.ForgottenComplement,
         "stale-state": wrong.StaleState,
         "becomes-nan": wrong.BecomesNan,
-        "spoils-gradients": wrong.SpoilsGradients,
+        "changes-gradients": wrong.ChangesGradients,
         "forgetful": wrong.Forgetful,
         "random": wrong.Random,
         "couples-coordinates": wrong.CouplesCoordinates,

@@ -103,7 +103,7 @@ class BecomesNan(ClaimsD2l):
             self.parameters[0][...] = np.nan
 
 
-class SpoilsGradients(ClaimsD2l):
+class ChangesGradients(ClaimsD2l):
     """Scales the caller's gradient in place."""
 
     def update(self, gradients):
