@@ -9,7 +9,7 @@ import numpy as np
 from reference import dialects
 from tests.support.numpy_framework.ill_behaved import Raises, Refuses
 from tests.support.numpy_framework.right import ClaimsD2l, Right
-from tests.support.numpy_framework.wrong import AnotherDecay, Forgetful, ChangesGradients, StaleState, WrongEpsilon
+from tests.support.numpy_framework.wrong import AnotherDecay, ChangesGradients, Forgetful, StaleState, WrongEpsilon
 
 
 class Fused(ClaimsD2l):
