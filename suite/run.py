@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from reference import dialects
@@ -15,7 +16,7 @@ from suite.cases.catalogue import Case
 from suite.cases.datasets import Dataset
 from suite.cases.expression import Selection
 from suite.cases.metamorphic import RELATIONS, MetamorphicRelation
-from suite.cases.tapes import WIDE
+from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
 from suite.conformance.metamorphic import MetamorphicVerdicts
 from suite.conformance.tape_batches import tape_batches
@@ -25,15 +26,47 @@ from suite.conformance.verdicts import Verdicts, replay_requests
 from suite.errors import UserError
 from suite.results import provenance
 from suite.results.expectations import Expectations
-from suite.results.options import Options
-from suite.results.repeat_command import Conditions
+from suite.results.provenance import Conditions
 from suite.results.rows import TABLES, TIMINGS, TRAINING, VERDICTS, RunRow, RunRowT, Table, VerdictRow
-from suite.results.run_context import RunContext
+from suite.results.run_context import RunContext, RunOptions
 from suite.results.store import require_usable
 from suite.workers import selection
 from suite.workers.environments import Environment, Release, environments
 from suite.workers.progress import Progress
 from suite.workers.protocol import Request, Response
+
+STAGES = ("agreement", "training", "timing")
+"""The stages of a job, each of which fills a table."""
+
+SECTION_DIALECTS = ("d2l", "torch", "keras3", "tf-kernel", "tf1", "mxnet1")
+"""The dialects that scratch implementations run by default: those of the section's implementations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions):
+    """The options of a job.
+
+    Attributes:
+        among: patterns of the implementations that are run; unlike `implementations`, they need not match any.
+        whole: whether all cases are batched, whatever is selected, because the position of a coordinate in an array
+            can change its last bits.
+    """
+
+    implementations: Sequence[str] = ()
+    among: Sequence[str] = ()
+    cases: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    dtypes: Sequence[str] = (*WIDE, *REDUCED)
+    dialects: Sequence[str] = SECTION_DIALECTS
+    claim: str | None = None
+    profile: str = "quick"
+    rounds: int | None = None
+    sizes: Sequence[int] = ()
+    tensors: Sequence[int] = ()
+    keep_traces: bool = False
+    whole: bool = False
+    select: str = ""
+    tables: Sequence[str] = STAGES
 
 
 class Job:
@@ -73,17 +106,7 @@ class Job:
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.relations = [one for one in chosen if isinstance(one, MetamorphicRelation)]
         self.chosen: dict[str, list[str]] = {}
-        self.context = RunContext(
-            self._environments(),
-            progress,
-            folder=options.output,
-            manifest=self._manifest,
-            tables=TABLES,
-            resume=options.resume,
-            device=options.device,
-            threads=options.threads,
-            timeout=options.timeout,
-        )
+        self.context = RunContext(self._environments(), options, progress, self._manifest, TABLES)
         self.store, self.missing = self.context.store, self.context.missing
 
     def __enter__(self) -> Self:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from suite.errors import UserError
 from suite.results import provenance
 from suite.results.rows import CHAPTER, CHAPTER_TABLES, PartRow
 from suite.results.rows import PARTS as PARTS_TABLE
-from suite.results.run_context import RunContext
+from suite.results.run_context import RunContext, RunOptions
 from suite.results.store import require_usable
 from suite.workers.environments import environments
 from suite.workers.progress import Progress
@@ -29,22 +29,11 @@ VERSION = "section 11.8, 1"
 """The version of the parts and of their numbers; a run of another version is not resumed."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of a run, as the help of `rmsuite chapter` describes them."""
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions):
+    """The options of a run of the section."""
 
-    output: Path
     parts: Sequence[Part]
-    frameworks: Sequence[str]
-    device: str = "cpu"
-    threads: int = 1
-    seed: int = 0
-    timeout: float = 180.0
-    pythons: Mapping[str, Path] = field(default_factory=dict)
-    data: Path | None = None
-    cache: Path = Path()
-    download: bool = True
-    resume: bool = False
 
 
 class Chapter:
@@ -63,17 +52,8 @@ class Chapter:
         self.data = datasets.resolve(options.data, options.cache, download=options.download, required=not other)
         progress.say(f"data: {self.data.detail}")
         known = environments(options.pythons)
-        self.context = RunContext(
-            {name: known[name] for name in options.frameworks},
-            progress,
-            folder=options.output,
-            manifest=self._manifest,
-            tables=CHAPTER_TABLES,
-            resume=options.resume,
-            device=options.device,
-            threads=options.threads,
-            timeout=options.timeout,
-        )
+        chosen = {name: known[name] for name in options.frameworks}
+        self.context = RunContext(chosen, options, progress, self._manifest, CHAPTER_TABLES)
         self.store = self.context.store
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from suite.cases.datasets import Dataset
 from suite.cases.expression import Selection
 from suite.cases.tasks import Task
 from suite.conformance.training import Trainings, training_requests
-from suite.results.repeat_command import Conditions
+from suite.results.provenance import Conditions
 from suite.results.rows import ChapterRow
 from suite.results.run_context import RunContext
 from suite.workers import arrays

@@ -38,8 +38,7 @@ from suite.cli.options import (
     results_folder,
 )
 from suite.errors import UserError
-from suite.results.options import SECTION_DIALECTS, STAGES, Options
-from suite.run import Job
+from suite.run import SECTION_DIALECTS, STAGES, Job, Options
 from suite.workers.environments import PROJECT
 from suite.workers.progress import Progress
 

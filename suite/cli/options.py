@@ -24,7 +24,7 @@ from suite.adapters import FRAMEWORKS
 from suite.cases import datasets
 from suite.cases.tapes import REDUCED, WIDE
 from suite.errors import UserError
-from suite.results.options import SECTION_DIALECTS, Options
+from suite.run import SECTION_DIALECTS, Options
 from suite.workers.environments import Release
 
 RESULTS = Path("results")

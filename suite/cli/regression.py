@@ -42,11 +42,10 @@ from suite.regression.comparison import CaseChange, compare, failing
 from suite.regression.history import HistoryEntry, history, timed
 from suite.regression.recording import Recording
 from suite.regression.recording import record as recorded
-from suite.results.options import Options
-from suite.results.repeat_command import Conditions as RowConditions
+from suite.results.provenance import Conditions as RowConditions
 from suite.results.rows import TIMINGS
 from suite.results.store import read_rows
-from suite.run import Job
+from suite.run import Job, Options
 from suite.workers.environments import Release, build_all, compared_releases, environments
 from suite.workers.progress import Progress
 

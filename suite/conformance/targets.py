@@ -9,7 +9,7 @@ from typing import Any
 
 from reference import dialects
 from suite.conformance.tape_batches import TapeBatch
-from suite.results.repeat_command import Conditions
+from suite.results.provenance import Conditions
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
 from suite.workers.selection import selection_text

@@ -21,7 +21,7 @@ from suite.cases.tasks import Task
 from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
 from suite.compare.oracle import Oracle, closed_loop
 from suite.conformance.verdicts import FEW_DIALECTS
-from suite.results.repeat_command import Conditions
+from suite.results.provenance import Conditions
 from suite.results.rows import Outcome, TrainingRow
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response

@@ -25,9 +25,8 @@ from suite.conformance.targets import Target, read_trace
 from suite.conformance.verdicts import ReplayContext, Verdicts
 from suite.errors import UserError
 from suite.regression.baseline import Baseline, Key, Record
-from suite.results.options import Options
 from suite.results.rows import VERDICTS, VerdictRow
-from suite.run import Job
+from suite.run import Job, Options
 from suite.workers.progress import Progress
 from suite.workers.protocol import Response
 from suite.workers.selection import framework_of

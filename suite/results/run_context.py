@@ -1,10 +1,11 @@
-"""The context of a run: the workers of its frameworks and its results folder."""
+"""The context of a run: its options, the workers of its frameworks, and its results folder."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,23 @@ from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment
 from suite.workers.progress import Progress
 from suite.workers.protocol import Message, Request, Response, WorkerError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options that all runs have, as the help of the command line describes them."""
+
+    output: Path
+    frameworks: Sequence[str]
+    device: str = "cpu"
+    threads: int = 1
+    seed: int = 0
+    timeout: float = 180.0
+    pythons: Mapping[str, Path] = field(default_factory=dict)
+    data: Path | None = None
+    cache: Path = Path()
+    download: bool = True
+    resume: bool = False
 
 
 class RunContext:
@@ -33,40 +51,26 @@ class RunContext:
     def __init__(
         self,
         environments: Mapping[str, Environment],
+        options: RunOptions,
         progress: Progress,
-        *,
-        folder: Path,
         manifest: Callable[[RunContext], Mapping[str, Any]],
         tables: Sequence[AnyTable],
-        resume: bool,
-        device: str,
-        threads: int,
-        timeout: float,
     ) -> None:
         """Start the workers and open the results folder.
 
-        Args:
-            environments: framework -> environment.
-            progress: shows messages and the progress of stages.
-            folder: the results folder.
-            manifest: returns the manifest; it is called after the handshakes, and may refuse the run.
-            tables: the tables of the folder.
-            resume: whether to continue the run in the folder.
-            device: the device of the workers.
-            threads: the number of threads of each framework.
-            timeout: the time limit of a reply in seconds.
+        `manifest` is called after the handshakes, returns the manifest, and may refuse the run.
 
         Raises:
             UserError: if the folder can't be used, or `manifest` refuses the run.
         """
-        self.progress, self.device, self.threads = progress, device, threads
+        self.options, self.progress = options, progress
         self._begin = time.perf_counter()
-        self.coordinator = Coordinator(environments, device, threads, timeout)
+        self.coordinator = Coordinator(environments, options.device, options.threads, options.timeout)
         self.hellos: dict[str, Message] = {}
         self.missing: dict[str, str] = {}
         try:
             self._greet()
-            self.store = Store(folder, manifest(self), resume=resume, tables=tables)
+            self.store = Store(options.output, manifest(self), resume=options.resume, tables=tables)
         except BaseException:
             self.coordinator.__exit__(*sys.exc_info())
             raise
@@ -75,15 +79,15 @@ class RunContext:
         """Exchange handshakes with all frameworks, and report those that are not available."""
         started = [name for name in self.coordinator.clients if name != ORACLE]
         if started:
-            self.progress.say(f"starting {', '.join(started)} on {self.device}")
+            self.progress.say(f"starting {', '.join(started)} on {self.options.device}")
         for name, reply in self.coordinator.hello().items():
             if isinstance(reply, WorkerError):
                 self.missing[name] = str(reply)
                 self.progress.say(f"{name} is left out: {reply}")
             else:
                 self.hellos[name] = reply
-                if reply["threads"] != self.threads:
-                    self.progress.say(f"{name} runs with {reply['threads']} threads, not {self.threads}")
+                if reply["threads"] != self.options.threads:
+                    self.progress.say(f"{name} runs with {reply['threads']} threads, not {self.options.threads}")
 
     def __enter__(self) -> Self:
         return self

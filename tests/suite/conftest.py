@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from suite.results.options import Options
+from suite.run import Options
 from suite.workers.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,6 @@ import dataclasses
 import platform
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from suite.errors import UserError
 from suite.plugin.server.case_list import SEED
 from suite.regression.baseline import Baseline, Key, Record, require_writable
 from suite.regression.comparison import FAILING_KINDS, compare
-from suite.results import processor
+from suite.results import provenance
 from suite.results.rows import VerdictRow
 from suite.workers.arrays import Arrays
 
@@ -104,21 +103,15 @@ def _baseline(row: VerdictRow, key: Key, trace: Arrays | None) -> Baseline:
 
 
 def _manifest(frameworks: Mapping[str, Any]) -> dict[str, Any]:
-    data = datasets.generated()
     return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": provenance.now(),
         "commit": None,
         "catalogue": VERSION,
         "seed": SEED,
         "device": "cpu",
         "threads": 1,
-        "data": {"name": data.name, "source": data.source, "detail": data.detail, "sha256": data.sha256},
-        "machine": {
-            "cpu": processor.name(),
-            "instructions": processor.instruction_sets(),
-            "os": processor.operating_system(),
-            "numpy": np.__version__,
-        },
+        "data": provenance.describe(datasets.generated()),
+        "machine": {**provenance.processor(), "numpy": np.__version__},
         "frameworks": dict(frameworks),
         "missing": {},
         "selection": {},

@@ -17,7 +17,7 @@ from suite.errors import UserError
 from suite.plugin.server import baselines
 from suite.plugin.server.case_list import testable_cases
 from suite.results.expectations import Expectations
-from suite.results.repeat_command import Conditions
+from suite.results.provenance import Conditions
 from suite.results.rows import VerdictRow
 from suite.results.store import to_json
 from suite.workers import arrays

@@ -17,7 +17,7 @@ from suite.compare.comparison import TraceComparison, TraceError, fitting_dialec
 from suite.compare.oracle import Oracle
 from suite.conformance.tape_batches import tape_batches
 from suite.results.expectations import Expectations
-from suite.results.options import SECTION_DIALECTS
+from suite.run import SECTION_DIALECTS
 
 UNDECIDABLE = {entry.cases for entry in Expectations.read().entries if "undecided" in entry.outcomes}
 FROM_ONE = {name for name, dialect in dialects.items() if dialect.initial_accumulator == 1}  # where √v is not zero

@@ -13,8 +13,7 @@ from suite.adapters import FRAMEWORKS
 from suite.cases.tapes import REDUCED, WIDE
 from suite.conformance.training import requested_dialects
 from suite.results.expectations import Expectations
-from suite.results.options import SECTION_DIALECTS, Options
-from suite.run import Job
+from suite.run import SECTION_DIALECTS, Job, Options
 from suite.workers.environments import environments
 from suite.workers.progress import Progress
 from tests.suite.conftest import DATA

@@ -7,7 +7,7 @@ import pytest
 from suite.cases.expression import Selection
 from suite.cli.options import interpreters, release_names
 from suite.errors import UserError
-from suite.results.repeat_command import Conditions
+from suite.results.provenance import Conditions
 from suite.workers import environments as installed
 from suite.workers import selection
 from suite.workers.environments import (
