@@ -19,21 +19,20 @@ from suite.cases.metamorphic import RELATIONS, MetamorphicRelation
 from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
 from suite.conformance.metamorphic import MetamorphicVerdicts
-from suite.conformance.tape_batches import tape_batches
-from suite.conformance.targets import Target, targets
-from suite.conformance.training import Trainings, selection_texts, training_requests
+from suite.conformance.targets import Target, tape_batches, targets
+from suite.conformance.training import Trainings, training_requests, training_targets
 from suite.conformance.verdicts import Verdicts, replay_requests
 from suite.errors import UserError
 from suite.results import provenance
 from suite.results.expectations import Expectations
 from suite.results.provenance import Conditions
-from suite.results.rows import TABLES, TIMINGS, TRAINING, VERDICTS, RunRow, RunRowT, Table, VerdictRow
+from suite.results.rows import TABLES, TIMINGS, TRAINING, VERDICTS, RunRow, RunRowT, Table
 from suite.results.run_context import RunContext, RunOptions
 from suite.results.store import require_usable
 from suite.workers import selection
 from suite.workers.environments import Environment, Release, environments
 from suite.workers.progress import Progress
-from suite.workers.protocol import Request, Response
+from suite.workers.protocol import Message, Request, Response
 
 STAGES = ("agreement", "training", "timing")
 """The stages of a job, each of which fills a table."""
@@ -80,12 +79,7 @@ class Job:
     """
 
     def __init__(self, options: Options, progress: Progress, data: Dataset | None = None) -> None:
-        """Find the data, start the workers and open the results folder.
-
-        Args:
-            options: the options.
-            progress: shows messages and the progress of stages.
-            data: the data set of the tasks; that of the options by default.
+        """Find the data (unless given: those of the options), start the workers and open the results folder.
 
         Raises:
             UserError: if an option, the data or the folder can't be used, or nothing is selected.
@@ -128,70 +122,47 @@ class Job:
     def agree(self, verdicts: Verdicts | None = None) -> None:
         """Replay every selected case and metamorphic relation in every implementation, and write a verdict on each.
 
-        Args:
-            verdicts: turns responses into verdicts.
+        `verdicts` turns responses into verdicts.
         """
         options, folder = self.options, self.store.folder
         verdicts = verdicts or Verdicts(
             self.catalogue, other_dialects=self._dialects(), keep_traces=options.keep_traces
         )
         done = self._done(VERDICTS)
-        every = list(self.targets())
-
-        def selected(target: Target, case: str) -> bool:
-            return self.selection.matches(target.text(case))
-
+        every = list(self._targets(self.hellos))
         chosen = {case.id for case in self.cases}
-        batched = [case for case in self.cases if any(selected(target, case.id) for target in every)]
+        batched = [case for case in self.cases if any(self._selected(target, case.id) for target in every)]
         requests = replay_requests(
             every,
             tape_batches(self.catalogue if options.whole else batched, folder / "tapes"),
             traces=folder / "traces",
-            selected=lambda target, case: case in chosen and selected(target, case),
+            selected=lambda target, case: case in chosen and self._selected(target, case),
             done=done,
         )
-        self._write_verdicts("agreement", requests, verdicts.rows)
+        self._write_all("agreement", requests, verdicts.rows)
         metamorphic = MetamorphicVerdicts(self.relations, options.seed, folder)
-        first = list(metamorphic.first_requests(every, selected=selected, done=done))
-        self._write_verdicts("metamorphic relations, first replay", first, metamorphic.first_rows)
-        self._write_verdicts(
-            "metamorphic relations, second replay", metamorphic.second_requests, metamorphic.second_rows
-        )
-
-    def targets(self) -> Iterator[Target]:
-        """Yield the targets of the agreement stage."""
-        options = self.options
-        return targets(
-            self.hellos,
-            dtypes=options.dtypes,
-            chosen=self.chosen,
-            scratch_dialects=options.dialects,
-            claim=options.claim,
-            conditions=self.conditions,
-        )
+        first = list(metamorphic.first_requests(every, selected=self._selected, done=done))
+        self._write_all("metamorphic relations, first replay", first, metamorphic.first_rows)
+        second = metamorphic.second_requests
+        self._write_all("metamorphic relations, second replay", second, metamorphic.second_rows)
 
     def train(self) -> None:
         """Train every selected task in every implementation, and check each gradient and each update."""
         requests = training_requests(
-            self.hellos,
+            list(self._training_targets(self.hellos)),
             self.tasks,
-            chosen=self.chosen,
-            scratch_dialects=self.options.dialects,
             folder=self.store.folder,
+            selected=self._selected,
             done=self._done(TRAINING),
-            selection=self.selection,
-            conditions=self.conditions,
         )
         trainings = Trainings()
-        for response in self.context.ask_all("training", requests):
-            self._write(trainings.row(response))
+        self._write_all("training", requests, lambda response: [trainings.row(response)])
 
     def bench(self, known: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Time the implementations at every benchmark of the profile, one benchmark after another.
 
-        Args:
-            known: framework -> implementation -> the dialect that it was found to compute. If given, exactly these
-                implementations are timed; else those that are selected, as what they declare.
+        `known` says for each framework and implementation which dialect it was found to compute. If it is given,
+        exactly these implementations are timed; else those that are selected, as what they declare.
         """
         options, done = self.options, self._done(TIMINGS)
         rounds = options.rounds or self.profile.rounds
@@ -243,9 +214,27 @@ class Job:
         names = [*selection.matching_frameworks(options.frameworks, options.implementations)]
         return {name: known[name] for name in [*names, *([ORACLE] if "timing" in options.tables else [])]}
 
-    def _write_verdicts(
-        self, stage: str, requests: Sequence[Request], rows: Callable[[Response], Iterable[VerdictRow]]
-    ) -> None:
+    def _targets(self, hellos: Mapping[str, Message]) -> Iterator[Target]:
+        """Yield the targets of the agreement stage."""
+        options = self.options
+        return targets(
+            hellos,
+            dtypes=options.dtypes,
+            chosen=self.chosen,
+            scratch_dialects=options.dialects,
+            claim=options.claim,
+            conditions=self.conditions,
+        )
+
+    def _training_targets(self, hellos: Mapping[str, Message]) -> Iterator[Target]:
+        return training_targets(
+            hellos, chosen=self.chosen, scratch_dialects=self.options.dialects, conditions=self.conditions
+        )
+
+    def _selected(self, target: Target, case: str) -> bool:
+        return self.selection.matches(target.text(case))
+
+    def _write_all(self, stage: str, requests: Sequence[Request], rows: Callable[[Response], Iterable[RunRow]]) -> None:
         for response in self.context.ask_all(stage, requests):
             for row in rows(response):
                 self._write(row)
@@ -298,23 +287,15 @@ class Job:
         among = self.options.among
         return not among or any(selection.matches_pattern(name, pattern) for pattern in among)
 
-    def _selection_texts(self, hellos: Mapping[str, Any]) -> Iterator[str]:
+    def _selection_texts(self, hellos: Mapping[str, Message]) -> Iterator[str]:
         """Yield the texts of all rows that the stages can make, with which an expression is matched."""
         options = self.options
         if "agreement" in options.tables:
-            for target in targets(
-                hellos,
-                dtypes=options.dtypes,
-                chosen=self.chosen,
-                scratch_dialects=options.dialects,
-                claim=options.claim,
-                conditions=self.conditions,
-            ):
+            for target in self._targets(hellos):
                 yield from (target.text(case.id) for case in self.cases if target.dtype in case.tape.dtypes)
                 yield from (target.text(relation.id) for relation in self.relations if target.dtype in WIDE)
         if "training" in options.tables:
-            implementations = selection.chosen_implementations(hellos, self.chosen)
-            yield from selection_texts(implementations, self.tasks, options.dialects)
+            yield from (target.text(task) for target in self._training_targets(hellos) for task in self.tasks)
         if "timing" in options.tables:
             for benchmark in self.benchmarks:
                 yield from (target.text(benchmark) for target in timed_targets(hellos, self.chosen, benchmark))

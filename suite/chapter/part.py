@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from reports.chapter.document import Heading, Section
 from reports.chapter.text import Rows
 from suite.cases.datasets import Dataset
-from suite.cases.expression import Selection
 from suite.cases.tasks import Task
-from suite.conformance.training import Trainings, training_requests
+from suite.conformance.training import Trainings, training_requests, training_targets
 from suite.results.provenance import Conditions
 from suite.results.rows import ChapterRow
 from suite.results.run_context import RunContext
@@ -82,16 +81,13 @@ class FrameworkRunner:
 
     def train(self, tasks: Mapping[str, Task], implementations: Sequence[str]) -> Iterator[FrameworkRun]:
         """Train every task in every framework, in those of the implementations that the framework has."""
-        requests = training_requests(
+        targets = training_targets(
             self.context.hellos,
-            tasks,
             chosen=self.available(implementations),
             scratch_dialects=(DIALECT,),
-            folder=self.folder,
-            done=frozenset(),
-            selection=Selection.of(""),
             conditions=Conditions(),
         )
+        requests = training_requests([*targets], tasks, folder=self.folder)
         trainings = Trainings()
         for response in self.context.ask_all("in frameworks", requests):
             with np.errstate(all="ignore"):  # a run may overflow; the rows show it

@@ -19,9 +19,8 @@ from reference.precision import format_of
 from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first_tape
 from suite.cases.tapes import Tape
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceError, ulp_distance
-from suite.conformance.findings import Finding
-from suite.conformance.tape_batches import TapeBatch, write_tape_batch
-from suite.conformance.targets import Target, read_trace
+from suite.conformance.targets import TapeBatch, Target, read_trace, write_tape_batch
+from suite.conformance.verdicts import Finding
 from suite.results.rows import Mismatch, VerdictRow
 from suite.workers.protocol import DataMismatch, Request, Response
 
@@ -49,13 +48,7 @@ class MetamorphicVerdicts:
     """Makes the requests of the first replays, then those of the second replays, and the verdicts."""
 
     def __init__(self, relations: Sequence[MetamorphicRelation], seed: int, folder: Path) -> None:
-        """Prepare the first tape.
-
-        Args:
-            relations: the relations to test.
-            seed: the seed of the tape.
-            folder: the results folder, with `tapes` and `traces`.
-        """
+        """Prepare the first tape, of this seed; `folder` is the results folder."""
         self.relations, self.folder, self.tape = tuple(relations), folder, first_tape(seed)
         self.second_requests: list[Request] = []
         self._tape_batches: dict[tuple[str, Hyperparameters], TapeBatch] = {}
@@ -155,8 +148,7 @@ def _mismatch(name: str, expected: Array, observed: Array, dtype: str) -> Mismat
     if not np.any(differ):
         return Mismatch(quantity=name, step=0, index=0, expected=0.0, observed=0.0, ulps=0.0, worst=(0.0, 0, 0),
                         count=0, size=ulps.size)  # fmt: skip
-    step = int(np.argmax(np.any(differ, axis=1)))
-    index = int(np.argmax(differ[step]))
+    step, index = np.argwhere(differ)[0].tolist()
     worst, where = (int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
     return Mismatch(
         quantity=name,
@@ -193,17 +185,13 @@ def _gradient_result(changed: int) -> ComparisonResult:
     return ComparisonResult("differs", "gradients", 0, [], None, np.nan, np.inf, 1.0, reason)
 
 
-class _ReplayRefused(Exception):
-    """A replay was unsupported or failed; the message is the worker's reason."""
-
-
-_NO_TRACE = (_ReplayRefused, TraceError, DataMismatch, OSError, ValueError, KeyError)
+_NO_TRACE = (DataMismatch, OSError, ValueError, KeyError)
 
 
 def _trace(response: Response, tape_batch: TapeBatch) -> dict[str, Array]:
-    """Read the trace of a response and remove its file."""
+    """Read the trace of a response and remove its file; raise one of `_NO_TRACE` if there is none."""
     if response.status != "ok":
-        raise _ReplayRefused(response.reply["reason"])
-    trace = read_trace(response, tape_batch)
+        raise TraceError(response.reply["reason"])
+    trace = read_trace(response, tape_batch.sha256)
     Path(response.request.message["output"]).unlink()
     return trace

@@ -1,14 +1,21 @@
-"""Targets: an implementation in one format, with the dialect that it claims."""
+"""What is replayed, and by what: targets, tape batches, and the request of a target to replay a batch.
+
+A tape batch joins cases of one setting and length in one array, because the update is element-wise. The framework and
+the oracle run once for many cases; each case still has its own verdict.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reference import dialects
-from suite.conformance.tape_batches import TapeBatch
+import numpy as np
+
+from reference import Hyperparameters, dialects
+from suite.cases.catalogue import Case
+from suite.cases.tapes import Tape
 from suite.results.provenance import Conditions
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
@@ -16,10 +23,57 @@ from suite.workers.selection import selection_text
 
 SECTION = "d2l"
 
+FEW_DIALECTS = 2
+"""The number of dialects in which a scratch implementation replays a lean tape, or a lean one any tape."""
+
+
+@dataclass(frozen=True, eq=False)
+class TapeBatch:
+    """Cases in one tape, each with its columns, and the file of the tape with its SHA-256."""
+
+    cases: tuple[tuple[Case, slice], ...]
+    hyperparameters: Hyperparameters
+    tape: Tape
+    path: Path
+    sha256: str
+
+
+def tape_batches(cases: Iterable[Case], folder: Path) -> list[TapeBatch]:
+    """Batch the cases that can share a tape, and write the tapes to a folder."""
+    groups: dict[Hashable, list[Case]] = {}
+    for case in cases:
+        tape = case.tape
+        shared = (len(tape.gradients), tape.shapes is None, tape.lean, tape.dtypes, tape.subnormals)
+        groups.setdefault((case.setting.hyperparameters, case.id if tape.alone else shared), []).append(case)
+    return [_batch(group, folder) for group in groups.values()]
+
+
+def write_tape_batch(
+    name: str, tape: Tape, h: Hyperparameters, cases: Iterable[tuple[Case, slice]], folder: Path
+) -> TapeBatch:
+    """Write a tape to a file of the folder and return the batch."""
+    path = folder / f"{name}.safetensors"
+    return TapeBatch(tuple(cases), h, tape, path, arrays.write(path, tape.arrays()))
+
+
+def _batch(cases: list[Case], folder: Path) -> TapeBatch:
+    ends = np.cumsum([case.tape.initial.size for case in cases]).tolist()
+    columns = [slice(end - case.tape.initial.size, end) for case, end in zip(cases, ends, strict=True)]
+    tapes, first = [case.tape for case in cases], cases[0]
+    tape = replace(
+        first.tape,
+        initial=np.concatenate([tape.initial for tape in tapes]),
+        gradients=np.concatenate([tape.gradients for tape in tapes], axis=1),
+        shapes=sum((tape.shapes or () for tape in tapes), ()) or None,
+    )
+    steps = len(tape.gradients)
+    name = first.id.replace("/", "-") if len(cases) == 1 else f"{first.setting.id}-{steps}-{len(cases)}"
+    return write_tape_batch(name, tape, first.setting.hyperparameters, zip(cases, columns, strict=True), folder)
+
 
 @dataclass(frozen=True)
 class Target:
-    """An implementation in one format.
+    """An implementation in one format, with the dialect that it claims.
 
     Attributes:
         framework: the framework, or a release of it.
@@ -62,13 +116,13 @@ class Target:
         return declared or self.claim is not None
 
     def key(self, case: str) -> tuple[object, ...]:
-        """Return what identifies its verdict on a case, as in the key of the table of verdicts."""
+        """Return the key of its row on a case or task, as in the tables of verdicts and of training."""
         return (
             self.framework, self.implementation, self.version, self.device, self.dtype, case, self.requested_dialect
         )  # fmt: skip
 
     def text(self, case: str) -> str:
-        """Return the text of its verdict on a case that an expression is matched with."""
+        """Return the text of its row on a case or task that an expression is matched with."""
         dialect = self.requested_dialect or self.declared
         return selection_text(self.framework, self.implementation, case, self.dtype, dialect)
 
@@ -86,12 +140,11 @@ class Target:
         }
         return Request(self.framework, message, context)
 
-    def repeat(self, case: str) -> str:
-        """Return the command that repeats the verdict on a case."""
+    def repeat(self, command: str, *arguments: str) -> str:
+        """Return the command that repeats one of its rows, given the arguments that select the case or task."""
         option = "--dialect" if self.dialect else "--claim"
         claim = (option, self.requested_dialect) if self.requested_dialect else ()
-        arguments = ("-c", case, "--dtype", self.dtype, *claim)
-        return self.conditions.command("agree", self.framework, self.implementation, *arguments)
+        return self.conditions.command(command, self.framework, self.implementation, *arguments, *claim)
 
 
 def targets(
@@ -105,13 +158,8 @@ def targets(
 ) -> Iterator[Target]:
     """Yield a target for each chosen implementation and format; scratch implementations have one for each dialect.
 
-    Args:
-        hellos: framework -> handshake.
-        dtypes: the formats.
-        chosen: framework -> implementations.
-        scratch_dialects: the dialects that scratch implementations run.
-        claim: the dialect that built-in implementations are compared with instead of their own.
-        conditions: the conditions of the run.
+    Both mappings are from frameworks, to handshakes and to names of implementations. `claim` is the dialect that
+    built-in implementations are compared with instead of their own.
     """
     for framework, hello in hellos.items():
         for name in chosen[framework]:
@@ -134,13 +182,13 @@ def targets(
                     yield replace(target, dtype=dtype, dialect=dialect)
 
 
-def read_trace(response: Response, tape_batch: TapeBatch) -> arrays.Arrays:
-    """Read the trace of a replay.
+def read_trace(response: Response, sha256: str) -> arrays.Arrays:
+    """Read the arrays that a worker computed from the input with this SHA-256.
 
     Raises:
         DataMismatch: if it was computed from other data than those sent.
         OSError, ValueError: if it can't be read.
     """
-    if response.reply.get("sha256") != tape_batch.sha256:
+    if response.reply.get("sha256") != sha256:
         raise DataMismatch(f"the worker read other data than were sent ({response.reply.get('sha256')})")
     return arrays.read(Path(response.request.message["output"]))[0]

@@ -6,7 +6,7 @@ oracle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,16 +16,14 @@ from numpy.typing import NDArray
 
 from reference import Trace
 from reference.precision import wider
-from suite.cases.expression import Selection
 from suite.cases.tasks import Task
 from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
 from suite.compare.oracle import Oracle, closed_loop
-from suite.conformance.verdicts import FEW_DIALECTS
+from suite.conformance.targets import FEW_DIALECTS, Target, read_trace, targets
 from suite.results.provenance import Conditions
 from suite.results.rows import Outcome, TrainingRow
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
-from suite.workers.selection import selection_text
 
 Array = NDArray[Any]
 
@@ -34,92 +32,57 @@ DTYPE = "float32"  # the format of the section
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """The context of a request.
-
-    Attributes:
-        task: the task that is trained.
-        implementation: the implementation.
-        version: the version of the framework.
-        device: the device.
-        dtype: the format.
-        requested_dialect: the dialect that a scratch implementation runs; None for a built-in one.
-        sha256: the SHA-256 of the task's file.
-        repeat: the command that repeats the training.
-    """
+    """The context of a request: what is trained and by what, and the SHA-256 of the task's file."""
 
     task: Task
-    implementation: str
-    version: str
-    device: str
-    dtype: str
-    requested_dialect: str | None
+    target: Target
     sha256: str
-    repeat: str
 
 
-def selection_texts(
-    implementations: Iterable[tuple[str, str, str | None]], tasks: Iterable[str], scratch_dialects: Sequence[str]
-) -> Iterator[str]:
-    """Yield the text of every possible training that an expression is matched with.
-
-    Args:
-        implementations: framework, name, and the declared dialect or None.
-        tasks: the ids of the tasks.
-        scratch_dialects: the dialects of scratch implementations.
-    """
-    for framework, name, declared in implementations:
-        for dialect in [declared] if declared else scratch_dialects:
-            yield from (selection_text(framework, name, task, DTYPE, dialect) for task in tasks)
-
-
-def training_requests(
+def training_targets(
     hellos: Mapping[str, Message],
-    tasks: Mapping[str, Task],
     *,
     chosen: Mapping[str, Sequence[str]],
     scratch_dialects: Sequence[str],
-    folder: Path,
-    done: frozenset[tuple[object, ...]],
-    selection: Selection,
     conditions: Conditions,
+) -> Iterator[Target]:
+    """Yield the targets of training, as `targets`; a lean scratch implementation has the first dialects only."""
+    first = (None, *scratch_dialects[:FEW_DIALECTS])
+    for target in targets(
+        hellos, dtypes=(DTYPE,), chosen=chosen, scratch_dialects=scratch_dialects, claim=None, conditions=conditions
+    ):
+        if not target.lean or target.dialect in first:
+            yield target
+
+
+def training_requests(
+    every: Sequence[Target],
+    tasks: Mapping[str, Task],
+    *,
+    folder: Path,
+    selected: Callable[[Target, str], bool] = lambda target, task: True,  # noqa: ARG005
+    done: frozenset[tuple[object, ...]] = frozenset(),
 ) -> list[Request]:
-    """Return a request for each task, implementation and dialect that is selected and not done."""
+    """Return a request for each task and target that is selected and not done; tasks are written to the folder."""
     requests = []
     for task in tasks.values():
         path = folder / "tapes" / f"task-{task.id}.safetensors"
         sha256 = arrays.write(path, task.arrays())
-        for framework, hello in hellos.items():
-            version, device = hello["versions"][hello["framework"]], hello["device"]
-            for name in chosen[framework]:
-                described = hello["implementations"][name]
-                for dialect in requested_dialects(described, scratch_dialects):
-                    declared = dialect or described.get("dialect")
-                    if (framework, name, version, device, DTYPE, task.id, dialect) in done:
-                        continue
-                    if not selection.matches(selection_text(framework, name, task.id, DTYPE, declared)):
-                        continue
-                    output = folder / "traces" / f"task-{task.id}-{framework}-{name}-{dialect or 'own'}.safetensors"
-                    message = {
-                        "method": "train",
-                        "implementation": name,
-                        "dialect": dialect,
-                        "hyperparameters": task.hyperparameters.to_json(),
-                        "dtype": DTYPE,
-                        "input": str(path),
-                        "output": str(output),
-                    }
-                    claim = ("--dialect", dialect) if dialect else ()
-                    repeat = conditions.command("train", framework, name, "-t", task.id, *claim)
-                    context = TrainingContext(task, name, version, device, DTYPE, dialect, sha256, repeat)
-                    requests.append(Request(framework, message, context))
+        for target in every:
+            if target.key(task.id) in done or not selected(target, task.id):
+                continue
+            run = f"{target.framework}-{target.implementation}-{target.dialect or 'own'}"
+            message = {
+                "method": "train",
+                "implementation": target.implementation,
+                "dialect": target.dialect,
+                "hyperparameters": task.hyperparameters.to_json(),
+                "dtype": target.dtype,
+                "input": str(path),
+                "output": str(folder / "traces" / f"task-{task.id}-{run}.safetensors"),
+            }
+            requests.append(Request(target.framework, message, TrainingContext(task, target, sha256)))
     return requests
-
-
-def requested_dialects(described: Mapping[str, Any], scratch_dialects: Sequence[str]) -> Sequence[str | None]:
-    """Return the dialects that an implementation is run in; a lean scratch implementation in the first ones only."""
-    if not described["any_dialect"]:
-        return [None]
-    return scratch_dialects[:FEW_DIALECTS] if described["lean"] else scratch_dialects
 
 
 class Trainings:
@@ -131,36 +94,33 @@ class Trainings:
     def row(self, response: Response) -> TrainingRow:
         """Return the row of one training."""
         context: TrainingContext = response.request.context
+        target, task = context.target, context.task
         row = TrainingRow(
-            framework=response.request.framework,
-            implementation=context.implementation,
-            version=context.version,
-            device=context.device,
-            dtype=context.dtype,
-            task=context.task.id,
-            dialect=response.reply.get("dialect") or context.requested_dialect,
-            requested_dialect=context.requested_dialect,
+            framework=target.framework,
+            implementation=target.implementation,
+            version=target.version,
+            device=target.device,
+            dtype=target.dtype,
+            task=task.id,
+            dialect=response.reply.get("dialect") or target.dialect,
+            requested_dialect=target.dialect,
             outcome="unsupported" if response.status == "unsupported" else "failed",
             reason=response.reply.get("reason"),
             sha256=context.sha256,
             seconds=response.reply.get("seconds"),
-            repeat=context.repeat,
+            repeat=target.repeat("train", "-t", task.id),
         )
         if response.status != "ok":
             return row
         try:
-            if response.reply.get("sha256") != context.sha256:
-                raise DataMismatch(f"the worker read other data than were sent ({response.reply.get('sha256')})")
-            observed, _ = arrays.read(Path(response.request.message["output"]))
-            return self._checked(row, observed, context)
+            return self._checked(row, read_trace(response, context.sha256), task)
         except (TraceError, DataMismatch, OSError, ValueError, KeyError) as error:
             return replace(row, reason=str(error))
 
-    def _checked(self, row: TrainingRow, observed: arrays.Arrays, context: TrainingContext) -> TrainingRow:
-        task, dialect = context.task, str(row.dialect)
-        parameters, found = observed["parameters"], check_training(task, observed, dialect, context.dtype)
-        own = self.own_run(task, dialect, context.dtype)
-        losses, oracle_losses = loss_curve(task, parameters), loss_curve(task, own.parameters)
+    def _checked(self, row: TrainingRow, observed: arrays.Arrays, task: Task) -> TrainingRow:
+        dialect, parameters = str(row.dialect), observed["parameters"]
+        found, own = check_training(task, observed, dialect, row.dtype), self._own_run(task, dialect, row.dtype)
+        losses, oracle_losses = _loss_curve(task, parameters), _loss_curve(task, own.parameters)
         return replace(
             row,
             outcome=found.outcome,
@@ -179,7 +139,7 @@ class Trainings:
             reason=found.reason,
         )
 
-    def own_run(self, task: Task, dialect: str, dtype: str) -> Trace:
+    def _own_run(self, task: Task, dialect: str, dtype: str) -> Trace:
         """Return the oracle's own run of a task."""
         name = (task.id, dialect, dtype)
         if name not in self._own:
@@ -235,13 +195,13 @@ def check_training(task: Task, observed: arrays.Arrays, dialect: str, dtype: str
     oracle = Oracle(task.initial, gradients, task.hyperparameters, dtype, [dialect])
     before = np.concatenate([task.initial[None], parameters[:-1]])
     return TrainingCheck(
-        gradient_ratio=largest_gradient_error(task, visited, gradients, dtype),
+        gradient_ratio=_largest_gradient_error(task, visited, gradients, dtype),
         updates=TraceComparison(observed, oracle, dialect).result(slice(0, task.initial.size)),
         displaced=not np.array_equal(visited, before, equal_nan=True),
     )
 
 
-def largest_gradient_error(task: Task, visited: Array, gradients: Array, dtype: str) -> float:
+def _largest_gradient_error(task: Task, visited: Array, gradients: Array, dtype: str) -> float:
     """Return the largest error of a recorded gradient over its bound, at the point where it was computed."""
     wide, worst = wider(dtype), 0.0
     for step, (x, g) in enumerate(zip(visited.astype(wide), gradients.astype(wide), strict=True)):
@@ -251,11 +211,10 @@ def largest_gradient_error(task: Task, visited: Array, gradients: Array, dtype: 
     return worst
 
 
-def loss_curve(task: Task, parameters: Array) -> NDArray[np.float64]:
+def _loss_curve(task: Task, parameters: Array) -> NDArray[np.float64]:
     """Return the loss at the evaluation steps, in float64 for every format, so that curves can be compared."""
-    points: Iterator[Array] = iter(np.concatenate([task.initial[None].astype(np.float64), parameters]))
-    losses = [task.objective.loss(x.astype(np.float64)) for x in points]
-    return np.array([losses[step] for step in task.evaluate])
+    points = np.concatenate([task.initial[None], parameters]).astype(np.float64)
+    return np.array([task.objective.loss(points[step]) for step in task.evaluate])
 
 
 def _path(task: Task, parameters: Array) -> list[list[float | None]] | None:

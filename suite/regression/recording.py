@@ -20,9 +20,8 @@ from suite.cases import datasets
 from suite.cases.catalogue import Case
 from suite.compare.comparison import QUANTITIES, ComparisonResult
 from suite.compare.fingerprint import CompactTrace, trace_fingerprint
-from suite.conformance.findings import Finding
 from suite.conformance.targets import Target, read_trace
-from suite.conformance.verdicts import ReplayContext, Verdicts
+from suite.conformance.verdicts import Finding, ReplayContext, Verdicts
 from suite.errors import UserError
 from suite.regression.baseline import Baseline, Key, Record
 from suite.results.rows import VERDICTS, VerdictRow
@@ -131,7 +130,7 @@ class _FingerprintingVerdicts(Verdicts):
         self, response: Response, context: ReplayContext, wanted: Sequence[tuple[Case, slice]]
     ) -> list[Finding]:
         """See `Verdicts`."""
-        trace = read_trace(response, context.tape_batch)
+        trace = read_trace(response, context.tape_batch.sha256)
         if not _consistent(trace, context.tape_batch.tape.initial.size):
             return super().findings(response, context, wanted)  # which reports what is wrong
         before = [self._known_record(context.target, case.id, _columns(trace, columns)) for case, columns in wanted]

@@ -17,7 +17,7 @@ from reference import Dialect, dialects
 from suite.cases.catalogue import VERSION, Case, catalogue
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
-from suite.conformance.tape_batches import TapeBatch, tape_batches
+from suite.conformance.targets import TapeBatch, tape_batches
 from suite.diagnosis.mistakes import MISTAKES, Mistake
 from suite.diagnosis.mistakes.arithmetic import PLAIN, Array, FormatName
 from suite.diagnosis.mistakes.evaluation import Evaluation, EvaluationInput, Formula

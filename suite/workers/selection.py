@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from suite.cases.expression import Selection
@@ -57,15 +57,6 @@ def matching_implementations(hellos: Mapping[str, Message], patterns: Sequence[s
             framework, _, implementation = name.partition("/")
             chosen[framework].append(implementation)
     return chosen
-
-
-def chosen_implementations(
-    hellos: Mapping[str, Message], chosen: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[str, str, str | None]]:
-    """Yield framework, implementation and declared dialect of all that are chosen."""
-    for framework, names in chosen.items():
-        for name in names:
-            yield framework, name, hellos[framework]["implementations"][name].get("dialect")
 
 
 def matching_tasks(every: Mapping[str, Task], wanted: Iterable[str]) -> dict[str, Task]:

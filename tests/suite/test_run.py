@@ -329,7 +329,7 @@ def test_results_are_never_written_over_nor_mixed_with_others(options, quiet):
 
 
 def test_a_result_from_other_data_is_refused(options, quiet, monkeypatch):
-    from suite.conformance import tape_batches as module
+    from suite.conformance import targets as module
 
     write = module.arrays.write
     monkeypatch.setattr(module.arrays, "write", lambda path, arrays: write(path, arrays)[::-1])

@@ -9,10 +9,8 @@ from reference import dialects
 from suite.cases.catalogue import Case
 from suite.compare.comparison import TraceComparison, TraceError
 from suite.compare.oracle import Oracle
-from suite.conformance.findings import Finding
-from suite.conformance.tape_batches import TapeBatch, tape_batches
-from suite.conformance.targets import Target, read_trace
-from suite.conformance.verdicts import ReplayContext, Verdicts
+from suite.conformance.targets import TapeBatch, Target, read_trace, tape_batches
+from suite.conformance.verdicts import Finding, ReplayContext, Verdicts
 from suite.errors import UserError
 from suite.plugin.server import baselines
 from suite.plugin.server.case_list import testable_cases
@@ -159,7 +157,7 @@ class CheckSession:
         if response.status != "ok":
             return None
         try:
-            observed = read_trace(response, tape_batch)
+            observed = read_trace(response, tape_batch.sha256)
             oracle = Oracle.of(tape_batch.tape, tape_batch.hyperparameters, context.target.dtype, [dialect])
             result = TraceComparison(observed, oracle, dialect).result(slice(None))
         except (TraceError, DataMismatch, OSError, ValueError):  # explained by the complete comparison

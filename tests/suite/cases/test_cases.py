@@ -15,7 +15,7 @@ from suite.cases.datasets import generated, resolve
 from suite.cases.random import Bits
 from suite.cases.tapes import generated as generated_tapes
 from suite.cases.tasks import tasks
-from suite.conformance.tape_batches import tape_batches
+from suite.conformance.targets import tape_batches
 from suite.errors import UserError
 from suite.workers import arrays
 from tests.suite.conftest import DATA

@@ -15,7 +15,7 @@ from suite.cases.tapes import REDUCED, WIDE
 from suite.cases.tasks import tasks
 from suite.compare.comparison import TraceComparison, TraceError, fitting_dialects
 from suite.compare.oracle import Oracle
-from suite.conformance.tape_batches import tape_batches
+from suite.conformance.targets import tape_batches
 from suite.results.expectations import Expectations
 from suite.run import SECTION_DIALECTS
 

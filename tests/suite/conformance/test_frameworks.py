@@ -11,7 +11,7 @@ from rich.console import Console
 
 from suite.adapters import FRAMEWORKS
 from suite.cases.tapes import REDUCED, WIDE
-from suite.conformance.training import requested_dialects
+from suite.conformance.training import training_targets
 from suite.results.expectations import Expectations
 from suite.run import SECTION_DIALECTS, Job, Options
 from suite.workers.environments import environments
@@ -163,9 +163,9 @@ def test_the_regression_ends_where_the_section_does(training):
 
 
 def test_every_gradient_and_every_update_is_inside_its_bound(job, training):
-    described = [job.hellos[framework]["implementations"][name] for framework, name in EVERY]
-    asked = sum(len(requested_dialects(one, SECTION_DIALECTS)) for one in described)
-    assert len(training) == len(job.tasks) * asked
+    chosen = {framework: [name for of, name in EVERY if of == framework] for framework in FRAMEWORKS}
+    asked = training_targets(job.hellos, chosen=chosen, scratch_dialects=SECTION_DIALECTS, conditions=job.conditions)
+    assert len(training) == len(job.tasks) * len([*asked])
     assert all(row["outcome"] == "agrees" and row["gradient_ratio"] <= 1 for row in training)
 
 
