@@ -9,17 +9,14 @@ from typing import Any
 import altair as alt
 
 from reports.chapter.text import points, run_name
-from reports.figures.chart_style import WIDTH, Chart, Figure, Highlight, dataset, figure, scales, shapes
-from reports.figures.training import box_around, contour_lines, contours
+from reports.figures.chart_style import WIDTH, Category, Chart, Figure, Point, dataset, figure, shapes
+from reports.figures.traces import Box, box_around, contour_lines, contours
 from suite.results.rows import ChapterRow
 
-Points = Sequence[Mapping[str, Any]]
-"""The rows of a dataset: column -> value."""
-
+Points = Sequence[Point]
 LabelledRows = Iterable[tuple[str, ChapterRow]]
 """Rows with the labels of their lines."""
 
-HEIGHT = 320
 HIGHLIGHT = "Select a name in the legend to highlight it."
 """A sentence for captions."""
 
@@ -80,39 +77,22 @@ class Axis:
         return alt.Tooltip(f"{self.column}:Q", title=self.title, format=".5~g")
 
 
-class Category:
-    """A column of names, encoded by colour and dash, with a legend in which one name can be highlighted."""
+class Legend(Category):
+    """The names in a column of some points, with a legend below the chart."""
 
     def __init__(self, by: Axis, rows: Points) -> None:
-        self.by, self.names = by, list(dict.fromkeys(row[by.column] for row in rows))
-        self._colours, _, self._dashes = scales(self.names)
-        self.highlight = Highlight(by.column, self.names)
-        self.opacity = self.highlight.opacity(0.95, 0.08)
-
-    @property
-    def legend(self) -> alt.Legend:
-        """The legend below the chart, with fewer columns for longer names, so that it fits a narrow page."""
+        self.names = list(dict.fromkeys(row[by.column] for row in rows))
         longest = max((len(str(name)) for name in self.names), default=0)
-        return alt.Legend(columns=4 if longest <= 5 else 3 if longest <= 11 else 2, columnPadding=28, orient="bottom")
+        columns = 4 if longest <= 5 else 3 if longest <= 11 else 2  # so that the legend fits a narrow page
+        self.legend = alt.Legend(columns=columns, columnPadding=28, orient="bottom")
+        super().__init__(by.column, self.names, by.title, sort=self.names, legend=self.legend)
+        self.tooltip = alt.Tooltip(f"{by.column}:N", title=by.title)
+        self.encoding = {"color": self.colour, "opacity": self.opacity(0.95, 0.08)}
 
-    @property
-    def colour(self) -> alt.Color:
-        """The colour of a name."""
-        return alt.Color(f"{self.by.column}:N", scale=self._colours, **self._legend_options)
-
-    @property
-    def dash(self) -> alt.StrokeDash:
-        """The dash pattern of a name."""
-        return alt.StrokeDash(f"{self.by.column}:N", scale=self._dashes, **self._legend_options)
-
-    @property
-    def tooltip(self) -> alt.Tooltip:
-        """The name, shown below the pointer."""
-        return alt.Tooltip(f"{self.by.column}:N", title=self.by.title)
-
-    @property
-    def _legend_options(self) -> dict[str, Any]:
-        return {"title": self.by.title, "sort": self.names, "legend": self.legend}
+    def chart(self, layers: Sequence[alt.Chart], height: int) -> Chart:
+        """Layer charts, the last of which has the legend."""
+        chart = alt.layer(*layers[:-1], layers[-1].add_params(*self.params))
+        return chart.properties(width=WIDTH, height=height)
 
 
 def line_chart(
@@ -123,19 +103,11 @@ def line_chart(
     by: Axis,
     runs: Sequence[tuple[str, ChapterRow]] = (),
     stride: int = 1,
-    height: int = HEIGHT,
+    height: int = 320,
 ) -> Figure:
-    """Draw two series of rows as lines, and runs of frameworks as marks on the lines.
+    """Draw two series of rows as lines, and one of `stride` points of runs of frameworks as marks on them.
 
-    Args:
-        text: the texts of the figure.
-        lines: rows with their labels in the legend.
-        x: the horizontal axis, a series of the rows.
-        y: the vertical axis, a series of the rows.
-        by: the column of the labels in the figure's data, and the title of the legend.
-        runs: runs of frameworks with their labels.
-        stride: one mark of `stride` is drawn.
-        height: in pixels.
+    `by` is the column of the labels in the figure's data, and the title of the legend.
     """
     rows = [point for label, row in lines for point in _points(row, x, y, {by.column: label})]
     frameworks = sorted({row.framework for _, row in runs})
@@ -144,23 +116,21 @@ def line_chart(
         columns = {by.column: label, "framework": row.framework, "run": run_name(row)}
         first = frameworks.index(row.framework) * stride
         marks += _points(row, x, y, columns)[first :: len(frameworks) * stride]
-    names = Category(by, rows)
+    names = Legend(by, rows)
     horizontal = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=alt.Axis(grid=False, tickCount=8))
     vertical = alt.Y(f"{y.column}:Q", title=y.title, scale=y.scale, axis=y.axis)
-    encoding = {"x": horizontal, "y": vertical, "color": names.colour, "opacity": names.opacity}
+    encoding = {"x": horizontal, "y": vertical, **names.encoding}
     tooltips = [names.tooltip, x.tooltip, y.tooltip]
     line = dataset("lines").mark_line(strokeWidth=1.8, clip=True)
     layers = [
         line.encode(**encoding, strokeDash=names.dash, tooltip=tooltips),
         *_framework_marks(marks, encoding, tooltips),
     ]
-    layers[-1] = layers[-1].add_params(*names.highlight.params)
-    chart = alt.layer(*layers).properties(width=WIDTH, height=height)
     alternative = f"{y.title} against {x.title}: a line for each of {len(names.names)} values of {by.title}."
-    return text.figure(chart, alternative, {"lines": rows, "marks": marks})
+    return text.figure(names.chart(layers, height), alternative, {"lines": rows, "marks": marks})
 
 
-def _points(row: ChapterRow, x: Axis, y: Axis, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+def _points(row: ChapterRow, x: Axis, y: Axis, columns: Mapping[str, str]) -> list[Point]:
     pairs = ((x.shown(a), y.shown(b)) for a, b in points(row, x.column, y.column))
     return [{**columns, x.column: a, y.column: b} for a, b in pairs if a is not None and b is not None]
 
@@ -170,26 +140,21 @@ def path_chart(text: FigureText, lines: Points, by: Axis, marks: Points = ()) ->
 
     The points have the columns `x1`, `x2`, `step` and that of `by`; the marks also `framework` and `run`.
     """
-    names = Category(by, lines)
+    names = Legend(by, lines)
     box = box_around([(row["x1"], row["x2"]) for row in (*lines, *marks)])
-    wide, high = ((box.left, box.right), (box.bottom, box.top)) if box else ((-6.0, 1.0), (-3.0, 1.0))
-    axis = alt.Axis(grid=False, tickCount=7)
-    x = alt.X("x1:Q", title="x₁", scale=alt.Scale(domain=list(wide), nice=False), axis=axis)
-    y = alt.Y("x2:Q", title="x₂", scale=alt.Scale(domain=list(high), nice=False), axis=axis)
-    encoding = {"x": x, "y": y, "color": names.colour, "opacity": names.opacity}
+    x, y = (box or Box(-6.0, 1.0, -3.0, 1.0)).axes()
+    encoding = {"x": x, "y": y, **names.encoding}
     tooltips = [names.tooltip, *(Axis(*one).tooltip for one in (("step", "Step"), ("x1", "x₁"), ("x2", "x₂")))]
+    line = dataset("lines").mark_line(strokeWidth=1.8, clip=True)
     layers = [
         contour_lines(x, y),
-        dataset("lines")
-        .mark_line(strokeWidth=1.8, clip=True)
-        .encode(**encoding, order="step:Q", strokeDash=names.dash),
+        line.encode(**encoding, order="step:Q", strokeDash=names.dash),
         dataset("lines").mark_circle(size=22, clip=True).encode(**encoding, tooltip=tooltips),
         *_framework_marks(marks, encoding, tooltips),
     ]
-    layers[-1] = layers[-1].add_params(*names.highlight.params)
     data: dict[str, Points] = {"contours": contours("quadratic", box) if box else [], "lines": lines, "marks": marks}
     alternative = f"Paths over the contours of f: a line for each of {len(names.names)} values of {by.title}."
-    return text.figure(alt.layer(*layers).properties(width=WIDTH, height=340), alternative, data)
+    return text.figure(names.chart(layers, 340), alternative, data)
 
 
 def _framework_marks(marks: Points, encoding: dict[str, Any], tooltips: Sequence[alt.Tooltip]) -> list[alt.Chart]:
@@ -206,16 +171,10 @@ def _framework_marks(marks: Points, encoding: dict[str, Any], tooltips: Sequence
 def heat_map(
     text: FigureText, cells: Points, x: Axis, y: Axis, value: Axis, classes: Sequence[str], framed: Points = ()
 ) -> Figure:
-    """Draw cells coloured by class; their texts are shown where the chart is wide enough.
+    """Draw cells coloured by class, and frames around some; texts are shown where the chart is wide enough.
 
-    Args:
-        text: the texts of the figure.
-        cells: with the columns of `x`, `y` and `value`, `class` (one of `classes`) and `text`.
-        x: the horizontal axis.
-        y: the vertical axis.
-        value: the quantity of the cells.
-        classes: at most seven, the best first; the page defines their colours as `--heat-1`, ….
-        framed: cells with a frame: the same columns, and `run`.
+    Cells have the columns of `x`, `y` and `value`, `class` and `text`; framed ones also `run`. There are at most seven
+    classes, the best first; the page defines their colours as `--heat-1`, `--on-heat-1`, ….
     """
     columns, lines = ([*dict.fromkeys(row[axis.column] for row in cells)] for axis in (x, y))
     fill, ink = (
@@ -244,27 +203,19 @@ def heat_map(
 def strip_chart(text: FigureText, dots: Points, x: Axis, y: Axis, rules: Points = ()) -> Figure:
     """Draw a row of dots for each value of `y`, and vertical rules across all rows.
 
-    Args:
-        text: the texts of the figure.
-        dots: points with the columns of `x` and `y`, `run`, and `source`, which gives the colour and the shape.
-        x: the horizontal axis.
-        y: the column with the names of the rows.
-        rules: the values of `x` with a rule, with `run`.
+    Dots have the columns of `x` and `y`, `run`, and `source`, which gives the colour and the shape; rules have the
+    column of `x`, and `run`.
     """
-    names = Category(Axis("source", "Source"), dots)
+    names = Legend(Axis("source", "Source"), dots)
     lines = list(dict.fromkeys(row[y.column] for row in dots))
     horizontal = alt.X(f"{x.column}:Q", title=x.title, scale=x.scale, axis=x.axis)
     labels = alt.Axis(ticks=False, domain=False, grid=True, minExtent=165)
     vertical = alt.Y(f"{y.column}:N", title=None, sort=lines, axis=labels)
     tooltips = [alt.Tooltip("run:N", title="Run"), x.tooltip]
-    shape = alt.Shape("source:N", scale=shapes(names.names), title="Source", sort=names.names, legend=names.legend)
-    encoding = {"x": horizontal, "y": vertical, "color": names.colour, "shape": shape, "opacity": names.opacity}
     marks = dataset("dots").mark_point(size=46, strokeWidth=1.3, filled=False, clip=True)
-    layers = [marks.encode(**encoding, tooltip=tooltips)]
+    layers = [marks.encode(x=horizontal, y=vertical, shape=names.shape, **names.encoding, tooltip=tooltips)]
     if rules:
         rule = dataset("rules").mark_rule(stroke="var(--soft)", strokeDash=[3, 3], strokeWidth=1.3)
         layers.insert(0, rule.encode(x=horizontal, tooltip=tooltips))
-    layers[-1] = layers[-1].add_params(*names.highlight.params)
-    chart = alt.layer(*layers).properties(width=WIDTH, height=44 * len(lines) + 20)
     alternative = f"A row of dots along {x.title} for each of {len(lines)} values of {y.title}."
-    return text.figure(chart, alternative, {"dots": dots, "rules": rules})
+    return text.figure(names.chart(layers, 44 * len(lines) + 20), alternative, {"dots": dots, "rules": rules})

@@ -41,15 +41,9 @@ _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the page.
+    """A figure of the page: the specification takes the width of its container, the static drawing has its own.
 
-    Attributes:
-        id: of its element on the page.
-        title: above it.
-        caption: below it.
-        alternative: a description for readers who can't see it.
-        spec: the Vega-Lite specification, which takes the width of its container.
-        svg: the static drawing.
+    `id` is that of its element on the page, and `alternative` a description for readers who can't see it.
     """
 
     id: str
@@ -105,26 +99,40 @@ def decades(values: Iterable[float]) -> dict[str, Any]:
 
 
 class Highlight:
-    """Names that a reader shows alone: by a click in the legend, or by keyboard from a list below the figure."""
+    """Names that a reader shows alone: by a click in the legend, or by keyboard from a list below the figure.
+
+    `params` are the parameters, for the layer that has the legend.
+    """
 
     def __init__(self, field: str, names: Sequence[str], name: str = "chosen") -> None:
         """Highlight values of a field, listed in the order of `names`; `name` is unique within the figure."""
-        self._legend = alt.selection_point(fields=[field], bind="legend", name=name)
+        legend = alt.selection_point(fields=[field], bind="legend", name=name)
         listed = alt.binding_select(options=[None, *names], labels=["everything", *names], name=f"Show {field} ")
-        self._list = alt.param(name=f"{name}_only", value=None, bind=listed)
-        self._test = f"{name}_only == null || datum.{field} == {name}_only"
-
-    @property
-    def params(self) -> tuple[alt.Parameter, alt.Parameter]:
-        """The parameters, for the layer that has the legend."""
-        return self._legend, self._list
+        self.params = (legend, alt.param(name=f"{name}_only", value=None, bind=listed))
+        self._chosen: Any = legend & f"{name}_only == null || datum.{field} == {name}_only"
 
     def opacity(self, full: float, faint: float = 0.06, *, also: Highlight | None = None) -> Any:
         """The opacity of what is shown and of everything else; `also` adds the condition of another highlight."""
-        chosen: Any = self._legend & self._test
-        if also:
-            chosen = chosen & (also._legend & also._test)
+        chosen = self._chosen & also._chosen if also else self._chosen
         return alt.condition(chosen, alt.value(full), alt.value(faint))
+
+
+class Category(Highlight):
+    """A field of names with a highlight, encoded by colour, shape or dash.
+
+    Two names share at most one of the three, for up to 32 names.
+    """
+
+    def __init__(self, field: str, names: Sequence[str], title: str, name: str = "chosen", **options: Any) -> None:
+        """Encode the names in their order; `options` are those of each encoding, such as `legend`."""
+        super().__init__(field, names, name)
+        size, options = range(len(names)), {"title": title, **options}
+        marks = [_SHAPES[(i + i // _COLOURS) % len(_SHAPES)] for i in size]
+        dashes = [list(_DASHES[i // _COLOURS % len(_DASHES)]) for i in size]
+        domain = list(names)
+        self.colour = alt.Color(f"{field}:N", scale=colours(names), **options)
+        self.shape = alt.Shape(f"{field}:N", scale=alt.Scale(domain=domain, range=marks), **options)
+        self.dash = alt.StrokeDash(f"{field}:N", scale=alt.Scale(domain=domain, range=dashes), **options)
 
 
 def dataset(name: str) -> alt.Chart:
@@ -137,16 +145,11 @@ def tooltips(**titles: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
 
 
+def colours(names: Sequence[str]) -> alt.Scale:
+    """A scale of colours, which repeat after eight names."""
+    return alt.Scale(domain=list(names), range=[f"var(--hue-{i % _COLOURS + 1})" for i in range(len(names))])
+
+
 def shapes(names: Sequence[str]) -> alt.Scale:
     """A scale of shapes alone, which are all different for up to twelve names."""
     return alt.Scale(domain=list(names), range=[_SHAPES[i % len(_SHAPES)] for i in range(len(names))])
-
-
-def scales(names: Sequence[str]) -> tuple[alt.Scale, alt.Scale, alt.Scale]:
-    """Scales of colour, shape and dash: two names share at most one of the three, for up to 32 names."""
-    size = range(len(names))
-    return (
-        alt.Scale(domain=list(names), range=[f"var(--hue-{i % _COLOURS + 1})" for i in size]),
-        alt.Scale(domain=list(names), range=[_SHAPES[(i + i // _COLOURS) % len(_SHAPES)] for i in size]),
-        alt.Scale(domain=list(names), range=[list(_DASHES[i // _COLOURS % len(_DASHES)]) for i in size]),
-    )

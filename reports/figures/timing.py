@@ -9,14 +9,15 @@ import altair as alt
 from reports.figures.chart_style import (
     LEGEND_HELP,
     WIDTH,
+    Category,
     Chart,
     Figure,
     Highlight,
     Point,
+    colours,
     dataset,
     decades,
     figure,
-    scales,
     shapes,
     tooltips,
 )
@@ -46,7 +47,7 @@ def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
         return alt.X(f"{field}:Q", scale=scale, title=f"Time ({unit.sign}), logarithmic", axis=axis)
 
     frameworks = list(dict.fromkeys(t.row.framework for t in sorted(timings, key=lambda timing: timing.order)))
-    colour = alt.Color("framework:N", scale=scales(frameworks)[0], legend=None)
+    colour = alt.Color("framework:N", scale=colours(frameworks), legend=None)
     hints = tooltips(name="Implementation", shown="Median", interval="Interval", size="Samples")
     ticks = dataset("samples").mark_tick(thickness=1, size=12, color="var(--soft)", opacity=0.45)
     rule = dataset("medians").mark_rule(strokeWidth=5, opacity=0.55, strokeCap="round")
@@ -166,7 +167,7 @@ def _limit(benchmark: Benchmark) -> list[Point]:
 def _step_chart(rows: Sequence[Point], limits: Sequence[Point], heading: str) -> Chart:
     frameworks = list(dict.fromkeys(row["framework"] for row in rows))
     implementations = list(dict.fromkeys(row["implementation"] for row in rows))
-    framework = Highlight("framework", frameworks, "framework_chosen")
+    framework = Category("framework", frameworks, "Framework", "framework_chosen", legend=alt.Legend(orient="top"))
     implementation = Highlight("implementation", implementations, "implementation_chosen")
     opacity = framework.opacity(0.9, 0.05, also=implementation)
     log = alt.Scale(type="log", nice=False, padding=12)
@@ -177,7 +178,6 @@ def _step_chart(rows: Sequence[Point], limits: Sequence[Point], heading: str) ->
     def y(field: str) -> alt.Y:
         return alt.Y(f"{field}:Q", title="Time per parameter, logarithmic", scale=alt.Scale(type="log"), axis=axis)
 
-    colour = alt.Color("framework:N", scale=scales(frameworks)[0], title="Framework", legend=alt.Legend(orient="top"))
     marks = alt.Legend(symbolStrokeColor="var(--ink)")
     shape = alt.Shape("implementation:N", scale=shapes(implementations), title="Implementation", legend=marks)
     hints = [
@@ -188,10 +188,11 @@ def _step_chart(rows: Sequence[Point], limits: Sequence[Point], heading: str) ->
     hints += tooltips(limit="Memory limit / time") if limits else []
     width = alt.condition(f"datum.implementation == '{BUILTIN}'", alt.value(3), alt.value(1))
     data = dataset("steps")
-    line = data.mark_line().encode(x=x, y=y("each"), color=colour, detail="name:N", opacity=opacity, strokeWidth=width)
-    rule = data.mark_rule(strokeWidth=1).encode(x=x, y=y("low"), y2="high:Q", color=colour, opacity=opacity)
+    shared = {"x": x, "color": framework.colour, "opacity": opacity}
+    line = data.mark_line().encode(**shared, y=y("each"), detail="name:N", strokeWidth=width)
+    rule = data.mark_rule(strokeWidth=1).encode(**shared, y=y("low"), y2="high:Q")
     point = data.mark_point(size=45, strokeWidth=1.3, filled=False)
-    point = point.encode(x=x, y=y("each"), color=colour, shape=shape, opacity=opacity, tooltip=hints)
+    point = point.encode(**shared, y=y("each"), shape=shape, tooltip=hints)
     layers = [line, rule, point.add_params(*framework.params, *implementation.params)]
     if limits:
         limit = dataset("limits").mark_line(strokeWidth=2, strokeDash=[5, 4], color="var(--ink)")

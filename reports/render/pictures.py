@@ -19,7 +19,7 @@ from typing import Any
 import vl_convert
 from PIL import Image, UnidentifiedImageError
 
-from reports.figures import collection
+from reports import figures
 from reports.figures.chart_style import Figure, Spec
 from reports.read.results import load
 from reports.render import files
@@ -89,7 +89,7 @@ def compact(content: bytes) -> bytes:
 
 def _figures(results: Path) -> dict[str, list[Figure]]:
     loaded = load(results)
-    return collection.build(loaded, report.build(loaded))
+    return figures.build(loaded, report.build(loaded))
 
 
 def _first_below_limit(pictures: Iterator[bytes], name: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.figures import collection
+from reports import figures
 from reports.read.results import Results
 from reports.render import html
 from reports.tables import agreement as agreement_tables
@@ -25,7 +25,7 @@ _COLUMNS = (
 
 def render(results: Results, tables: Tables) -> str:
     """The whole page."""
-    drawn = collection.build(results, tables)
+    drawn = figures.build(results, tables)
     matrix = results.kill_matrix
     return html.render(
         "page.html.jinja",

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 import reports
-from reports.figures.training import box_around, contours, quadratic, rotated
+from reports.figures.traces import box_around, contours, quadratic, rotated
 from reports.render.html import script_json
 from tests.support import sample_results
 from tests.support.sample_results import HOSTILE

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import reports
-from reports.figures import collection
+from reports import figures
 from reports.figures import timing as timing_figures
 from reports.render.exports import summary
 from reports.tables import report, timing_tables
@@ -313,7 +313,7 @@ def test_a_run_without_warnings_has_no_section_of_warnings(made, folder):
 
 
 def test_steps_are_drawn_over_sizes_with_the_memory_limit_and_over_tensors(complete):
-    drawn = {figure.id: figure for figure in collection.build(complete, report.build(complete))["timing"]}
+    drawn = {figure.id: figure for figure in figures.build(complete, report.build(complete))["timing"]}
     assert list(drawn) == ["figure-timing-0", "figure-steps-0", "figure-tensors-0-1000000"]
     rows = drawn["figure-steps-0"].spec["datasets"]["steps"]
     assert {row["at"] for row in rows} == set(sample_results.SIZES)
@@ -336,7 +336,7 @@ def test_without_traffic_there_is_no_memory_limit(made, folder):
         assert "memory limit" not in text.lower()
         assert "limit / time" not in text.lower()
     loaded = reports.load(folder)
-    steps = collection.build(loaded, report.build(loaded))["timing"][1]
+    steps = figures.build(loaded, report.build(loaded))["timing"][1]
     assert steps.spec["datasets"]["limits"] == []
     assert "Dashed" not in steps.caption
 
