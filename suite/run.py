@@ -9,7 +9,7 @@ from typing import Any, Self
 from reference import dialects
 from suite.adapters import ORACLE
 from suite.benchmark.interleaved import InterleavedRun, TimedTarget, groups, timed_targets
-from suite.benchmark.rows import timing_rows
+from suite.benchmark.statistics import timing_rows
 from suite.cases import catalogue, datasets
 from suite.cases.benchmarks import PROFILES, Benchmark, benchmarks
 from suite.cases.catalogue import Case

@@ -87,9 +87,11 @@ class Time:
     Attributes:
         name: the implementation, as in `torch/builtin`.
         benchmark: its name.
+        versions: of the framework, in the first run and in the second.
         medians: seconds, in the first run and in the second.
         ratio: the second time over the first.
         interval: of the ratio.
+        p_value: of the hypothesis that both times are equal.
         noise_floor: the larger of the two noise floors.
         conclusion: one of `CONCLUSIONS`; None where it is not known.
         reason: why there is no conclusion.
@@ -97,9 +99,11 @@ class Time:
 
     name: str
     benchmark: str
+    versions: tuple[str, str]
     medians: tuple[float | None, float | None]
     ratio: float | None
     interval: tuple[float, float] | None
+    p_value: float | None
     noise_floor: float
     conclusion: str | None
     reason: str | None

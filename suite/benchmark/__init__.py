@@ -1,1 +1,1 @@
-"""How long it takes, and how sure that is."""
+"""Timing: interleaved runs, correctness of what is timed, statistics with their conclusions, comparison of two runs."""

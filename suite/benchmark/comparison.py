@@ -7,15 +7,18 @@ same format, dialect and input.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from suite.benchmark.statistics import Conclusion, Ratio, unpaired
+from reports.render.terminal import print_table
+from reports.tables.comparison import Time
+from reports.tables.table import Table, columns
+from suite.benchmark.statistics import Conclusion, unpaired
 from suite.errors import UserError
 from suite.results.rows import TIMINGS, TimingRow
 from suite.results.store import read_manifest, read_rows
@@ -29,32 +32,7 @@ EQUAL_IN_ROWS = {"dtype": "format", "sha256": "data", "threads": "number of thre
 """Columns that must be equal -> their names in messages."""
 
 
-@dataclass(frozen=True)
-class TimingComparison:
-    """The comparison of one implementation at one benchmark in two runs.
-
-    Attributes:
-        name: `FRAMEWORK/IMPLEMENTATION`.
-        benchmark: the id of the benchmark.
-        versions: the version of the framework in each run.
-        medians: in seconds, in each run; None where there is none.
-        ratio: the second time over the first.
-        floor: the larger of the two noise floors.
-        conclusion: the conclusion about the second run; None if one has no samples.
-        reason: why one has no samples.
-    """
-
-    name: str
-    benchmark: str
-    versions: tuple[str, str]
-    medians: tuple[float | None, float | None]
-    ratio: Ratio | None
-    floor: float
-    conclusion: Conclusion | None
-    reason: str | None
-
-
-def compare(one: Path, other: Path) -> list[TimingComparison]:
+def compare(one: Path, other: Path) -> list[Time]:
     """Compare everything that was timed in both of two results folders.
 
     Raises:
@@ -72,7 +50,7 @@ def compare(one: Path, other: Path) -> list[TimingComparison]:
     return [_compared(tables[0][key], tables[1][key]) for key in shared if tables[0][key].instance == 1]
 
 
-def _compared(before: TimingRow, after: TimingRow) -> TimingComparison:
+def _compared(before: TimingRow, after: TimingRow) -> Time:
     name = f"{before.framework}/{before.implementation}"
     for column, word in EQUAL_IN_ROWS.items():
         values = getattr(before, column), getattr(after, column)
@@ -82,14 +60,16 @@ def _compared(before: TimingRow, after: TimingRow) -> TimingComparison:
     floor = max(before.noise_floor or 0.0, after.noise_floor or 0.0)
     measured = bool(before.samples and after.samples)
     ratio = unpaired(after.samples, before.samples, SEED) if measured else None
-    return TimingComparison(
+    return Time(
         name=name,
         benchmark=before.benchmark,
         versions=(before.version, after.version),
         medians=(before.median, after.median),
-        ratio=ratio,
-        floor=floor,
-        conclusion=ratio.conclusion(floor) if ratio else None,
+        ratio=ratio.value if ratio else None,
+        interval=(ratio.low, ratio.high) if ratio else None,
+        p_value=ratio.p if ratio else None,
+        noise_floor=floor,
+        conclusion=ratio.conclusion(floor).value if ratio else None,
         reason=before.reason or after.reason,
     )
 
@@ -108,38 +88,23 @@ def _entry(manifest: Mapping[str, Any], name: str) -> object:
     return found.get(inner) if inner and isinstance(found, Mapping) else found
 
 
-def to_json(comparisons: Sequence[TimingComparison]) -> str:
-    """Return a JSON list with an object for each comparison."""
-    return json.dumps(
-        [
-            {
-                "name": one.name,
-                "benchmark": one.benchmark,
-                "versions": one.versions,
-                "medians": one.medians,
-                "ratio": one.ratio and one.ratio.value,
-                "interval": one.ratio and [one.ratio.low, one.ratio.high],
-                "p_value": one.ratio and one.ratio.p,
-                "noise_floor": one.floor,
-                "conclusion": one.conclusion and one.conclusion.value,
-                "reason": one.reason,
-            }
-            for one in comparisons
-        ],
-        indent=1,
-    )
+def to_json(times: Sequence[Time]) -> str:
+    """Return a JSON list with an object for each time."""
+    return json.dumps([asdict(time) for time in times], indent=1)
 
 
-def show(comparisons: Sequence[TimingComparison], console: Console) -> None:
-    """Print a table of the comparisons, and the number of each conclusion."""
-    table = Table("benchmark", "implementation", "now", "ratio", "interval", "floor", box=None, pad_edge=False)
-    for one in comparisons:
-        text = one.conclusion.value if one.conclusion else f"not timed: {one.reason or 'no samples'}"
-        numbers = ("", "", "")
-        if one.ratio:
-            numbers = (f"{one.ratio.value:.3f}", f"{one.ratio.low:.3f} to {one.ratio.high:.3f}", f"{one.floor:.1%}")
-        table.add_row(one.benchmark, one.name, text, *numbers)
-    console.print(table)
-    counts = {conclusion: sum(one.conclusion is conclusion for one in comparisons) for conclusion in Conclusion}
-    text = ", ".join(f"{count} {conclusion.value}" for conclusion, count in counts.items() if count)
+def show(times: Sequence[Time], console: Console) -> None:
+    """Print a table of the times, and the number of each conclusion."""
+    headings = columns("benchmark", "implementation", "now", numbers=("ratio", "interval", "floor"))
+    print_table(console, Table.of(headings, map(_cells, times)))
+    counts = Counter(time.conclusion for time in times)
+    text = ", ".join(f"{counts[one.value]} {one.value}" for one in Conclusion if counts[one.value])
     console.print(text or "nothing was timed in both runs")
+
+
+def _cells(time: Time) -> tuple[str, ...]:
+    now = time.conclusion or f"not timed: {time.reason or 'no samples'}"
+    if time.ratio is None or time.interval is None:
+        return time.benchmark, time.name, now, "", "", ""
+    interval = " to ".join(f"{end:.3f}" for end in time.interval)
+    return time.benchmark, time.name, now, f"{time.ratio:.3f}", interval, f"{time.noise_floor:.1%}"

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from suite.benchmark.correctness import CorrectnessCheck, steps_missing
-from suite.benchmark.machine_load import MachineLoad
+from suite.benchmark.checks import CorrectnessCheck, MachineLoad, steps_missing
 from suite.cases.benchmarks import Benchmark, Profile
 from suite.cases.random import Bits
 from suite.results.rows import Outcome, TimingRow
@@ -150,16 +149,7 @@ class InterleavedRun:
     def __init__(
         self, coordinator: Coordinator, benchmark: Benchmark, folder: Path, profile: Profile, rounds: int, seed: int
     ) -> None:
-        """Write the input of the benchmark into the results folder.
-
-        Args:
-            coordinator: the workers.
-            benchmark: the benchmark.
-            folder: the results folder.
-            profile: the shortest duration of a sample and the number of restarts.
-            rounds: the number of rounds.
-            seed: the seed of the order in the rounds.
-        """
+        """Write the input of the benchmark into the results folder; the seed is that of the order in the rounds."""
         self.coordinator, self.benchmark, self.profile = coordinator, benchmark, profile
         self.rounds, self.seed, self.folder = rounds, seed, folder
         for name in ("tapes", "traces"):
@@ -174,7 +164,7 @@ class InterleavedRun:
         """Time all targets; yield an entrant after each of its steps, `step_count` times in all."""
         self.entrants = entrants = [self.entrant(target) for target in targets]
         bits = Bits(self.seed)
-        for rounds in self.divided_rounds:
+        for rounds in self._divided_rounds:
             for entrant in entrants:
                 self.enter(entrant)
                 yield entrant
@@ -189,14 +179,14 @@ class InterleavedRun:
                 self.leave(entrant)
 
     @property
-    def divided_rounds(self) -> list[int]:
+    def _divided_rounds(self) -> list[int]:
         """The number of rounds after each restart."""
         count = min(self.profile.restarts, self.rounds)
         return [len(part) for part in np.array_split(np.arange(self.rounds), count)]
 
     def step_count(self, targets: Sequence[TimedTarget]) -> int:
         """Return the number of steps of a run: each target is opened after every restart and sampled in every round."""
-        return len(targets) * (len(self.divided_rounds) + self.rounds)
+        return len(targets) * (len(self._divided_rounds) + self.rounds)
 
     def entrant(self, target: TimedTarget) -> Entrant:
         """Return the initial state of a target."""
@@ -216,7 +206,7 @@ class InterleavedRun:
             threads=hello["threads"],
             seed=self.seed,
             profile=self.profile.name,
-            restarts=len(self.divided_rounds),
+            restarts=len(self._divided_rounds),
             sha256=self.sha256,
             resolution=hello["resolution"],
             outcome="agrees",
@@ -236,7 +226,7 @@ class InterleavedRun:
                 seconds = max(warm[-1]["seconds"], resolution)
                 entrant.loops = max(entrant.loops + 1, int(entrant.loops * min(100.0, MARGIN * shortest / seconds)))
             self._take(entrant, warm)
-        while entrant.running() and not warmed_up(warm):
+        while entrant.running() and not _warmed_up(warm):
             self._take(entrant, warm)
         if entrant.running():
             seconds_per_call = per_call(warm)
@@ -244,7 +234,7 @@ class InterleavedRun:
             entrant.row = replace(
                 entrant.row,
                 loops=entrant.loops,
-                steady=steady(seconds_per_call) and entrant.row.steady is not False,
+                steady=_steady(seconds_per_call) and entrant.row.steady is not False,
                 warm_up=entrant.row.warm_up or seconds_per_call,
             )
 
@@ -283,10 +273,7 @@ class InterleavedRun:
             entrant.row = replace(entrant.row, first_call=reply["first_call"], **reply["memory"])
         if computes:  # the declared dialect may have been replaced by the one that it was found to compute
             dialect = str(target.described.get("dialect") or reply["dialect"])
-            found = self.check.result(reply, output, self.sha256, dialect)
-            entrant.row = replace(
-                entrant.row, dialect=dialect, outcome=found.outcome, bound_ratio=found.bound_ratio, reason=found.reason
-            )
+            entrant.row = replace(entrant.row, dialect=dialect, **self.check.columns(response, self.sha256, dialect))
         if not entrant.running():
             entrant.samples.clear()  # it agreed after an earlier restart, but not after each one
         return entrant.running()
@@ -320,14 +307,14 @@ def per_call(samples: Sequence[Message]) -> list[float]:
     return [sample["seconds"] / sample["loops"] for sample in samples]
 
 
-def warmed_up(samples: Sequence[Message]) -> bool:
+def _warmed_up(samples: Sequence[Message]) -> bool:
     """Return whether a warm-up is complete: it is steady, or it has taken as long as it may."""
     seconds = sum(sample["seconds"] for sample in samples)
     may_continue = len(samples) < STEADY or (len(samples) < LONGEST_WARM_UP and seconds < LONGEST_WARM_UP_SECONDS)
-    return steady(per_call(samples)) or not may_continue
+    return _steady(per_call(samples)) or not may_continue
 
 
-def steady(seconds: Sequence[float]) -> bool:
+def _steady(seconds: Sequence[float]) -> bool:
     """Return whether the last samples of a warm-up are close together."""
     last = seconds[-STEADY:]
     return len(last) == STEADY and max(last) <= (1 + TOLERANCE) * min(last)

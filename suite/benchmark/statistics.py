@@ -1,4 +1,4 @@
-"""Statistics of timings: medians with intervals, and ratios of two implementations with a conclusion.
+"""From samples to timing rows: medians with intervals, ratios with a conclusion, and reasons to doubt a figure.
 
 Samples of one benchmark are taken in rounds, one of each implementation in every round. Two implementations of the
 same run are compared round by round, because a disturbance of the machine affects both. The samples of two runs are
@@ -8,13 +8,16 @@ compared unpaired.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+from suite.benchmark.interleaved import TRAFFIC, Entrant, InterleavedRun, per_call
+from suite.results.rows import TimingRow
 
 Samples = NDArray[np.float64]
 
@@ -23,6 +26,22 @@ CLAIM = 0.01  # the p-value below which two times are different; small, because 
 RESAMPLES = 2000
 FEW = 10  # samples, of which too little can be said
 ALIKE = 0.03  # the relative difference below which two times count as the same
+SHORTEST = 0.001  # seconds of a sample, below which the resolution of the clock may show
+
+WARNING_LIMITS = {
+    "unsteady": 0.0,
+    "spread": 0.1,
+    "outliers": 0.0,
+    "drift": 0.05,
+    "unfinished": 0.02,
+    "threads": 1.1,
+    "short": 1.0,
+    "uncounted": 0.01,
+    "busy": 0.05,
+    "stolen": 0.01,
+    "throttled": 0.05,
+}
+"""Code of a measurement warning (see `suite.results.wording`) -> the largest value of its quantity without one."""
 
 
 class Conclusion(Enum):
@@ -36,14 +55,7 @@ class Conclusion(Enum):
 
 @dataclass(frozen=True)
 class Ratio:
-    """One time over another.
-
-    Attributes:
-        value: the ratio.
-        low: the lower end of its interval.
-        high: the upper end of its interval.
-        p: the two-sided p-value of the hypothesis that both times are equal.
-    """
+    """One time over another, with its interval and the two-sided p-value of the hypothesis that both are equal."""
 
     value: float
     low: float
@@ -123,10 +135,7 @@ def _percentiles(found: Samples) -> tuple[float, float]:
 
 
 def outliers(samples: Sequence[float]) -> list[int]:
-    """Which samples lie beyond three interquartile ranges from the quartiles; they are labelled, and kept.
-
-    None, where there are too few for their quartiles to mean much.
-    """
+    """Return the samples beyond three interquartile ranges from the quartiles; none if there are too few samples."""
     if len(samples) < FEW:
         return []
     low, high = np.quantile(samples, [0.25, 0.75])
@@ -135,13 +144,13 @@ def outliers(samples: Sequence[float]) -> list[int]:
 
 
 def spread(samples: Sequence[float]) -> float:
-    """The interquartile range over the median."""
+    """Return the interquartile range over the median."""
     low, middle, high = np.quantile(samples, [0.25, 0.5, 0.75])
     return float((high - low) / middle)
 
 
 def drift(samples: Sequence[float]) -> float:
-    """By how much, relatively, samples changed from the first to the last (Theil-Sen); 0 where that is no trend.
+    """Return the relative change from the first to the last sample (Theil and Sen); 0 if there is no trend.
 
     A trend is one that rank correlation with the order (Kendall) finds with p < 0.001.
     """
@@ -159,3 +168,91 @@ def noise(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float | N
     whole = [(np.asarray(one), np.asarray(other)) for one, other in pairs if len(one) == len(other) > 0]
     found = [abs(float(np.median(_means(np.log(one / other))))) for one, other in whole]
     return math.expm1(max(found)) if found else None
+
+
+def timing_rows(run: InterleavedRun) -> Iterator[TimingRow]:
+    """Yield a row for each entrant of a completed run."""
+    entrants, load = run.entrants, run.machine_load.facts
+    seconds = {
+        (one.target.framework, one.target.implementation, one.target.instance): per_call(one.samples)
+        for one in entrants
+    }
+    copies = [key for key in seconds if key[2] == 2 and (*key[:2], 1) in seconds]
+    floor = noise([(seconds[(*key[:2], 1)], seconds[key]) for key in copies])
+    traffic = [float(np.median(found)) for (_, name, _), found in seconds.items() if name == TRAFFIC and found]
+    limit = min(traffic, default=None)
+    baselines = {one.target.framework: one for one in reversed(entrants) if _is_baseline(one)}
+    for entrant in entrants:
+        row = replace(_with_statistics(entrant, run.seed), noise_floor=floor, machine_load=load, memory_limit=limit)
+        row = _with_ratio(row, entrant, baselines.get(entrant.target.framework))
+        row = replace(row, limit_share=limit / row.median if limit and row.median else None)
+        yield replace(row, warnings=list(measurement_warnings(row)))
+
+
+def _is_baseline(entrant: Entrant) -> bool:
+    """Return whether others are compared with it: the built-in implementation, and the only one of the oracle."""
+    target = entrant.target
+    return target.instance == 1 and target.implementation in ("builtin", "numpy") and bool(entrant.samples)
+
+
+def _with_statistics(entrant: Entrant, seed: int) -> TimingRow:
+    """Return the row of an entrant with its samples and their statistics."""
+    taken, samples = entrant.samples, per_call(entrant.samples)
+    row = replace(
+        entrant.row,
+        samples=samples,
+        started_at=[sample["started_at"] for sample in taken],
+        context_switches=[sample["context_switches"] for sample in taken],
+    )
+    if not samples:
+        return row
+    seconds, used, unfinished = (
+        np.array([sample[name] for sample in taken]) for name in ("seconds", "cpu_seconds", "unfinished")
+    )
+    return replace(
+        row,
+        median=float(np.median(samples)),
+        interval=list(interval(samples, seed)),
+        outliers=outliers(samples),
+        spread=spread(samples),
+        drift=drift(samples),
+        sample_seconds=float(np.median(seconds)),
+        cpu_share=float(np.sum(used) / np.sum(seconds)),
+        unfinished=float(np.median(unfinished / seconds)),
+    )
+
+
+def _with_ratio(row: TimingRow, entrant: Entrant, baseline: Entrant | None) -> TimingRow:
+    """Add the comparison with the baseline of the framework to a row with a noise floor."""
+    if baseline is None or entrant is baseline or not entrant.samples:
+        return row
+    found = paired(per_call(entrant.samples), per_call(baseline.samples))
+    return replace(
+        row,
+        baseline=f"{baseline.target.framework}/{baseline.target.implementation}",
+        ratio=found.value,
+        ratio_interval=[found.low, found.high],
+        p_value=found.p,
+        conclusion=found.conclusion(row.noise_floor or 0.0).value,
+    )
+
+
+def measurement_warnings(row: TimingRow) -> Iterator[str]:
+    """Yield the codes of the warnings about a row with a median."""
+    if row.median is None:
+        return
+    load = row.machine_load
+    values = {
+        "unsteady": float(not row.steady),
+        "spread": row.spread,
+        "outliers": len(row.outliers),
+        "drift": abs(row.drift or 0.0),
+        "unfinished": row.unfinished,
+        "threads": (row.cpu_share or 0.0) / row.threads,
+        "short": SHORTEST / (row.sample_seconds or SHORTEST),
+        "uncounted": abs(row.missing_steps or 0.0),
+        "busy": load.get("others"),
+        "stolen": load.get("stolen"),
+        "throttled": load.get("pace"),
+    }
+    yield from (code for code, value in values.items() if value is not None and value > WARNING_LIMITS[code])

@@ -33,7 +33,7 @@ from reports.figures.chart_style import Figure
 from reports.tables import published, table
 from reports.tables.numbers import duration, fixed
 from suite.benchmark import interleaved
-from suite.benchmark.rows import timing_rows
+from suite.benchmark.statistics import timing_rows
 from suite.cases import tasks
 from suite.cases.benchmarks import PROFILES, epoch
 from suite.cases.tasks import EPOCHS, LOSS_EVERY, Task

@@ -191,19 +191,13 @@ def report(
 def _compare_runs(one: Path, other: Path, output: Path) -> None:
     runs = reports.load(one), reports.load(other)
     try:
-        times, unlike = [_time(found) for found in comparison.compare(one, other)], None
+        times, unlike = comparison.compare(one, other), None
     except UserError as error:
         times, unlike = [], str(error)
     found = reports.compare(*runs, times, unlike)
     written = reports.write_comparison(found, output)
     reports.show_comparison(found, Console(width=max(120, Console().width)))
     _say_written(written, output)
-
-
-def _time(time: comparison.TimingComparison) -> reports.Time:
-    ratio, interval = (time.ratio.value, (time.ratio.low, time.ratio.high)) if time.ratio else (None, None)
-    conclusion = time.conclusion.value if time.conclusion else None
-    return reports.Time(time.name, time.benchmark, time.medians, ratio, interval, time.floor, conclusion, time.reason)
 
 
 def _run_job(options: Options, *, as_json: bool = False) -> int:

@@ -15,10 +15,9 @@ from rich.console import Console
 from reports.render.terminal import print_table
 from reports.tables.table import Table, number
 from suite.cli.options import Folder, Frameworks, Pythons, Seed, Threads, interpreters, release_names
-from suite.results import provenance
 from suite.validation.fuzz import FuzzTest, sample_counts
 from suite.validation.mutation import KillMatrix
-from suite.validation.timing_fidelity import CALLED_AT, SLOWDOWN, Fidelity, summary
+from suite.validation.timing_fidelity import CALLED_AT, SLOWDOWN, Fidelity, FidelityResult, result
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Release, environments
 from suite.workers.progress import Progress
@@ -92,22 +91,13 @@ def fidelity(
         hellos = {name: hello for name, hello in greetings.items() if not isinstance(hello, WorkerError)}
         for name in greetings.keys() - hellos.keys():
             progress.say(f"{name} is left out: {greetings[name]}")
-        experiment = Fidelity(coordinator, known, hellos, Path(folder), seed)
+        experiment = Fidelity(coordinator, hellos, Path(folder), seed)
         rows = []
         with progress.stage("fidelity", experiment.turns()) as advance:
             for row in experiment.run():
                 rows.append(row)
                 advance(row["framework"])
-    found = {
-        "created": provenance.now(),
-        "machine": provenance.machine(),
-        "commit": provenance.commit(),
-        "threads": threads,
-        "seed": seed,
-        "versions": {name: hello["versions"][hello["framework"]] for name, hello in hellos.items()},
-        **summary(rows),
-        "failed": [f"{row['framework']}: {row['reason']}" for row in rows if row["reason"]],
-    }
+    found = result(rows, hellos, threads=threads, seed=seed)
     _print(_fidelity_tables(found))
     for reason in dict.fromkeys(found["failed"]):
         Console(soft_wrap=True).print(f"failed: {reason}", markup=False)
@@ -142,7 +132,7 @@ def _fuzz_table(found: Mapping[str, Any]) -> Table:
     return Table.of(("format", *map(number, ("steps", "evaluations", "visible", *quantiles))), rows)
 
 
-def _fidelity_tables(found: Mapping[str, Any]) -> Iterator[Table]:
+def _fidelity_tables(found: FidelityResult) -> Iterator[Table]:
     """Yield the ratios to the minimal loop, and the conclusions about implementations slowed down on purpose."""
     headings = ("parameters", "minimal loop, µs", "suite / minimal", "least", "greatest", "memory above, copies")
     rows = []
@@ -153,7 +143,7 @@ def _fidelity_tables(found: Mapping[str, Any]) -> Iterator[Table]:
     yield Table.of(("framework", *map(number, headings)), rows)
     called = ("runs", f"slower by {SLOWDOWN:.0%}: called slower", "equal: called different", "noise floor")
     conclusions = (
-        (row["framework"], *(str(row[part]) for part in ("races", "slower", "different")), f"{row['floor']:.1%}")
+        (row["framework"], *(str(row[part]) for part in ("races", "slower", "different")), f"{row['noise_floor']:.1%}")
         for row in found["calls"]
     )
     yield Table.of(("framework", *map(number, called)), conclusions)

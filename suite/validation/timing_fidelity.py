@@ -14,15 +14,16 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, TypedDict
 
 import numpy as np
 
 from suite import adapters
-from suite.benchmark import rows, statistics
 from suite.benchmark.interleaved import InterleavedRun, TimedTarget, per_call
+from suite.benchmark.statistics import paired, timing_rows
 from suite.cases.benchmarks import PROFILES, step
 from suite.cases.random import Bits
+from suite.results import provenance
 from suite.results.rows import TimingRow
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment
@@ -36,10 +37,84 @@ ROUNDS = 50  # samples of each after that
 CALLED_AT, SLOWDOWN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
 WAIT = 1e-9  # a slowdown that is none, so that all wait for the end of each step alike
 CALLS, CAREFUL = 20, PROFILES["rigorous"]
-PATIENCE = 120.0  # seconds that a minimal loop may take to begin
 
 
-class Bare:
+class LoopRow(TypedDict):
+    """One restart: seconds of a call in the worker and in the minimal loop, in turns; peak memory of both in bytes."""
+
+    experiment: Literal["bare"]
+    framework: str
+    size: int
+    reason: str | None
+    ours: list[float]
+    theirs: list[float]
+    peak: int | None
+    bare_peak: int | None
+
+
+class CopyComparison(TypedDict):
+    """A copy compared with the implementation: columns of its timing row."""
+
+    ratio: float | None
+    ratio_interval: Sequence[float] | None
+    p_value: float | None
+    conclusion: str | None
+
+
+class CopiesRow(TypedDict):
+    """One run of an implementation with an equal and a slower copy of it; `reason` says why it failed."""
+
+    experiment: Literal["calls"]
+    framework: str
+    reason: str | None
+    noise_floor: float | None
+    equal: CopyComparison
+    slower: CopyComparison
+
+
+class LoopSummary(TypedDict):
+    """The worker beside the minimal loop at one size.
+
+    `seconds` is the median of the loop's, `ratio` the median over all restarts of the ratios of medians, `low` and
+    `high` the least and the greatest of these. `copies` is the difference of the peak memory of worker and minimal
+    loop, in copies of the parameters.
+    """
+
+    framework: str
+    size: int
+    seconds: float
+    ratio: float
+    low: float
+    high: float
+    copies: float
+
+
+class CopiesSummary(TypedDict):
+    """The number of runs with copies, and in how many the slower one was found slower, and the equal one different."""
+
+    framework: str
+    races: int
+    slower: int
+    different: int
+    noise_floor: float
+
+
+class FidelityResult(TypedDict):
+    """The content of `fidelity.json`: conditions, summaries, all runs with copies, and the reasons of failures."""
+
+    created: str
+    machine: dict[str, Any]
+    commit: str | None
+    threads: int
+    seed: int
+    versions: dict[str, str]
+    beside: list[LoopSummary]
+    calls: list[CopiesSummary]
+    races: list[CopiesRow]
+    failed: list[str]
+
+
+class MinimalLoop:
     """A minimal loop in a process of its own. A context manager that ends it."""
 
     def __init__(self, environment: Environment, size: int, threads: int) -> None:
@@ -52,7 +127,7 @@ class Bare:
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=variables, text=True
         )
         try:
-            self.answer()
+            self._answer()
         except LookupError:
             self.__exit__()
             raise
@@ -70,22 +145,18 @@ class Bare:
     def sample(self, loops: int) -> float:
         """Return the seconds of one call, averaged over `loops` calls after a warm-up."""
         if loops >= WARM_UP_DIVISOR:
-            self.ask(loops // WARM_UP_DIVISOR)
-        return self.ask(loops) / loops
+            self._time(loops // WARM_UP_DIVISOR)
+        return self._time(loops) / loops
 
-    def ask(self, loops: int) -> float:
+    def _time(self, loops: int) -> float:
         """Return the seconds of `loops` calls."""
         assert self.process.stdin is not None  # noqa: S101  (it was opened as a pipe)
         with suppress(BrokenPipeError):  # then there is no answer either
             print(loops, file=self.process.stdin, flush=True)
-        return float(self.answer())
+        return float(self._answer())
 
-    def answer(self) -> str:
-        """Return the next line of output.
-
-        Raises:
-            LookupError: if the program has ended.
-        """
+    def _answer(self) -> str:
+        """Return the next line of output; raise LookupError if the program has ended."""
         assert self.process.stdout is not None  # noqa: S101  (likewise)
         line = self.process.stdout.readline()
         if not line:
@@ -94,25 +165,17 @@ class Bare:
 
 
 class Fidelity:
-    """Both experiments in the available frameworks."""
+    """Both experiments in the frameworks whose handshakes are given."""
 
-    def __init__(
-        self,
-        coordinator: Coordinator,
-        environments: Mapping[str, Environment],
-        hellos: Mapping[str, Message],
-        folder: Path,
-        seed: int,
-    ) -> None:
-        self.coordinator, self.environments, self.hellos = coordinator, environments, hellos
-        self.folder, self.seed, self.careful = folder, seed, CAREFUL
+    def __init__(self, coordinator: Coordinator, hellos: Mapping[str, Message], folder: Path, seed: int) -> None:
+        self.coordinator, self.hellos, self.folder, self.seed, self.careful = coordinator, hellos, folder, seed, CAREFUL
 
     def turns(self) -> int:
         """Return the number of steps of the experiments."""
         return len(self.hellos) * (sum(SIZES.values()) + CALLS)
 
-    def run(self) -> Iterator[dict[str, Any]]:
-        """Yield a row for each step; `summary` computes tables from the rows."""
+    def run(self) -> Iterator[LoopRow | CopiesRow]:
+        """Yield a row for each step; `result` summarizes the rows."""
         for framework in self.hellos:
             for size, restarts in SIZES.items():
                 for restart in range(restarts):
@@ -120,27 +183,27 @@ class Fidelity:
             for number in range(CALLS):
                 yield self.called(framework, number)
 
-    def beside(self, framework: str, size: int, restart: int) -> dict[str, Any]:
+    def beside(self, framework: str, size: int, restart: int) -> LoopRow:
         """Start a minimal loop and a worker, and time both in turns."""
-        benchmark = step(size, 1, self.seed)
-        race = InterleavedRun(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
-        ours, theirs = race.entrant(TimedTarget(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
-        with Bare(self.environments[framework], size, self.coordinator.clients[framework].threads) as bare:
-            bare_peak = process_memory("VmHWM", bare.process.pid)
+        benchmark, client = step(size, 1, self.seed), self.coordinator.clients[framework]
+        run = InterleavedRun(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
+        ours, theirs = run.entrant(TimedTarget(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
+        with MinimalLoop(client.environment, size, client.threads) as loop:
+            bare_peak = process_memory("VmHWM", loop.process.pid)
             self.coordinator.restart(framework)
-            race.enter(ours)
+            run.enter(ours)
             worker = self.coordinator.worker(framework)
             peak = process_memory("VmHWM", worker.process.pid) if worker else None
             if ours.running():
-                bare.sample(ours.loops)
+                loop.sample(ours.loops)
             bits = Bits(self.seed + restart)
             for first in bits.integers((ROUNDS,)) % np.uint64(2):
                 for turn in (first, 1 - first):
                     if turn:
-                        race.sample(ours)
+                        run.sample(ours)
                     elif ours.running():
-                        theirs.append(bare.sample(ours.loops))
-        race.leave(ours)
+                        theirs.append(loop.sample(ours.loops))
+        run.leave(ours)
         return {
             "experiment": "bare",
             "framework": framework,
@@ -152,68 +215,86 @@ class Fidelity:
             "bare_peak": bare_peak,
         }
 
-    def called(self, framework: str, number: int) -> dict[str, Any]:
+    def called(self, framework: str, number: int) -> CopiesRow:
         """Time an implementation, two equal copies and a slower one; return the conclusions about the last two."""
         hello = self.hellos[framework]
-        slowdowns = (WAIT, WAIT, WAIT, SLOWDOWN)
         entered = [
             TimedTarget(framework, IMPLEMENTATION, i, hello, slowdown=slowdown)
-            for i, slowdown in enumerate(slowdowns, 1)
+            for i, slowdown in enumerate((WAIT, WAIT, WAIT, SLOWDOWN), 1)
         ]
         benchmark, seed = step(CALLED_AT, 1, self.seed + number), self.seed + number
-        race = InterleavedRun(self.coordinator, benchmark, self.folder, self.careful, self.careful.rounds, seed)
-        for _ in race.run(entered):
+        run = InterleavedRun(self.coordinator, benchmark, self.folder, self.careful, self.careful.rounds, seed)
+        for _ in run.run(entered):
             pass
-        equal, slower = list(rows.timing_rows(race))[2:]
+        equal, slower = list(timing_rows(run))[2:]
         return {
             "experiment": "calls",
             "framework": framework,
             "reason": equal.reason or slower.reason,
-            "floor": equal.noise_floor,
-            "equal": _ratio(equal),
-            "slower": _ratio(slower),
+            "noise_floor": equal.noise_floor,
+            "equal": _comparison(equal),
+            "slower": _comparison(slower),
         }
 
 
-def _ratio(row: TimingRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ("ratio", "ratio_interval", "p_value", "conclusion")}
+def _comparison(row: TimingRow) -> CopyComparison:
+    return {
+        "ratio": row.ratio,
+        "ratio_interval": row.ratio_interval,
+        "p_value": row.p_value,
+        "conclusion": row.conclusion,
+    }
 
 
-def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the ratio to the minimal loop by framework and size, and the number of each conclusion by framework.
+def result(
+    rows: Sequence[LoopRow | CopiesRow], hellos: Mapping[str, Message], *, threads: int, seed: int
+) -> FidelityResult:
+    """Return the result of the experiments from their rows."""
+    loops = [row for row in rows if row["experiment"] == "bare"]
+    runs = [row for row in rows if row["experiment"] == "calls"]
+    frameworks = list(dict.fromkeys(row["framework"] for row in rows))
+    groups = [
+        [row for row in loops if row["framework"] == framework and row["size"] == size and not row["reason"]]
+        for framework in frameworks
+        for size in SIZES
+    ]
+    return {
+        "created": provenance.now(),
+        "machine": provenance.machine(),
+        "commit": provenance.commit(),
+        "threads": threads,
+        "seed": seed,
+        "versions": {name: hello["versions"][hello["framework"]] for name, hello in hellos.items()},
+        "beside": [_loop_summary(found) for found in groups if found],
+        "calls": [_copies_summary(framework, runs) for framework in frameworks],
+        "races": runs,
+        "failed": [f"{row['framework']}: {row['reason']}" for row in rows if row["reason"]],
+    }
 
-    `races` has the conclusions of each run. The ratio is the median over all restarts of the ratios of medians; `low`
-    and `high` are the least and the greatest of these. `copies` is the difference of the peak memory of worker and
-    minimal loop, in copies of the parameters.
-    """
-    beside: list[dict[str, Any]] = []
-    calls: list[dict[str, Any]] = []
-    for framework in dict.fromkeys(row["framework"] for row in rows):
-        mine = [row for row in rows if row["framework"] == framework and not row["reason"]]
-        for size in SIZES:
-            found = [row for row in mine if row["experiment"] == "bare" and row["size"] == size]
-            ratios = [statistics.paired(row["ours"], row["theirs"]).value for row in found]
-            if ratios:
-                copies = [(r["peak"] - r["bare_peak"]) / (4 * size) for r in found if r["peak"] and r["bare_peak"]]
-                beside.append(
-                    {
-                        "framework": framework,
-                        "size": size,
-                        "seconds": float(np.median([np.median(row["theirs"]) for row in found])),
-                        "ratio": float(np.median(ratios)),
-                        "low": min(ratios),
-                        "high": max(ratios),
-                        "copies": float(np.median(copies)) if copies else math.nan,
-                    }
-                )
-        races = [row for row in mine if row["experiment"] == "calls"]
-        calls.append(
-            {
-                "framework": framework,
-                "races": len(races),
-                "slower": sum(row["slower"]["conclusion"] == "slower" for row in races),
-                "different": sum(row["equal"]["conclusion"] in ("slower", "faster") for row in races),
-                "floor": float(np.median([row["floor"] for row in races])) if races else math.nan,
-            }
-        )
-    return {"beside": beside, "calls": calls, "races": [row for row in rows if row["experiment"] == "calls"]}
+
+def _loop_summary(rows: Sequence[LoopRow]) -> LoopSummary:
+    size = rows[0]["size"]
+    ratios = [paired(row["ours"], row["theirs"]).value for row in rows]
+    peaks = [(row["peak"], row["bare_peak"]) for row in rows]
+    copies = [(ours - theirs) / (4 * size) for ours, theirs in peaks if ours and theirs]
+    return {
+        "framework": rows[0]["framework"],
+        "size": size,
+        "seconds": float(np.median([np.median(row["theirs"]) for row in rows])),
+        "ratio": float(np.median(ratios)),
+        "low": min(ratios),
+        "high": max(ratios),
+        "copies": float(np.median(copies)) if copies else math.nan,
+    }
+
+
+def _copies_summary(framework: str, rows: Sequence[CopiesRow]) -> CopiesSummary:
+    own = [row for row in rows if row["framework"] == framework and not row["reason"]]
+    floors = [row["noise_floor"] for row in own if row["noise_floor"] is not None]
+    return {
+        "framework": framework,
+        "races": len(own),
+        "slower": sum(row["slower"]["conclusion"] == "slower" for row in own),
+        "different": sum(row["equal"]["conclusion"] in ("slower", "faster") for row in own),
+        "noise_floor": float(np.median(floors)) if floors else math.nan,
+    }

@@ -206,7 +206,9 @@ def test_the_list_highlights_a_name_like_the_legend(opened):
 def test_a_comparison_opens_sorts_and_fetches_nothing(visit, written, folder, tmp_path):
     changed = [row | {"outcome": "differs"} if n == 5 else row for n, row in enumerate(sample_results.verdicts())]
     (folder / "verdicts.jsonl").write_text(sample_results.lines(changed), encoding="utf-8")
-    time = reports.Time("torch/builtin", "step/10", (1e-5, 2e-5), 2.0, (1.9, 2.1), 0.02, "slower", None)
+    time = reports.Time(
+        "torch/builtin", "step/10", ("1", "2"), (1e-5, 2e-5), 2.0, (1.9, 2.1), 0.5, 0.02, "slower", None
+    )
     found = reports.compare(reports.load(written), reports.load(folder), [time])
     page, _ = reports.write_comparison(found, tmp_path / "comparison")
     one = visit(page, width=400)

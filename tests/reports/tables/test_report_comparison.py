@@ -9,8 +9,8 @@ from rich.console import Console
 import reports
 from tests.support import sample_results
 
-SLOWER = reports.Time("torch/builtin", "step/10", (1e-5, 2e-5), 2.0, (1.9, 2.1), 0.02, "slower", None)
-SAME = reports.Time("torch/scratch", "step/10", (1e-5, 1e-5), 1.0, (0.99, 1.01), 0.02, "same", None)
+SLOWER = reports.Time("torch/builtin", "step/10", ("1", "2"), (1e-5, 2e-5), 2.0, (1.9, 2.1), 0.5, 0.02, "slower", None)
+SAME = reports.Time("torch/scratch", "step/10", ("1", "2"), (1e-5, 1e-5), 1.0, (0.99, 1.01), 0.5, 0.02, "same", None)
 
 
 @pytest.fixture

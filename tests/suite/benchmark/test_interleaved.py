@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from suite.benchmark import statistics
-from suite.benchmark.correctness import steps_missing
+from suite.benchmark.checks import steps_missing
 from suite.benchmark.interleaved import TimedTarget, groups
 from suite.cases.benchmarks import PERIOD, PROFILES, benchmarks, step
 from suite.cases.datasets import generated

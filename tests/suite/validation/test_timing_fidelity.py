@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from suite.adapters import FRAMEWORKS
 from suite.cases.benchmarks import PROFILES
+from suite.results import provenance
 from suite.validation import timing_fidelity
-from suite.validation.timing_fidelity import Bare, Fidelity, summary
+from suite.validation.timing_fidelity import (
+    CopiesRow,
+    CopiesSummary,
+    CopyComparison,
+    Fidelity,
+    FidelityResult,
+    LoopSummary,
+    MinimalLoop,
+    result,
+)
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment, environments
 from tests.suite.conftest import script
@@ -28,9 +40,13 @@ def beside(framework, size, ours, theirs, peak=None, bare_peak=None):
     }
 
 
-def called(framework, equal, slower, floor=0.02, reason=None):
+def called(framework, equal, slower, noise_floor=0.02, reason=None):
     said = {"equal": {"conclusion": equal}, "slower": {"conclusion": slower}}
-    return {"experiment": "calls", "framework": framework, "reason": reason, "floor": floor, **said}
+    return {"experiment": "calls", "framework": framework, "reason": reason, "noise_floor": noise_floor, **said}
+
+
+def summary(rows):
+    return result(rows, {}, threads=1, seed=0)
 
 
 def test_the_ratio_is_the_median_over_beginnings_and_its_range_stands_beside():
@@ -56,29 +72,43 @@ def test_calls_are_counted_and_what_failed_is_not():
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_bare_loop_answers_with_seconds_and_ends_with_its_context(framework):
+def test_a_minimal_loop_answers_with_seconds_and_ends_with_its_context(framework):
     environment = environments({})[framework]
     if not environment.exists:
         pytest.skip(f"there is no environment for {framework}: `rmsuite envs --build`")
-    with Bare(environment, 10, 1) as bare:
-        assert 0 < bare.sample(10) < 1
-    assert bare.process.returncode is not None
+    with MinimalLoop(environment, 10, 1) as loop:
+        assert 0 < loop.sample(10) < 1
+    assert loop.process.returncode is not None
 
 
-def test_a_bare_loop_that_ends_says_so(tmp_path):
+def test_a_minimal_loop_that_ends_says_so(tmp_path):
     python = script(tmp_path, "broken", f"{sys.executable} -c 'pass'")
     with pytest.raises(LookupError, match="the minimal loop of torch at 10 parameters has ended"):
-        Bare(Environment("torch", python, user_supplied=True), 10, 1)
+        MinimalLoop(Environment("torch", python, user_supplied=True), 10, 1)
 
 
-def test_a_race_of_equals_and_one_that_is_slower_is_told_by_its_ratios(tmp_path, numpy_python, monkeypatch):
+def test_a_run_with_an_equal_and_a_slower_copy_has_the_ratios_of_both(tmp_path, numpy_python, monkeypatch):
     monkeypatch.setattr(timing_fidelity, "CALLED_AT", 10)
     known = {"torch": Environment("torch", numpy_python, user_supplied=True)}
     with Coordinator(known, "cpu", 1, 60.0) as coordinator:
-        experiment = Fidelity(coordinator, known, coordinator.hello(), tmp_path, 0)
+        experiment = Fidelity(coordinator, coordinator.hello(), tmp_path, 0)
         experiment.careful = PROFILES["quick"]
         row = experiment.called("torch", 0)
     assert row["reason"] is None
     assert row["slower"]["ratio"] > 0
     assert row["equal"]["conclusion"] in ("same", "unclear", "faster", "slower")
-    assert row["floor"] >= 0
+    assert row["noise_floor"] >= 0
+
+
+@pytest.mark.parametrize("file", ["fidelity.json", "fidelity-mxnet.json"])
+def test_the_published_results_have_the_keys_that_are_written_now(file):
+    def keys(kind):
+        return kind.__annotations__.keys()
+
+    found = json.loads((Path(__file__).parents[3] / "docs" / file).read_text("utf-8"))
+    assert found.keys() == keys(FidelityResult)
+    assert found["machine"].keys() == provenance.machine().keys()
+    for name, kind in {"beside": LoopSummary, "calls": CopiesSummary, "races": CopiesRow}.items():
+        assert found[name]
+        assert all(row.keys() == keys(kind) for row in found[name])
+    assert all(row[name].keys() == keys(CopyComparison) for row in found["races"] for name in ("equal", "slower"))
