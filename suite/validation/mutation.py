@@ -1,29 +1,117 @@
 """Mutation testing: every mutant and every mistake is compared on the catalogue, and each must differ in some case.
 
 Wrong optimizers are evaluated in float32 and compared with the dialect that they claim to be. Only their parameters are
-compared: they must be caught even if the implementation does not show its state.
+compared: they must be caught even if the implementation does not show its state. A mutant that no case catches must be
+proven to compute the same function.
 """
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from reference import Dialect, dialects
+import numpy as np
+
+from reference import Dialect, Hyperparameters, dialects
+from reference.algorithm import Algorithm
 from suite.cases.catalogue import VERSION, Case, catalogue
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.conformance.targets import TapeBatch, tape_batches
+from suite.diagnosis.candidates import allowed_values
 from suite.diagnosis.mistakes import MISTAKES, Mistake
 from suite.diagnosis.mistakes.arithmetic import PLAIN, Array, FormatName
 from suite.diagnosis.mistakes.evaluation import Evaluation, EvaluationInput, Formula
-from suite.validation.mutants import OTHER, EquivalenceProofs, Mutant, axis_mutants, pair_mutants
 
 DTYPE: FormatName = "float32"
+
+OTHER = "another dialect"
+"""Stands for the axis of a mutant that is another named dialect."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A dialect that is computed in place of the claimed one.
+
+    Attributes:
+        claimed: the name of the claimed dialect.
+        axis: the axis on which they differ; `OTHER` if the mutant is a named dialect.
+        value: the mutant's value on the axis; its name if it is a named dialect.
+        dialect: the dialect that is computed.
+    """
+
+    claimed: str
+    axis: str
+    value: Any
+    dialect: Dialect
+
+
+def axis_mutants(named: Mapping[str, Dialect] = dialects) -> Iterator[Mutant]:
+    """Yield each dialect with each other value on each axis, which come from the type hints of its class."""
+    for name, dialect in named.items():
+        hints = get_type_hints(type(dialect))
+        for axis in fields(dialect):
+            for value in allowed_values(hints[axis.name]) if axis.compare else ():
+                if value != getattr(dialect, axis.name):
+                    yield Mutant(name, axis.name, value, replace(dialect, **{axis.name: value}))
+
+
+def pair_mutants() -> Iterator[Mutant]:
+    """Yield each dialect in place of each other one."""
+    for claimed, computed in itertools.permutations(dialects, 2):
+        yield Mutant(claimed, OTHER, computed, dialects[computed])
+
+
+def _combinations() -> Iterator[Hyperparameters]:
+    """Yield all combinations of options, with numbers that change whenever they are rounded."""
+    plain = Hyperparameters(learning_rate=0.01, decay=0.999, epsilon=1e-3, rescale_gradient=0.3, clip_weights=0.7)
+    limits: tuple[dict[str, Any], ...] = ({}, {"clip_gradient": 0.1}, {"clip_norm": 1.3})
+    for momentum, centered, decay, limit in itertools.product((0.0, 0.9), (False, True), (0.0, 0.1), limits):
+        h = replace(plain, momentum=momentum, centered=centered, weight_decay=decay, **limit)
+        yield h
+        yield replace(h, nesterov=True, bias_correction=True, maximize=True)
+
+
+class EquivalenceProofs:
+    """Proofs that two dialects compute the same function in float32.
+
+    Two dialects are proven equivalent if their `Algorithm`, which omits all that has no effect, is equal under every
+    combination of options and under all hyper-parameters in the catalogue. A mutant without a proof must be killed.
+    """
+
+    def __init__(self, catalogued: Iterable[Hyperparameters]) -> None:
+        self.settings = tuple(dict.fromkeys((*_combinations(), *catalogued)))
+        self._algorithms: dict[tuple[Dialect, Hyperparameters], tuple[Algorithm, Algorithm]] = {}
+
+    def proof(self, one: Dialect, other: Dialect) -> str | None:
+        """Return the proof in words, or None if there is none."""
+        if self._equal(one, other, rounded=False):
+            return "the axis has no effect on this dialect: one algorithm under any hyper-parameters"
+        if self._equal(one, other, rounded=True):
+            return "one algorithm in float32: rounding a number to float32 twice is rounding it once"
+        if "either" in (one.subnormals, other.subnormals):
+            one, other = (replace(dialect, subnormals="either") for dialect in (one, other))
+            if self._equal(one, other, rounded=True):
+                return "one dialect allows both treatments of subnormals"
+        return None
+
+    def _equal(self, one: Dialect, other: Dialect, rounded: bool) -> bool:
+        return all(self._algorithm(one, h)[rounded] == self._algorithm(other, h)[rounded] for h in self.settings)
+
+    def _algorithm(self, dialect: Dialect, h: Hyperparameters) -> tuple[Algorithm, Algorithm]:
+        """Return the algorithm with its exact numbers, and with numbers rounded to float32."""
+        key = dialect, h
+        if key not in self._algorithms:
+            a = Algorithm.of(dialect, h, "float32")
+            numbers = a.numbers()
+            rounded = np.array(list(numbers.values())).astype(np.float32)
+            self._algorithms[key] = a, a.with_numbers(dict(zip(numbers, rounded.tolist(), strict=True)))
+        return self._algorithms[key]
 
 
 def value_cases(seed: int) -> list[Case]:
@@ -45,7 +133,7 @@ class MutantResult:
 
     claimed: str
     wrong: Mutant | Mistake
-    cases: list[str]
+    cases: list[str] = field(default_factory=list)
     proof: str | None = None
 
     @property
@@ -73,19 +161,15 @@ class MutantResult:
 
 
 class KillMatrix:
-    """The results of wrong optimizers on the cases of the catalogue."""
+    """The results of wrong optimizers on the cases of the catalogue, mutants first; `fill` computes them.
+
+    Each mistake is made in every named dialect.
+    """
 
     def __init__(self, seed: int, mutants: Iterable[Mutant], mistakes: Iterable[Mistake]) -> None:
-        """Prepare the results; `fill` computes them.
-
-        Args:
-            seed: the seed of the catalogue.
-            mutants: mutants of named dialects.
-            mistakes: each is made in every named dialect.
-        """
         self.seed, self.cases = seed, value_cases(seed)
-        self.mutants = [(mutant, MutantResult(mutant.claimed, mutant, [])) for mutant in mutants]
-        self.mistakes = [(mistake, MutantResult(name, mistake, [])) for mistake in mistakes for name in dialects]
+        self.results = [MutantResult(mutant.claimed, mutant) for mutant in mutants]
+        self.results += [MutantResult(name, mistake) for mistake in mistakes for name in dialects]
         self.proofs = EquivalenceProofs(case.setting.hyperparameters for case in self.cases)
 
     @classmethod
@@ -93,20 +177,25 @@ class KillMatrix:
         """Return the matrix of all mutants of one axis, all pairs of dialects, and all mistakes."""
         return cls(seed, (*axis_mutants(), *pair_mutants()), MISTAKES)
 
-    @property
-    def results(self) -> list[MutantResult]:
-        """All results, mutants first."""
-        return [result for _, result in (*self.mutants, *self.mistakes)]
-
     def fill(self, progress: Callable[[str], None]) -> None:
         """Evaluate all wrong optimizers on all cases; `progress` is called with the id of each case."""
         with tempfile.TemporaryDirectory() as folder:
             for tape_batch in tape_batches(self.cases, Path(folder)):
-                self._evaluate(_BatchEvaluator(tape_batch))
+                batch = _BatchEvaluator(tape_batch)
+                for result in self.results:
+                    result.cases += batch.differing_cases(result)
                 for case, _ in tape_batch.cases:
                     progress(case.id)
         for result in self.results:
             result.proof = None if result.cases else self._proof(result)
+
+    def _proof(self, result: MutantResult) -> str | None:
+        dialect, wrong = dialects[result.claimed], result.wrong
+        if isinstance(wrong, Mutant):
+            return self.proofs.proof(dialect, wrong.dialect)
+        arithmetic = PLAIN.arithmetic(DTYPE)
+        formulas = (Formula.of(dialect, h, 2, arithmetic) for h in self.proofs.settings)
+        return None if any(map(wrong.applies, formulas)) else "the mistake applies to no formula of this dialect"
 
     def to_json(self) -> dict[str, Any]:
         """Return the results.
@@ -125,45 +214,28 @@ class KillMatrix:
         numbers = {case.id: number for number, case in enumerate(self.cases)}
         rows = [result.to_json(numbers) for result in self.results]
         by_axis: defaultdict[str, defaultdict[str, list[MutantResult]]] = defaultdict(lambda: defaultdict(list))
-        for _, result in self.mutants:
-            if result.kind == "axis":
-                by_axis[result.claimed][result.name].append(result)
         by_mistake: defaultdict[Mistake, list[MutantResult]] = defaultdict(list)
-        for mistake, result in self.mistakes:
-            by_mistake[mistake].append(result)
+        for result in self.results:
+            if isinstance(result.wrong, Mistake):
+                by_mistake[result.wrong].append(result)
+            elif result.kind == "axis":
+                by_axis[result.claimed][result.name].append(result)
         return {
             "catalogue": VERSION,
             "seed": self.seed,
             "dtype": DTYPE,
             "cases": list(numbers),
-            **counts(self.results),
+            **_counts(self.results),
             "survivors": [row for row in rows if row["outcome"] == "survives"],
             "dialects": {
-                name: {axis: counts(results) for axis, results in axes.items()} for name, axes in by_axis.items()
+                name: {axis: _counts(results) for axis, results in axes.items()} for name, axes in by_axis.items()
             },
-            "pairs": counts(result for _, result in self.mutants if result.kind == "pair"),
+            "pairs": _counts(result for result in self.results if result.kind == "pair"),
             "mistakes": {
-                mistake.name: {"reason": mistake.reason, **counts(results)} for mistake, results in by_mistake.items()
+                mistake.name: {"reason": mistake.reason, **_counts(results)} for mistake, results in by_mistake.items()
             },
             "mutants": rows,
         }
-
-    def _evaluate(self, batch: _BatchEvaluator) -> None:
-        for mutant, result in self.mutants:
-            result.cases += batch.differing_cases(result.claimed, batch.formula(mutant.dialect), None)
-        for mistake, result in self.mistakes:
-            if not result.cases and batch.dense:
-                formula = batch.formula(dialects[result.claimed])
-                if mistake.applies(formula):
-                    result.cases += batch.differing_cases(result.claimed, formula, mistake)
-
-    def _proof(self, result: MutantResult) -> str | None:
-        dialect, wrong = dialects[result.claimed], result.wrong
-        if isinstance(wrong, Mutant):
-            return self.proofs.proof(dialect, wrong.dialect)
-        arithmetic = PLAIN.arithmetic(DTYPE)
-        formulas = (Formula.of(dialect, h, 2, arithmetic) for h in self.proofs.settings)
-        return None if any(map(wrong.applies, formulas)) else "the mistake applies to no formula of this dialect"
 
 
 class _BatchEvaluator:
@@ -171,7 +243,6 @@ class _BatchEvaluator:
 
     def __init__(self, tape_batch: TapeBatch) -> None:
         self.tape_batch, tape, h = tape_batch, tape_batch.tape, tape_batch.hyperparameters
-        self.dense = tape.sparse is None
         self.given = EvaluationInput(tape.initial, tape.sparse or tape.gradients, tape.rate_scale())
         self.oracle = Oracle.of(tape, h, DTYPE, dialects)
         self._representative = {name: names[0] for names in self.oracle.groups() for name in names}
@@ -179,17 +250,15 @@ class _BatchEvaluator:
         self._traces: dict[Formula, Mapping[str, Array]] = {}
         self._cases: dict[tuple[str, Formula, str | None], Sequence[str]] = {}
 
-    def formula(self, dialect: Dialect) -> Formula:
-        """Return the formula of a dialect. Subnormals are distinguished only on tapes that test them."""
-        if dialect not in self._formulas:
-            d = dialect if self.tape_batch.tape.subnormals else replace(dialect, subnormals="either")
-            h, steps = self.tape_batch.hyperparameters, len(self.tape_batch.tape.gradients)
-            self._formulas[dialect] = Formula.of(d, h, steps, PLAIN.arithmetic(DTYPE))
-        return self._formulas[dialect]
-
-    def differing_cases(self, claimed: str, formula: Formula, mistake: Mistake | None) -> Sequence[str]:
-        """Return the cases in which a formula, evaluated with a mistake or without, differs from a dialect."""
-        claimed = self._representative[claimed]
+    def differing_cases(self, result: MutantResult) -> Sequence[str]:
+        """Return the cases in which a wrong optimizer differs; none if it is a mistake that was caught before."""
+        wrong, claimed = result.wrong, self._representative[result.claimed]
+        if isinstance(wrong, Mutant):
+            formula, mistake = self._formula(wrong.dialect), None
+        else:
+            formula, mistake = self._formula(dialects[result.claimed]), wrong
+            if result.cases or self.tape_batch.tape.sparse is not None or not wrong.applies(formula):
+                return ()
         key = claimed, formula, mistake.name if mistake else None
         if key not in self._cases:
             parameters = self._trace(formula, mistake)["parameters"]
@@ -197,6 +266,14 @@ class _BatchEvaluator:
             batched = self.tape_batch.cases
             self._cases[key] = [case.id for case, part in batched if comparison.result(part).outcome == "differs"]
         return self._cases[key]
+
+    def _formula(self, dialect: Dialect) -> Formula:
+        """Return the formula of a dialect. Subnormals are distinguished only on tapes that test them."""
+        if dialect not in self._formulas:
+            d = dialect if self.tape_batch.tape.subnormals else replace(dialect, subnormals="either")
+            h, steps = self.tape_batch.hyperparameters, len(self.tape_batch.tape.gradients)
+            self._formulas[dialect] = Formula.of(d, h, steps, PLAIN.arithmetic(DTYPE))
+        return self._formulas[dialect]
 
     def _trace(self, formula: Formula, mistake: Mistake | None) -> Mapping[str, Array]:
         if mistake:
@@ -207,7 +284,7 @@ class _BatchEvaluator:
         return self._traces[formula]
 
 
-def counts(results: Iterable[MutantResult]) -> dict[str, int]:
+def _counts(results: Iterable[MutantResult]) -> dict[str, int]:
     """Count the results: killed, proven to be the same function, and all."""
     outcomes = Counter(result.outcome for result in results)
     return {"killed": outcomes["killed"], "proven_same": outcomes["same"], "total": outcomes.total()}

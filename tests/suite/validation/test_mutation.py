@@ -17,8 +17,7 @@ from suite.diagnosis.mistakes import MISTAKES, Mistake
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from suite.diagnosis.mistakes.state_mistakes import buffered
 from suite.validation import mutation
-from suite.validation.mutants import OTHER, EquivalenceProofs, Mutant, axis_mutants
-from suite.validation.mutation import KillMatrix, value_cases
+from suite.validation.mutation import OTHER, EquivalenceProofs, KillMatrix, Mutant, axis_mutants, value_cases
 
 
 def filled(mutants=(), mistakes=()):
