@@ -14,17 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .adapters.contract import Unsupported
+    from .adapters import Unsupported
     from .client import ServerError, UserError
-    from .testing import conformance
+    from .pytest_plugin import conformance
     from .user_optimizer import UserOptimizer
 
 _MODULES = {
     "ServerError": "client",
-    "Unsupported": "adapters.contract",
+    "Unsupported": "adapters",
     "UserError": "client",
     "UserOptimizer": "user_optimizer",
-    "conformance": "testing",
+    "conformance": "pytest_plugin",
 }
 _RENAMED = {
     "FactoryError": "UserError",

@@ -1,21 +1,88 @@
-"""The claim that a factory's optimizer computes a dialect, or has not changed, tested case by case."""
+"""The claim that a factory's optimizer computes a dialect, or has not changed, tested case by case.
+
+The list of cases is read from a file, so that no server is needed to collect tests.
+"""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from . import shared
-from .adapters.contract import Unsupported
-from .cases import Case
 from .client import UserError, client
+from .signature import BASIC, Signature
 from .user_optimizer import UserOptimizer
 
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+FORMATS = ("float32", "float64")  # that are tested unless others are named
 THRESHOLDS = ("bits", "rounding", "dialect")
 _PLUGIN = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case without its numbers.
+
+    Attributes:
+        id: the identifier, for example `decades/momentum`.
+        dtypes: the formats in which it is replayed.
+        lean: whether one of these formats is enough.
+        sets: the hyper-parameters that it sets besides learning rate, decay and epsilon.
+        scheduled: whether the learning rate changes.
+    """
+
+    id: str
+    dtypes: Sequence[str]
+    lean: bool
+    sets: Sequence[str]
+    scheduled: bool
+
+    def needs(self, signature: Signature) -> list[str]:
+        """Return the hyper-parameters of the case that a factory does not take."""
+        return [name for name in (*BASIC, *self.sets) if name not in signature.accepts]
+
+    def matches(self, pattern: str) -> bool:
+        """Return whether the id, or a part of it, matches a pattern with `*` and `?`."""
+        return fnmatchcase(self.id, pattern) or f"/{pattern}/" in f"/{self.id}/"
+
+
+@lru_cache(maxsize=1)
+def all_cases() -> tuple[Case, ...]:
+    """Return all cases in the order of the catalogue."""
+    listed = json.loads((_PLUGIN / "cases.json").read_text("utf-8"))["cases"]
+    return tuple(Case(name, **entry) for name, entry in listed.items())
+
+
+def select(patterns: Sequence[str], dtypes: Sequence[str]) -> list[tuple[Case, str]]:
+    """Return the cases that match a pattern, each with its formats among `dtypes`; a lean case with the first only.
+
+    Without patterns all cases are selected.
+
+    Raises:
+        UserError: if a pattern matches nothing, or a format is unknown.
+    """
+    cases = all_cases()
+    for pattern in patterns:
+        if not any(case.matches(pattern) for case in cases):
+            parts = sorted({name for case in cases for name in (case.id, *case.id.split("/"))})
+            close = " or ".join(map(repr, get_close_matches(pattern, parts)))
+            raise UserError(f"no case matches {pattern!r}" + (f"; did you mean {close}?" if close else ""))
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise UserError(f"no dtype {dtype!r}; there are {', '.join(DTYPES)}")
+    selected = []
+    for case in cases:
+        if not patterns or any(map(case.matches, patterns)):
+            formats = [dtype for dtype in dtypes if dtype in case.dtypes]
+            selected += [(case, dtype) for dtype in (formats[:1] if case.lean else formats)]
+    return selected
 
 
 @dataclass(frozen=True)
@@ -23,12 +90,16 @@ class Verdict:
     """The verdict on one case in one format.
 
     Attributes:
+        case: the case.
+        dtype: the format.
         outcome: `agrees`, `differs`, `undecided`, `unsupported` or `failed`.
         expected: whether the outcome is expected.
         row: the row, with the columns of a results folder's `verdicts.jsonl`.
         error: the exception that the optimizer raised, if it failed.
     """
 
+    case: Case
+    dtype: str
     outcome: str
     expected: bool
     row: Mapping[str, Any]
@@ -43,6 +114,11 @@ class Verdict:
     def change(self) -> Mapping[str, str] | None:
         """The change since the baseline, `kind` and `words`; None without a baseline."""
         return self.row.get("change")
+
+    @property
+    def kind(self) -> str:
+        """The kind of the change since the baseline, or without a baseline the outcome."""
+        return self.change["kind"] if self.change else self.outcome
 
     @property
     def expectation(self) -> str | None:
@@ -89,83 +165,66 @@ class Claim:
             ServerError: if the server fails.
         """
         __tracebackhide__ = True
-        lacking = case.needs(self.optimizer.signature)
+        optimizer, lacking = self.optimizer, case.needs(self.optimizer.signature)
         if lacking:
-            return Verdict("unsupported", True, {"reason": f"{self.optimizer.name} takes no {', '.join(lacking)}"})
-        optimizer, server = self.optimizer, client()
+            reason = f"{optimizer.name} takes no {', '.join(lacking)}"
+            return Verdict(case, dtype, "unsupported", expected=True, row={"reason": reason})
+        described = {
+            "kind": optimizer.kind,
+            "name": optimizer.name,
+            "version": optimizer.version,
+            "dialect": self.dialect,
+            "dtype": dtype,
+        }
+        server = client()
         case_input = server.ask("case", case=case.id)
         h = shared.hyperparameters.Hyperparameters.from_json(case_input["hyperparameters"])
         tape, sha256 = shared.arrays.read(Path(case_input["input"]))
-        output, error = server.folder / "trace.safetensors", None
-        kind = optimizer.kind
-        try:
-            shared.arrays.write(output, optimizer.replay(tape, h, dtype))
-            reply = {"status": "ok", "sha256": sha256, "dialect": self.dialect}
-        except Unsupported as reason:
-            reply = {"status": "unsupported", "reason": str(reason)}
-        except Exception as raised:  # an exception of the optimizer
-            error, reply = (
-                _without_our_frames(raised),
-                {"status": "error", "reason": f"{type(raised).__name__}: {raised}"[:2000]},
-            )
-        answer = server.ask(
+        output = server.folder / "trace.safetensors"
+        reply, error = optimizer.reply(tape, h, dtype, output)
+        if error is not None:
+            error = _without_our_frames(error)
+        row = server.ask(
             "verdict",
             case=case.id,
-            optimizer={
-                "kind": kind,
-                "name": optimizer.name,
-                "version": optimizer.version,
-                "dialect": self.dialect,
-                "dtype": dtype,
-            },
-            reply=reply,
+            optimizer=described,
+            reply={**reply, "sha256": sha256},
             output=str(output),
             expectations=str(self.expectations.absolute()) if self.expectations else None,
             baseline=str(self.baseline.absolute()) if self.baseline else None,
             fail_on=self.fail_on,
             keep=self.keep,
-        )
-        row = answer["row"]
-        return Verdict(row["outcome"], row["expected"], row, error)
+        )["row"]
+        return Verdict(case, dtype, row["outcome"], row["expected"], row, error)
 
-    def repeat(self, case: Case, dtype: str) -> str:
+    def repeat(self, verdict: Verdict) -> str:
         """Return the command that repeats a verdict."""
         claimed = ["--dialect", self.dialect] if self.dialect else ["--baseline", str(self.baseline)]
-        options = [*claimed, "-c", case.id, "--dtype", dtype]
+        options = [*claimed, "-c", verdict.case.id, "--dtype", verdict.dtype]
         if self.baseline and self.fail_on != Claim.fail_on:
             options += ["--fail-on", self.fail_on]
         if self.expectations:
             options += ["--expectations", str(self.expectations)]
         return shlex.join(["rmsuite", "check", self.optimizer.name, *options])
 
-    def message(self, case: Case, dtype: str, verdict: Verdict, again: str | None = None) -> str:
-        """Return an explanation of an unexpected verdict, in several lines.
+    def message(self, verdict: Verdict, again: str | None = None) -> str:
+        """Return an explanation of an unexpected verdict, in several lines; `again` is the command that repeats it."""
+        return "\n".join([*self._lines(verdict), f"repeat: {again or self.repeat(verdict)}"])
 
-        Args:
-            case: the case.
-            dtype: the format.
-            verdict: the verdict.
-            again: the command that repeats it, if it is not that of `repeat`.
-        """
-        lines = [*self._lines(case, dtype, verdict), f"repeat: {again or self.repeat(case, dtype)}"]
-        return "\n".join(lines)
-
-    def _lines(self, case: Case, dtype: str, verdict: Verdict) -> Iterator[str]:
-        row, where = verdict.row, f"{case.id} in {dtype}"
+    def _lines(self, verdict: Verdict) -> Iterator[str]:
+        name, where = self.optimizer.name, f"{verdict.case.id} in {verdict.dtype}"
         if verdict.change:
-            yield f"{self.optimizer.name}: {verdict.change['kind']} in {where}"
-            yield f"  the case: {row['about']}"
-            yield from (f"  {part}" for part in verdict.change["words"].split("; ") if part)
-            return
-        if verdict.outcome == "agrees":
-            yield f"{self.optimizer.name} agrees with {self.dialect} in {where}, but another outcome is expected"
+            yield f"{name}: {verdict.change['kind']} in {where}"
+        elif verdict.outcome == "agrees":
+            yield f"{name} agrees with {self.dialect} in {where}, but another outcome is expected"
         elif verdict.outcome == "differs":
-            yield f"{self.optimizer.name} differs from {self.dialect} in {where}"
+            yield f"{name} differs from {self.dialect} in {where}"
         else:
-            yield f"{self.optimizer.name}: {verdict.outcome} in {where}; expected {self.dialect}"
-        yield f"  the case: {row['about']}"
-        yield from (f"  {part}" for part in verdict.reason.split("; ") if part)
-        if verdict.expectation:
+            yield f"{name}: {verdict.outcome} in {where}; expected {self.dialect}"
+        yield f"  the case: {verdict.row['about']}"
+        reason = verdict.change["words"] if verdict.change else verdict.reason
+        yield from (f"  {part}" for part in reason.split("; ") if part)
+        if verdict.expectation and not verdict.change:
             yield f"  expected: {verdict.expectation}"
 
 

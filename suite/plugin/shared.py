@@ -31,21 +31,21 @@ _FILES = {
 }
 
 
-def _load(name: str) -> ModuleType:
-    module_name = f"{__package__}.shared_{name}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, ROOT / _FILES[name])
-        assert spec is not None and spec.loader is not None  # noqa: PT018, S101  (the file is a Python file)
-        sys.modules[module_name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[module_name]
+def load(name: str, file: Path) -> ModuleType:
+    """Import a module, or a package's `__init__.py`, from its file, without a search path."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None  # noqa: PT018, S101  (the file is a Python file)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def __getattr__(name: str) -> ModuleType:
     """Load a shared module on first use, because collecting tests needs none."""
-    if name in _FILES:
-        return _load(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module_name = f"{__package__}.shared_{name}"
+    return sys.modules.get(module_name) or load(module_name, ROOT / _FILES[name])
 
 
-__all__ = ["ROOT", "arrays", "errors", "expression", "hyperparameters", "protocol"]
+__all__ = ["ROOT", "arrays", "errors", "expression", "hyperparameters", "load", "protocol"]

@@ -1,4 +1,4 @@
-"""The hyper-parameters that a factory takes, recognised by the names of its arguments."""
+"""The arguments of a factory, recognised as hyper-parameters by their names."""
 
 from __future__ import annotations
 
@@ -14,15 +14,7 @@ if TYPE_CHECKING:
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "learning_rate": ("learning_rate", "lr", "eta", "step_size"),
-    "decay": (
-        "alpha",
-        "rho",
-        "gamma1",
-        "gamma",
-        "beta",
-        "decay_rate",
-        "decay",
-    ),  # not `decay` beside `rho`
+    "decay": ("alpha", "rho", "gamma1", "gamma", "beta", "decay_rate", "decay"),  # beside `rho`, `decay` is another
     "epsilon": ("epsilon", "eps"),
     "momentum": ("momentum", "gamma2", "mu"),
     "centered": ("centered", "centred"),
@@ -35,21 +27,22 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "maximize": ("maximize",),
     "bias_correction": ("bias_correction",),
 }
-"""Name of a hyper-parameter -> names of arguments for it; of several that are present the first counts."""
+"""Hyper-parameter -> the names that its argument may have; if a factory has several of them, the first in this order
+is the hyper-parameter."""
 
 BASIC = ("learning_rate", "decay", "epsilon")
 PARAMETERS = ("params", "parameters", "variables", "weights")
-_NONE = (None, 0, -1, float("inf"))  # defaults that mean "no bound"
+_NO_BOUND = (None, 0, -1, float("inf"))  # defaults that mean "no bound"
 
 
 class Signature:
     """The arguments of a factory.
 
     Attributes:
-        names: name of a hyper-parameter -> name of the factory's argument.
-        defaults: name of a hyper-parameter -> the factory's default, if it has one.
+        names: hyper-parameter -> the name of the argument for it.
+        defaults: hyper-parameter -> the default of the argument, if it has one.
         parameters: the name of the argument for the parameters; None if there is none.
-        open: whether it takes any hyper-parameter by its own name (`**hyper`).
+        open: whether there is an argument `**hyper`, which accepts every hyper-parameter under its name here.
     """
 
     def __init__(self, factory: Callable[..., Any]) -> None:
@@ -59,16 +52,13 @@ class Signature:
             UserError: if an argument without a default is neither a hyper-parameter nor the parameters.
         """
         levels = _levels(factory)
-        own = levels[0]
-        self.open = not inspect.isclass(factory) and any(a.kind is a.VAR_KEYWORD for a in own.values())
+        own = levels[0].values()
+        self.open = not inspect.isclass(factory) and any(a.kind is a.VAR_KEYWORD for a in own)
         found = {ours: _find(names, levels) for ours, names in SYNONYMS.items()}
-        self.names = {ours: argument.name for ours, argument in found.items() if argument is not None}
-        self.defaults = {
-            ours: argument.default
-            for ours, argument in found.items()
-            if argument is not None and argument.default is not argument.empty
-        }
-        plain = [a for a in own.values() if a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL)]
+        arguments = {ours: argument for ours, argument in found.items() if argument is not None}
+        self.names = {ours: a.name for ours, a in arguments.items()}
+        self.defaults = {ours: a.default for ours, a in arguments.items() if a.default is not a.empty}
+        plain = [a for a in own if a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL)]
         left = [a.name for a in plain if a.name not in self.names.values() and a.default is a.empty]
         self.parameters = next((name for name in left if name in PARAMETERS), left[0] if left else None)
         unknown = [name for name in left if name != self.parameters]
@@ -79,51 +69,49 @@ class Signature:
             )
         self._positional = self.parameters is not None and plain[0].name == self.parameters
 
+    def __str__(self) -> str:
+        parameters = [self.parameters] if self.parameters else []
+        return ", ".join([*parameters, *self.names.values(), *(["**hyper"] if self.open else [])])
+
     @property
     def accepts(self) -> frozenset[str]:
-        """The names of the hyper-parameters that it takes."""
-        return frozenset(SYNONYMS) if self.open else frozenset(self.names)
+        """The hyper-parameters that can be set."""
+        return frozenset(SYNONYMS if self.open else self.names)
 
     def missing(self, h: Hyperparameters) -> list[str]:
-        """Return the hyper-parameters that are basic or set and have no argument."""
-        return [name for name in SYNONYMS if name not in self.accepts and (name in BASIC or is_set(h, name))]
+        """Return the hyper-parameters that are basic or set, and that the factory does not accept."""
+        return [name for name in SYNONYMS if name not in self.accepts and (name in BASIC or _is_set(h, name))]
 
     def chosen(self, h: Hyperparameters) -> dict[str, Any]:
-        """Return the values that are passed to the factory, by the names of the hyper-parameters.
+        """Return the values that are passed to the factory, by hyper-parameter.
 
-        Every hyper-parameter that it takes is passed, so that a changed default changes no verdict. One that is off,
-        and off by default, is omitted, because 0 and None may both mean "off". An open signature receives those that
-        are set.
+        Each hyper-parameter with an argument of its own is passed, so that a verdict does not depend on the factory's
+        defaults. Exception: one that is off, and that is off by default, is left to the default, because "off" may be
+        0 in one factory and None in another. `**hyper` receives only the hyper-parameters that are set.
         """
         return {
             ours: getattr(h, ours)
             for ours in SYNONYMS
             if ours in self.accepts
-            and (ours in BASIC or is_set(h, ours) or (ours in self.names and not self._off(ours)))
+            and (ours in BASIC or _is_set(h, ours) or (ours in self.names and not self._off(ours)))
         }
 
     def call(self, factory: Callable[..., Any], parameters: list[Any], given: Mapping[str, Any]) -> Any:
-        """Call the factory.
-
-        Args:
-            factory: the factory with this signature.
-            parameters: the parameters, which are passed if it takes any.
-            given: name of a hyper-parameter -> value; the others have the factory's defaults.
-        """
+        """Call the factory of this signature with values by hyper-parameter, and the parameters if it takes any."""
         named = {self.names.get(ours, ours): value for ours, value in given.items()}
         if self._positional:
             return factory(parameters, **named)
         return factory(**named, **({self.parameters: parameters} if self.parameters else {}))
 
     def _off(self, ours: str) -> bool:
+        """Return whether the factory's default switches a hyper-parameter off."""
         if ours not in self.defaults:
             return False
         usual = getattr(shared.hyperparameters.Hyperparameters(), ours)
-        return self.defaults[ours] in (_NONE if usual is None else (None, usual))
+        return self.defaults[ours] in (_NO_BOUND if usual is None else (None, usual))
 
 
-def is_set(h: Hyperparameters, name: str) -> bool:
-    """Return whether a hyper-parameter differs from its default."""
+def _is_set(h: Hyperparameters, name: str) -> bool:
     return bool(getattr(h, name) != getattr(shared.hyperparameters.Hyperparameters(), name))
 
 
@@ -131,9 +119,9 @@ Arguments = Mapping[str, inspect.Parameter]
 
 
 def _levels(factory: Callable[..., Any]) -> list[Arguments]:
-    """Return the arguments of a function, or of the constructors of a class.
+    """Return the arguments of a function, or those of the constructors of a class and its base classes.
 
-    A constructor with `**kwargs` passes the rest to that of a base class, whose arguments are the next level.
+    A constructor with `**kwargs` passes these to the constructor of a base class, whose arguments are the next level.
     """
     if not inspect.isclass(factory):
         return [inspect.signature(factory).parameters]

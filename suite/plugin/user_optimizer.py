@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import shared
-from .adapters import EXPECTED, KINDS, Array, OptimizerAdapter, adapter_class, parameter_kinds
-from .adapters.contract import Unsupported
+from .adapters import EXPECTED, KINDS, Array, OptimizerAdapter, Unsupported, adapter_class
 from .client import UserError
 from .signature import Signature
 
 if TYPE_CHECKING:
     from reference import Hyperparameters
-
-Arrays = dict[str, Array]
 
 _LACKING = {
     "rows": "row-sparse gradients are not supported for a factory",
@@ -58,7 +55,9 @@ class UserOptimizer:
         if kind is not None and kind not in KINDS:
             raise UserError(f"no kind {kind!r}; there are {', '.join(KINDS)}")
         self.factory, self._given_kind = factory, kind
-        self.name = name or _name(factory)
+        module = getattr(factory, "__module__", None)
+        qualified = getattr(factory, "__qualname__", type(factory).__qualname__)
+        self.name = name or (f"{module}:{qualified}" if module else qualified)
         try:
             self.signature = Signature(factory)
         except (UserError, ValueError) as error:  # inspect raises ValueError for functions written in C
@@ -90,7 +89,7 @@ class UserOptimizer:
 
     @property
     def accepts(self) -> frozenset[str]:
-        """The names of the hyper-parameters that can be set."""
+        """The hyper-parameters that can be set."""
         return self.signature.accepts
 
     @property
@@ -107,20 +106,21 @@ class UserOptimizer:
         """
         if self._given_kind is not None:
             return self._given_kind
-        h, failures = shared.hyperparameters.Hyperparameters(), []
-        for parameter_kind in parameter_kinds(self.signature.parameters is not None):
+        given = self.signature.chosen(shared.hyperparameters.Hyperparameters())
+        takes_parameters, failures = self.signature.parameters is not None, []
+        for parameter_kind in ("torch", "numpy") if takes_parameters and "torch" in sys.modules else ("numpy",):
             shown = [adapter_class(parameter_kind).parameter(np.zeros(1, np.float32), "float32")]
             try:
-                made = self.signature.call(self.factory, shown, self.signature.chosen(h))
+                made = self.signature.call(self.factory, shown, given)
             except Exception as error:  # an exception of the factory
                 failures.append(error)
                 continue
             kind = next((name for name, holds in KINDS.items() if holds(made)), None)
             if kind is None:
                 raise UserError(f"{self.name} made {type(made).__name__}; expected {EXPECTED}")
-            if self.signature.parameters is None or (kind == "torch") == (parameter_kind == "torch"):
+            if not takes_parameters or (kind == "torch") == (parameter_kind == "torch"):
                 return kind
-        raise UserError(f"{self.name}({self._arguments}) raised {_words(failures[0])}") from failures[0]
+        raise UserError(f"{self.name}({self.signature}) raised {_words(failures[0])}") from failures[0]
 
     @cached_property
     def adapter(self) -> type[OptimizerAdapter]:
@@ -131,22 +131,14 @@ class UserOptimizer:
     def version(self) -> str:
         """The version of its framework, or of NumPy."""
         try:
-            return importlib.metadata.version(self.adapter.distribution or "numpy")
+            return importlib.metadata.version(self.adapter.distribution)
         except importlib.metadata.PackageNotFoundError:
             return np.__version__
 
-    def unsupported(
-        self, h: Hyperparameters | Mapping[str, Any], tape: Mapping[str, Any] | Sequence[str] = ()
-    ) -> str | None:
-        """Return why a replay is not supported; None if it is.
-
-        Args:
-            h: all hyper-parameters, or those that are set.
-            tape: the arrays of the tape, or their names.
-        """
-        lacking = next((why for name, why in _LACKING.items() if name in tape), None)
-        missing = sorted(set(h) - self.accepts) if isinstance(h, Mapping) else self.signature.missing(h)
-        return lacking or (f"{self.name} takes no {', '.join(missing)}" if missing else None)
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """The formats of its kind, float32 first."""
+        return sorted(self.adapter.dtypes, key=lambda dtype: dtype != "float32")
 
     @cached_property
     def scheduled(self) -> bool:
@@ -160,12 +152,15 @@ class UserOptimizer:
             return False
         return True
 
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """The formats of its kind, float32 first."""
-        return sorted(self.adapter.dtypes, key=lambda dtype: dtype != "float32")
+    def unsupported(self, h: Hyperparameters | Mapping[str, Any], tape: Collection[str] = ()) -> str | None:
+        """Return why a replay is not supported; None if it is. Arguments as of `replay`; of the tape the names count."""
+        lacking = next((why for name, why in _LACKING.items() if name in tape), None)
+        missing = sorted(set(h) - self.accepts) if isinstance(h, Mapping) else self.signature.missing(h)
+        return lacking or (f"{self.name} takes no {', '.join(missing)}" if missing else None)
 
-    def replay(self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str) -> Arrays:
+    def replay(
+        self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str
+    ) -> dict[str, Array]:
         """Replay a tape.
 
         Args:
@@ -187,27 +182,44 @@ class UserOptimizer:
             raise Unsupported(reason)
         given = dict(h) if isinstance(h, Mapping) else self.signature.chosen(h)
         rates = given.get("learning_rate")
-        changing = rates if isinstance(rates, (tuple, list, np.ndarray)) else None
-        if changing is not None:
-            given["learning_rate"] = float(changing[0])
+        schedule = rates if isinstance(rates, (tuple, list, np.ndarray)) else None
+        if schedule is not None:
+            given["learning_rate"] = float(schedule[0])
         shapes = [tuple(int(d) for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
-        adapter = self._adapter(divided(tape["initial"], shapes), dtype, given)
+        adapter = self._adapter(_divided(tape["initial"], shapes), dtype, given)
         trace: dict[str, list[Array]] = {}
         changed = 0
         for step, whole in enumerate(tape["gradients"]):
-            gradients = [adapter.gradient(part, dtype) for part in divided(whole, shapes)]
-            before = _flat(adapter, gradients)
+            gradients = [adapter.gradient(part, dtype) for part in _divided(whole, shapes)]
+            before = _flat(map(adapter.numpy, gradients))
             with np.errstate(all="ignore"):  # some tapes overflow
-                if changing is not None and step:
-                    adapter.set_rate(float(changing[step]))
+                if schedule is not None and step:
+                    adapter.set_rate(float(schedule[step]))
                 adapter.step(gradients)
-            changed += not np.array_equal(before, _flat(adapter, gradients), equal_nan=True)
+            changed += not np.array_equal(before, _flat(map(adapter.numpy, gradients)), equal_nan=True)
             shown = {"parameters": [adapter.numpy(tensor) for tensor in adapter.parameters], **adapter.state()}
             for part, values in shown.items():
-                trace.setdefault(part, []).append(flat(values))
+                trace.setdefault(part, []).append(_flat(values))
         return {"changed_gradients": np.array(changed), **{part: np.stack(rows) for part, rows in trace.items()}}
 
-    def _adapter(self, arrays: Sequence[Array], dtype: str, given: Mapping[str, Any]) -> OptimizerAdapter:
+    def reply(
+        self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str, output: Path
+    ) -> tuple[dict[str, str], Exception | None]:
+        """Replay a tape and write the trace to a file.
+
+        Returns:
+            The reply to the server, `status` and unless it is `ok` the `reason`; and the exception of the factory or
+            the optimizer, if one was raised.
+        """
+        try:
+            shared.arrays.write(output, self.replay(tape, h, dtype))
+        except Unsupported as reason:
+            return {"status": "unsupported", "reason": str(reason)}, None
+        except Exception as raised:  # an exception of the optimizer
+            return {"status": "error", "reason": _words(raised)[:2000]}, raised
+        return {"status": "ok"}, None
+
+    def _adapter(self, arrays: Iterable[Array], dtype: str, given: Mapping[str, Any]) -> OptimizerAdapter:
         """Call the factory with parameters that hold these arrays."""
         tensors = [self.adapter.parameter(array, dtype) for array in arrays]
 
@@ -217,31 +229,16 @@ class UserOptimizer:
         made = self.signature.call(self.factory, tensors, given)
         return self.adapter(made, tensors, dtype, make, given.get("learning_rate"))
 
-    @property
-    def _arguments(self) -> str:
-        parameters = [self.signature.parameters] if self.signature.parameters else []
-        return ", ".join([*parameters, *self.signature.names.values(), *(["**hyper"] if self.signature.open else [])])
 
-
-def flat(arrays: Sequence[Array]) -> Array:
+def _flat(arrays: Iterable[Array]) -> Array:
     """Concatenate arrays to a vector."""
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
-def divided(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """Divide a vector into arrays of these shapes; the inverse of `flat`."""
+def _divided(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """Divide a vector into arrays of these shapes; the inverse of `_flat`."""
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]
-
-
-def _flat(adapter: OptimizerAdapter, tensors: Sequence[Any]) -> Array:
-    return flat([adapter.numpy(tensor) for tensor in tensors])
-
-
-def _name(factory: Callable[..., Any]) -> str:
-    module = getattr(factory, "__module__", None)
-    name = str(getattr(factory, "__qualname__", type(factory).__qualname__))
-    return f"{module}:{name}" if module else name
 
 
 def _words(error: BaseException) -> str:

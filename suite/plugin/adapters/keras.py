@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .contract import Array, OptimizerAdapter, Tensor, Unsupported
+from . import Array, OptimizerAdapter, Tensor, Unsupported
 
 
 def _tensorflow() -> Any:
@@ -26,7 +26,6 @@ class Adapter(OptimizerAdapter):
 
     @classmethod
     def parameter(cls, array: Array, dtype: str) -> Tensor:
-        """Make a variable."""
         tf = _tensorflow()
         return tf.Variable(tf.constant(array, dtype)) if tf else keras.Variable(array, dtype=dtype)
 
@@ -42,7 +41,6 @@ class Adapter(OptimizerAdapter):
             self.made.build(self.parameters)
 
     def numpy(self, tensor: Tensor) -> Array:
-        """See `OptimizerAdapter`."""
         tf = _tensorflow()
         array = tf.convert_to_tensor(tensor).numpy() if tf else keras.ops.convert_to_numpy(tensor)
         return np.array(array, np.float32 if self.dtype == "bfloat16" else self.dtype)
@@ -57,5 +55,4 @@ class Adapter(OptimizerAdapter):
             self.made.learning_rate = learning_rate
 
     def step(self, gradients: list[Tensor]) -> None:
-        """Call `optimizer.apply_gradients`."""
         self.made.apply_gradients(list(zip(gradients, self.parameters)))

@@ -8,7 +8,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from .contract import Array, OptimizerAdapter, Tensor, Unsupported, copied
+from . import Array, OptimizerAdapter, Tensor, Unsupported, copied
 
 
 def _shapes(*shapes: tuple[int, ...]) -> AbstractContextManager[Any]:
@@ -25,26 +25,21 @@ class Adapter(OptimizerAdapter):
 
     @classmethod
     def parameter(cls, array: Array, dtype: str) -> Tensor:
-        """Make an NDArray."""
         if dtype not in cls.dtypes:
             raise Unsupported("MXNet truncates to bfloat16 instead of rounding")
         with _shapes(array.shape):
             return mx.nd.from_numpy(copied(array, dtype))
 
     def prepare(self) -> None:
-        """Create the updater."""
         self.updater = mx.optimizer.get_updater(self.made)
 
     def numpy(self, tensor: Tensor) -> Array:
-        """See `OptimizerAdapter`."""
         return np.array(tensor.asnumpy())
 
     def set_rate(self, learning_rate: float) -> None:
-        """Call `set_learning_rate`."""
         self.made.set_learning_rate(learning_rate)
 
     def step(self, gradients: list[Tensor]) -> None:
-        """Call the updater for each parameter."""
         with _shapes(*(tensor.shape for tensor in gradients)):
             for index, (gradient, parameter) in enumerate(zip(gradients, self.parameters)):
                 self.updater(index, gradient, parameter)

@@ -6,7 +6,7 @@ import inspect
 
 import numpy as np
 
-from .contract import Array, OptimizerAdapter, Tensor, Unsupported, copied
+from . import Array, OptimizerAdapter, Tensor, Unsupported, copied
 
 
 class Adapter(OptimizerAdapter):
@@ -16,12 +16,10 @@ class Adapter(OptimizerAdapter):
     """
 
     dtypes = ("float16", "float32", "float64")
+    distribution = "numpy"
 
     @classmethod
     def parameter(cls, array: Array, dtype: str) -> Tensor:
-        """Make an array."""
-        if dtype not in cls.dtypes:
-            raise Unsupported(f"NumPy has no {dtype}")
         return copied(array, dtype)
 
     def prepare(self) -> None:
@@ -30,7 +28,6 @@ class Adapter(OptimizerAdapter):
         self.takes = next((n for n in ("learning_rate", "lr") if n in inspect.signature(self.advance).parameters), None)
 
     def numpy(self, tensor: Tensor) -> Array:
-        """See `OptimizerAdapter`."""
         return np.array(tensor)
 
     def set_rate(self, learning_rate: float) -> None:

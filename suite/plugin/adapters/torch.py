@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .contract import Array, OptimizerAdapter, Tensor
+from . import Array, OptimizerAdapter, Tensor
 
 
 class Adapter(OptimizerAdapter):
@@ -20,11 +20,9 @@ class Adapter(OptimizerAdapter):
 
     @classmethod
     def gradient(cls, array: Array, dtype: str) -> Tensor:
-        """Make a tensor."""
         return torch.tensor(array, dtype=getattr(torch, dtype))
 
     def numpy(self, tensor: Tensor) -> Array:
-        """See `OptimizerAdapter`."""
         tensor = tensor.detach()
         return np.array((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy())
 
@@ -37,7 +35,6 @@ class Adapter(OptimizerAdapter):
                 group["lr"] = learning_rate
 
     def step(self, gradients: list[Tensor]) -> None:
-        """Call `optimizer.step()`."""
         for parameter, gradient in zip(self.parameters, gradients):
             parameter.grad = gradient
         self.made.step()

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -37,17 +36,13 @@ def _special(case: Case) -> bool:
     return tape.strided or tape.subnormals or any(one is not None for one in (tape.sparse, tape.rates, tape.restored))
 
 
-def listing(cases: Iterable[Case]) -> dict[str, Any]:
-    """Return the content of the file.
-
-    `cases`: id -> `dtypes`, the formats of the case; `lean`, whether the first of these is enough; `sets`, the
-    hyper-parameters that it sets besides learning rate, decay and epsilon; `scheduled`, whether the learning rate
-    changes.
-    """
-    return {"catalogue": VERSION, "cases": {case.id: _entry(case) for case in cases}}
+def text() -> str:
+    """Return the text of the file, with a line for each case; `suite.plugin.claim.Case` documents the entries."""
+    lines = ",\n".join(f"  {json.dumps(case.id)}: {json.dumps(_entry(case))}" for case in testable_cases())
+    return f'{{"catalogue": {json.dumps(VERSION)}, "cases": {{\n{lines}\n}}}}\n'
 
 
-def _entry(case: Case) -> Mapping[str, Any]:
+def _entry(case: Case) -> dict[str, Any]:
     h, defaults = case.setting.hyperparameters, Hyperparameters()
     others = [field.name for field in fields(h) if field.name not in ("learning_rate", "decay", "epsilon")]
     return {
@@ -56,13 +51,6 @@ def _entry(case: Case) -> Mapping[str, Any]:
         "sets": [name for name in others if getattr(h, name) != getattr(defaults, name)],
         "scheduled": h.scheduled,
     }
-
-
-def text() -> str:
-    """Return the text of the file, with a line for each case."""
-    found = listing(testable_cases())
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in found["cases"].items())
-    return f'{{"catalogue": {json.dumps(found["catalogue"])}, "cases": {{\n{lines}\n}}}}\n'
 
 
 if __name__ == "__main__":

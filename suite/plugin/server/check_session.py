@@ -1,21 +1,30 @@
-"""A session in which a user's optimizer is tested case by case."""
+"""A session in which a user's optimizer is tested case by case, against a dialect or against a baseline of its own."""
 
 from __future__ import annotations
 
+import platform
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from reference import dialects
-from suite.cases.catalogue import Case
+from suite.cases import datasets
+from suite.cases.catalogue import VERSION
 from suite.compare.comparison import TraceComparison, TraceError
+from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.compare.oracle import Oracle
 from suite.conformance.targets import TapeBatch, Target, read_trace, tape_batches
 from suite.conformance.verdicts import Finding, ReplayContext, Verdicts
 from suite.errors import UserError
-from suite.plugin.server import baselines
-from suite.plugin.server.case_list import testable_cases
+from suite.plugin.server.case_list import SEED, testable_cases
+from suite.regression.baseline import Baseline, Key, Record, require_writable
+from suite.regression.comparison import FAILING_KINDS, compare
+from suite.results import provenance
 from suite.results.expectations import Expectations
-from suite.results.provenance import Conditions
 from suite.results.rows import VerdictRow
 from suite.results.store import to_json
 from suite.workers import arrays
@@ -23,57 +32,50 @@ from suite.workers.protocol import DataMismatch, Message, Request, Response
 
 
 @dataclass(frozen=True)
-class OptimizerInfo:
-    """The tested optimizer.
-
-    Attributes:
-        kind: the kind of optimizer, for example `torch`.
-        name: the name of the factory, for example `mypackage:make`.
-        version: the version of the framework.
-        dialect: the claimed dialect.
-        dtype: the format of the replay.
-    """
-
-    kind: str
-    name: str
-    version: str
-    dialect: str
-    dtype: str
-
-    def target(self) -> Target:
-        """Return the optimizer as a target."""
-        return Target(
-            framework=self.kind,
-            implementation=self.name,
-            version=self.version,
-            device="cpu",
-            dtype=self.dtype,
-            dialect=None,
-            claim=self.dialect,
-            twin=None,
-            declared=None,
-            lean=False,
-            conditions=Conditions(),
-        )
-
-
-@dataclass(frozen=True)
 class BaselineTarget:
-    """A baseline that the optimizer is compared with instead of a dialect.
-
-    Attributes:
-        folder: the folder of the baseline.
-        fail_on: the smallest unexpected change: `bits`, `rounding` or `dialect`.
-    """
+    """The folder of a baseline that an optimizer is compared with, and the smallest unexpected change."""
 
     folder: Path
     fail_on: str
 
+    def before(self, case: str, dtype: str) -> tuple[Key, Record] | None:
+        """Return the record of a case; None if there is none."""
+        records = _read(self.folder).records.items()
+        return next((pair for pair in records if pair[0].case == case and pair[0].dtype == dtype), None)
+
     def dialect(self, case: str, dtype: str) -> str:
         """Return the dialect that was claimed when the baseline was recorded."""
-        known = [record.dialect for record in baselines.recorded(self.folder).records.values() if record.dialect]
-        earlier = baselines.before(self.folder, case, dtype)
+        known = [record.dialect for record in _read(self.folder).records.values() if record.dialect]
+        earlier = self.before(case, dtype)
         return (earlier and earlier[1].dialect) or next(iter(known), "d2l")
+
+    def compared(self, row: VerdictRow, trace: arrays.Arrays | None) -> tuple[VerdictRow, dict[str, str]]:
+        """Compare a verdict with the baseline; return it with `expected` filled in, and the change.
+
+        Raises:
+            UserError: if the two can't be compared.
+        """
+        earlier = self.before(row.case, row.dtype)
+        key = earlier[0] if earlier else _key(row)
+        old = Baseline(_read(self.folder).manifest, dict([earlier] if earlier else []))
+        new = _baseline({key.framework: row.version}, {key: _record(row, trace)})
+        (change,) = compare(old, new)
+        row = replace(row, expected=change.kind not in FAILING_KINDS[self.fail_on], expectation=None)
+        return row, {"kind": change.kind.value, "words": change.words}
+
+
+@lru_cache
+def _read(folder: Path) -> Baseline:
+    """Read a baseline of one optimizer.
+
+    Raises:
+        UserError: if the folder holds none, or one of several implementations.
+    """
+    found = Baseline.read(folder)
+    number = len(found.implementations())
+    if number != 1:
+        raise UserError(f"{folder} has {number} implementations; a factory is compared with a baseline of one")
+    return found
 
 
 class CheckSession:
@@ -84,29 +86,20 @@ class CheckSession:
         self.folder = folder
         self.cases = {case.id: case for case in testable_cases()}
         self.verdicts = Verdicts(self.cases.values())
-        self.recorder = baselines.BaselineRecorder()
+        self.records: dict[Key, Record] = {}
+        self.versions: dict[str, str] = {}
         self._tape_batches: dict[str, TapeBatch] = {}
 
-    def case(self, name: str) -> Case:
-        """Return the case with this id.
-
-        Raises:
-            UserError: if there is none.
-        """
-        if name not in self.cases:
-            raise UserError(f"no case {name!r} that a factory can be tested on")
-        return self.cases[name]
-
     def tape_batch(self, name: str) -> TapeBatch:
-        """Return a tape batch of one case; its tape is written to the folder."""
+        """Return a tape batch of the case with this id; its tape is written to the folder."""
         if name not in self._tape_batches:
-            (self._tape_batches[name],) = tape_batches([self.case(name)], self.folder)
+            (self._tape_batches[name],) = tape_batches([self.cases[name]], self.folder)
         return self._tape_batches[name]
 
     def verdict(
         self,
         name: str,
-        optimizer: OptimizerInfo,
+        target: Target,
         reply: Message,
         output: Path,
         against: Expectations | BaselineTarget,
@@ -117,52 +110,91 @@ class CheckSession:
 
         Args:
             name: the id of the case.
-            optimizer: the tested optimizer.
-            reply: the reply in the form of a worker's: `status`, and `sha256` of the tape or a `reason`.
+            target: the tested optimizer, with the dialect that it claims.
+            reply: the reply in the form of a worker's: `status`, `sha256` of the tape, and the `reason` if it failed.
             output: the file of the trace, which is removed.
-            against: the known deviations, or a baseline.
+            against: the known deviations, or a baseline, which replaces the claimed dialect.
             keep: whether to keep the trace for a baseline.
 
         Raises:
-            UserError: if the case or the dialect is unknown, or the baseline can't be used.
+            UserError: if the dialect is unknown, or the baseline can't be used.
         """
         if isinstance(against, BaselineTarget):
-            optimizer = replace(optimizer, dialect=against.dialect(name, optimizer.dtype))
-        if optimizer.dialect not in dialects:
-            raise UserError(f"no dialect {optimizer.dialect!r}; there are {', '.join(dialects)}")
-        tape_batch = self.tape_batch(name)
-        context = ReplayContext(tape_batch, optimizer.target(), frozenset({name}))
-        response = Response(Request(optimizer.kind, {"output": str(output)}, context), reply, 0.0)
+            target = replace(target, claim=against.dialect(name, target.dtype))
+        if target.claim not in dialects:
+            raise UserError(f"no dialect {target.claim!r}; there are {', '.join(dialects)}")
+        context = ReplayContext(self.tape_batch(name), target, frozenset({name}))
+        response = Response(Request(target.framework, {"output": str(output)}, context), reply, 0.0)
         trace = arrays.read(output)[0] if response.status == "ok" else None
         row = None
         if not keep and isinstance(against, Expectations):
-            row = self._agreeing(response, context, optimizer.dialect)
+            row = _agreeing(response, context, target.claim)
         row = row or next(self.verdicts.rows(response))
         output.unlink(missing_ok=True)
         if keep:
-            self.recorder.keep(row, trace)
+            self.records[_key(row)] = _record(row, trace)
+            self.versions[target.framework] = target.version
         row = replace(row, repeat=None, trace=None)
-        about = {"about": self.case(name).setting.reason}
+        about = {"about": self.cases[name].setting.reason}
         if isinstance(against, BaselineTarget):
-            row, change = baselines.compared(against.folder, row, trace, against.fail_on)
+            row, change = against.compared(row, trace)
             return {**to_json(row), **about, "change": change}
         row = against.apply(row)
         if row.outcome == "undecided" and row.expectation is None:
             row = replace(row, expected=True)  # neither a pass nor a defect: the bound can't decide the case
         return {**to_json(row), **about}
 
-    def _agreeing(self, response: Response, context: ReplayContext, dialect: str) -> VerdictRow | None:
-        """Return the verdict if the trace agrees with the claimed dialect, else None; no other dialect is tried."""
-        tape_batch = context.tape_batch
-        if response.status != "ok":
-            return None
-        try:
-            observed = read_trace(response, tape_batch.sha256)
-            oracle = Oracle.of(tape_batch.tape, tape_batch.hyperparameters, context.target.dtype, [dialect])
-            result = TraceComparison(observed, oracle, dialect).result(slice(None))
-        except (TraceError, DataMismatch, OSError, ValueError):  # explained by the complete comparison
-            return None
-        if result.outcome != "agrees" or int(observed.get("changed_gradients", 0)):
-            return None
-        (case, _) = tape_batch.cases[0]
-        return Finding(result, fits=(dialect,)).row(context.target, response, tape_batch, case.id)
+    def record(self, folder: Path, *, replace: bool) -> None:
+        """Write the traces that were kept as a baseline.
+
+        Raises:
+            UserError: if the folder holds something else, or a baseline that is not to be replaced.
+        """
+        require_writable(folder, replace=replace)
+        _baseline(self.versions, self.records).write(folder)
+
+
+def _agreeing(response: Response, context: ReplayContext, dialect: str) -> VerdictRow | None:
+    """Return the verdict if the trace agrees with the claimed dialect, else None; no other dialect is tried."""
+    tape_batch = context.tape_batch
+    if response.status != "ok":
+        return None
+    try:
+        observed = read_trace(response, tape_batch.sha256)
+        oracle = Oracle.of(tape_batch.tape, tape_batch.hyperparameters, context.target.dtype, [dialect])
+        result = TraceComparison(observed, oracle, dialect).result(slice(None))
+    except (TraceError, DataMismatch, OSError, ValueError):  # explained by the complete comparison
+        return None
+    if result.outcome != "agrees" or int(observed.get("changed_gradients", 0)):
+        return None
+    (case, _) = tape_batch.cases[0]
+    return Finding(result, fits=(dialect,)).row(context.target, response, tape_batch, case.id)
+
+
+def _key(row: VerdictRow) -> Key:
+    """Return the key of a record, with a name that a file can have."""
+    return Key.of(row)._replace(implementation=re.sub(r"[^\w.-]+", ".", row.implementation).lstrip("."))
+
+
+def _record(row: VerdictRow, trace: arrays.Arrays | None) -> Record:
+    return Record.of(row) if trace is None else Record.of(row, trace_fingerprint(trace), CompactTrace.of(trace))
+
+
+def _baseline(versions: Mapping[str, str], records: dict[Key, Record]) -> Baseline:
+    """Return records as a baseline, with the conditions of this session and the versions of the frameworks."""
+    here = {"python": platform.python_version(), "threads": 1, "instructions": {}}
+    manifest = {
+        "created": provenance.now(),
+        "commit": None,
+        "catalogue": VERSION,
+        "seed": SEED,
+        "device": "cpu",
+        "threads": 1,
+        "data": provenance.describe(datasets.generated()),
+        "machine": {**provenance.processor(), "numpy": np.__version__},
+        "frameworks": {name: {**here, "versions": {name: version}} for name, version in versions.items()},
+        "missing": {},
+        "selection": {},
+        "dialects": sorted(dialects),
+    }
+    return Baseline(manifest, records)

@@ -4,12 +4,13 @@ See `suite.workers.protocol` for the form of the messages. Arrays are exchanged 
 
 hello      `protocol`, `folder` (for tapes)            -> `protocol`, `python`, `numpy`, `dialects`
 case       `case` (an id)                              -> `input` (a tape), `sha256`, `hyperparameters`
-verdict    `case`, `optimizer` (see `OptimizerInfo`),
-           `reply` (`status`; `sha256` or `reason`),
+verdict    `case`, `optimizer`: `kind`, `name`,
+           `version`, `dialect`, `dtype`;
+           `reply`: `status`, `sha256`, `reason`;
            `output` (a trace), `expectations` (a file),
            or `baseline` (a folder) and `fail_on`;
            `keep`, for a baseline                      -> `row`
-record     `folder`, `replace`                         -> `count` of the records
+record     `folder`, `replace`                         -> nothing; a baseline is written
 identify   `optimizer` (see `OptimizerDescription`)    -> `experiment`: `id`, `input` (a tape), `hyperparameters`,
                                                        `dtype`
 replayed   `reply`, `output` (a trace)                 -> the next `experiment`; or the `report`, and its `lines`
@@ -33,25 +34,28 @@ from pathlib import Path
 import numpy as np
 
 from reference import dialects
+from suite.conformance.targets import Target
 from suite.errors import UserError
-from suite.plugin.server.check_session import BaselineTarget, CheckSession, OptimizerInfo
-from suite.plugin.server.identify_session import IdentifySession
+from suite.identification import report
+from suite.identification.experiments import Array, ExperimentFailed, Experiments, OptimizerDescription
+from suite.identification.identify import Identification, identification
+from suite.plugin.server.check_session import BaselineTarget, CheckSession
 from suite.results.expectations import Expectations
+from suite.results.provenance import Conditions
 from suite.results.store import plain
-from suite.workers import protocol
+from suite.workers import arrays, protocol
 from suite.workers.protocol import Message
 
 
 class Server:
-    """Answers requests."""
+    """Answers requests. The first is `hello`, and `identify` comes before `replayed`."""
 
-    def __init__(self) -> None:
-        self.check: CheckSession | None = None
-        self.identification: IdentifySession | None = None
+    check: CheckSession
+    experiments: Experiments[Identification]
 
     def answer(self, request: Message) -> Message:
         """Return the reply to a request; an exception becomes a reply too."""
-        asks: dict[str, Callable[[Message], Message]] = {
+        methods: dict[str, Callable[[Message], Message]] = {
             "hello": self.hello,
             "case": self.case,
             "verdict": self.verdict,
@@ -60,7 +64,7 @@ class Server:
             "replayed": self.replayed,
         }
         try:
-            reply = {"status": "ok", **plain(asks[request["method"]](request))}
+            reply = {"status": "ok", **plain(methods[request["method"]](request))}
         except UserError as error:
             reply = {"status": "user error", "reason": str(error)}
         except Exception as error:
@@ -82,7 +86,7 @@ class Server:
 
     def case(self, request: Message) -> Message:
         """Return the input of a case."""
-        tape_batch = self._open().tape_batch(request["case"])
+        tape_batch = self.check.tape_batch(request["case"])
         return {
             "input": str(tape_batch.path),
             "sha256": tape_batch.sha256,
@@ -91,31 +95,58 @@ class Server:
 
     def verdict(self, request: Message) -> Message:
         """Return the verdict on a replay."""
-        optimizer = OptimizerInfo(**request["optimizer"])
+        optimizer = request["optimizer"]
+        target = Target(
+            framework=optimizer["kind"],
+            implementation=optimizer["name"],
+            version=optimizer["version"],
+            device="cpu",
+            dtype=optimizer["dtype"],
+            dialect=None,
+            claim=optimizer["dialect"],
+            twin=None,
+            declared=None,
+            lean=False,
+            conditions=Conditions(),
+        )
         output, folder = Path(request["output"]), request["baseline"]
         against = BaselineTarget(Path(folder), request["fail_on"]) if folder else _expectations(request["expectations"])
-        keep = bool(request["keep"])
-        return {"row": self._open().verdict(request["case"], optimizer, request["reply"], output, against, keep=keep)}
+        return {
+            "row": self.check.verdict(
+                request["case"], target, request["reply"], output, against, keep=bool(request["keep"])
+            )
+        }
 
     def record(self, request: Message) -> Message:
         """Write the recorded baseline."""
-        return {"count": self._open().recorder.write(Path(request["folder"]), replace=bool(request["replace"]))}
+        self.check.record(Path(request["folder"]), replace=bool(request["replace"]))
+        return {}
 
     def identify(self, request: Message) -> Message:
         """Return the first experiment for an optimizer of unknown dialect."""
-        self.identification = IdentifySession(request["optimizer"], self._open().folder)
-        return self.identification.begin()
+        described = request["optimizer"]
+        optimizer = OptimizerDescription(**{**described, "accepts": frozenset(described["accepts"])})
+        self.experiments = identification(optimizer)
+        return self._next(None)
 
     def replayed(self, request: Message) -> Message:
         """Return the next experiment, or the report."""
-        if self.identification is None:
-            raise RuntimeError("`replayed` comes after `identify`")
-        return self.identification.continue_with(request["reply"], Path(request["output"]))
+        reply, output = request["reply"], Path(request["output"])
+        if reply["status"] != "ok":
+            return self._next(ExperimentFailed(reply["reason"]))
+        trace, _ = arrays.read(output)
+        output.unlink()
+        return self._next(trace["parameters"])
 
-    def _open(self) -> CheckSession:
-        if self.check is None:
-            raise RuntimeError("the first request is `hello`")
-        return self.check
+    def _next(self, result: Array | ExperimentFailed | None) -> Message:
+        try:
+            experiment = next(self.experiments) if result is None else self.experiments.send(result)
+        except StopIteration as end:
+            return {"report": report.to_json(end.value), "lines": list(report.lines(end.value))}
+        path = self.check.folder / "experiment.safetensors"
+        arrays.write(path, experiment.tape.arrays())
+        h = dict(experiment.hyperparameters)
+        return {"experiment": {"id": experiment.id, "input": str(path), "hyperparameters": h, "dtype": experiment.dtype}}
 
 
 @lru_cache

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from suite.plugin import UserError, conformance
-from suite.plugin.cases import all_cases
+from suite.plugin.claim import all_cases
 from suite.plugin.server import case_list
 
 MAKE = """
