@@ -1,4 +1,4 @@
-"""The command `rmsuite`: `check` and `identify` run in the user's own environment, all others need the extra `harness`."""
+"""The command `rmsuite`: `check` and `identify` run in the user's own environment, others need the extra `harness`."""
 
 from __future__ import annotations
 
@@ -71,34 +71,31 @@ def _harness_command(name: str) -> int:
 
 def _parser(name: str, description: str, success: str, failure: str) -> argparse.ArgumentParser:
     """Return a parser of the arguments that both commands have."""
-    made = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog=f"rmsuite {name}",
         description=description,
         epilog=f"Exit status: 0 if {success}, 1 if {failure}, 2 if the command can't be carried out.",
     )
-    made.add_argument("factory", help="for example torch.optim:RMSprop, mypackage:make or tests/test_mine.py:make")
-    made.add_argument("--kind", choices=[*KINDS], help="the kind of optimizer, if it can't be determined")
-    made.add_argument("--json", action="store_true", help="write JSON instead of tables")
-    return made
+    parser.add_argument("factory", help="for example torch.optim:RMSprop, mypackage:make or tests/test_mine.py:make")
+    parser.add_argument("--kind", choices=[*KINDS], help="the kind of optimizer, if it can't be determined")
+    parser.add_argument("--json", action="store_true", help="write JSON instead of tables")
+    return parser
 
 
 def _check_options(arguments: Sequence[str]) -> argparse.Namespace:
     description = "Test whether an optimizer computes the RMSProp that it claims, case by case."
-    made = _parser("check", description, "every verdict is expected", "not")
-    made.add_argument("--dialect", help="the dialect that it claims, for example torch, keras3, mxnet1 or d2l")
-    made.add_argument("--baseline", type=Path, metavar="FOLDER", help="test for changes since this baseline instead")
-    smallest = "the smallest unexpected change [rounding]"
-    made.add_argument("--fail-on", default=Claim.fail_on, choices=THRESHOLDS, help=smallest)
-    made.add_argument("--record", type=Path, metavar="FOLDER", help="record its traces as a baseline")
-    made.add_argument("--replace", action="store_true", help="replace the baseline in the folder")
-    some = "for example decades/momentum or '*/plain'; repeatable"
-    made.add_argument("-c", "--case", action="append", default=[], help=some)
-    expression = "an expression over CASE DTYPE, as pytest's"
-    made.add_argument("-k", dest="select", default="", metavar="EXPRESSION", help=expression)
-    formats = f"a format; repeatable [default: {' and '.join(FORMATS)}]"
-    made.add_argument("--dtype", action="append", help=formats)
-    made.add_argument("--expectations", type=Path, metavar="FILE", help="a file that lists known deviations")
-    return made.parse_args(arguments)
+    parser = _parser("check", description, "every verdict is expected", "not")
+    option = parser.add_argument
+    option("--dialect", help="the dialect that it claims, for example torch, keras3, mxnet1 or d2l")
+    option("--baseline", type=Path, metavar="FOLDER", help="test for changes since this baseline instead")
+    option("--fail-on", default=Claim.fail_on, choices=THRESHOLDS, help="the smallest unexpected change [rounding]")
+    option("--record", type=Path, metavar="FOLDER", help="record its traces as a baseline")
+    option("--replace", action="store_true", help="replace the baseline in the folder")
+    option("-c", "--case", action="append", default=[], help="for example decades/momentum or '*/plain'; repeatable")
+    option("-k", dest="select", default="", metavar="EXPRESSION", help="an expression over CASE DTYPE, as pytest's")
+    option("--dtype", action="append", help=f"a format; repeatable [default: {' and '.join(FORMATS)}]")
+    option("--expectations", type=Path, metavar="FILE", help="a file that lists known deviations")
+    return parser.parse_args(arguments)
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -170,7 +167,7 @@ def _columns(verdict: Verdict) -> tuple[str, ...]:
 def _summary(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     return {
         "schema": 1,
-        "exit_status": int(any(not verdict.expected for verdict in verdicts)),
+        "exit_status": int(not all(verdict.expected for verdict in verdicts)),
         "factory": claim.optimizer.name,
         "kind": claim.optimizer.kind,
         "version": claim.optimizer.version,
@@ -198,9 +195,10 @@ def identify(arguments: Sequence[str]) -> int:
         ServerError: if the server fails.
     """
     description = "Find out which RMSProp an optimizer computes, which axes are undecided, and its defaults."
-    made = _parser("identify", description, "it is identified", "nothing fits")
-    made.add_argument("-v", "--verbose", action="store_true", help="print the id of each experiment on standard error")
-    options = made.parse_args(arguments)
+    parser = _parser("identify", description, "it is identified", "nothing fits")
+    verbose = "print the id of each experiment on standard error"
+    parser.add_argument("-v", "--verbose", action="store_true", help=verbose)
+    options = parser.parse_args(arguments)
     optimizer = UserOptimizer.named(options.factory, options.kind)
     server = client()
     output = server.folder / "trace.safetensors"

@@ -15,15 +15,11 @@ import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 from .shared import ROOT, errors, protocol
 
-if TYPE_CHECKING:
-    from suite.errors import UserError as UserError
-else:
-    UserError = errors.UserError
-
+UserError = errors.UserError
 VARIABLE = "RMSUITE_SERVER_PYTHON"
 FORMER_VARIABLE = "RMSUITE_JUDGE_PYTHON"
 PROGRAM = ROOT / "suite" / "plugin" / "server" / "program.py"
@@ -62,13 +58,13 @@ class Client:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 raise ServerError(f"can't start the server with {command[0]}: {error.strerror}") from error
         try:
-            hello = self.ask("hello", protocol=protocol.VERSION, folder=str(self.folder))
+            hello = self.ask("hello", folder=str(self.folder))
         except BaseException:
             self.close()
             raise
         self.dialects: list[str] = hello["dialects"]
 
-    def ask(self, request: str, **parameters: Any) -> dict[str, Any]:
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a request and return the reply.
 
         Raises:
@@ -76,11 +72,10 @@ class Client:
             ServerError: if the server has failed.
         """
         self._sent += 1
-        streams: list[IO[bytes] | None] = [self._process.stdin, self._process.stdout]
-        requests, replies = streams
+        requests, replies = self._process.stdin, self._process.stdout
         assert requests is not None and replies is not None  # noqa: PT018, S101  (opened as pipes)
         with suppress(OSError):  # the server has ended, and the missing reply shows it
-            requests.write(protocol.encode({"id": self._sent, "method": request, **parameters}))
+            requests.write(protocol.encode({"id": self._sent, "method": method, **parameters}))
             requests.flush()
         line = replies.readline()
         if not line:

@@ -153,14 +153,12 @@ class UserOptimizer:
         return True
 
     def unsupported(self, h: Hyperparameters | Mapping[str, Any], tape: Collection[str] = ()) -> str | None:
-        """Return why a replay is not supported; None if it is. Arguments as of `replay`; of the tape the names count."""
+        """Return why a replay is not supported, None if it is; arguments as of `replay`, of the tape only the names."""
         lacking = next((why for name, why in _LACKING.items() if name in tape), None)
         missing = sorted(set(h) - self.accepts) if isinstance(h, Mapping) else self.signature.missing(h)
         return lacking or (f"{self.name} takes no {', '.join(missing)}" if missing else None)
 
-    def replay(
-        self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str
-    ) -> dict[str, Array]:
+    def replay(self, tape: Mapping[str, Array], h: Hyperparameters | Mapping[str, Any], dtype: str) -> dict[str, Array]:
         """Replay a tape.
 
         Args:

@@ -119,16 +119,16 @@ class CheckSession:
         Raises:
             UserError: if the dialect is unknown, or the baseline can't be used.
         """
-        if isinstance(against, BaselineTarget):
-            target = replace(target, claim=against.dialect(name, target.dtype))
-        if target.claim not in dialects:
-            raise UserError(f"no dialect {target.claim!r}; there are {', '.join(dialects)}")
+        dialect = against.dialect(name, target.dtype) if isinstance(against, BaselineTarget) else target.claim
+        if dialect is None or dialect not in dialects:
+            raise UserError(f"no dialect {dialect!r}; there are {', '.join(dialects)}")
+        target = replace(target, claim=dialect)
         context = ReplayContext(self.tape_batch(name), target, frozenset({name}))
         response = Response(Request(target.framework, {"output": str(output)}, context), reply, 0.0)
         trace = arrays.read(output)[0] if response.status == "ok" else None
         row = None
         if not keep and isinstance(against, Expectations):
-            row = _agreeing(response, context, target.claim)
+            row = _agreeing(response, context, dialect)
         row = row or next(self.verdicts.rows(response))
         output.unlink(missing_ok=True)
         if keep:

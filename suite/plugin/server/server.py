@@ -2,7 +2,7 @@
 
 See `suite.workers.protocol` for the form of the messages. Arrays are exchanged as safetensors files.
 
-hello      `protocol`, `folder` (for tapes)            -> `protocol`, `python`, `numpy`, `dialects`
+hello      `folder` (for tapes)                        -> `dialects`
 case       `case` (an id)                              -> `input` (a tape), `sha256`, `hyperparameters`
 verdict    `case`, `optimizer`: `kind`, `name`,
            `version`, `dialect`, `dtype`;
@@ -24,14 +24,11 @@ may flush subnormal numbers in its threads), by warnings that are errors, or by 
 
 from __future__ import annotations
 
-import platform
 import sys
 import traceback
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
 
 from reference import dialects
 from suite.conformance.targets import Target
@@ -73,16 +70,9 @@ class Server:
         return {"id": request["id"], **reply}
 
     def hello(self, request: Message) -> Message:
-        """Return the versions of the server."""
-        if request["protocol"] != protocol.VERSION:
-            raise RuntimeError(f"the server speaks protocol {protocol.VERSION}, not {request['protocol']}")
+        """Return the names of the dialects."""
         self.check = CheckSession(Path(request["folder"]))
-        return {
-            "protocol": protocol.VERSION,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "dialects": list(dialects),
-        }
+        return {"dialects": list(dialects)}
 
     def case(self, request: Message) -> Message:
         """Return the input of a case."""
@@ -109,13 +99,10 @@ class Server:
             lean=False,
             conditions=Conditions(),
         )
-        output, folder = Path(request["output"]), request["baseline"]
+        folder, keep = request["baseline"], bool(request["keep"])
         against = BaselineTarget(Path(folder), request["fail_on"]) if folder else _expectations(request["expectations"])
-        return {
-            "row": self.check.verdict(
-                request["case"], target, request["reply"], output, against, keep=bool(request["keep"])
-            )
-        }
+        output = Path(request["output"])
+        return {"row": self.check.verdict(request["case"], target, request["reply"], output, against, keep=keep)}
 
     def record(self, request: Message) -> Message:
         """Write the recorded baseline."""
@@ -145,8 +132,8 @@ class Server:
             return {"report": report.to_json(end.value), "lines": list(report.lines(end.value))}
         path = self.check.folder / "experiment.safetensors"
         arrays.write(path, experiment.tape.arrays())
-        h = dict(experiment.hyperparameters)
-        return {"experiment": {"id": experiment.id, "input": str(path), "hyperparameters": h, "dtype": experiment.dtype}}
+        described = {"id": experiment.id, "input": str(path), "dtype": experiment.dtype}
+        return {"experiment": {**described, "hyperparameters": dict(experiment.hyperparameters)}}
 
 
 @lru_cache
