@@ -182,7 +182,7 @@ def _record(row: VerdictRow, trace: arrays.Arrays | None) -> Record:
 
 def _baseline(versions: Mapping[str, str], records: dict[Key, Record]) -> Baseline:
     """Return records as a baseline, with the conditions of this session and the versions of the frameworks."""
-    here = {"python": platform.python_version(), "threads": 1, "instructions": {}}
+    python = platform.python_version()
     manifest = {
         "created": provenance.now(),
         "commit": None,
@@ -192,7 +192,10 @@ def _baseline(versions: Mapping[str, str], records: dict[Key, Record]) -> Baseli
         "threads": 1,
         "data": provenance.describe(datasets.generated()),
         "machine": {**provenance.processor(), "numpy": np.__version__},
-        "frameworks": {name: {**here, "versions": {name: version}} for name, version in versions.items()},
+        "frameworks": {
+            name: {"python": python, "versions": {name: version}, "threads": 1, "instructions": {}}
+            for name, version in versions.items()
+        },
         "missing": {},
         "selection": {},
         "dialects": sorted(dialects),
