@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters, Trace, dialects
 from reference.precision import format_of, wider
 from suite.cases.tapes import Tape
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
-from suite.compare.oracle import Oracle
+from suite.compare.oracle import Array, Oracle
 from suite.diagnosis.candidates import CHANGES, Candidate, CandidateChange, describe_change
 from suite.diagnosis.number_estimation import estimates
 from suite.results.rows import AxisChange, NearestDialect
 
-Array = NDArray[Any]
 Key = TypeVar("Key", bound=Hashable)
 
 MIN_STEPS, MAX_COLUMNS = 32, 64  # of the sample
@@ -80,16 +78,11 @@ class ReplayInput:
 
 @dataclass(frozen=True)
 class NearestCandidate:
-    """The result of a search.
+    """The candidate that fits a trace or comes nearest; without changes if none is nearer than the claimed dialect.
 
-    Attributes:
-        candidate: the candidate that fits or comes nearest; without changes if none is nearer than the claimed dialect.
-        fits: whether every value is inside its bound.
-        bound_ratio: the largest error over its bound.
-        first_step: the first step outside the bound, counted from 1; None if there is none.
-        alternatives: other candidates that fit with as many changes.
-        best_change: where nothing fits, the single change of the claimed dialect that reduces the largest error most:
-            its axis, the value before, the value after, and the factor.
+    Bound ratio and first step are those of a `ComparisonResult`. The alternatives are other candidates that fit with as
+    many changes. Where nothing fits, `best_change` is the single change of the claimed dialect that reduces the largest
+    error most.
     """
 
     candidate: Candidate
@@ -97,7 +90,7 @@ class NearestCandidate:
     bound_ratio: float
     first_step: int | None
     alternatives: tuple[Candidate, ...] = ()
-    best_change: tuple[str, Any, Any, float] | None = None
+    best_change: AxisChange | None = None
 
     @classmethod
     def compared(cls, candidate: Candidate, observed: Mapping[str, Array], given: ReplayInput) -> NearestCandidate:
@@ -108,20 +101,14 @@ class NearestCandidate:
 
     def row(self) -> NearestDialect:
         """Return the part of a verdict row."""
-        best = None
-        if self.best_change:
-            axis, before, after, factor = self.best_change
-            best = AxisChange(axis=axis, before=before, after=after, factor=factor)
+        differences = self.candidate.differences().items()
         return NearestDialect(
             dialect=self.candidate.base,
-            changes=[
-                AxisChange(axis=axis, before=before, after=after)
-                for axis, (before, after) in self.candidate.differences().items()
-            ],
+            changes=[AxisChange(axis=axis, before=before, after=after) for axis, (before, after) in differences],
             fits=self.fits,
             bound_ratio=self.bound_ratio,
             first_step=self.first_step,
-            best_change=best,
+            best_change=self.best_change,
         )
 
     def describe(self, claimed: str) -> str:
@@ -134,18 +121,15 @@ class NearestCandidate:
             return "and no change of one or two axes brings it nearer"
         found = f"the nearest is {self.candidate.description}, whose bound it leaves at step {self.first_step}"
         found += f", at worst by {self.bound_ratio:.3g} bounds" if np.isfinite(self.bound_ratio) else ""
-        if self.best_change:
-            *change, factor = self.best_change
-            found += f"; the best single change of {claimed} is {describe_change(*change)}, which reduces the error "
-            found += f"{factor:.3g} times"
+        if (best := self.best_change) is not None:
+            change = describe_change(best.axis, best.before, best.after)
+            found += f"; the best single change of {claimed} is {change}"
+            found += f", which reduces the error {best.factor:.3g} times"
         return found
 
 
-class _Score(NamedTuple):
-    """The error of a trace; the smaller, the nearer."""
-
-    ratio: float  # largest error, in bounds of the claimed dialect
-    inside: int  # the number of steps inside them, negated
+Score = tuple[float, int]
+"""The largest error of a trace in bounds of the claimed dialect, and the number of steps inside them, negated."""
 
 
 class CandidateSearch:
@@ -154,14 +138,7 @@ class CandidateSearch:
     def __init__(
         self, observed: Mapping[str, Array], given: ReplayInput, claimed: str, result: ComparisonResult
     ) -> None:
-        """Choose the sample of the trace.
-
-        Args:
-            observed: the trace, by quantity.
-            given: the input.
-            claimed: the name of the claimed dialect.
-            result: the result of its comparison with the trace, which differs.
-        """
+        """Choose the sample of the trace, which differs from the claimed dialect by `result`."""
         wide = wider(given.dtype)
         self.observed = {name: observed[name].astype(wide) for name in QUANTITIES if name in observed}
         self.input, self.claimed = given, Candidate.named(claimed, given.hyperparameters)
@@ -169,7 +146,7 @@ class CandidateSearch:
         self.single_changes = changed_once([self.claimed])
         self._sample, self._seen = self._sampled(result)
         self._scale = self._scales()
-        self._scores: dict[Hashable, _Score] = {}
+        self._scores: dict[Hashable, Score] = {}
         self._ranked: dict[Hashable, Candidate] = {}
         self._equal: dict[Hashable, list[Candidate]] = {}  # candidates of one function, each with other changed axes
         self._compared: dict[Hashable, NearestCandidate] = {}
@@ -212,7 +189,7 @@ class CandidateSearch:
             self._ranked[function] = functions[function]
         return [functions[function] for function in sorted(functions, key=lambda function: self._scores[function])]
 
-    def _score(self, trace: Trace) -> _Score:
+    def _score(self, trace: Trace) -> Score:
         largest = format_of(self.input.dtype).largest
         worst, inside = 0.0, len(self._sample.tape.gradients)
         for name, seen in self._seen.items():
@@ -227,7 +204,7 @@ class CandidateSearch:
             worst = max(worst, float(ratio.max(initial=0)))
             outside = np.any(ratio > 1, axis=1)
             inside = min(inside, int(np.argmax(outside)) if outside.any() else inside)
-        return _Score(worst, -inside)
+        return worst, -inside
 
     def estimated(self) -> list[Candidate]:
         """Return the claimed dialect with one number estimated from the trace, for each number that can be."""
@@ -263,7 +240,7 @@ class CandidateSearch:
         They include candidates of the same function that change other axes.
         """
         best = self.rank(candidates)[:MAX_CHECKED]
-        near = [c for c in best[ALWAYS_CHECKED:] if self._scores[self._function(c)].ratio <= MAX_ROUGH_RATIO]
+        near = [one for one in best[ALWAYS_CHECKED:] if self._scores[self._function(one)][0] <= MAX_ROUGH_RATIO]
         inside = [
             candidate
             for candidate in (*best[:ALWAYS_CHECKED], *near)
@@ -286,7 +263,7 @@ class CandidateSearch:
         if not MIN_IMPROVEMENT <= factor < np.inf:
             return found
         ((axis, (before, after)),) = single.candidate.differences().items()
-        return replace(found, best_change=(axis, before, after, factor))
+        return replace(found, best_change=AxisChange(axis=axis, before=before, after=after, factor=factor))
 
     def _nearest(self, candidates: Iterable[Candidate]) -> NearestCandidate:
         """Return the candidate that is nearest in the sample, if the whole trace is nearer to it than to the claim."""
@@ -329,19 +306,16 @@ class ExplanationSearch:
         *,
         untried: bool = False,
     ) -> NearestCandidate:
-        """Return the candidate that explains a trace, or the nearest one.
+        """Return the candidate that explains a trace that differs from the claimed dialect by `result`, or is nearest.
 
-        Args:
-            observed: the trace of some coordinates, by quantity.
-            given: the input of these coordinates.
-            claimed: the name of the claimed dialect.
-            result: the result of its comparison with the trace, which differs.
-            implementation: the implementation; one explanation usually fits all of its traces.
-            untried: whether the trace was not compared with the other named dialects.
+        One explanation usually fits all traces of an implementation. Other named dialects are compared with the trace
+        if they are `untried`.
         """
-        search = CandidateSearch(observed, given, claimed, result)
+        search, h = CandidateSearch(observed, given, claimed, result), given.hyperparameters
         for known in self._known.setdefault(implementation, []):
-            again = _with_hyperparameters(known, given.hyperparameters)
+            again: Candidate | None = Candidate.named(known.base, h)
+            for change in known.changes:
+                again = again and again.changed(change)  # None if a change has no effect on these hyper-parameters
             if again and (found := search.compare(again)).fits:
                 return found
         measurable = np.isfinite(result.bound_ratio)  # otherwise estimates and second changes can't be ranked
@@ -373,11 +347,3 @@ def _rounds(search: CandidateSearch, untried: bool, thorough: bool) -> Iterator[
         yield changed_once(search.rank(search.single_changes)[:EXTENDED])
         yield search.estimated()
         yield changed_once(others)
-
-
-def _with_hyperparameters(known: Candidate, h: Hyperparameters) -> Candidate | None:
-    """Return the candidate with other given hyper-parameters; None if one of its changes has no effect on them."""
-    candidate: Candidate | None = Candidate.named(known.base, h)
-    for change in known.changes:
-        candidate = candidate.changed(change) if candidate else None
-    return candidate

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from reference import Dialect, Hyperparameters, dialects
 from reference.algorithm import Algorithm
 from suite.cases.tapes import Tape
+from suite.results.rows import AxisValue
 
 INITIAL_ACCUMULATORS = (0.0, 1.0, 0.1)  # in most libraries, in TensorFlow 1, and in Adagrad of Keras 2
 DECAYS = (0.9, 0.95, 0.99, 0.999)  # common defaults
@@ -21,6 +22,9 @@ EPSILONS = (1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)  # common defaults
 ALWAYS_IN_USE = ("learning_rate", "decay", "epsilon")
 HYPERPARAMETER_PREFIX = "hyperparameter "
 """Precedes the name of a hyper-parameter, because an axis of `Dialect` may have the same name."""
+
+Differences = dict[str, tuple[AxisValue, AxisValue]]
+"""Axis or hyper-parameter -> value before, value after."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +39,27 @@ class CandidateChange:
 
     axis: str
     how: str
-    value: Callable[[Hyperparameters], Any]
+    value: Callable[[Hyperparameters], AxisValue]
+
+    @classmethod
+    def to(cls, axis: str, value: AxisValue, how: str = "") -> Self:
+        """Return the change to one value, whatever was given."""
+        return cls(axis, how or str(value), lambda _: value)
+
+    @property
+    def name(self) -> str:
+        """The name of the axis or hyper-parameter, without the prefix."""
+        return self.axis.removeprefix(HYPERPARAMETER_PREFIX)
+
+    @property
+    def of_hyperparameter(self) -> bool:
+        """Whether a hyper-parameter is changed, not an axis."""
+        return self.axis.startswith(HYPERPARAMETER_PREFIX)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A named dialect with the hyper-parameters of a case, after some changes.
-
-    Attributes:
-        base: the name of the dialect.
-        dialect: the dialect after the changes.
-        hyperparameters: the hyper-parameters after the changes.
-        given: the hyper-parameters before the changes.
-        changes: the changes.
-    """
+    """A named dialect, `base`, with the hyper-parameters of a case, `given`, and both after some changes."""
 
     base: str
     dialect: Dialect
@@ -63,46 +74,44 @@ class Candidate:
 
     def changed(self, change: CandidateChange) -> Self | None:
         """Return the candidate after one more change; None if it has no effect or the axis is changed already."""
-        if any(change.axis == before.axis for before in self.changes):
-            return None
         value = change.value(self.given)
-        name = change.axis.removeprefix(HYPERPARAMETER_PREFIX)
-        target = self.dialect if name == change.axis else self.hyperparameters
-        if value == getattr(target, name):
+        part = "hyperparameters" if change.of_hyperparameter else "dialect"
+        before = getattr(self, part)
+        if value == getattr(before, change.name) or change.axis in [one.axis for one in self.changes]:
             return None
-        changes = (*self.changes, change)
-        if name == change.axis:
-            return replace(self, dialect=replace(self.dialect, **{name: value}), changes=changes)
-        return replace(self, hyperparameters=replace(self.hyperparameters, **{name: value}), changes=changes)
+        return replace(self, **{part: replace(before, **{change.name: value})}, changes=(*self.changes, change))
 
     def function(self, tape: Tape, dtype: str) -> Hashable:
         """Return a key that is equal for candidates that compute the same function on a tape in a format."""
         return relevant_algorithm(self.dialect, tape, self.hyperparameters, dtype), self.hyperparameters.learning_rate
 
-    def differences(self) -> dict[str, tuple[Any, Any]]:
+    def differences(self) -> Differences:
         """Return for each changed axis the value in the named dialect or the given one, and the value here."""
         found = {}
         for change in self.changes:
-            name = change.axis.removeprefix(HYPERPARAMETER_PREFIX)
-            before, after = (
-                (dialects[self.base], self.dialect) if name == change.axis else (self.given, self.hyperparameters)
-            )
-            found[change.axis] = (getattr(before, name), getattr(after, name))
+            parts = (dialects[self.base], self.dialect)
+            before, after = (self.given, self.hyperparameters) if change.of_hyperparameter else parts
+            found[change.axis] = (getattr(before, change.name), getattr(after, change.name))
         return found
 
     @property
     def axes(self) -> frozenset[str]:
         """The names of the changed axes and hyper-parameters, without the prefix."""
-        return frozenset(change.axis.removeprefix(HYPERPARAMETER_PREFIX) for change in self.changes)
+        return frozenset(change.name for change in self.changes)
 
     @property
     def description(self) -> str:
         """The candidate in words, as in `torch with initial_accumulator 1 in place of 0`."""
-        changes = " and ".join(describe_change(axis, *pair) for axis, pair in self.differences().items())
+        changes = describe_changes(self.differences())
         return f"{self.base} with {changes}" if changes else self.base
 
 
-def describe_change(axis: str, before: Any, after: Any) -> str:
+def describe_changes(differences: Differences) -> str:
+    """Return changes in words, joined by `and`."""
+    return " and ".join(describe_change(axis, *pair) for axis, pair in differences.items())
+
+
+def describe_change(axis: str, before: AxisValue, after: AxisValue) -> str:
     """Return a change in words, as in `epsilon outside in place of inside` or `momentum ignored`."""
     name = axis.removeprefix(HYPERPARAMETER_PREFIX)
     if name != axis:
@@ -137,9 +146,7 @@ def relevant_algorithm(dialect: Dialect, tape: Tape, h: Hyperparameters, dtype: 
     return Algorithm.of(canonical_dialect(dialect, tape), h, dtype)
 
 
-def relevant_differences(
-    claimed: str, other: str, tape: Tape, h: Hyperparameters, dtype: str
-) -> dict[str, tuple[Any, Any]]:
+def relevant_differences(claimed: str, other: str, tape: Tape, h: Hyperparameters, dtype: str) -> Differences:
     """Return the axes on which two named dialects differ and that have an effect on this input."""
     here, there = canonical_dialect(dialects[claimed], tape), canonical_dialect(dialects[other], tape)
     algorithm = Algorithm.of(there, h, dtype)
@@ -150,12 +157,11 @@ def relevant_differences(
     }
 
 
-def restore_candidate(base: str, differences: Mapping[str, Sequence[Any]], h: Hyperparameters) -> Candidate:
-    """Return the candidate with these differences, as they were recorded by `NearestCandidate.to_json`."""
+def restore_candidate(base: str, differences: Mapping[str, Sequence[AxisValue]], h: Hyperparameters) -> Candidate:
+    """Return the candidate with these differences: axis -> value before, value after."""
     candidate = Candidate.named(base, h)
     for axis, (_, after) in differences.items():
-        made = candidate.changed(CandidateChange(axis, "restored", lambda _, value=after: value))  # type: ignore[misc]
-        candidate = made or candidate
+        candidate = candidate.changed(CandidateChange.to(axis, after, "restored")) or candidate
     return candidate
 
 
@@ -175,27 +181,23 @@ def allowed_values(hint: Any) -> Iterator[Any]:
 
 
 def _axis_changes() -> Iterator[CandidateChange]:
-    hints = get_type_hints(Dialect)
-    for axis in fields(Dialect):
-        if axis.compare:
-            for value in allowed_values(hints[axis.name]):
-                yield CandidateChange(axis.name, str(value), lambda _, value=value: value)  # type: ignore[misc]
+    for axis, hint in get_type_hints(Dialect).items():
+        if axis in Dialect().axes():
+            yield from (CandidateChange.to(axis, value) for value in allowed_values(hint))
 
 
 def _hyperparameter_changes() -> Iterator[CandidateChange]:
-    default = Hyperparameters()
-
-    def change(name: str, how: str, value: Callable[[Hyperparameters], Any]) -> CandidateChange:
+    def change(name: str, how: str, value: Callable[[Hyperparameters], AxisValue]) -> CandidateChange:
         return CandidateChange(HYPERPARAMETER_PREFIX + name, how, value)
 
-    def constant(name: str, value: Any, how: str = "") -> CandidateChange:
-        return change(name, how or str(value), lambda _: value)
+    def constant(name: str, value: AxisValue, how: str = "") -> CandidateChange:
+        return CandidateChange.to(HYPERPARAMETER_PREFIX + name, value, how)
 
-    for field in fields(Hyperparameters):
-        if field.name not in ALWAYS_IN_USE:
-            yield constant(field.name, getattr(default, field.name), "ignored")
-            if isinstance(getattr(default, field.name), bool):
-                yield constant(field.name, True, "always")
+    for name, default in Hyperparameters().to_json().items():
+        if name not in ALWAYS_IN_USE:
+            yield constant(name, default, "ignored")
+            if isinstance(default, bool):
+                yield constant(name, True, "always")
     yield change("weight_decay", "negated", lambda h: -h.weight_decay)
     yield change("momentum", "complement", lambda h: 1 - h.momentum if h.momentum else 0.0)
     yield change("learning_rate", "first", lambda h: h.rate(0))

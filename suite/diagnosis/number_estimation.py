@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reference import Hyperparameters
+from suite.compare.oracle import Array
 from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, CandidateChange
-
-Array = NDArray[Any]
 
 MAX_ITERATIONS = 30
 RELATIVE_STEP = 1e-7  # of a difference quotient
@@ -93,12 +91,9 @@ def shortest(value: float, accepted: Callable[[float], bool], max_digits: int = 
 
 @dataclass(frozen=True)
 class Number:
-    """A number that may differ from the claimed one.
+    """A number that may differ from the claimed one, or a factor on the given value.
 
-    Attributes:
-        axis: the axis of a dialect or of hyper-parameters.
-        starts: values at which the iteration may start.
-        factor: whether the number is a factor on the given value.
+    The iteration may start at each value in `starts`. `axis` is that of a `CandidateChange`.
     """
 
     axis: str
@@ -114,7 +109,7 @@ class Number:
         """Return the change to a number."""
         if self.factor:
             return CandidateChange(self.axis, f"times {number!r}", lambda h: _scaled(getattr(h, self.name), number))
-        return CandidateChange(self.axis, f"{number!r}", lambda _: number)
+        return CandidateChange.to(self.axis, number)
 
 
 NUMBERS = (
@@ -129,17 +124,14 @@ NUMBERS = (
 )
 OPTIONAL = ("momentum", "weight_decay", "clip_gradient")
 
-Residuals = Callable[[CandidateChange], NDArray[np.float64] | None]
+Residuals = Callable[[CandidateChange], Array | None]
 """The residuals of the claimed dialect after a change, in units of a tolerance; None if the change is invalid."""
 
 
 def estimates(h: Hyperparameters, residuals: Residuals, *, unset: bool = False) -> Iterator[CandidateChange]:
     """Yield for each number the change to the shortest value that explains the trace, if there is one.
 
-    Args:
-        h: the given hyper-parameters.
-        residuals: function of a change.
-        unset: whether to include numbers that are not set in `h`.
+    Optional numbers that are not set in the hyper-parameters are included only if `unset`.
     """
     for number in NUMBERS:
         if number.name in OPTIONAL and not getattr(h, number.name) and not unset:

@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference import dialects
-from reference.algorithm import Algorithm
 from suite.cases.catalogue import Case
 from suite.cases.tapes import STEPS
 from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
 from suite.compare.error_growth import Growth
 from suite.compare.oracle import Oracle, Prediction, path_length
 from suite.diagnosis.candidate_search import NearestCandidate
-from suite.diagnosis.candidates import canonical_dialect, describe_change, relevant_differences
-
-Array = NDArray[Any]
+from suite.diagnosis.candidates import describe_changes, relevant_algorithm, relevant_differences
 
 MAX_TRIED = 3  # settings in which dialects are separated, the most promising first
 DIGITS = {"float16": 2, "bfloat16": 1, "float32": 6, "float64": 12}  # of a hyper-parameter that have a visible effect
@@ -29,15 +24,7 @@ DIGITS = {"float16": 2, "bfloat16": 1, "float32": 6, "float64": 12}  # of a hype
 def difference(
     result: ComparisonResult, dialect: str, growth: Growth, fits: str | None, nearest: NearestCandidate | None
 ) -> str:
-    """Say how a trace differs from a dialect.
-
-    Args:
-        result: the result of the comparison.
-        dialect: the claimed dialect.
-        growth: the growth of the error from the first step outside.
-        fits: the result of `fitting`; None if no dialect fits.
-        nearest: the nearest candidate, if no dialect fits.
-    """
+    """Say how a trace differs from a dialect; `fits` is the result of `fitting`, or None if no dialect fits."""
     verb = "leave" if growth.quantity == "parameters" else "leaves"
     clauses = [f"{growth.quantity} {verb} the bound of {dialect} at step {result.first_step}, "
                f"coordinate {growth.index}"]  # fmt: skip
@@ -52,20 +39,15 @@ def difference(
 
 
 def fitting(fits: Sequence[str], dialect: str, case: Case, dtype: str, separating: str | None) -> str:
-    """Say which dialects fit, how the closest of them differs from the claimed one, and which case separates them.
+    """Say which dialects fit a case, how the closest of them differs from the claimed one, and what separates them.
 
-    Args:
-        fits: the names of the dialects that fit, at least one.
-        dialect: the claimed dialect.
-        case: the case on which they fit.
-        dtype: the tested format.
-        separating: the result of `DistinguishingCases.separating`.
+    `fits` has at least one name; `separating` is the result of `DistinguishingCases.separating`.
     """
     differences = {
         name: relevant_differences(dialect, name, case.tape, case.setting.hyperparameters, dtype) for name in fits
     }
     closest = min(fits, key=lambda name: len(differences[name]))
-    changes = " and ".join(describe_change(axis, *pair) for axis, pair in differences[closest].items())
+    changes = describe_changes(differences[closest])
     found = f"fits {', '.join(fits)}"
     if changes:
         found += f"; {closest} is {dialect} with {changes}"
@@ -156,8 +138,8 @@ def _decided(case: Case, dialect: str, dtype: str) -> bool:
 
 def _functions(case: Case, names: Sequence[str], dtype: str) -> int:
     """Count the different algorithms of the dialects in this case; numbers are compared to their visible digits."""
-    relevant = [canonical_dialect(dialects[name], case.tape) for name in names]
-    algorithms = (Algorithm.of(dialect, case.setting.hyperparameters, dtype) for dialect in relevant)
+    h = case.setting.hyperparameters
+    algorithms = (relevant_algorithm(dialects[name], case.tape, h, dtype) for name in names)
     visible = (
         (algorithm.structure(), *(f"{value:.{DIGITS[dtype]}g}" for value in algorithm.numbers().values()))
         for algorithm in algorithms

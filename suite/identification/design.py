@@ -8,15 +8,14 @@ known before it is run.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.precision import format_of
 from suite.compare.comparison import ComparisonResult, TraceComparison
-from suite.compare.oracle import Oracle, path_length
-from suite.identification.experiments import Array, Experiment
+from suite.compare.oracle import Array, Oracle, path_length
+from suite.identification.experiments import Experiment
 from suite.identification.hypotheses import ConsistentHypotheses, Hypothesis
 
 MAX_FUNCTIONS = 256  # of an experiment: the oracle evaluates as many in one or two seconds
@@ -49,48 +48,39 @@ class ExpectedTraces:
             if one not in functions:
                 functions[one] = one.function(experiment)
             self.groups.setdefault(functions[one], []).append(one)
-        self._oracles: dict[Hashable, tuple[Oracle, str]] = {}
-        self._separated: NDArray[np.bool_] | None = None
 
-    @property
-    def count(self) -> int:
-        """The number of groups."""
-        return len(self.groups)
-
-    def oracle(self, function: Hashable) -> tuple[Oracle, str]:
-        """Return the oracle that predicts a function, and its name there."""
-        if not self._oracles:
-            h = self.experiment.hyperparameters
-            first = {key: (one.dialect, one.hyperparameters(h)) for key, (one, *_) in self.groups.items()}
-            self._oracles = self.experiment.input.oracles(first)
-        return self._oracles[function]
+    @cached_property
+    def oracles(self) -> dict[Hashable, tuple[Oracle, str]]:
+        """For each function the oracle that predicts it, and its name there."""
+        h = self.experiment.hyperparameters
+        first = {key: (one.dialect, one.hyperparameters(h)) for key, (one, *_) in self.groups.items()}
+        return self.experiment.oracles(first)
 
     def max_information(self) -> float:
         """Return the information of the experiment in bits, if it separated every two groups."""
         weights = self._weights()
         return -float(np.log2(weights @ weights))
 
-    def separated(self) -> NDArray[np.bool_]:
-        """Return whether the experiment separates each two groups: shape (count, count)."""
-        if self._separated is None:
-            predictions = [oracle.predict(name) for oracle, name in map(self.oracle, self.groups)]
-            values = np.stack([one.trace.parameters.ravel() for one in predictions])
-            bounds = np.stack([one.bounds.parameters.ravel() for one in predictions])
-            self._separated = np.stack([_separated(*pair, values, bounds) for pair in zip(values, bounds, strict=True)])
-        return self._separated
+    @cached_property
+    def separated(self) -> Array:
+        """Whether the experiment separates each two groups: shape (groups, groups)."""
+        predictions = [oracle.predict(name) for oracle, name in map(self.oracles.__getitem__, self.groups)]
+        values = np.stack([one.trace.parameters.ravel() for one in predictions])
+        bounds = np.stack([one.bounds.parameters.ravel() for one in predictions])
+        return np.stack([_separated(*pair, values, bounds) for pair in zip(values, bounds, strict=True)])
 
     def expected_remaining(self) -> float:
         """Return the expected fraction of hypotheses that remain consistent, if all are equally probable."""
         weights = self._weights()
-        return float(weights @ ~self.separated() @ weights)
+        return float(weights @ ~self.separated @ weights)
 
-    def _weights(self) -> NDArray[np.float64]:
+    def _weights(self) -> Array:
         sizes = np.array([len(group) for group in self.groups.values()], float)
         return np.asarray(sizes / sizes.sum())
 
     def compare(self, function: Hashable, trace: Array) -> ComparisonResult:
         """Compare the parameters after every step with the prediction of a function."""
-        return TraceComparison({"parameters": trace}, *self.oracle(function)).result(slice(0, None))
+        return TraceComparison({"parameters": trace}, *self.oracles[function]).result(slice(0, None))
 
     def consistent(self, trace: Array) -> list[Hypothesis]:
         """Return the hypotheses whose bounds hold a trace; a value without a bound is consistent with any trace."""
@@ -105,7 +95,7 @@ class ExpectedTraces:
         """Return the groups by the errors of their traces, which need no bounds, the nearest first."""
         distances = {}
         for function in self.groups:
-            oracle, name = self.oracle(function)
+            oracle, name = self.oracles[function]
             errors = relative_errors(oracle.trace(name).parameters, self.experiment, trace)
             distances[function] = float(np.mean(np.log1p(np.abs(errors))))
         return [self.groups[function] for function in sorted(distances, key=distances.__getitem__)]
@@ -124,7 +114,7 @@ def relative_errors(expected: Array, experiment: Experiment, trace: Array) -> Ar
     return np.where(same, 0, limited)
 
 
-def _separated(value: Array, bound: Array, values: Array, bounds: Array) -> NDArray[np.bool_]:
+def _separated(value: Array, bound: Array, values: Array, bounds: Array) -> Array:
     """Return whether one trace is further from each other trace than the sum of the bounds, or one of them is NaN."""
     with np.errstate(invalid="ignore"):
         apart = np.abs(values - value) > bounds + bound
@@ -133,19 +123,8 @@ def _separated(value: Array, bound: Array, values: Array, bounds: Array) -> NDAr
     return np.asarray(apart.any(axis=1))
 
 
-@dataclass(frozen=True)
-class PlannedExperiment:
-    """An experiment that separates hypotheses.
-
-    Attributes:
-        expected: the expected traces of all hypotheses that are listed for it.
-        hypotheses: the consistent hypotheses, with the axes that it tests.
-        remaining: the expected fraction of hypotheses that remain consistent.
-    """
-
-    expected: ExpectedTraces
-    hypotheses: ConsistentHypotheses
-    remaining: float
+Planned = tuple[ExpectedTraces, ConsistentHypotheses]
+"""An experiment with the expected traces of all hypotheses that are listed for it, and these hypotheses."""
 
 
 class ExperimentDesign:
@@ -159,21 +138,17 @@ class ExperimentDesign:
         self._functions: dict[str, dict[Hypothesis, Hashable]] = {}
         self._useless: set[tuple[str, frozenset[Hashable]]] = set()
 
-    def remove(self, experiment: Experiment) -> None:
-        """Remove an experiment that was run or can't be run."""
-        self.experiments.remove(experiment)
-
     def expected(self, experiment: Experiment, hypotheses: Iterable[Hypothesis]) -> ExpectedTraces:
         """Return the expected traces of hypotheses; the function of each is computed once."""
         return ExpectedTraces(experiment, hypotheses, self._functions.setdefault(experiment.id, {}))
 
-    def next(self, hypotheses: ConsistentHypotheses) -> PlannedExperiment | None:
+    def next(self, hypotheses: ConsistentHypotheses) -> Planned | None:
         """Return the experiment with the smallest expected remainder; None if none separates any two hypotheses.
 
         Experiments that test the fewest untested axes are evaluated first. Independent axes are thus decided one after
         another, not in all combinations.
         """
-        candidates: list[tuple[ExpectedTraces, ConsistentHypotheses]] = []
+        candidates: list[Planned] = []
         listed = 0
         for experiment in sorted(self.experiments, key=hypotheses.expanded_size):
             size = hypotheses.expanded_size(experiment)
@@ -183,30 +158,27 @@ class ExperimentDesign:
                 candidates, listed = [], 0
             expanded = hypotheses.expanded(experiment)
             expected = self.expected(experiment, expanded.listed)
-            if expected.count > 1 and (experiment.id, frozenset(expected.groups)) not in self._useless:
+            if len(expected.groups) > 1 and (experiment.id, frozenset(expected.groups)) not in self._useless:
                 candidates.append((expected, expanded))
                 listed += size
         return self._best(candidates)
 
-    def _best(self, candidates: list[tuple[ExpectedTraces, ConsistentHypotheses]]) -> PlannedExperiment | None:
-        """Return the best of the most promising experiments, with its expected remainder."""
-        best: PlannedExperiment | None = None
-        evaluated = 0
+    def _best(self, candidates: list[Planned]) -> Planned | None:
+        """Return the best of the most promising experiments."""
+        remaining: dict[int, float] = {}  # place in the order of promise -> expected remainder
 
-        def promise(candidate: tuple[ExpectedTraces, ConsistentHypotheses]) -> tuple[bool, float]:
-            return candidate[0].count > MAX_FUNCTIONS, -candidate[0].max_information()
+        def promise(planned: Planned) -> tuple[bool, float]:
+            return len(planned[0].groups) > MAX_FUNCTIONS, -planned[0].max_information()
 
-        for expected, hypotheses in sorted(candidates, key=promise):
-            if evaluated == MAX_EVALUATED or (best and expected.count > MAX_FUNCTIONS):
+        ordered = sorted(candidates, key=promise)
+        for place, (expected, _) in enumerate(ordered):
+            if len(remaining) == MAX_EVALUATED or (remaining and len(expected.groups) > MAX_FUNCTIONS):
                 break
-            if not expected.separated().any():
+            if expected.separated.any():
+                remaining[place] = expected.expected_remaining()
+            else:
                 self._useless.add((expected.experiment.id, frozenset(expected.groups)))
-                continue
-            remaining = expected.expected_remaining()
-            if best is None or remaining < best.remaining:
-                best = PlannedExperiment(expected, hypotheses, remaining)
-            evaluated += 1
-        return best
+        return ordered[min(remaining, key=remaining.__getitem__)] if remaining else None
 
 
 def why_undecided(
@@ -218,12 +190,8 @@ def why_undecided(
 ) -> str:
     """Say why an axis has several possible values: an experiment could not be run, or the values have no effect.
 
-    Args:
-        axis: the axis.
-        hypotheses: the consistent hypotheses.
-        experiments: all experiments, including those that the optimizer can't run.
-        capabilities: what the optimizer accepts (see `OptimizerDescription.capabilities`).
-        failed: the experiments that failed, with the message.
+    The experiments include those that the optimizer can't run, since they need more than its `capabilities` (see
+    `OptimizerDescription`), and those that failed with a message.
     """
     different = _one_for_each_value(hypotheses, axis)
     lacking: dict[frozenset[str], list[Experiment]] = {}
@@ -240,7 +208,7 @@ def why_undecided(
             possible = True
 
     def separating(tried: Sequence[Experiment]) -> Experiment | None:
-        return next((one for one in tried[:MAX_EXPLAINED] if ExpectedTraces(one, different).separated().any()), None)
+        return next((one for one in tried[:MAX_EXPLAINED] if ExpectedTraces(one, different).separated.any()), None)
 
     if (found := separating(unsuccessful)) is not None:
         return f"experiment {found.id} failed: {failed[found.id]}"

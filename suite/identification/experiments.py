@@ -7,27 +7,28 @@ requests for replays and receives their results, so that the optimizer may run i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference import Hyperparameters
 from suite.cases import edge_tapes, structure_tapes
 from suite.cases.random import Bits
 from suite.cases.tapes import Tape
+from suite.compare.oracle import Array
 from suite.diagnosis.candidate_search import ReplayInput
+from suite.results.rows import AxisValue
 
-Array = NDArray[Any]
 T = TypeVar("T")
 
 MAX_LINES, MAX_LENGTH = 2, 160  # of the summary of an error; a longer message is a traceback
 
-_STREAM = 6000  # far from the seeds of other tapes
-STEPS = 12
+_STREAM, _FITTING_STREAM = 6000, 6100  # far from the seeds of other tapes
+STEPS, FITTING_STEPS = 12, 16
+IMPULSE = 1e3  # a gradient in the first step, followed by zeros
 SCALES = (1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 1e2, 1e4)  # of gradients, in units of √ε
 NARROW_SCALES = (0.3, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0)  # for norms, where one coordinate affects all others
 COPIES = 3  # coordinates of each scale: with random, alternating and constant signs
@@ -38,7 +39,7 @@ BASE: Mapping[str, float] = {"learning_rate": 0.03, "decay": 0.9, "epsilon": 1e-
 """The hyper-parameters that are always set."""
 BASE_VARIANTS: Mapping[str, Mapping[str, float]] = {"long-memory": {"decay": 0.999}, "small-epsilon": {"epsilon": 3e-6}}
 SCHEDULE = tuple(0.03 * factor for factor in (1, 1, 1, 0.1, 0.1, 2, 2, 0.5, 0.5, 0.5, 3, 3))
-FEATURES: Mapping[str, Mapping[str, Any]] = {
+FEATURES: Mapping[str, Mapping[str, AxisValue]] = {
     "momentum": {"momentum": 0.7},
     "centered": {"centered": True},
     "schedule": {"learning_rate": SCHEDULE},
@@ -83,7 +84,7 @@ class OptimizerDescription:
 
     name: str
     accepts: frozenset[str]
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, AxisValue]
     dtypes: Sequence[str]
     scheduled: bool = True
     sparse: bool = False
@@ -97,19 +98,11 @@ class OptimizerDescription:
 
 @dataclass(frozen=True)
 class ReplayRequest:
-    """A request to replay a tape.
-
-    Attributes:
-        id: shown to the user.
-        tape: parameters and gradients.
-        hyperparameters: the accepted hyper-parameters that are set; the others keep their defaults. The learning rate
-            may be a sequence with one value for each step.
-        dtype: the format of the computation.
-    """
+    """A request to replay a tape; accepted hyper-parameters that are not set keep their defaults."""
 
     id: str
     tape: Tape
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, AxisValue]
     dtype: str
 
 
@@ -117,67 +110,16 @@ Experiments: TypeAlias = Generator[ReplayRequest, "Array | ExperimentFailed", T]
 """Yields requests; receives the parameters after every step, shape (steps, n), or the failure; returns T."""
 
 
-class Optimizer(Protocol):
-    """An optimizer that runs in this process."""
-
-    @property
-    def description(self) -> OptimizerDescription:
-        """What is known of it."""
-        ...
-
-    def replay(self, request: ReplayRequest) -> Array:
-        """Return the parameters after every step, shape (steps, n).
-
-        Raises:
-            ExperimentFailed: if it can't run the experiment.
-        """
-        ...
-
-
-def run(experiments: Experiments[T], optimizer: Optimizer, progress: Callable[[str], None] = lambda _: None) -> T:
-    """Run experiments on an optimizer and return their result; `progress` is called with the id of each experiment."""
-    result: Array | ExperimentFailed | None = None
-    while True:
-        try:
-            request = next(experiments) if result is None else experiments.send(result)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        progress(request.id)
-        try:
-            result = optimizer.replay(request)
-        except ExperimentFailed as failure:
-            result = failure
-
-
 @dataclass(frozen=True)
-class Experiment:
-    """An experiment of the family.
+class Experiment(ReplayInput):
+    """An experiment of the family: the input of a replay, and what the optimizer must accept.
 
-    Attributes:
-        id: the features, joined by `+`, and the format.
-        input: tape, hyper-parameters and format.
-        needs: the hyper-parameters that the optimizer must accept; `schedule` and `sparse` stand for a learning rate
-            that changes and for row-sparse gradients.
+    It needs hyper-parameters; `schedule` and `sparse` stand for a learning rate that changes and for row-sparse
+    gradients. The id has its features, joined by `+`, and the format.
     """
 
     id: str
-    input: ReplayInput
     needs: frozenset[str]
-
-    @property
-    def tape(self) -> Tape:
-        """Parameters and gradients."""
-        return self.input.tape
-
-    @property
-    def hyperparameters(self) -> Hyperparameters:
-        """All hyper-parameters, also those with their default value."""
-        return self.input.hyperparameters
-
-    @property
-    def dtype(self) -> str:
-        """The format of the computation."""
-        return self.input.dtype
 
     @property
     def requirements(self) -> frozenset[str]:
@@ -196,12 +138,7 @@ class Experiment:
 
 
 def family(dtypes: Iterable[str] = ("float32", "float64"), base: Mapping[str, float] = BASE) -> Iterator[Experiment]:
-    """Yield all experiments, the simplest first.
-
-    Args:
-        dtypes: formats of the computation.
-        base: learning rate, decay and epsilon, unless a feature changes them.
-    """
+    """Yield all experiments, the simplest first; `base` has the numbers that are set unless a feature changes them."""
     formats = tuple(dtypes)
     for count in range(MAX_FEATURES + 1):
         for names in itertools.combinations(FEATURES, count):
@@ -215,15 +152,14 @@ def family(dtypes: Iterable[str] = ("float32", "float64"), base: Mapping[str, fl
 
 
 def _experiment(names: tuple[str, ...], base: Mapping[str, float], dtype: str) -> Experiment:
-    values: dict[str, Any] = dict(base)
+    values: dict[str, AxisValue] = dict(base)
     for name in names:
         values |= FEATURES[name]
     variants = [word for word, other in BASE_VARIANTS.items() if other.items() <= base.items()]
     words = [*variants, *(name.replace("_", "-") for name in names)] or ["plain"]
     needs = frozenset(names).union(*(BASE_VARIANTS[word] for word in variants))
     tape = _tape(base["epsilon"], narrow="clip_norm" in names)
-    given = ReplayInput(tape, Hyperparameters.from_json(values), dtype)
-    return Experiment(f"{'+'.join(words)}/{dtype}", given, needs)
+    return Experiment(tape, Hyperparameters.from_json(values), dtype, f"{'+'.join(words)}/{dtype}", needs)
 
 
 def _subnormal(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
@@ -232,7 +168,7 @@ def _subnormal(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
         if whole.subnormals and dtype == "float32":
             tape = replace(whole, gradients=whole.gradients[:SUBNORMAL_STEPS])
             h = Hyperparameters.from_json({**base, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6})
-            yield Experiment(f"{tape.id}/{dtype}", ReplayInput(tape, h, dtype), frozenset({"epsilon"}))
+            yield Experiment(tape, h, dtype, f"{tape.id}/{dtype}", frozenset({"epsilon"}))
 
 
 def _row_sparse(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
@@ -242,7 +178,7 @@ def _row_sparse(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
             names = ("momentum",) if setting == "momentum" else ()
             h = Hyperparameters.from_json({**base, **(FEATURES["momentum"] if names else {})})
             needs = frozenset({"sparse", *names})
-            yield Experiment(f"{'+'.join((tape.id, *names))}/{dtype}", ReplayInput(tape, h, dtype), needs)
+            yield Experiment(tape, h, dtype, f"{'+'.join((tape.id, *names))}/{dtype}", needs)
 
 
 @cache
@@ -268,12 +204,29 @@ def _tape(epsilon: float, *, narrow: bool) -> Tape:
     return Tape(name, reason, start.astype(np.float32), gradients.astype(np.float32), ((len(scale),),), alone=True)
 
 
+def fitting_tape() -> Tape:
+    """Return a tape on which each number has an effect in some coordinate.
+
+    It has random and positive gradients of many sizes, impulses, and parameters of many sizes without gradients.
+    """
+    bits = Bits(_FITTING_STREAM)
+    sizes = 10.0 ** np.arange(-12, 4)
+    random = sizes * (2 * bits.uniform((FITTING_STEPS, len(sizes))) - 1)
+    random[5] = 0.0
+    positive = np.tile(10.0 ** np.arange(-6.0, 3), (FITTING_STEPS, 1)) * (0.5 + bits.uniform((FITTING_STEPS, 9)))
+    impulses = np.zeros((FITTING_STEPS, 3))
+    impulses[0] = (IMPULSE, 1.0, -1e2)
+    resting = 10.0 ** np.arange(-4.0, 5)
+    gradients = np.concatenate([random, positive, impulses, np.zeros((FITTING_STEPS, len(resting)))], axis=1)
+    start = np.concatenate([np.zeros(gradients.shape[1] - len(resting)), resting])
+    reason = "each hyper-parameter has an effect in some coordinate"
+    return Tape("defaults", reason, start.astype(np.float32), gradients.astype(np.float32), alone=True)
+
+
 def pairwise_covering(experiments: Iterable[Experiment], done: Iterable[Experiment] = ()) -> Iterator[Experiment]:
     """Yield few experiments in which every two features that can be combined occur together (a greedy covering).
 
-    Args:
-        experiments: the experiments to choose from.
-        done: experiments whose pairs are covered.
+    The pairs in the experiments that are `done` are covered already.
     """
     left = {one.id: (one, _pairs(one)) for one in experiments}
     covered: set[frozenset[str]] = set().union(*map(_pairs, done))

@@ -7,7 +7,7 @@ others: each of its values is possible with each listed hypothesis. Only the com
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_type_hints
@@ -19,10 +19,12 @@ from suite.diagnosis.candidates import (
     CHANGES,
     HYPERPARAMETER_PREFIX,
     CandidateChange,
+    Differences,
     allowed_values,
     relevant_algorithm,
 )
 from suite.identification.experiments import Experiment
+from suite.results.rows import AxisValue
 
 AS_SET = "as set"
 """The usual effect of a hyper-parameter."""
@@ -34,12 +36,7 @@ EITHER = "either"
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One value on each axis.
-
-    Attributes:
-        dialect: the values on the axes of `Dialect`.
-        changes: the hyper-parameters that do not take effect as set, at most one change for each.
-    """
+    """One value on each axis: a dialect, and at most one change of each hyper-parameter that is not used as set."""
 
     dialect: Dialect = field(default_factory=Dialect)
     changes: tuple[CandidateChange, ...] = ()
@@ -49,27 +46,28 @@ class Hypothesis:
         """Whether neither hyper-parameters nor 1-γ are rounded."""
         return (self.dialect.hyperparameter_rounding, self.dialect.decay_complement) == ("exact", "exact")
 
-    def value(self, axis: str) -> Any:
+    def value(self, axis: str) -> AxisValue:
         """Return the value on an axis; of a hyper-parameter `AS_SET` or `CandidateChange.how`."""
         if axis.startswith(HYPERPARAMETER_PREFIX):
             return next((change.how for change in self.changes if change.axis == axis), AS_SET)
-        return getattr(self.dialect, axis)
+        value: AxisValue = getattr(self.dialect, axis)
+        return value
 
-    def with_value(self, axis: str, value: Any) -> Hypothesis:
+    def with_value(self, axis: str, value: AxisValue | CandidateChange) -> Hypothesis:
         """Return the hypothesis with another value on an axis; of a hyper-parameter `AS_SET` or a change."""
         if not axis.startswith(HYPERPARAMETER_PREFIX):
-            return replace(self, dialect=replace(self.dialect, **{axis: value}))
+            made: dict[str, Any] = {axis: value}
+            return replace(self, dialect=replace(self.dialect, **made))
         others = tuple(change for change in self.changes if change.axis != axis)
-        return replace(self, changes=others if value == AS_SET else (*others, value))
+        return replace(self, changes=(*others, value) if isinstance(value, CandidateChange) else others)
 
     def with_change(self, change: CandidateChange) -> Hypothesis:
         """Return the hypothesis after a change of an axis or a hyper-parameter."""
-        of_hyperparameter = change.axis.startswith(HYPERPARAMETER_PREFIX)
-        return self.with_value(change.axis, change if of_hyperparameter else change.value(Hyperparameters()))
+        return self.with_value(change.axis, change if change.of_hyperparameter else change.value(Hyperparameters()))
 
     def hyperparameters(self, given: Hyperparameters) -> Hyperparameters:
         """Return the hyper-parameters that take effect if these are set."""
-        made = {change.axis.removeprefix(HYPERPARAMETER_PREFIX): change.value(given) for change in self.changes}
+        made: dict[str, Any] = {change.name: change.value(given) for change in self.changes}
         return replace(given, **made) if made else given
 
     def function(self, experiment: Experiment) -> Hashable:
@@ -84,18 +82,16 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis on which hypotheses differ.
+    """An axis on which hypotheses differ: of `Dialect`, or `HYPERPARAMETER_PREFIX` and the name of a hyper-parameter.
 
-    Attributes:
-        name: the axis of `Dialect`, or `HYPERPARAMETER_PREFIX` and the name of a hyper-parameter.
-        values: the possible values, the usual one first; of a hyper-parameter `AS_SET`, then changes.
+    The usual value comes first. A hyper-parameter has the values `AS_SET` and changes.
     """
 
     name: str
-    values: tuple[Any, ...]
+    values: tuple[AxisValue | CandidateChange, ...]
 
     @property
-    def labels(self) -> list[Any]:
+    def labels(self) -> list[AxisValue]:
         """The values as `Hypothesis.value` returns them."""
         return [value.how if isinstance(value, CandidateChange) else value for value in self.values]
 
@@ -119,12 +115,8 @@ class HypothesisSpace:
         """Return the axes that can have an effect in an experiment.
 
         The usual hypothesis has everything that an axis can act on: a momentum buffer, and weight decay that enters the
-        gradient. An axis has no effect on any hypothesis if it has none on this one.
-
-        Args:
-            experiment: the experiment.
-            unforeseen: changes of hyper-parameters that are no value of an axis, for example a momentum that is not
-                set, on which other axes act.
+        gradient. An axis has no effect on any hypothesis if it has none on this one. Changes are `unforeseen` if they
+        are no value of an axis, for example a momentum that is not set, on which other axes act.
         """
         tape = experiment.tape
         key = experiment.hyperparameters, experiment.dtype, tape.sparse is None, tape.subnormals, unforeseen
@@ -149,25 +141,20 @@ class HypothesisSpace:
 
 @dataclass(frozen=True)
 class NamedDialect:
-    """A named dialect beside the consistent hypotheses.
+    """The name of a dialect, and its differences from what was found.
 
-    Attributes:
-        dialect: its name.
-        differences: axis -> (its value, the value found), for axes on which no consistent hypothesis has its value.
+    A difference is an axis on which no consistent hypothesis has its value.
     """
 
     dialect: str
-    differences: Mapping[str, tuple[Any, Any]]
+    differences: Differences
 
 
 @dataclass(frozen=True)
 class ConsistentHypotheses:
     """The hypotheses that are consistent with all traces: a list over the tested axes, times the untested axes.
 
-    Attributes:
-        space: all hypotheses.
-        listed: hypotheses with the usual value on each untested axis.
-        tested: the names of the tested axes.
+    Those that are listed have the usual value on each untested axis.
     """
 
     space: HypothesisSpace
@@ -205,7 +192,7 @@ class ConsistentHypotheses:
         """Return only these hypotheses."""
         return replace(self, listed=tuple(listed))
 
-    def values(self, axis: str) -> list[Any]:
+    def values(self, axis: str) -> list[AxisValue]:
         """Return the possible values on an axis, in the order of the axis; values that it lacks come last."""
         order = self.space.axes[axis].labels
         if axis not in self.tested:
@@ -228,17 +215,14 @@ class ConsistentHypotheses:
         unusual = [axis for axis, value in values.items() if value != usual[axis] and len(self.values(axis)) > 1]
         return sum(values[axis] == EITHER for axis in values if axis in self.tested), len(unusual)
 
-    def _fewest_differences(self, dialect: Dialect) -> dict[str, tuple[Any, Any]]:
-        values = {axis: value for axis, value in sorted(dialect.axes().items())
-                  if axis in self.tested and value != EITHER}  # fmt: skip
-
-        def differences(other: Dialect) -> dict[str, tuple[Any, Any]]:
-            found = other.axes()
-            return {axis: (value, found[axis]) for axis, value in values.items() if found[axis] != value}
+    def _fewest_differences(self, dialect: Dialect) -> Differences:
+        def differences(other: Dialect) -> Differences:
+            pairs = sorted(dialect.differences(other).items())
+            return {axis: pair for axis, pair in pairs if axis in self.tested and pair[0] != EITHER}
 
         return min(map(differences, dict.fromkeys(one.dialect for one in self.listed)), key=len)
 
-    def changed_hyperparameters(self) -> dict[str, str]:
+    def changed_hyperparameters(self) -> dict[str, AxisValue]:
         """Return the hyper-parameters that have another effect than as set in all hypotheses, with that effect."""
         axes = dict.fromkeys(change.axis for one in self.listed for change in one.changes)
         effects = {axis: {one.value(axis) for one in self.listed} for axis in axes}
@@ -252,8 +236,8 @@ class ConsistentHypotheses:
 def _dialect_axes() -> Iterator[Axis]:
     hints = get_type_hints(Dialect)
     for name, usual in Dialect().axes().items():
-        others = [value for value in allowed_values(hints[name]) if value not in (EITHER, usual)]
-        yield Axis(name, (*([] if usual == EITHER else [usual]), *others))
+        values = dict.fromkeys([usual, *allowed_values(hints[name])])
+        yield Axis(name, tuple(value for value in values if value != EITHER))
 
 
 def _hyperparameter_axes(accepts: frozenset[str]) -> Iterator[Axis]:

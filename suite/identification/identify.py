@@ -6,7 +6,7 @@ dialect, and then numbers that are estimated from the trace. They must be consis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,22 +14,20 @@ import numpy as np
 
 from suite.cases.tapes import WIDE
 from suite.compare.comparison import ComparisonResult
-from suite.diagnosis.candidates import CHANGES, HYPERPARAMETER_PREFIX, CandidateChange
-from suite.diagnosis.mistakes import MISTAKES, Mistake
+from suite.compare.oracle import Array
+from suite.diagnosis.candidates import CHANGES, CandidateChange
 from suite.diagnosis.mistakes.arithmetic import PLAIN
+from suite.diagnosis.mistakes.catalogue import MISTAKES, Mistake
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, Formula
 from suite.diagnosis.number_estimation import estimates
 from suite.identification.design import MAX_ERROR, ExpectedTraces, ExperimentDesign, relative_errors, why_undecided
 from suite.identification.experiments import (
-    Array,
     Experiment,
     ExperimentFailed,
     Experiments,
-    Optimizer,
     OptimizerDescription,
     family,
     pairwise_covering,
-    run,
 )
 from suite.identification.hypotheses import AS_SET, ConsistentHypotheses, Hypothesis, HypothesisSpace, NamedDialect
 from suite.identification.unset_hyperparameters import Defaults, FixedNumbers, defaults, fixed_numbers
@@ -45,13 +43,9 @@ History = Sequence[tuple[Experiment, Array]]
 
 @dataclass(frozen=True)
 class CompletedExperiment:
-    """An experiment with its trace.
+    """An experiment with its trace, the parameters after every step.
 
-    Attributes:
-        experiment: the experiment.
-        trace: the parameters after every step.
-        axes: the axes that have fewer possible values after it.
-        separating: whether it was designed to separate hypotheses; if not, it confirms the result.
+    It left some axes with fewer possible values. If it was not designed to separate hypotheses, it confirms the result.
     """
 
     experiment: Experiment
@@ -73,14 +67,7 @@ class SimilarMistake:
 
 @dataclass(frozen=True)
 class UnexplainedTrace:
-    """The trace that rules out every hypothesis.
-
-    Attributes:
-        experiment: the experiment.
-        nearest: the hypothesis whose trace is nearest.
-        result: its comparison with the trace.
-        similar: mistakes that explain all traces approximately.
-    """
+    """The trace that rules out every hypothesis, with the nearest hypothesis and its comparison with the trace."""
 
     experiment: Experiment
     nearest: Hypothesis
@@ -90,17 +77,9 @@ class UnexplainedTrace:
 
 @dataclass
 class Identification:
-    """The result.
+    """The result: the hypotheses that are consistent with all traces, or the trace that rules out all of them.
 
-    Attributes:
-        optimizer: the optimizer.
-        space: all hypotheses.
-        fixed: the numbers that the optimizer does not accept.
-        hypotheses: the hypotheses that are consistent with all traces.
-        completed: the experiments that were run, in order.
-        failed: the ids of experiments that failed, with the message.
-        unexplained: the trace that rules out every hypothesis, if there is one.
-        defaults: the defaults; None if no hypothesis is consistent.
+    `failed` has the messages of experiments by their ids. There are no defaults if no hypothesis is consistent.
     """
 
     optimizer: OptimizerDescription
@@ -137,11 +116,6 @@ class Identification:
         return next((one.experiment.id for one in reversed(self.completed) if axis in one.axes), None)
 
 
-def identify(optimizer: Optimizer, progress: Callable[[str], None] = lambda _: None) -> Identification:
-    """Identify an optimizer that runs in this process; `progress` is called with the id of each experiment."""
-    return run(identification(optimizer.description), optimizer, progress)
-
-
 def identification(optimizer: OptimizerDescription) -> Experiments[Identification]:
     """Yield the experiments that identify an optimizer, and return the result."""
     space = HypothesisSpace(optimizer.accepts)
@@ -152,7 +126,7 @@ def identification(optimizer: OptimizerDescription) -> Experiments[Identificatio
     possible = (one for one in family(optimizer.dtypes, fixed.base) if one.needs <= optimizer.capabilities)
     design = ExperimentDesign(possible)
     while found.unexplained is None and (planned := design.next(found.hypotheses)) is not None:
-        yield from _run(found, design, planned.expected, planned.hypotheses, separating=True)
+        yield from _run(found, design, *planned, separating=True)
     for experiment in list(pairwise_covering(design.experiments, (one.experiment for one in found.completed))):
         if found.unexplained is None:
             hypotheses = found.hypotheses.expanded(experiment)
@@ -175,7 +149,7 @@ def _run(
 ) -> Experiments[None]:
     """Run an experiment, and restrict the hypotheses to those that are consistent with its trace."""
     experiment = expected.experiment
-    design.remove(experiment)
+    design.experiments.remove(experiment)
     trace = yield experiment.request(found.optimizer.accepts)
     if isinstance(trace, ExperimentFailed):
         found.failed[experiment.id] = trace.summary
@@ -203,7 +177,7 @@ def _give_up(found: Identification, design: ExperimentDesign, dtype: str) -> Non
     if len(failed) >= MAX_FAILURES:
         for experiment in [one for one in design.experiments if one.dtype == dtype]:
             found.failed[experiment.id] = found.failed[failed[0]]
-            design.remove(experiment)
+            design.experiments.remove(experiment)
 
 
 def _consistent(hypotheses: ConsistentHypotheses, history: History) -> ConsistentHypotheses:
@@ -216,11 +190,9 @@ def _consistent(hypotheses: ConsistentHypotheses, history: History) -> Consisten
 
 
 def extended(expected: ExpectedTraces, history: History) -> list[Hypothesis]:
-    """Return hypotheses outside the space that are consistent with all traces; empty if none is found.
+    """Return hypotheses outside the space that are consistent with all traces.
 
-    Args:
-        expected: the expected traces of the last experiment, none of which is consistent with its trace.
-        history: all experiments, the last one included.
+    None of the traces that are `expected` of the last experiment is consistent with its trace.
     """
     groups = {group[0]: group for group in expected.groups.values()}
     pairs = [(one, change) for one in groups for change in _further_changes(one)]
@@ -234,9 +206,7 @@ def extended(expected: ExpectedTraces, history: History) -> list[Hypothesis]:
 
 def _further_changes(one: Hypothesis) -> Iterator[CandidateChange]:
     """Yield the changes of hyper-parameters that take effect as set."""
-    for change in CHANGES:
-        if change.axis.startswith(HYPERPARAMETER_PREFIX) and one.value(change.axis) == AS_SET:
-            yield change
+    yield from (change for change in CHANGES if change.of_hyperparameter and one.value(change.axis) == AS_SET)
 
 
 def _estimated_changes(
@@ -251,7 +221,7 @@ def _estimated_changes(
                 expected = ExpectedTraces(experiment, [one.with_change(change)])
             except ValueError:  # for example a negative clipping bound
                 return None
-            oracle, name = expected.oracle(next(iter(expected.groups)))
+            ((oracle, name),) = expected.oracles.values()
             errors = relative_errors(oracle.trace(name).parameters, experiment, trace).ravel()
             return errors if np.all(np.abs(errors) < MAX_ERROR) else None
 
@@ -289,10 +259,8 @@ def _unexplained(expected: ExpectedTraces, history: History) -> UnexplainedTrace
 def similar_mistakes(hypotheses: Sequence[Hypothesis], history: History) -> list[SimilarMistake]:
     """Return the mistakes that explain all traces approximately, each with the first hypothesis that it fits.
 
-    Args:
-        hypotheses: one hypothesis for each function in the last experiment; those that round or change
-            hyper-parameters are skipped.
-        history: all experiments.
+    There is one hypothesis for each function in the last experiment; those that round or change hyper-parameters are
+    skipped.
     """
     found: dict[str, SimilarMistake] = {}
     for one in hypotheses:

@@ -76,7 +76,7 @@ def _identified(found: Identification) -> Iterator[str]:
         yield f"  its {hyperparameter} {_effect(effect, hyperparameter in found.optimizer.accepts)}"
 
 
-def _effect(effect: str, accepted: bool) -> str:
+def _effect(effect: object, accepted: bool) -> str:
     if effect == "always":
         return "is always on"
     if not accepted:

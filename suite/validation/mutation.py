@@ -24,8 +24,8 @@ from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
 from suite.conformance.targets import TapeBatch, tape_batches
 from suite.diagnosis.candidates import allowed_values
-from suite.diagnosis.mistakes import MISTAKES, Mistake
 from suite.diagnosis.mistakes.arithmetic import PLAIN, Array, FormatName
+from suite.diagnosis.mistakes.catalogue import MISTAKES, Mistake
 from suite.diagnosis.mistakes.evaluation import Evaluation, EvaluationInput, Formula
 
 DTYPE: FormatName = "float32"

@@ -10,6 +10,7 @@ from reference import Hyperparameters
 from suite.diagnosis.mistakes.arithmetic import PLAIN
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from suite.identification.experiments import ExperimentFailed, OptimizerDescription
+from suite.identification.identify import identification
 
 ALL = frozenset(field.name for field in fields(Hyperparameters))
 DTYPES = ("float32", "float64")
@@ -54,3 +55,17 @@ class Stepped:
         except FloatingPointError as error:
             raise ExperimentFailed("invalid operation") from error
         return np.stack(trace)
+
+
+def identify(optimizer):
+    """Run the experiments on an optimizer of this process, and return their result."""
+    experiments, result = identification(optimizer.description), None
+    while True:
+        try:
+            request = next(experiments) if result is None else experiments.send(result)
+        except StopIteration as end:
+            return end.value
+        try:
+            result = optimizer.replay(request)
+        except ExperimentFailed as failure:
+            result = failure

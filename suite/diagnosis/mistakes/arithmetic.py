@@ -12,19 +12,21 @@ from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[Any]
+Array = NDArray[np.floating]
 FormatName = Literal["float16", "bfloat16", "float32", "float64"]
 Direction = Literal[-1, 0, 1]
 
 FORMATS: tuple[FormatName, ...] = ("float16", "bfloat16", "float32", "float64")
 
-_TYPES: dict[str, Any] = {"float16": np.float16, "bfloat16": np.float32, "float32": np.float32, "float64": np.float64}
+_TYPES: Mapping[str, type[np.floating]] = {
+    "float16": np.float16, "bfloat16": np.float32, "float32": np.float32, "float64": np.float64
+}  # fmt: skip
 _SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
 
 
-def to_bfloat16(x: Array) -> Array:
+def to_bfloat16(x: ArrayLike) -> Array:
     """Round float32 values to bfloat16, ties to even; the result has the type float32.
 
     Rounding the float32 result of one operation again gives the same as rounding once, since 24 ≥ 2·8 + 2 (Figueroa
@@ -54,12 +56,12 @@ class Arithmetic:
     towards: Direction = 0
 
     @cached_property
-    def wide(self) -> Any:
+    def wide(self) -> type[np.floating]:
         """A NumPy type with enough additional digits to stand for exact results."""
         return np.longdouble if self.format == "float64" else np.float64
 
     @cached_property
-    def type(self) -> Any:
+    def type(self) -> type[np.floating]:
         """The NumPy type of computed values."""
         return _TYPES[self.format] if self.rounded else self.wide
 
@@ -68,54 +70,54 @@ class Arithmetic:
         """Whether NumPy's own operations give the wanted results."""
         return not self.rounded or not (self.flushed or self.format == "bfloat16")
 
-    def round(self, values: Any) -> Array:
+    def round(self, values: ArrayLike) -> Array:
         """Round to the format."""
         array = np.asarray(values).astype(_TYPES[self.format])
         return to_bfloat16(array) if self.format == "bfloat16" else array
 
-    def round_and_flush(self, values: Array) -> Array:
+    def round_and_flush(self, values: ArrayLike) -> Array:
         """Round to the format, and replace subnormals by zero if this arithmetic does."""
         array = self.round(values)
         if not self.flushed:
             return array
         return np.where(np.abs(array) < _SMALLEST_NORMAL[self.format], np.copysign(array.dtype.type(0), array), array)
 
-    def array(self, values: Any) -> Any:
+    def array(self, values: ArrayLike) -> Array:
         """Return an array whose operations follow this arithmetic."""
         if self._native:
             return np.asarray(values).astype(self.type)
         return _RuledArray.of(self.round_and_flush(values), self.round_and_flush)
 
-    def stored(self, values: Any) -> Any:
+    def stored(self, values: Array) -> Array:
         """Return values as they are after being stored in the format."""
         return values if self._native and self.rounded else self.array(self.round_and_flush(values))
 
-    def fma(self, a: Any, b: Any, c: Any) -> Any:
+    def fma(self, a: Array, b: Array, c: Array) -> Array:
         """Return a·b + c rounded once: exact in the wide type, up to an error far below what is tested."""
         wide = self.wide
         return self.array(np.asarray(a, wide) * np.asarray(b, wide) + np.asarray(c, wide))
 
-    def quotient(self, a: Any, b: Any) -> Any:
+    def quotient(self, a: Array, b: Array) -> Array:
         """Return a / b."""
         return self._faithful(a / b, lambda: np.asarray(a, self.wide) / np.asarray(b, self.wide))
 
-    def root(self, a: Any) -> Any:
+    def root(self, a: Array) -> Array:
         """Return √a."""
         return self._faithful(np.sqrt(a), lambda: np.sqrt(np.asarray(a, self.wide)))
 
-    def reciprocal_root(self, a: Any) -> Any:
+    def reciprocal_root(self, a: Array) -> Array:
         """Return 1 / √a, rounded and then moved by an ulp if `towards` is not 0."""
         nearest = self.array(1 / np.sqrt(np.asarray(a, self.wide)))
         return self._neighbour(nearest) if self.towards else nearest
 
-    def _faithful(self, nearest: Any, exact: Callable[[], Array]) -> Any:
+    def _faithful(self, nearest: Array, exact: Callable[[], Array]) -> Array:
         """Return the neighbour of the exact value in the direction `towards`; representable values are unchanged."""
         if not self.towards:
             return nearest
         short = (exact() - np.asarray(nearest, self.wide)) * self.towards > 0
         return self.array(np.where(short, self._neighbour(nearest), nearest))
 
-    def _neighbour(self, values: Any) -> Any:
+    def _neighbour(self, values: Array) -> Array:
         """Return the next number of the format in the direction `towards`; zero and infinity are unchanged."""
         array = np.asarray(values)
         if self.format == "bfloat16":
@@ -145,7 +147,10 @@ class _RuledArray(np.ndarray[Any, Any]):
         return _RuledArray.of(self.rule(result), self.rule) if result.dtype.kind == "f" else result
 
 
-AVERAGES: Mapping[str, Callable[..., Any]] = {
+Average = Callable[[Arithmetic, Array, Array, Array, Array, Array], Array]
+Quotient = Callable[[Arithmetic, Array, Array, Callable[[], Array], Callable[[], Array]], Array]
+
+AVERAGES: Mapping[str, Average] = {
     "products": lambda a, s, g, h, decay, c: decay * s + c * (g * h),
     "products_fused": lambda a, s, g, h, decay, c: a.fma(c, g * h, decay * s),
     "products_fused_with_the_past": lambda a, s, g, h, decay, c: a.fma(decay, s, c * (g * h)),
@@ -160,7 +165,7 @@ AVERAGES: Mapping[str, Callable[..., Any]] = {
 }
 """Name -> how an average γ s + c g h is formed in an arithmetic `a`; h is g for squares, and 1 for the mean."""
 
-QUOTIENTS: Mapping[str, Callable[..., Any]] = {
+QUOTIENTS: Mapping[str, Quotient] = {
     "scaled_first": lambda a, rate, g, d, inverse: a.quotient(rate * g, d()),
     "divided_first": lambda a, rate, g, d, inverse: rate * a.quotient(g, d()),
     "rate_over_root": lambda a, rate, g, d, inverse: a.quotient(rate, d()) * g,

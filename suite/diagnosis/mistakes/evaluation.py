@@ -1,15 +1,16 @@
-"""Evaluates RMSProp in a format and an order of operations; mistakes override single parts of a step.
+"""Evaluates RMSProp in a format and an order of operations; a mistake replaces single parts of a step.
 
 Dialects are read from the names of their axes, independently of `reference.algorithm`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from reference import Dialect, Hyperparameters, SparseGradients
 from suite.diagnosis.mistakes.arithmetic import AVERAGES, PLAIN, QUOTIENTS, Arithmetic, Array, FormatName, Order
@@ -43,28 +44,31 @@ class Formula:
     lazy: bool
     duplicates: str
     flushed: bool
-    initial_accumulator: Any
-    decay: Any
-    complement: Any
-    epsilon: Any
-    momentum: Any
-    weight_decay: Any
-    gradient_scale: Any
-    clip_norm: Any
-    clip_gradient: Any
-    clip_weights: Any
-    rates: tuple[Any, ...]
+    initial_accumulator: np.floating
+    decay: np.floating
+    complement: np.floating
+    epsilon: np.floating
+    momentum: np.floating
+    weight_decay: np.floating
+    gradient_scale: np.floating
+    clip_norm: np.floating | None
+    clip_gradient: np.floating | None
+    clip_weights: np.floating | None
+    rates: tuple[np.floating, ...]
 
     @classmethod
     def of(cls, d: Dialect, h: Hyperparameters, steps: int, arithmetic: Arithmetic) -> Formula:
         """Return the formula; `arithmetic` matters if the dialect forms 1-γ in the working precision."""
         rates, bounds, others = _SINGLE[d.hyperparameter_rounding]
 
-        def number(value: float | None, single: bool = others) -> Any:
-            return None if value is None else np.longdouble(np.float32(value) if single else value)
+        def number(value: float, single: bool = others) -> np.floating:
+            return np.longdouble(np.float32(value) if single else value)
+
+        def limit(value: float | None) -> np.floating | None:
+            return None if value is None else number(value, bounds)
 
         decay, epsilon = number(h.decay), number(h.epsilon, bounds)
-        complement = 1 - decay
+        complement: np.floating = 1 - decay
         if d.decay_complement == "working":
             decay = np.longdouble(arithmetic.round(decay))
             complement = np.longdouble(arithmetic.round(1 - decay))
@@ -94,9 +98,9 @@ class Formula:
             momentum=number(h.momentum) if buffered else np.longdouble(0),
             weight_decay=number(h.weight_decay, d.hyperparameter_rounding != "exact"),
             gradient_scale=number(-h.rescale_gradient if h.maximize else h.rescale_gradient),
-            clip_norm=number(h.clip_norm, bounds),
-            clip_gradient=number(h.clip_gradient, bounds),
-            clip_weights=number(h.clip_weights, bounds),
+            clip_norm=limit(h.clip_norm),
+            clip_gradient=limit(h.clip_gradient),
+            clip_weights=limit(h.clip_weights),
             rates=tuple(number(h.rate(step), rates) for step in range(steps)),
         )
 
@@ -113,7 +117,7 @@ class EvaluationInput:
 
     initial: Array
     gradients: Array | SparseGradients
-    rate_scale: Any = 1.0
+    rate_scale: ArrayLike = 1.0
 
 
 class Update(NamedTuple):
@@ -125,29 +129,29 @@ class Update(NamedTuple):
         touched: the coordinates that the update may change, or True for all.
     """
 
-    gradient: Any
-    squares: Any
-    touched: Any
+    gradient: Array
+    squares: Array | None
+    touched: np.ndarray | Literal[True]
 
 
 class State(NamedTuple):
     """Parameters and state between two updates."""
 
-    x: Any
-    v: Any
-    m: Any
-    b: Any
+    x: Array
+    v: Array
+    m: Array
+    b: Array
 
 
 class Evaluation:
     """One evaluation of a formula.
 
-    Variables have the names of the literature: parameters x, average of squares v, mean gradient m, momentum buffer b;
-    steps t are counted from 1.
+    Variables have the names of the literature: parameters x, average of squares v, mean gradient m, momentum buffer b,
+    gradient g, quotient u; steps t are counted from 1.
     """
 
     def __init__(self, formula: Formula, given: EvaluationInput, order: Order, fmt: FormatName) -> None:
-        self.formula, self.order, self.given, self.fmt = formula, order, given, fmt
+        self.formula, self.order, self.given = formula, order, given
         self.arithmetic = order.arithmetic(fmt)
         array = self.arithmetic.array
         self.decay, self.complement = array(formula.decay), array(formula.complement)
@@ -158,7 +162,6 @@ class Evaluation:
         self.v = array(np.full(given.initial.shape, formula.initial_accumulator))
         self.m = self.b = array(np.zeros(given.initial.shape))
         self.before = State(self.x, self.v, self.m, self.b)
-        self.squares: Any = None
         self.t = 0
 
     def trace(self) -> dict[str, Array]:
@@ -175,7 +178,7 @@ class Evaluation:
                     series[name][step] = getattr(self, symbol)
         return series
 
-    def updates(self, step: int) -> Iterator[Update]:
+    def updates(self, step: int) -> Iterable[Update]:
         """Yield the updates of a step, counted from 0."""
         array, gradients = self.arithmetic.array, self.given.gradients
         if not isinstance(gradients, SparseGradients):
@@ -198,20 +201,21 @@ class Evaluation:
         """Apply one update to parameters and state."""
         self.before = State(self.x, self.v, self.m, self.b)
         g = self.effective_gradient(update.gradient)
-        self.squares = update.squares
-        self.update_averages(g)
+        self.v, self.m = self.averages(self.v, self.m, g, update.squares)
         u = self.quotient(self.rate() if self.formula.rate_in_buffer else self.one, g)
-        self.move(self.with_momentum(u) if self.formula.buffered else u)
+        if self.formula.buffered:
+            self.b = self.momentum_buffer(self.b, u)
+            u = self.step(u)
+        self.x = self.moved(self.x, u)
         if update.touched is not True:
-            after = self.x, self.v, self.m, self.b
-            pairs = zip(after, self.before, strict=True)
+            pairs = zip((self.x, self.v, self.m, self.b), self.before, strict=True)
             self.x, self.v, self.m, self.b = (self.arithmetic.array(np.where(update.touched, *pair)) for pair in pairs)
 
-    def rate(self) -> Any:
+    def rate(self) -> Array:
         """Return η of the current step."""
         return self.arithmetic.array(self.formula.rates[self.t - 1] * np.asarray(self.given.rate_scale))
 
-    def effective_gradient(self, g: Any) -> Any:
+    def effective_gradient(self, g: Array) -> Array:
         """Return the gradient after scaling, clipping and l2 weight decay."""
         g = self.gradient_scale * g
         if not self.formula.coupled:
@@ -220,100 +224,103 @@ class Evaluation:
             return self.clipped(self.with_l2_decay(g))
         return self.with_l2_decay(self.clipped(g))
 
-    def with_l2_decay(self, g: Any) -> Any:
+    def with_l2_decay(self, g: Array) -> Array:
         """Return g + λx."""
         return self.product_and_sum(self.weight_decay, self.x, g)
 
-    def clipped(self, g: Any) -> Any:
+    def clipped(self, g: Array) -> Array:
         """Return g with its norm clipped, and then its coordinates."""
         if self.formula.clip_norm is not None:
             limit = self.arithmetic.array(self.formula.clip_norm)
-            norm = np.sqrt(np.add.reduce(g * g))
-            g = g * (limit / np.maximum(norm, limit))
+            g = g * (limit / np.maximum(np.sqrt(np.add.reduce(g * g)), limit))
         return self.clipped_to(g, self.formula.clip_gradient)
 
-    def clipped_to(self, z: Any, limit: Any) -> Any:
+    def clipped_to(self, z: Array, limit: np.floating | None) -> Array:
         """Clip each coordinate to ±limit; None is no limit."""
         if limit is None:
             return z
-        limit = self.arithmetic.array(limit)
-        return np.minimum(np.maximum(z, -limit), limit)
+        bound = self.arithmetic.array(limit)
+        result: Array = np.minimum(np.maximum(z, -bound), bound)
+        return result
 
-    def update_averages(self, g: Any) -> None:
-        """Update v and m."""
-        if self.squares is None:
-            self.v = self.average(self.v, g, g)
-        else:
-            self.v = self.average(self.v, self.squares, self.one)
-        if self.formula.centered:
-            self.m = self.average(self.m, g, self.one, mean=True)
+    def averages(self, v: Array, m: Array, g: Array, squares: Array | None) -> tuple[Array, Array]:
+        """Return the new v and m."""
+        return self.square_average(v, g, squares), self.mean_gradient(m, g) if self.formula.centered else m
 
-    def average(self, old: Any, g: Any, h: Any, mean: bool = False) -> Any:
+    def square_average(self, v: Array, g: Array, squares: Array | None) -> Array:
+        """Return γv + (1-γ)g², or γv + (1-γ)·squares."""
+        return self.average(v, g, g) if squares is None else self.average(v, squares, self.one)
+
+    def mean_gradient(self, m: Array, g: Array) -> Array:
+        """Return γm + (1-γ)g."""
+        return self.average(m, g, self.one, mean=True)
+
+    def average(self, old: Array, g: Array, h: Array, mean: bool = False) -> Array:
         """Return γ·old + (1-γ)·g·h."""
         form = AVERAGES[self.order.mean if mean else self.order.average]
         return self.arithmetic.stored(form(self.arithmetic, old, g, h, self.decay, self.complement))
 
-    def bias_correction(self) -> Any:
+    def bias_correction(self) -> Array:
         """Return 1 - γ^t."""
         return self.one - self.decay ** self.arithmetic.array(self.t)
 
-    def variance(self) -> Any:
+    def variance(self, v: Array, m: Array) -> Array:
         """Return v, or v - m² when centered; ε is included if the order of operations adds it before m²."""
-        v, m = self.v, self.m
         if self.formula.bias_corrected:
             v, m = v / self.bias_correction(), m / self.bias_correction()
         if self.formula.epsilon_inside and self.order.epsilon_first:
             v = v + self.epsilon
-        if self.formula.centered:
-            v = self.product_and_sum(-m, m, v)
-        return v
+        return self.product_and_sum(-m, m, v) if self.formula.centered else v
 
-    def radicand(self) -> Any:
+    def radicand(self) -> Array:
         """Return the operand of the root."""
+        variance = self.variance(self.v, self.m)
         complete = self.order.epsilon_first or not self.formula.epsilon_inside
-        return self.variance() if complete else self.variance() + self.epsilon
+        return variance if complete else variance + self.epsilon
 
-    def denominator(self) -> Any:
+    def denominator(self) -> Array:
         """Return the root, with ε added if it stands outside."""
         root = self.arithmetic.root(self.radicand())
         return root if self.formula.epsilon_inside else root + self.epsilon
 
-    def inverse(self) -> Any:
+    def inverse(self) -> Array:
         """Return the reciprocal of the denominator."""
         if self.formula.epsilon_inside:
             return self.arithmetic.reciprocal_root(self.radicand())
         return self.arithmetic.quotient(self.one, self.denominator())
 
-    def quotient(self, rate: Any, g: Any) -> Any:
-        """Return u = η g / d."""
+    def quotient(self, rate: Array, g: Array) -> Array:
+        """Return η g / d."""
         return QUOTIENTS[self.order.quotient](self.arithmetic, rate, g, self.denominator, self.inverse)
 
-    def with_momentum(self, u: Any) -> Any:
-        """Update the momentum buffer with u, and return the step."""
-        self.b = self.arithmetic.stored(self.product_and_sum(self.momentum, self.b, u))
+    def momentum_buffer(self, b: Array, u: Array) -> Array:
+        """Return the new momentum buffer, μb + u."""
+        return self.arithmetic.stored(self.product_and_sum(self.momentum, b, u))
+
+    def step(self, u: Array) -> Array:
+        """Return the step: the momentum buffer, or Nesterov's μb + u."""
         return self.product_and_sum(self.momentum, self.b, u) if self.formula.nesterov else self.b
 
-    def move(self, u: Any) -> None:
-        """Decay the parameters, and subtract the step."""
-        x = self.decayed(self.x) if self.formula.decoupled else self.x
+    def moved(self, x: Array, u: Array) -> Array:
+        """Return the parameters after decay, the step u and clipping."""
+        x = self.decayed(x) if self.formula.decoupled else x
         x = x - u if self.formula.rate_in_buffer else self.product_and_sum(-self.rate(), u, x)
-        self.x = self.arithmetic.stored(self.clipped_to(x, self.formula.clip_weights))
+        return self.arithmetic.stored(self.clipped_to(x, self.formula.clip_weights))
 
-    def decayed(self, x: Any) -> Any:
+    def decayed(self, x: Array) -> Array:
         """Return x - ηλx."""
         return self.product_and_sum(-(self.rate() * self.weight_decay), x, x)
 
-    def product_and_sum(self, a: Any, b: Any, c: Any) -> Any:
+    def product_and_sum(self, a: Array, b: Array, c: Array) -> Array:
         """Return a·b + c, fused if the order of operations says so."""
         return self.arithmetic.fma(a, b, c) if self.order.fused else a * b + c
 
 
-def _parts(rows: list[int], in_turn: bool) -> list[list[int]]:
+def _parts(rows: list[int], in_turn: bool) -> Iterator[list[int]]:
     """Group row indices into updates: all in one, or the n-th occurrences of every row in the n-th."""
-    if not in_turn:
-        return [list(range(len(rows)))]
-    occurrence = [rows[:i].count(row) for i, row in enumerate(rows)]
-    return [[i for i, n in enumerate(occurrence) if n == wanted] for wanted in range(max(occurrence, default=0) + 1)]
+    occurrence = [rows[:i].count(row) if in_turn else 0 for i, row in enumerate(rows)]
+    for wanted in range(max(occurrence, default=0) + 1):
+        yield [i for i, n in enumerate(occurrence) if n == wanted]
 
 
 def evaluate(

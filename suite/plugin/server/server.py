@@ -31,10 +31,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from reference import dialects
+from suite.compare.oracle import Array
 from suite.conformance.targets import Target
 from suite.errors import UserError
 from suite.identification import report
-from suite.identification.experiments import Array, ExperimentFailed, Experiments, OptimizerDescription
+from suite.identification.experiments import ExperimentFailed, Experiments, OptimizerDescription
 from suite.identification.identify import Identification, identification
 from suite.plugin.server.check_session import BaselineTarget, CheckSession
 from suite.results.expectations import Expectations

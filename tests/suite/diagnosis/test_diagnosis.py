@@ -17,8 +17,8 @@ from suite.compare.oracle import Oracle
 from suite.diagnosis import reasons
 from suite.diagnosis.candidate_search import ExplanationSearch, ReplayInput
 from suite.diagnosis.candidates import CHANGES, Candidate, restore_candidate
+from suite.diagnosis.explanation import StepLocation, intermediate_values, step_breakdown
 from suite.diagnosis.reasons import DistinguishingCases
-from suite.diagnosis.step_breakdown import StepLocation, intermediate_values, step_breakdown
 from suite.results.rows import AxisChange, NearestDialect
 
 CASES = {case.id: case for case in catalogue(tasks(generated(), 0), 0)}
@@ -152,9 +152,9 @@ def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor(
     wrong["parameters"] = wrong["parameters"] * np.float32(1.01)
     nearest = find_nearest(case, "d2l", wrong)
     assert not nearest.fits
-    axis, here, there, factor = nearest.best_change
-    assert (axis, here, there) == ("initial_accumulator", 0.0, 1.0)
-    assert factor > 1e3
+    best = nearest.best_change
+    assert (best.axis, best.before, best.after) == ("initial_accumulator", 0.0, 1.0)
+    assert best.factor > 1e3
     assert "the best single change of d2l is initial_accumulator 1 in place of 0" in nearest.describe("d2l")
     assert nearest.row().best_change.axis == "initial_accumulator"
 

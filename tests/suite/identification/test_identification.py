@@ -14,9 +14,8 @@ from suite.diagnosis.mistakes.arithmetic import all_orders
 from suite.identification.design import ExpectedTraces
 from suite.identification.experiments import family, pairwise_covering
 from suite.identification.hypotheses import Hypothesis, HypothesisSpace, NamedDialect
-from suite.identification.identify import identify
 from suite.identification.report import lines, to_json
-from tests.support.identified import Evaluated, Stepped
+from tests.support.identified import Evaluated, Stepped, identify
 
 SOME = ("learning_rate", "decay", "epsilon", "momentum", "centered", "weight_decay", "clip_gradient")
 
@@ -67,7 +66,7 @@ def test_no_experiment_separates_the_remaining_hypotheses():
     for experiment in family(["float32"]):
         if experiment.id not in completed and experiment.needs <= {*SOME[:5], "schedule"}:
             expanded = found.hypotheses.expanded(experiment)
-            assert not ExpectedTraces(experiment, expanded.listed).separated().any()
+            assert not ExpectedTraces(experiment, expanded.listed).separated.any()
 
 
 def test_a_momentum_that_can_not_be_set_is_estimated_and_its_axes_are_decided():

@@ -13,9 +13,8 @@ import pytest
 from reference import Dialect, Hyperparameters, SparseGradients, dialects
 from suite.__main__ import main
 from suite.compare.comparison import TraceComparison
-from suite.diagnosis.mistakes import MISTAKES, Mistake
+from suite.diagnosis.mistakes.catalogue import MISTAKES, Mistake, buffered
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
-from suite.diagnosis.mistakes.state_mistakes import buffered
 from suite.validation import mutation
 from suite.validation.mutation import OTHER, EquivalenceProofs, KillMatrix, Mutant, axis_mutants, value_cases
 
