@@ -36,7 +36,7 @@ MAX_FAILURES = 3  # searches without a result, after which an implementation get
 _ORDER = {change: place for place, change in enumerate(CHANGES)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReplayInput:
     """The input of a replay: a tape, hyper-parameters and the tested format."""
 

@@ -33,16 +33,10 @@ def least_squares(
     limits: ArrayLike = (-np.inf, np.inf),
     max_iterations: int = MAX_ITERATIONS,
 ) -> Array:
-    """Minimize a sum of squares by the Levenberg-Marquardt method.
+    """Minimize a sum of squares by the Levenberg-Marquardt method; return the best parameters found, shape (n,).
 
-    Args:
-        residuals: function of the parameters, shape (n,), to the residuals; infinite where it is undefined.
-        start: initial parameters, shape (n,), at which the residuals are finite.
-        limits: smallest and largest values of the parameters, shape (2,) or (2, n); each step is clipped to them.
-        max_iterations: number of steps that are tried.
-
-    Returns:
-        The parameters with the smallest sum of squares that was found, shape (n,).
+    The residuals are a function of the parameters: infinite where it is undefined, and finite at `start`, shape (n,).
+    Each step is clipped to the limits, the smallest and largest parameters, shape (2,) or (2, n).
     """
     parameters, damping = np.asarray(start, float), INITIAL_DAMPING
     here, slopes = residuals(parameters), None

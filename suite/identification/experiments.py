@@ -110,7 +110,7 @@ Experiments: TypeAlias = Generator[ReplayRequest, "Array | ExperimentFailed", T]
 """Yields requests; receives the parameters after every step, shape (steps, n), or the failure; returns T."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Experiment(ReplayInput):
     """An experiment of the family: the input of a replay, and what the optimizer must accept.
 

@@ -195,18 +195,14 @@ def extended(expected: ExpectedTraces, history: History) -> list[Hypothesis]:
     None of the traces that are `expected` of the last experiment is consistent with its trace.
     """
     groups = {group[0]: group for group in expected.groups.values()}
-    pairs = [(one, change) for one in groups for change in _further_changes(one)]
+    changeable = [change for change in CHANGES if change.of_hyperparameter]
+    pairs = [(one, change) for one in groups for change in changeable if one.value(change.axis) == AS_SET]
     found = _consistent_changes(pairs, history)
     for changes in _estimated_changes(groups, *history[-1]) if not found else ():
         found = _consistent_changes([(one, change) for one in groups for change in changes], history)
         if found:
             break
     return _all_consistent([other.with_change(change) for one, change in found for other in groups[one]], history)
-
-
-def _further_changes(one: Hypothesis) -> Iterator[CandidateChange]:
-    """Yield the changes of hyper-parameters that take effect as set."""
-    yield from (change for change in CHANGES if change.of_hyperparameter and one.value(change.axis) == AS_SET)
 
 
 def _estimated_changes(

@@ -44,16 +44,11 @@ def _scheduled(formula: Formula) -> bool:
     return len(set(formula.rates)) > 1
 
 
-def _clips_coordinates(formula: Formula) -> bool:
-    return formula.clip_gradient is not None
+def _has(name: str) -> Condition:
+    return lambda formula: getattr(formula, name) is not None
 
 
-def _clips_norm(formula: Formula) -> bool:
-    return formula.clip_norm is not None
-
-
-def _clips_weights(formula: Formula) -> bool:
-    return formula.clip_weights is not None
+_clips_coordinates, _clips_norm, _clips_weights = _has("clip_gradient"), _has("clip_norm"), _has("clip_weights")
 
 
 @dataclass(frozen=True)
