@@ -2,7 +2,7 @@
 
 This package does not know how results are made: of the suite it imports only `suite.results` and `suite.errors`. It
 treats the contents of a results folder as untrusted. The functions below are imported when they are first used, so that
-`reports.tables.table` and `reports.render.text` can be used where neither pandas nor rich is installed.
+`reports.tables.table` can be used where neither pandas nor rich is installed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,23 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.read.results import Results, load
-    from reports.render.comparison import show as show_comparison
-    from reports.render.comparison import write as write_comparison
-    from reports.render.files import write
-    from reports.render.report_terminal import show
-    from reports.tables.comparison import RunComparison, Time
-    from reports.tables.comparison import build as compare
+    from reports.read import Results, load
+    from reports.render.files import write, write_comparison
+    from reports.render.terminal import show, show_comparison
+    from reports.tables.comparison import RunComparison, Time, compare
+
+_HOME = {
+    "Results": "read",
+    "RunComparison": "tables.comparison",
+    "Time": "tables.comparison",
+    "compare": "tables.comparison",
+    "load": "read",
+    "show": "render.terminal",
+    "show_comparison": "render.terminal",
+    "write": "render.files",
+    "write_comparison": "render.files",
+}
+"""Public name -> the module that defines it."""
 
 __all__ = [
     "Results",
@@ -31,23 +41,9 @@ __all__ = [
     "write_comparison",
 ]
 
-_HOME = {
-    "RunComparison": ("tables.comparison", "RunComparison"),
-    "Results": ("read.results", "Results"),
-    "Time": ("tables.comparison", "Time"),
-    "compare": ("tables.comparison", "build"),
-    "load": ("read.results", "load"),
-    "show": ("render.report_terminal", "show"),
-    "show_comparison": ("render.comparison", "show"),
-    "write": ("render.files", "write"),
-    "write_comparison": ("render.comparison", "write"),
-}
-"""Public name -> the module that defines it, and its name there."""
-
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOME[name]
-    return getattr(importlib.import_module(f"reports.{module}"), attribute)
+    return getattr(importlib.import_module(f"reports.{_HOME[name]}"), name)

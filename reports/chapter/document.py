@@ -8,8 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from reports.figures.chart_style import Figure
-from reports.read.manifest import Footer, Manifest, read_manifest
-from reports.read.results import closing, latest
+from reports.read import Footer, Manifest, closing, latest, read_manifest
 from reports.render import html
 from reports.render.files import write_atomically
 from reports.render.markdown import escape

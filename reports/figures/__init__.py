@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.figures import timing, traces
 from reports.figures.chart_style import Figure
-from reports.read.results import Results
+from reports.read import Results
 from reports.tables.report import Tables
 
 _EPOCHS = 6
@@ -14,7 +14,7 @@ _EPOCHS = 6
 def build(results: Results, tables: Tables) -> dict[str, list[Figure]]:
     """All figures that the results allow, under `agreement`, `training` and `timing`."""
     runs = []
-    for task in tables.training.tasks:
+    for task in tables.training:
         if task.planar and task.name in ("quadratic", "rotated"):
             runs += traces.paths(task)
         elif not task.planar:

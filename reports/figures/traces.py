@@ -20,7 +20,7 @@ from reports.figures.chart_style import (
     figure,
     tooltips,
 )
-from reports.read.results import Results
+from reports.read import Results
 from reports.tables.numbers import multiple
 from reports.tables.training import Run, Task
 from suite.results.rows import VerdictRow

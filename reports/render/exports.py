@@ -6,42 +6,31 @@ The fields of `summary.json` are documented in README.md; none changes its meani
 from __future__ import annotations
 
 import json
-import types
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import asdict, fields, is_dataclass
 from xml.etree import ElementTree as ET  # only written here, never read
 
 import pandas as pd
 
-from reports.read.results import Results
+from reports.read import Results, by_key
 from reports.tables.findings import is_relation
-from suite.results.rows import RowT, RunRow, Table, TimingRow, TrainingRow, VerdictRow, case_of
+from suite.results.rows import RunRow, RunRowT, Table, TimingRow, TrainingRow, VerdictRow, case_of, name_of
 
 # CSV
 
-_DTYPES: Mapping[object, str] = {str: "string", bool: "boolean", float: "Float64", int: "Int64"}
-"""Type of a column -> the pandas dtype that can hold it and missing values."""
 
-
-def csv(table: Table[RowT], rows: Sequence[RowT]) -> str:
+def csv(table: Table[RunRowT], rows: Sequence[RunRowT]) -> str:
     """A table as CSV: numbers with all digits, lists and objects as JSON, missing values empty."""
-    columns = {}
-    for name, hint in get_type_hints(table.row).items():
-        cells = [getattr(row, name) for row in rows]
-        dtype = _dtype(hint)
-        if dtype is None:
-            cells = [None if cell is None else json.dumps(_plain(cell), ensure_ascii=False) for cell in cells]
-        columns[name] = pd.Series(cells, dtype=dtype or "object")
-    return str(pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+    columns = [column.name for column in fields(table.row)]
+    cells = [[_cell(getattr(row, name)) for name in columns] for row in rows]
+    return str(pd.DataFrame(cells, columns=columns, dtype="object").to_csv(index=False, lineterminator="\n"))
 
 
-def _dtype(hint: object) -> str | None:
-    """The dtype of a column of text, numbers or truth values; None for lists and objects."""
-    optional = get_origin(hint) in (Union, types.UnionType)
-    (kind,) = [part for part in get_args(hint) if part is not type(None)] if optional else [hint]
-    return _DTYPES[str] if get_origin(kind) is Literal else _DTYPES.get(kind)
+def _cell(value: object) -> object:
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return json.dumps(_plain(value), ensure_ascii=False)
 
 
 def _plain(value: object) -> object:
@@ -66,15 +55,18 @@ def summary_json(results: Results) -> str:
 
 def summary(results: Results) -> _Json:
     """Outcomes by table and implementation, unexpected results, and the conditions of the run."""
-    timed = [row for row in results.timings if row.outcome is not None]
+    manifest = results.manifest
     tables: Mapping[str, Sequence[RunRow]] = {
         "agreement": results.verdicts,
         "training": results.training,
-        "timing": timed,
+        "timing": [row for row in results.timings if row.outcome is not None],
     }
     unexpected = [_unexpected(table, row) for table, rows in tables.items() for row in rows if not row.expected]
-    missing = {one.name: one.missing for one in results.manifest.frameworks if one.missing is not None}
-    manifest = results.manifest
+    missing = {one.name: one.missing for one in manifest.frameworks if one.missing is not None}
+    sharpness = None
+    if matrix := results.kill_matrix:
+        sharpness = {name: getattr(matrix, name) for name in ("total", "killed", "proven_same")}
+        sharpness["survivors"] = len(matrix.survivors)
     return {
         "schema": SCHEMA,
         "exit_status": 1 if unexpected or missing else 0,
@@ -95,7 +87,7 @@ def summary(results: Results) -> _Json:
         "commit": manifest.commit,
         "created": manifest.created,
         "command": list(manifest.command),
-        "sharpness": _kill_matrix(results),
+        "sharpness": sharpness,
     }
 
 
@@ -107,10 +99,7 @@ def _implementations(tables: Mapping[str, Sequence[RunRow]]) -> dict[str, _Json]
     """Name -> version, device, and the number of outcomes in each table that has any."""
     found: dict[str, _Json] = {}
     for table, rows in tables.items():
-        parts: dict[str, list[RunRow]] = defaultdict(list)
-        for row in rows:
-            parts[f"{row.framework}/{row.implementation}"].append(row)
-        for name, part in parts.items():
+        for name, part in by_key(rows, name_of).items():
             known: _Json = {"version": part[0].version, "device": part[0].device}
             found.setdefault(name, known)[table] = _counted(part)
     return dict(sorted(found.items()))
@@ -124,14 +113,6 @@ def _unexpected(table: str, row: RunRow) -> _Json:
     found = {name: _plain(getattr(row, name)) for name in more} if isinstance(row, VerdictRow) else {}
     repeat = None if isinstance(row, TimingRow) else row.repeat
     return {"table": table, "case": case_of(row), **known, **found, "reason": row.reason, "repeat": repeat}
-
-
-def _kill_matrix(results: Results) -> dict[str, int] | None:
-    matrix = results.kill_matrix
-    if matrix is None:
-        return None
-    numbers = {"total": matrix.total, "killed": matrix.killed, "proven_same": matrix.proven_same}
-    return {**numbers, "survivors": len(matrix.survivors)}
 
 
 # JUnit XML
@@ -169,16 +150,17 @@ def _case(row: VerdictRow | TrainingRow) -> ET.Element:
         name=xml_text(case_of(row)),
         time=f"{row.seconds or 0:.6f}",
     )
-    outcome, reason = row.outcome, xml_text(row.reason or row.expectation or "")
-    if not row.expected and outcome == "agrees":
+    reason, repeat = xml_text(row.reason or row.expectation), xml_text(row.repeat)
+    if row.outcome == "agrees" and row.expected:
+        return case
+    if row.outcome == "agrees":
         message = f"not as expected: {xml_text(row.expectation)}"
-        ET.SubElement(case, "failure", type="agrees", message=message).text = xml_text(row.repeat)
-    elif outcome == "unsupported" or (outcome != "agrees" and row.expected):
+        ET.SubElement(case, "failure", type="agrees", message=message).text = repeat
+    elif row.outcome == "unsupported" or row.expected:
         ET.SubElement(case, "skipped", message=reason)
-    elif outcome == "failed":
-        ET.SubElement(case, "error", type=outcome, message=reason).text = xml_text(row.repeat)
-    elif outcome != "agrees":
-        ET.SubElement(case, "failure", type=outcome, message=reason).text = xml_text(row.repeat)
+    else:
+        tag = "error" if row.outcome == "failed" else "failure"
+        ET.SubElement(case, tag, type=row.outcome, message=reason).text = repeat
     return case
 
 

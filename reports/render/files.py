@@ -1,4 +1,4 @@
-"""Writes the files of a report into the results folder, each completely or not at all."""
+"""Writes reports into folders, each file completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from reports.read.results import load
-from reports.render import exports, report_markdown, report_page
+from reports.read import load
+from reports.render import exports, html, markdown
 from reports.tables import report
+from reports.tables.comparison import RunComparison
 from suite.results.rows import TIMINGS, TRAINING, VERDICTS
 
 
@@ -25,14 +26,21 @@ def write(folder: Path) -> list[Path]:
     results = load(folder)
     tables = report.build(results)
     contents = {
-        "report.html": report_page.render(results, tables),
-        "report.md": report_markdown.render(results, tables),
+        "report.html": html.report(results, tables),
+        "report.md": markdown.report(results, tables),
         "verdicts.csv": exports.csv(VERDICTS, results.verdicts),
         "training.csv": exports.csv(TRAINING, results.training),
         "timings.csv": exports.csv(TIMINGS, results.timings),
         "junit.xml": exports.junit(results),
         "summary.json": exports.summary_json(results),
     }
+    return [write_atomically(folder / name, content) for name, content in contents.items()]
+
+
+def write_comparison(comparison: RunComparison, folder: Path) -> list[Path]:
+    """Write `comparison.html` and `comparison.md` into a folder; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {"comparison.html": html.comparison(comparison), "comparison.md": markdown.comparison(comparison)}
     return [write_atomically(folder / name, content) for name, content in contents.items()]
 
 

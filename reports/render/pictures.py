@@ -20,8 +20,8 @@ import vl_convert
 from PIL import Image, UnidentifiedImageError
 
 from reports import figures
-from reports.figures.chart_style import Figure, Spec
-from reports.read.results import load
+from reports.figures.chart_style import Spec
+from reports.read import load
 from reports.render import files
 from reports.render.html import source
 from reports.tables import report
@@ -58,18 +58,19 @@ def write(results: Path, folder: Path, scales: Sequence[float] = SCALES) -> list
         UserError: if the run has no figure, no browser is installed, or a picture is too large at every scale.
     """
     page = files.write(results)[0]
-    found = {figure.id: figure for part in _figures(results).values() for figure in part}
+    loaded = load(results)
+    drawn = figures.build(loaded, report.build(loaded))
+    found = {figure.id: figure for part in drawn.values() for figure in part}
     chosen = next((found[name] for name in FIGURES if name in found), None)
     if chosen is None:
         raise UserError(f"{results} has no figure to show; make a complete run with `rmsuite run`")
     screen = _first_below_limit(_screenshots(page, scales), SCREEN)
     figure = _first_below_limit(_drawings(chosen.spec, scales), FIGURE)
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, content in ((SCREEN, screen), (FIGURE, figure)):
-        (folder / name).write_bytes(content)
-        written.append(folder / name)
-    return written
+    paths = [folder / SCREEN, folder / FIGURE]
+    for path, content in zip(paths, (screen, figure), strict=True):
+        path.write_bytes(content)
+    return paths
 
 
 def compact(content: bytes) -> bytes:
@@ -85,11 +86,6 @@ def compact(content: bytes) -> bytes:
     file = io.BytesIO()
     image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()
-
-
-def _figures(results: Path) -> dict[str, list[Figure]]:
-    loaded = load(results)
-    return figures.build(loaded, report.build(loaded))
 
 
 def _first_below_limit(pictures: Iterator[bytes], name: str) -> bytes:

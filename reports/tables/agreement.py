@@ -2,107 +2,52 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.read.kill_matrix import KillMatrix
-from reports.read.results import Results
-from reports.tables.findings import (
-    RELATION,
-    UNNAMED,
-    Finding,
-    Implementation,
-    find,
-    implementation,
-    is_known_deviation,
-    is_relation,
-)
+from reports.read import KillMatrix, Results, by_key
+from reports.tables.findings import RELATION, UNNAMED, Finding, counted, find, implementation, is_relation
 from reports.tables.numbers import count, multiple
-from reports.tables.outcomes import AGREES, ORDER, Counts
+from reports.tables.outcomes import AGREES, ORDER, UNSUPPORTED, Counts
 from reports.tables.table import Cell, Table, columns, number
-from suite.results.rows import TrainingRow, VerdictRow
+from suite.results.rows import VerdictRow, name_of
 
 
 @dataclass(frozen=True)
 class Group:
-    """The verdicts of one implementation in one dialect, or in all of its dialects.
+    """The verdicts of one implementation in one dialect, or in all of its dialects, then named as in `d2l + 11`.
 
-    Attributes:
-        framework: name of the framework.
-        implementation: its name within the framework.
-        version: of the framework.
-        device: on which it ran.
-        dialect: the dialect, or the main one of several.
-        more: the number of other dialects.
-        counts: outcomes of the verdicts.
-        ulps: the largest finite error, in ulps.
-        bound_ratio: the largest finite error over its bound.
+    `ulps` is the largest finite error in ulps, `bound_ratio` the largest finite error over its bound.
     """
 
-    framework: str
-    implementation: str
+    name: str
     version: str
     device: str
     dialect: str
-    more: int
     counts: Counts
     ulps: float | None
     bound_ratio: float | None
 
-    @property
-    def name(self) -> str:
-        """As in `torch/builtin`."""
-        return f"{self.framework}/{self.implementation}"
-
-    @property
-    def dialects(self) -> str:
-        """As in `d2l + 11`."""
-        return f"{self.dialect} + {self.more}" if self.more else self.dialect
-
 
 @dataclass(frozen=True)
 class ImplementationVerdicts:
-    """The verdicts of one implementation.
+    """The verdicts of one implementation: in all dialects, and in each dialect, its own dialect first.
 
     Verdicts on metamorphic relations are counted apart, because a relation holds to the bit and has no bound.
-
-    Attributes:
-        whole: the cases in all dialects.
-        groups: the cases in each dialect, its own dialect first.
-        relations: name of a metamorphic relation -> verdicts on it.
     """
 
     whole: Group
-    groups: tuple[Group, ...]
+    groups: Mapping[str, Group]
     relations: Mapping[str, Counts]
-
-    def in_dialect(self, dialect: str) -> Group | None:
-        """The cases in a dialect, if the implementation was tested in it."""
-        return next((group for group in self.groups if group.dialect == dialect), None)
-
-    @property
-    def relations_held(self) -> str:
-        """How many verdicts on relations agree, as in `14/16`; empty where none was tested."""
-        total = sum(counts.total for counts in self.relations.values())
-        return f"{count(sum(counts['agrees'] for counts in self.relations.values()))}/{count(total)}" if total else ""
-
-    @property
-    def violations(self) -> str:
-        """The relations with a verdict that does not agree."""
-        return "; ".join(f"{name}: {counts.others}" for name, counts in self.relations.items() if counts.others)
 
 
 @dataclass(frozen=True)
 class Agreement:
     """The agreement table.
 
-    Attributes:
-        implementations: one entry for each implementation, version and device.
-        dialects: the tested dialects, the section's first.
-        relations: the tested metamorphic relations.
-        findings: verdicts that do not agree, by cause.
-        counts: outcomes of all verdicts.
+    `implementations` has one entry for each implementation, version and device. Of the tested `dialects` the section's
+    comes first. `findings` are the verdicts that do not agree, by cause.
     """
 
     implementations: tuple[ImplementationVerdicts, ...]
@@ -122,65 +67,54 @@ class Agreement:
         return f"{count(agree)} of {count(total)} {verb}{f'; {others}' if others else ''}{known}."
 
     @property
+    def urgent(self) -> tuple[Finding, ...]:
+        """The findings that are not merely unsupported."""
+        return tuple(finding for finding in self.findings if finding.outcome is not UNSUPPORTED)
+
+    @property
     def unexpected(self) -> tuple[Finding, ...]:
         """The findings that are neither unsupported nor known deviations."""
         return tuple(finding for finding in self.urgent if not finding.expected)
-
-    @property
-    def urgent(self) -> tuple[Finding, ...]:
-        """The findings that are not merely unsupported."""
-        return tuple(finding for finding in self.findings if finding.outcome.name != "unsupported")
 
 
 def build(results: Results) -> Agreement:
     """Make the agreement table from the verdicts."""
     rows = results.verdicts
-    parts: dict[Implementation, list[VerdictRow]] = defaultdict(list)
-    for row in rows:
-        parts[implementation(row)].append(row)
-    tested = set(_dialects(row for row in rows if not is_relation(row)))
+    tested = _dialects(row for row in rows if not is_relation(row))
     return Agreement(
-        implementations=tuple(_verdicts(one, part) for one, part in sorted(parts.items())),
+        implementations=tuple(_verdicts(part) for _, part in sorted(by_key(rows, implementation).items())),
         dialects=tuple(sorted(tested, key=lambda dialect: (dialect != "d2l", dialect))),
-        relations=tuple(dict.fromkeys(row.case.removeprefix(RELATION) for row in rows if is_relation(row))),
+        relations=tuple(dict.fromkeys(map(_relation, filter(is_relation, rows)))),
         findings=tuple(find(rows)),
         counts=counted(rows),
     )
 
 
-def _verdicts(one: Implementation, rows: Sequence[VerdictRow]) -> ImplementationVerdicts:
-    by_dialect: dict[str, list[VerdictRow]] = defaultdict(list)
-    relations: dict[str, list[VerdictRow]] = defaultdict(list)
-    for row in rows:
-        if is_relation(row):
-            relations[row.case.removeprefix(RELATION)].append(row)
-        else:
-            by_dialect[row.dialect or UNNAMED].append(row)
-    cases = [row for part in by_dialect.values() for row in part]
-    dialects, every = _dialects(cases), _dialects(rows)
+def _verdicts(rows: Sequence[VerdictRow]) -> ImplementationVerdicts:
+    cases = [row for row in rows if not is_relation(row)]
+    main, *others = _dialects(rows)
+    by_dialect = by_key(cases, lambda row: row.dialect or UNNAMED)
+    relations = by_key(filter(is_relation, rows), _relation)
     return ImplementationVerdicts(
-        whole=_group(one, every[0], len(every) - 1, cases),
-        groups=tuple(_group(one, dialect, 0, by_dialect[dialect]) for dialect in dialects),
+        whole=_group(rows[0], f"{main} + {len(others)}" if others else main, cases),
+        groups={dialect: _group(rows[0], dialect, by_dialect[dialect]) for dialect in _dialects(cases)},
         relations={name: counted(part) for name, part in relations.items()},
     )
 
 
-def _group(one: Implementation, dialect: str, more: int, rows: Sequence[VerdictRow]) -> Group:
+def _group(one: VerdictRow, dialect: str, rows: Sequence[VerdictRow]) -> Group:
     ulps = max((row.ulps for row in rows if row.ulps is not None), default=None)
     ratio = max((row.bound_ratio for row in rows if row.bound_ratio is not None), default=None)
-    return Group(*one, dialect, more, counted(rows), ulps, ratio)
+    return Group(name_of(one), one.version, one.device, dialect, counted(rows), ulps, ratio)
 
 
-def counted(rows: Sequence[VerdictRow | TrainingRow]) -> Counts:
-    """The number of verdicts of each outcome, and how many of them are known deviations."""
-    return Counts.of((row.outcome for row in rows), (row.outcome for row in rows if is_known_deviation(row)))
+def _relation(row: VerdictRow) -> str:
+    return row.case.removeprefix(RELATION)
 
 
 def _dialects(rows: Iterable[VerdictRow]) -> list[str]:
     """Dialects, the one with most cases first (an implementation's own), then d2l, then in their order."""
-    sizes: dict[str, int] = defaultdict(int)
-    for row in rows:
-        sizes[row.dialect or UNNAMED] += 1
+    sizes = Counter(row.dialect or UNNAMED for row in rows)
     return sorted(sizes, key=lambda dialect: (-sizes[dialect], dialect != "d2l"))
 
 
@@ -189,33 +123,27 @@ def _dialects(rows: Iterable[VerdictRow]) -> list[str]:
 
 def by_implementation(agreement: Agreement) -> Table:
     """Verdicts of each implementation over all of its dialects."""
-    numbers = [*(outcome.name.capitalize() for outcome in ORDER), "Largest error, ulps", "× bound"]
-    return Table.of(
-        [*columns("Implementation", "Verdict", numbers=numbers), *columns("Dialects", "Version", "Device")],
-        (
-            (*_cells(one.whole), one.whole.dialects, one.whole.version, one.whole.device)
-            for one in agreement.implementations
-            if one.groups
-        ),
-    )
+    groups = [one.whole for one in agreement.implementations if one.groups]
+    return _table(groups, [outcome.name.capitalize() for outcome in ORDER], "Dialects")
 
 
 def by_dialect(agreement: Agreement) -> Table:
     """Verdicts of each implementation in each dialect."""
-    numbers = [*(outcome.label for outcome in ORDER), "Largest error, ulps", "× bound"]
-    return Table.of(
-        [*columns("Implementation", "Verdict", numbers=numbers), *columns("Dialect", "Version", "Device")],
-        (
-            (*_cells(group), group.dialect, group.version, group.device)
-            for one in agreement.implementations
-            for group in one.groups
-        ),
-    )
+    groups = [group for one in agreement.implementations for group in one.groups.values()]
+    return _table(groups, [outcome.label for outcome in ORDER], "Dialect")
+
+
+def _table(groups: Iterable[Group], outcomes: Sequence[str], dialect: str) -> Table:
+    numbers = (*outcomes, "Largest error, ulps", "× bound")
+    headings = [*columns("Implementation", "Verdict", numbers=numbers), *columns(dialect, "Version", "Device")]
+    return Table.of(headings, map(_cells, groups))
 
 
 def _cells(group: Group) -> list[str | Cell]:
-    counts = [Cell(count(size), muted=not size) for size in (group.counts[outcome.name] for outcome in ORDER)]
-    return [group.name, group.counts.worst.cell, *counts, multiple(group.ulps), multiple(group.bound_ratio)]
+    sizes = [group.counts[outcome.name] for outcome in ORDER]
+    counts = [Cell(count(size), muted=not size) for size in sizes]
+    errors = [multiple(group.ulps), multiple(group.bound_ratio)]
+    return [group.name, group.counts.worst.cell, *counts, *errors, group.dialect, group.version, group.device]
 
 
 def brief(agreement: Agreement, versions: bool) -> Table:
@@ -227,7 +155,7 @@ def brief(agreement: Agreement, versions: bool) -> Table:
         name = f"{whole.name} {whole.version}" if whole.version and versions else whole.name
         verdict = Cell(f"{worst.symbol} {words}", outcome=worst.name)
         rows.append(
-            (name, whole.dialects, verdict, whole.counts.agreeing, multiple(whole.ulps), multiple(whole.bound_ratio))
+            (name, whole.dialect, verdict, whole.counts.agreeing, multiple(whole.ulps), multiple(whole.bound_ratio))
         )
     headings = columns("Implementation", "Dialect", "Verdict", numbers=("Agree", "Max ulps", "× bound"))
     return Table.of(headings, rows)
@@ -235,35 +163,38 @@ def brief(agreement: Agreement, versions: bool) -> Table:
 
 def relations_matrix(agreement: Agreement) -> Table:
     """How many verdicts on each metamorphic relation agree, a column for each relation."""
+
+    def cell(counts: Counts | None) -> str | Cell:
+        return Cell(f"{counts.worst.symbol} {counts.agreeing}", outcome=counts.worst.name) if counts else ""
+
     return Table.of(
         ["Implementation", *agreement.relations],
         (
-            (one.whole.name, *(_held(one.relations.get(name)) for name in agreement.relations))
+            (one.whole.name, *(cell(one.relations.get(name)) for name in agreement.relations))
             for one in agreement.implementations
             if one.relations
         ),
     )
 
 
-def _held(counts: Counts | None) -> str | Cell:
-    return Cell(f"{counts.worst.symbol} {counts.agreeing}", outcome=counts.worst.name) if counts else ""
-
-
 def relations_brief(agreement: Agreement) -> Table:
     """How many verdicts on metamorphic relations agree, and which relations are violated."""
-    return Table.of(
-        ["Implementation", number("Hold"), "Do not hold"],
-        ((one.whole.name, one.relations_held, one.violations) for one in agreement.implementations if one.relations),
-    )
+    rows = []
+    for one in agreement.implementations:
+        if one.relations:
+            agree = sum(counts["agrees"] for counts in one.relations.values())
+            total = sum(counts.total for counts in one.relations.values())
+            violated = "; ".join(f"{name}: {counts.others}" for name, counts in one.relations.items() if counts.others)
+            rows.append((one.whole.name, f"{count(agree)}/{count(total)}", violated))
+    return Table.of(["Implementation", number("Hold"), "Do not hold"], rows)
 
 
 def mutants_table(matrix: KillMatrix) -> Table:
     """How many mutants of each dialect on each axis are caught; coloured where some are not."""
+    axes = list(dict.fromkeys(axis for row in matrix.dialects.values() for axis in row))
 
     def cell(pair: tuple[int, int] | None) -> str | Cell:
         return "" if pair is None else Cell(f"{pair[0]}/{pair[1]}", outcome="undecided" if pair[0] < pair[1] else None)
 
-    return Table.of(
-        columns("Dialect", numbers=matrix.axes),
-        ((name, *(cell(row.get(axis)) for axis in matrix.axes)) for name, row in matrix.dialects.items()),
-    )
+    rows = ((name, *(cell(row.get(axis)) for axis in axes)) for name, row in matrix.dialects.items())
+    return Table.of(columns("Dialect", numbers=axes), rows)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from reports.read.results import Results
+from reports.read import Results, by_key
 from reports.tables.numbers import MISSING, count, distance, duration, loss, share, significant
 from reports.tables.outcomes import NAMED, Outcome
-from reports.tables.table import Table, columns, one_line
-from suite.results.rows import TrainingRow, VerdictRow, case_of
+from reports.tables.table import Table, columns, shortened
+from suite.results.rows import TrainingRow, VerdictRow, case_of, name_of
 
 CONCLUSIONS = ("slower", "faster", "unclear", "same")
 """What the comparison of a time can conclude, the most important first."""
@@ -22,13 +22,9 @@ _Judged = TypeVar("_Judged", VerdictRow, TrainingRow)
 
 @dataclass(frozen=True)
 class OutcomeChange:
-    """A verdict or training run with another outcome in the second run.
+    """A verdict or training run with another outcome in the second run, and the reason of that one.
 
-    Attributes:
-        name: the implementation, as in `torch/builtin`.
-        case: the case or task, dtype and dialect.
-        outcomes: in the first run and in the second.
-        reason: of the second outcome; may be empty.
+    `case` has the case or task, dtype and dialect.
     """
 
     name: str
@@ -41,14 +37,8 @@ class OutcomeChange:
 class ImplementationChange:
     """One implementation in both runs.
 
-    Attributes:
-        name: as in `torch/builtin`.
-        versions: of its framework, in the first run and in the second.
-        shared: the number of verdicts in both runs.
-        changed: how many of these have another outcome.
-        other_bits: how many of these have another fingerprint; None where fingerprints are not known.
-        gone: the number of verdicts in the first run only.
-        new: the number of verdicts in the second run only.
+    Of the `shared` verdicts, which are in both, `changed` have another outcome and `other_bits` another fingerprint
+    (None where fingerprints are not known); `gone` are in the first run only, `new` in the second only.
     """
 
     name: str
@@ -82,19 +72,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class Time:
-    """A time in both runs.
+    """A time in both runs, and versions of the framework: medians in seconds, and the ratio of the second to the first.
 
-    Attributes:
-        name: the implementation, as in `torch/builtin`.
-        benchmark: its name.
-        versions: of the framework, in the first run and in the second.
-        medians: seconds, in the first run and in the second.
-        ratio: the second time over the first.
-        interval: of the ratio.
-        p_value: of the hypothesis that both times are equal.
-        noise_floor: the larger of the two noise floors.
-        conclusion: one of `CONCLUSIONS`; None where it is not known.
-        reason: why there is no conclusion.
+    `interval` is that of the ratio, `p_value` that of the hypothesis that both times are equal. `noise_floor` is the
+    larger of the two. `conclusion` is one of `CONCLUSIONS`, or None for the `reason`.
     """
 
     name: str
@@ -111,17 +92,11 @@ class Time:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Two runs side by side.
+    """Two runs side by side, under the names of their folders.
 
-    Attributes:
-        names: of their folders.
-        facts: conditions that differ: a label, and the value in each run.
-        alike: labels of the conditions that do not differ.
-        changes: outcomes that changed, new disagreements first.
-        implementations: in either run.
-        losses: of the training runs in both.
-        times: of the benchmarks in both, the most important conclusions first.
-        unlike: why times can't be compared, or None.
+    `facts` has the conditions that differ, with the value in each run, and `alike` the labels of the others. New
+    disagreements come first in `changes`, the most important conclusions in `times`. `unlike` says why times can't be
+    compared.
     """
 
     names: tuple[str, str]
@@ -150,15 +125,8 @@ class RunComparison:
         ]
 
 
-def build(one: Results, other: Results, times: Sequence[Time] = (), unlike: str | None = None) -> RunComparison:
-    """Compare two runs.
-
-    Args:
-        one: the first run.
-        other: the second run.
-        times: the compared times.
-        unlike: why times can't be compared, or None.
-    """
+def compare(one: Results, other: Results, times: Sequence[Time] = (), unlike: str | None = None) -> RunComparison:
+    """Compare two runs, whose times were compared before; `unlike` says why times can't be compared."""
     facts = list(_facts(one, other))
     changes = [*_changes(one.verdicts, other.verdicts), *_changes(one.training, other.training)]
     return RunComparison(
@@ -168,7 +136,7 @@ def build(one: Results, other: Results, times: Sequence[Time] = (), unlike: str 
         changes=tuple(sorted(changes, key=lambda one: (one.outcomes[1].name == "agrees", one.name, one.case))),
         implementations=tuple(_implementations(one, other)),
         losses=tuple(
-            Loss(_name(after), _case(after), (before.loss, after.loss))
+            Loss(name_of(after), _case(after), (before.loss, after.loss))
             for before, after in _both(one.training, other.training)
         ),
         times=tuple(sorted(times, key=_importance)),
@@ -204,18 +172,13 @@ def _changes(one: Iterable[_Judged], other: Iterable[_Judged]) -> Iterator[Outco
     for before, after in _both(one, other):
         if before.outcome != after.outcome:
             outcomes = (NAMED[before.outcome], NAMED[after.outcome])
-            yield OutcomeChange(_name(after), _case(after), outcomes, after.reason or "")
+            yield OutcomeChange(name_of(after), _case(after), outcomes, after.reason or "")
 
 
 def _implementations(one: Results, other: Results) -> Iterator[ImplementationChange]:
-    runs: list[dict[str, dict[_Key, VerdictRow]]] = []
-    for results in (one, other):
-        found: dict[str, dict[_Key, VerdictRow]] = defaultdict(dict)
-        for row in results.verdicts:
-            found[_name(row)][_key(row)] = row
-        runs.append(found)
+    runs = [by_key(results.verdicts, name_of) for results in (one, other)]
     for name in sorted({*runs[0], *runs[1]}):
-        before, after = (run.get(name, {}) for run in runs)
+        before, after = ({_key(row): row for row in run.get(name, [])} for run in runs)
         shared = before.keys() & after.keys()
         known = [key for key in shared if before[key].trace_sha256 and after[key].trace_sha256]
         other_bits = sum(before[key].trace_sha256 != after[key].trace_sha256 for key in known)
@@ -234,15 +197,23 @@ def _version(rows: Mapping[_Key, VerdictRow]) -> str:
     return ", ".join(sorted({row.version for row in rows.values()}))
 
 
-def _name(row: VerdictRow | TrainingRow) -> str:
-    return f"{row.framework}/{row.implementation}"
-
-
 def _case(row: VerdictRow | TrainingRow) -> str:
     return " · ".join(part for part in (case_of(row), row.dtype, row.dialect) if part)
 
 
 # As tables
+
+
+def brief_tables(comparison: RunComparison) -> list[Table]:
+    """The tables for a terminal and for Markdown, of the losses only those that are not the same."""
+    moved = replace(comparison, losses=tuple(loss for loss in comparison.losses if not loss.same))
+    return [
+        facts_table(comparison),
+        changes_table(comparison, reason_length=160),
+        implementations_table(comparison),
+        replace(losses_table(moved), title="Losses that are not the same"),
+        times_table(comparison),
+    ]
 
 
 def facts_table(comparison: RunComparison) -> Table:
@@ -255,18 +226,18 @@ def changes_table(comparison: RunComparison, reason_length: int = 400) -> Table:
     rows = []
     for one in comparison.changes:
         before, after = (outcome.cell for outcome in one.outcomes)
-        rows.append((one.name, one.case, before, after, _shortened(one.reason, reason_length)))
+        rows.append((one.name, one.case, before, after, shortened(one.reason, reason_length)))
     return Table.of(["Implementation", "Case", *comparison.names, "Reason"], rows, "Outcomes that changed")
 
 
 def implementations_table(comparison: RunComparison) -> Table:
     """The number of verdicts that changed, for each implementation."""
     counted = ("Verdicts in both", "Changed", "Other bits", "Gone", "New")
-    rows = (
-        (one.name, *one.versions, count(one.shared), count(one.changed), _known(one.other_bits), count(one.gone),
-         count(one.new))
-        for one in comparison.implementations
-    )  # fmt: skip
+    rows = []
+    for one in comparison.implementations:
+        bits = MISSING if one.other_bits is None else count(one.other_bits)
+        counts = (count(one.shared), count(one.changed), bits, count(one.gone), count(one.new))
+        rows.append((one.name, *one.versions, *counts))
     headings = columns("Implementation", "First version", "Second version", numbers=counted)
     return Table.of(headings, rows, "Implementations")
 
@@ -289,7 +260,7 @@ def times_table(comparison: RunComparison) -> Table:
         first = (time.benchmark, time.name)
         medians = tuple(map(duration, time.medians))
         if time.conclusion is None or time.interval is None:
-            reason = f"not compared: {_shortened(time.reason or 'no samples', 160)}"
+            reason = f"not compared: {shortened(time.reason or 'no samples', 160)}"
             return (*first, reason, *medians, "", "", share(time.noise_floor))
         interval = " to ".join(map(significant, time.interval))
         conclusion = f"{signs.get(time.conclusion, '')}{time.conclusion}"
@@ -298,12 +269,3 @@ def times_table(comparison: RunComparison) -> Table:
     numbers = (*comparison.names, "Ratio", "Interval", "Noise floor")
     headings = columns("Benchmark", "Implementation", "Second run", numbers=numbers)
     return Table.of(headings, map(row, comparison.times), "Times")
-
-
-def _known(value: int | None) -> str:
-    return MISSING if value is None else count(value)
-
-
-def _shortened(text: str, length: int) -> str:
-    line = one_line(text)
-    return line if len(line) <= length else f"{line[:length]}…"

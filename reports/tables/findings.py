@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from reports.read.results import Results
+from reports.read import USUAL, Results, by_key
 from reports.tables.numbers import count, multiple, percent
-from reports.tables.outcomes import DIFFERS, NAMED, UNDECIDED, USUAL, Outcome, urgency
+from reports.tables.outcomes import DIFFERS, NAMED, UNDECIDED, Counts, Outcome
 from reports.tables.table import Cell, Table, number
-from suite.results.rows import AxisValue, NearestDialect, RunRow, VerdictRow, case_of
+from suite.results.rows import AxisValue, NearestDialect, RunRow, TrainingRow, VerdictRow, case_of, name_of
 
 UNNAMED = "(none)"
-"""Stands for a dialect or a case that a row does not name."""
+"""Stands for a dialect that a row does not name."""
 
 RELATION = "law/"
 """Prefix of the case id of a metamorphic relation."""
@@ -25,37 +26,35 @@ Implementation = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """Verdicts of one implementation that do not agree for the same cause.
+    """The `size` verdicts of one implementation that do not agree for the same cause.
 
-    Attributes:
-        outcome: of all of them.
-        name: the implementation, as in `torch/builtin`.
-        version: of its framework.
-        device: on which it ran.
-        dialects: in which it was tested.
-        cases: the case ids.
-        fits: the dialects that fit every one of the verdicts.
-        size: the number of verdicts.
-        expected: whether they are known deviations.
-        row: the verdict that shows the cause best.
+    `row` is the verdict that shows the cause best; `fits` has the dialects that fit every one of the verdicts.
     """
 
-    outcome: Outcome
-    name: str
-    version: str
-    device: str
+    row: VerdictRow
     dialects: tuple[str, ...]
-    cases: tuple[str, ...]
     fits: tuple[str, ...]
     size: int
-    expected: bool
-    row: VerdictRow
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of all of the verdicts."""
+        return NAMED[self.row.outcome]
+
+    @property
+    def name(self) -> str:
+        """The implementation, as in `torch/builtin`."""
+        return name_of(self.row)
+
+    @property
+    def expected(self) -> bool:
+        """Whether the verdicts are known deviations."""
+        return self.row.expected
 
     @property
     def relation(self) -> str | None:
         """The metamorphic relation that is violated, if it is one."""
-        violated = self.outcome is DIFFERS and self.cases[0].startswith(RELATION)
-        return self.cases[0].removeprefix(RELATION) if violated else None
+        return self.row.case.removeprefix(RELATION) if self.outcome is DIFFERS and is_relation(self.row) else None
 
     @property
     def title(self) -> str:
@@ -121,12 +120,10 @@ def describe_nearest(nearest: NearestDialect) -> str:
 
 def find(rows: Iterable[VerdictRow]) -> list[Finding]:
     """All findings, the most urgent first; of equal urgency, unexpected ones before known deviations."""
-    parts: dict[tuple[object, ...], list[VerdictRow]] = defaultdict(list)
-    for row in rows:
-        if row.outcome != "agrees":
-            parts[(*implementation(row), row.outcome, row.expected, _group(row))].append(row)
+    wrong = (row for row in rows if row.outcome != "agrees")
+    parts = by_key(wrong, lambda row: (*implementation(row), row.outcome, row.expected, _group(row)))
     found = [_finding(cause) for part in parts.values() for cause in _by_cause(part)]
-    return sorted(found, key=lambda one: (urgency(one.outcome.name), one.expected, -one.size, one.name))
+    return sorted(found, key=lambda one: (one.outcome.urgency, one.expected, -one.size, one.name))
 
 
 def implementation(row: VerdictRow) -> Implementation:
@@ -144,13 +141,18 @@ def is_known_deviation(row: RunRow) -> bool:
     return bool(row.expected and row.expectation and row.outcome and row.outcome not in USUAL)
 
 
-def _group(row: VerdictRow) -> object:
+def counted(rows: Sequence[VerdictRow | TrainingRow]) -> Counts:
+    """The number of verdicts of each outcome, and how many of them are known deviations."""
+    return Counts.of((row.outcome for row in rows), (row.outcome for row in rows if is_known_deviation(row)))
+
+
+def _group(row: VerdictRow) -> tuple[str | None, ...]:
     """What verdicts of one cause share besides implementation and outcome: the relation, the dialect or the reason."""
-    if is_relation(row) and row.outcome == "differs":
-        return row.case
     if row.outcome == "undecided":
-        return None
-    return (row.dialect,) if row.outcome == "differs" else (row.reason,)
+        return ()
+    if row.outcome == "differs":
+        return ("relation", row.case) if is_relation(row) else (row.dialect,)
+    return (row.reason,)
 
 
 def _by_cause(rows: Sequence[VerdictRow]) -> Iterator[list[VerdictRow]]:
@@ -167,32 +169,23 @@ def _by_cause(rows: Sequence[VerdictRow]) -> Iterator[list[VerdictRow]]:
         ((most, _),) = Counter(name for row in rest for name in row.fits).most_common(1)
         yield [row for row in rest if most in row.fits]
         rest = [row for row in rest if most not in row.fits]
-    unfit: dict[str, list[VerdictRow]] = defaultdict(list)
-    for row in rows:
-        if not row.fits:
-            nearest = row.nearest
-            unfit[_changed_axes(nearest) if nearest and nearest.fits else ""].append(row)
-    yield from unfit.values()
+    yield from by_key((row for row in rows if not row.fits), _changed_axes).values()
 
 
-def _changed_axes(nearest: NearestDialect) -> str:
-    """The nearest dialect and its changed axes, without their values, which depend on the case."""
-    return f"{nearest.dialect} {' '.join(change.axis for change in nearest.changes)}"
+def _changed_axes(row: VerdictRow) -> str:
+    """The nearest dialect that fits and its changed axes, without their values, which depend on the case."""
+    if row.nearest is None or not row.nearest.fits:
+        return ""
+    return f"{row.nearest.dialect} {' '.join(change.axis for change in row.nearest.changes)}"
 
 
 def _finding(rows: Sequence[VerdictRow]) -> Finding:
     shown = max(rows, key=lambda row: (-len(row.fits), row.bound_ratio or 0.0))  # fewest fits: most specific
     return Finding(
-        outcome=NAMED[shown.outcome],
-        name=f"{shown.framework}/{shown.implementation}",
-        version=shown.version,
-        device=shown.device,
+        row=shown,
         dialects=tuple(dict.fromkeys(row.dialect or UNNAMED for row in rows)),
-        cases=tuple(dict.fromkeys(row.case or UNNAMED for row in rows)),
         fits=tuple(name for name in shown.fits if all(name in row.fits for row in rows)),
         size=len(rows),
-        expected=shown.expected,
-        row=shown,
     )
 
 
@@ -217,41 +210,29 @@ _OUTCOMES = re.compile(rf"^(?:(?:{'|'.join(NAMED)})(?: or )?)+: ")
 
 @dataclass(frozen=True)
 class Deviation:
-    """Verdicts that deviate for the same known reason.
-
-    Attributes:
-        reason: from expectations.toml.
-        link: web address of a discussion, or None.
-        outcomes: outcome -> number of verdicts.
-        names: the implementations, as in `torch/builtin`.
-        cases: the cases, tasks and benchmarks.
-    """
+    """Verdicts that deviate for the same known reason, with the link that follows it in expectations.toml."""
 
     reason: str
     link: str | None
-    outcomes: Mapping[str, int]
+    outcomes: Counter[str]
     names: tuple[str, ...]
     cases: tuple[str, ...]
 
     @property
     def size(self) -> int:
         """The number of verdicts."""
-        return sum(self.outcomes.values())
+        return self.outcomes.total()
 
     @property
     def counted(self) -> str:
         """The number of verdicts of each outcome, the most frequent first: `✗ 3 differ, ! 1 failed`."""
-        pairs = sorted(((NAMED[name], size) for name, size in self.outcomes.items()), key=lambda pair: -pair[1])
-        return ", ".join(f"{outcome.symbol} {outcome.counted(size)}" for outcome, size in pairs)
+        return ", ".join(f"{NAMED[o].symbol} {NAMED[o].counted(size)}" for o, size in self.outcomes.most_common())
 
 
 def known_deviations(results: Results) -> tuple[Deviation, ...]:
     """The known deviations of a run, those of most verdicts first."""
-    parts: dict[str, list[RunRow]] = {}
-    rows: list[RunRow] = [*results.verdicts, *results.training, *results.timings]
-    for row in rows:
-        if is_known_deviation(row) and row.expectation:
-            parts.setdefault(row.expectation, []).append(row)
+    rows: Iterable[RunRow] = chain(results.verdicts, results.training, results.timings)
+    parts = by_key(filter(is_known_deviation, rows), lambda row: row.expectation or "")
     found = [_deviation(words, part) for words, part in parts.items()]
     return tuple(sorted(found, key=lambda one: (-one.size, one.reason)))
 
@@ -263,8 +244,8 @@ def _deviation(expectation: str, part: Sequence[RunRow]) -> Deviation:
         reason=words[: link.start()] if link else words,
         link=link[1] if link else None,
         outcomes=Counter(row.outcome for row in part if row.outcome),
-        names=tuple(sorted({f"{row.framework}/{row.implementation}" for row in part})),
-        cases=tuple(sorted({case_of(row) for row in part})),
+        names=tuple(sorted(set(map(name_of, part)))),
+        cases=tuple(sorted(set(map(case_of, part)))),
     )
 
 
@@ -273,11 +254,12 @@ def deviations_table(deviations: Sequence[Deviation]) -> Table:
     return Table.of(
         ["Reason", number("Verdicts"), "Outcomes", "Cases", "Implementations"],
         (
-            (Cell(one.reason, link=one.link), count(one.size), one.counted, _few(one.cases), _few(one.names))
+            (Cell(one.reason, link=one.link), count(one.size), one.counted, few(one.cases), few(one.names))
             for one in deviations
         ),
     )
 
 
-def _few(names: Sequence[str], limit: int = 6) -> str:
+def few(names: Sequence[str], limit: int = 6) -> str:
+    """The first names, and how many more there are."""
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from reports.tables.table import Cell
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An outcome of a verdict.
+    """An outcome of a verdict, under its name in result files.
 
-    Attributes:
-        name: as in result files.
-        symbol: shown before the name.
-        ascii: the symbol for terminals that show ASCII only.
-        verb: the form that follows a plural number.
-        meaning: one sentence for the legend.
+    `ascii` replaces `symbol` where a terminal shows ASCII only, `verb` follows a plural number, and `meaning` is a
+    sentence for the legend.
     """
 
     name: str
@@ -36,6 +32,11 @@ class Outcome:
     def cell(self) -> Cell:
         """The label as a coloured cell of a table."""
         return Cell(self.label, outcome=self.name)
+
+    @property
+    def urgency(self) -> int:
+        """Sorting key: the most urgent first."""
+        return _URGENCY.index(self)
 
     def counted(self, number: int) -> str:
         """A number of verdicts, as in `1 differs`, `3 differ`."""
@@ -57,24 +58,20 @@ ORDER = (AGREES, DIFFERS, UNDECIDED, UNSUPPORTED, FAILED)
 
 NAMED: Mapping[str, Outcome] = {outcome.name: outcome for outcome in ORDER}
 
-USUAL = (AGREES.name, UNSUPPORTED.name)
-"""Outcomes that need no explanation."""
-
 _URGENCY = (DIFFERS, FAILED, UNDECIDED, AGREES, UNSUPPORTED)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The number of verdicts of each outcome, and how many of them are known deviations."""
+    """The number of verdicts of each outcome, by name, and how many of them are known deviations."""
 
-    by_outcome: Mapping[str, int]
-    known: Mapping[str, int] = field(default_factory=dict)
+    by_outcome: Counter[str]
+    known: Counter[str]
 
     @classmethod
     def of(cls, outcomes: Iterable[str], known: Iterable[str] = ()) -> Counts:
         """Count the names of outcomes; `known` holds those that are expected deviations."""
-        found, expected = Counter(outcomes), Counter(known)
-        return cls(*({outcome.name: part[outcome.name] for outcome in ORDER} for part in (found, expected)))
+        return cls(Counter(outcomes), Counter(known))
 
     def __getitem__(self, outcome: str) -> int:
         return self.by_outcome[outcome]
@@ -82,26 +79,21 @@ class Counts:
     @property
     def total(self) -> int:
         """The number of verdicts."""
-        return sum(self.by_outcome.values())
-
-    def new(self, outcome: Outcome) -> int:
-        """The number of verdicts with an outcome that is not a known deviation."""
-        return self[outcome.name] - self.known.get(outcome.name, 0)
+        return self.by_outcome.total()
 
     @property
     def deviations(self) -> int:
         """The number of known deviations."""
-        return sum(self.known.values())
+        return self.known.total()
+
+    def new(self, outcome: Outcome) -> int:
+        """The number of verdicts with an outcome that is not a known deviation."""
+        return self[outcome.name] - self.known[outcome.name]
 
     @property
     def unexpected(self) -> int:
         """The number of verdicts that differ, failed or are undecided without being known deviations."""
-        return sum(self.new(outcome) for outcome in (DIFFERS, FAILED, UNDECIDED))
-
-    @property
-    def rank(self) -> int:
-        """Sorting key: the most urgent first."""
-        return _URGENCY.index(self.worst)
+        return sum(map(self.new, (DIFFERS, FAILED, UNDECIDED)))
 
     @property
     def worst(self) -> Outcome:
@@ -112,15 +104,9 @@ class Counts:
     def others(self) -> str:
         """All outcomes but agreement, in words: `3 differ, 2 failed, 4 known`."""
         found = [o.counted(self.new(o)) for o in ORDER if o is not AGREES and self.new(o)]
-        known = self.deviations
-        return ", ".join([*found, f"{known:,} known"] if known else found)
+        return ", ".join([*found, f"{self.deviations:,} known"] if self.deviations else found)
 
     @property
     def agreeing(self) -> str:
         """The number that agree, of all: `14/16`."""
         return f"{self[AGREES.name]:,}/{self.total:,}"
-
-
-def urgency(outcome: str) -> int:
-    """Sorting key of an outcome's name: the most urgent first."""
-    return _URGENCY.index(NAMED[outcome])

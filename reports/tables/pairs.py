@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-from reports.read.results import Results
+from reports.read import Results, by_key
 from reports.tables.findings import UNNAMED, Finding, is_relation
 from reports.tables.numbers import count
 from reports.tables.outcomes import DIFFERS
-from reports.tables.table import Table
-from suite.results.rows import VerdictRow
+from reports.tables.table import Cell, Table, columns
+from suite.results.rows import VerdictRow, name_of
 from suite.results.wording import AXES
 
 # The axes on which the built-ins differ
@@ -44,13 +44,8 @@ class Builtin:
 class DialectDifference:
     """Two built-ins of different dialects.
 
-    Attributes:
-        one: the first built-in.
-        other: the second built-in.
-        step: the first step, from 1, at which `one` is outside the bound of the dialect of `other`; None if at none.
-        case: the case in which that is.
-        separated: the number of float32 cases in which `one` leaves that bound.
-        compared: the number of cases that were compared.
+    In `separated` of the `compared` cases, `one` leaves the bound of the dialect of `other`; in `case` it is outside
+    from `step` on, counted from 1. Both are None where no case separates the two.
     """
 
     one: Builtin
@@ -84,10 +79,8 @@ class DialectDifference:
 class BuiltinAxes:
     """The built-ins side by side.
 
-    Attributes:
-        builtins: one for each framework.
-        rows: axes on which they differ: the axis in words, and a value for each built-in.
-        differences: every two that compute different dialects.
+    `rows` has the axes on which they differ, in words, with a value for each built-in; `differences` has every two
+    that compute different dialects.
     """
 
     builtins: tuple[Builtin, ...]
@@ -115,22 +108,23 @@ class BuiltinAxes:
 
 def builtin_axes(results: Results) -> BuiltinAxes:
     """Compare the built-ins whose dialect is known."""
-    manifest = results.manifest
-    rows: dict[str, list[VerdictRow]] = {}
-    for row in results.verdicts:
-        if row.implementation == BUILTIN:
-            rows.setdefault(row.framework, []).append(row)
-    builtins = []
-    for framework in sorted(rows):
-        declared = manifest.implementations.get(f"{framework}/{BUILTIN}", {}).get("dialect")
-        if declared is not None and declared in manifest.dialects:
-            builtins.append(Builtin(framework, declared))
+    dialects = results.manifest.dialects
+    rows = by_key((row for row in results.verdicts if row.implementation == BUILTIN), lambda row: row.framework)
+    declared = {name: results.manifest.implementations.get(f"{name}/{BUILTIN}", {}).get("dialect") for name in rows}
+    builtins = [
+        Builtin(name, known) for name, known in sorted(declared.items()) if known is not None and known in dialects
+    ]
     differences = [
         _difference(one, other, rows[one.framework])
         for one, other in combinations(builtins, 2)
         if one.dialect != other.dialect
     ]
-    return BuiltinAxes(tuple(builtins), tuple(_axis_rows(builtins, manifest.dialects)), tuple(differences))
+    values = {
+        axis.name: tuple(axis.short(dialects[one.dialect].get(name, "")) for one in builtins)
+        for name, axis in AXES.items()
+    }
+    different = tuple((axis, found) for axis, found in values.items() if len(set(found)) > 1)
+    return BuiltinAxes(tuple(builtins), different, tuple(differences))
 
 
 def axis_differences(finding: Finding, dialects: Mapping[str, Mapping[str, str]]) -> str:
@@ -142,15 +136,6 @@ def axis_differences(finding: Finding, dialects: Mapping[str, Mapping[str, str]]
     return "; ".join(
         f"{AXES[axis].name} {AXES[axis].short(other[axis])}, not {AXES[axis].short(claimed[axis])}" for axis in known
     )
-
-
-def _axis_rows(
-    builtins: Sequence[Builtin], dialects: Mapping[str, Mapping[str, str]]
-) -> Iterable[tuple[str, tuple[str, ...]]]:
-    for name, axis in AXES.items():
-        values = tuple(axis.short(dialects[one.dialect].get(name, "")) for one in builtins)
-        if len(set(values)) > 1:
-            yield axis.name, values
 
 
 def _difference(one: Builtin, other: Builtin, rows: Sequence[VerdictRow]) -> DialectDifference:
@@ -189,29 +174,20 @@ class _Trace(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two implementations.
+    """Two implementations, as in `torch/builtin`, and the number of cases of each closeness.
 
-    Attributes:
-        one: as in `torch/builtin`.
-        other: as in `torch/builtin`.
-        dialects: the dialects that both ran; empty if they are compared across dialects.
-        counts: `EQUAL`, `ROUNDING` or `DIFFERENT` -> number of cases.
+    `dialects` has the dialects that both ran; it is empty if they are compared across dialects.
     """
 
     one: str
     other: str
     dialects: tuple[str, ...]
-    counts: Mapping[str, int]
-
-    @property
-    def total(self) -> int:
-        """The number of cases that compare the two."""
-        return sum(self.counts.values())
+    counts: Counter[str]
 
     @property
     def closeness(self) -> str | None:
         """`EQUAL`, `ROUNDING` or `DIFFERENT` for all cases together; None where no case compares the two."""
-        return next((kind for kind in (DIFFERENT, ROUNDING, EQUAL) if self.counts.get(kind)), None)
+        return next((kind for kind in (DIFFERENT, ROUNDING, EQUAL) if self.counts[kind]), None)
 
     @property
     def symbol(self) -> str:
@@ -222,22 +198,16 @@ class Pair:
     def sentence(self) -> str:
         """Names, dialects, and the number of cases of each closeness."""
         dialects = f"as {', '.join(self.dialects)}" if self.dialects else "each in its own dialect"
-        equal, rounding, different = (count(self.counts.get(kind, 0)) for kind in (EQUAL, ROUNDING, DIFFERENT))
+        equal, rounding, different = (count(self.counts[kind]) for kind in SYMBOLS)
         return (
             f"{self.one} and {self.other}, {dialects}: {equal} equal to the bit, {rounding} within rounding, "
-            f"{different} different, of {count(self.total)} cases"
+            f"{different} different, of {count(self.counts.total())} cases"
         )
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of implementations.
-
-    Attributes:
-        names: the implementations.
-        pairs: the names of two, in either order -> the pair.
-        groups: groups of implementations that are equal to the last bit.
-    """
+    """All pairs of implementations, by two names in either order, and groups that are equal to the last bit."""
 
     names: tuple[str, ...]
     pairs: Mapping[tuple[str, str], Pair]
@@ -260,6 +230,16 @@ class Pairs:
             f"that run the same dialect, {count(different)} {'is' if different == 1 else 'are'} different in some case."
         )
 
+    def table(self) -> Table:
+        """The number of cases by closeness, for every pair."""
+        rows: list[list[str | Cell]] = []
+        for pair in self.compared:
+            closeness = Cell(f"{pair.symbol} {pair.closeness}", outcome=pair.closeness)
+            dialects = ", ".join(pair.dialects) or "their own"
+            rows.append([pair.one, pair.other, dialects, closeness, *(count(pair.counts[kind]) for kind in SYMBOLS)])
+        numbers = ("Equal", "Within rounding", "Different")
+        return Table.of(columns("One", "Other", "Dialects", "All cases", numbers=numbers), rows)
+
 
 def build(results: Results) -> Pairs:
     """Compare every two implementations, without the verdicts on metamorphic relations."""
@@ -268,18 +248,18 @@ def build(results: Results) -> Pairs:
         if row.outcome in ("agrees", "differs") and not is_relation(row):
             key = (row.case, row.dtype, row.dialect or UNNAMED)
             fits = frozenset((*row.fits, *([key[2]] if row.outcome == "agrees" else [])))
-            name = f"{row.framework}/{row.implementation}"
-            traces.setdefault(name, {})[key] = _Trace(row.trace_sha256, fits)
-    names = tuple(sorted(traces, key=_order))
+            traces.setdefault(name_of(row), {})[key] = _Trace(row.trace_sha256, fits)
+    names = tuple(sorted(traces, key=lambda name: builtin_first(name.partition("/")[::2])))
     pairs = {}
     for one, other in combinations(names, 2):
         pairs[one, other] = pairs[other, one] = _pair(one, other, traces[one], traces[other])
     return Pairs(names, pairs, tuple(_groups(names, pairs)))
 
 
-def _order(name: str) -> tuple[str, bool, str]:
-    framework, _, own = name.partition("/")
-    return framework, own != BUILTIN, own
+def builtin_first(names: tuple[str, str]) -> tuple[str, bool, str]:
+    """Sorting key of a framework and an implementation: by framework; within each, the built-in comes first."""
+    framework, implementation = names
+    return framework, implementation != BUILTIN, implementation
 
 
 def _pair(one: str, other: str, mine: Mapping[_Key, _Trace], theirs: Mapping[_Key, _Trace]) -> Pair:

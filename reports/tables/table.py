@@ -1,13 +1,13 @@
 """A table of text, independent of where it is shown.
 
-`reports.render.text` prints it as plain lines, `reports.render.terminal` in colour, `reports.render.markdown` as
-Markdown, and the macro `table` in `templates/page.macros.jinja` as HTML. This module needs the standard library only.
+`Table.lines` gives it as plain text, `reports.render.terminal` in colour, `reports.render.markdown` as Markdown, and
+the macro `table` in `templates/page.macros.jinja` as HTML. This module needs the standard library only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 Row = tuple["Cell", ...]
@@ -17,10 +17,8 @@ Row = tuple["Cell", ...]
 class Column:
     """A column of a table.
 
-    Attributes:
-        heading: shown above the column; a line feed in it separates a name from its unit.
-        numeric: whether the cells are numbers, which are aligned to the right and never wrapped.
-        wrap: whether a long text may continue on the next line in a narrow terminal.
+    A line feed in `heading` separates a name from its unit. `numeric` cells are aligned to the right and never wrapped;
+    with `wrap`, a long text may continue on the next line in a narrow terminal.
     """
 
     heading: str
@@ -32,12 +30,8 @@ class Column:
 class Cell:
     """A cell of a table.
 
-    Attributes:
-        text: shown in every rendering.
-        outcome: the outcome of a verdict ("agrees", …) that gives the cell its colour; None for an uncoloured cell.
-        muted: whether the cell is secondary and shown in a fainter colour.
-        detail: a longer explanation that only the HTML page shows.
-        link: an address that only the HTML page links to.
+    `outcome` ("agrees", …) gives the cell its colour; a `muted` cell is shown in a fainter one. `detail`, a longer
+    explanation, and the address `link` are on the HTML page only.
     """
 
     text: str
@@ -49,12 +43,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """Rows that belong together, under a title of their own.
+    """Rows that belong together, under a title of their own, which may be empty.
 
-    Attributes:
-        title: shown above the rows; empty for rows without a title.
-        rows: the cells, one for each column.
-        footer: whether the rows summarize the table: they are muted, and sorting leaves them at the end.
+    The rows of a `footer` summarize the table: they are muted, and sorting leaves them at the end.
     """
 
     title: str
@@ -71,12 +62,8 @@ class Section:
 class Table:
     """A table: columns, and rows in one or more sections.
 
-    Attributes:
-        columns: from left to right.
-        sections: from top to bottom.
-        title: shown above the table.
-        notes: sentences shown below the table.
-        section_heading: what the titles of the sections are, as in "Framework"; Markdown has a column of that name.
+    `notes` are sentences shown below the table. `section_heading` says what the titles of the sections are, as in
+    "Framework"; Markdown has a column of that name.
 
     Raises:
         ValueError: if a row has more or fewer cells than there are columns.
@@ -127,6 +114,30 @@ class Table:
         headings = [column.heading for column in self.columns]
         return [dict(zip(headings, (cell.text for cell in row), strict=True)) for row in self.rows]
 
+    def lines(self) -> list[str]:
+        """The table as aligned lines of plain text without trailing blanks: title, headings, rows, notes."""
+        return [*([self.title] if self.title else []), *self._body(), *self.notes]
+
+    def _body(self) -> Iterator[str]:
+        headings = [one_line(column.heading) for column in self.columns]
+        sections = [
+            (one_line(section.title), [_texts(row, indent=bool(section.title)) for row in section.rows])
+            for section in self.sections
+        ]
+        every = [headings, *(row for _, rows in sections for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+
+        def line(cells: list[str]) -> str:
+            places = zip(cells, widths, self.columns, strict=True)
+            return "  ".join(f"{text:{'>' if col.numeric else '<'}{width}}" for text, width, col in places).rstrip()
+
+        if any(headings):
+            yield line(headings)
+        for title, rows in sections:
+            if title:
+                yield title
+            yield from map(line, rows)
+
 
 def number(heading: str) -> Column:
     """A column of numbers."""
@@ -143,5 +154,16 @@ def one_line(text: str) -> str:
     return re.sub("[ \t\r\n\f\v]+", " ", text).strip(" ")
 
 
+def shortened(text: str, length: int) -> str:
+    """Text on one line, cut at a number of characters."""
+    line = one_line(text)
+    return line if len(line) <= length else f"{line[:length]}…"
+
+
 def _cell(value: str | Cell) -> Cell:
     return value if isinstance(value, Cell) else Cell(value)
+
+
+def _texts(row: Row, indent: bool) -> list[str]:
+    first, *others = (one_line(cell.text) for cell in row)
+    return [f"  {first}" if indent else first, *others]

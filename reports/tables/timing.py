@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports.read.results import Results
+from reports.read import Results, by_key
 from reports.tables.numbers import Unit, share, significant, size, unit
 from reports.tables.published import Published, published_run
-from suite.results.rows import TimingRow
+from suite.results.rows import TimingRow, name_of
 
 ORACLE = "oracle"
 """The framework name under which the oracle itself is timed; it is never the baseline."""
@@ -45,10 +45,8 @@ LARGE = 1_000_000
 class Timing:
     """The time of one implementation in a benchmark.
 
-    Attributes:
-        row: the row of the timings table.
-        label: its name, with dialect or version where several rows share the name.
-        section: the row of the section's own loop in the same framework, if it was timed.
+    `label` is its name, with dialect or version where several rows share the name; `section` is the row of the
+    section's own loop in the same framework, if it was timed.
     """
 
     row: TimingRow
@@ -58,7 +56,7 @@ class Timing:
     @property
     def name(self) -> str:
         """As in `torch/builtin`."""
-        return _name(self.row)
+        return name_of(self.row)
 
     @property
     def order(self) -> tuple[bool, str, int, str]:
@@ -94,9 +92,8 @@ class Timing:
     @property
     def seconds_per_parameter(self) -> float | None:
         """The median over the number of parameters of a step."""
-        parameters = self.row.size
         step = self.row.benchmark.startswith(STEP)
-        return self.median / parameters if self.median and step and parameters > 0 else None
+        return self.median / self.row.size if self.median and step and self.row.size > 0 else None
 
     @property
     def limit_share(self) -> float | None:
@@ -120,8 +117,7 @@ class Timing:
     @property
     def speedup(self) -> str:
         """The time of the section's own loop over this time; preceded by ≈ where the two can't be told apart."""
-        section = self.section and _median(self.section)
-        if not section or not self.median or self.section is None:
+        if self.section is None or not self.median or not (section := _median(self.section)):
             return ""
         mark = "≈ " if self.row is not self.section and _indistinguishable(self.row, self.section) else ""
         return f"{mark}{significant(section / self.median)}"
@@ -141,16 +137,11 @@ class Timing:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The times of one benchmark with the same threads, device and format.
+    """The times of one benchmark with the same threads, device and format, fastest first, then those without a median.
 
-    Attributes:
-        name: as in `step/1000`, `step/100000/100` or `epoch/regression`.
-        threads: threads of each framework; 0 if it is not known.
-        device: as in `cpu`.
-        dtype: as in `float32`.
-        timings: fastest first, then those without a median.
-        noise_floor: the largest relative difference of two copies of one implementation; None if none was timed twice.
-        memory_limit: seconds that moving the memory of a step takes, and who took them, as in `torch/traffic`.
+    The name is `step/1000`, `step/100000/100`, `epoch/regression`, …; `threads` is 0 if it is not known. `noise_floor`
+    is the largest relative difference of two copies of one implementation. `memory_limit` has the seconds that moving
+    the memory of a step takes, and who took them, as in `torch/traffic`.
     """
 
     name: str
@@ -248,53 +239,52 @@ class Benchmark:
 
 def build(results: Results) -> tuple[Benchmark, ...]:
     """Make a benchmark for each combination of name, threads, device and format."""
-    parts: dict[tuple[str, int, str, str], list[TimingRow]] = defaultdict(list)
-    rows = results.timings
-    for row in rows:
-        parts[row.benchmark, row.threads, row.device, row.dtype].append(row)
-    labels = _labels([row for row in rows if _is_result(row)])
-    benchmarks = [_benchmark(*key, found, labels) for key, found in parts.items()]
+    parts = by_key(results.timings, lambda row: (row.benchmark, row.threads, row.device, row.dtype))
+    labels = _labels([row for row in results.timings if _is_result(row)])
+    benchmarks = [_benchmark(part, labels) for part in parts.values()]
     return tuple(sorted((benchmark for benchmark in benchmarks if benchmark.timings), key=_order))
 
 
-def _benchmark(
-    name: str,
-    threads: int,
-    device: str,
-    dtype: str,
-    rows: Sequence[TimingRow],
-    labels: dict[int, str],
-) -> Benchmark:
+def _benchmark(rows: Sequence[TimingRow], labels: dict[int, str]) -> Benchmark:
     results = [row for row in rows if _is_result(row)]
     sections = {row.framework: row for row in results if row.implementation == SECTION}
     timings = [Timing(row, labels[id(row)], sections.get(row.framework)) for row in results]
     timings.sort(key=lambda t: (t.median is None, t.median or 0.0))
     floors = [row.noise_floor for row in rows if row.noise_floor is not None]
-    return Benchmark(name, threads, device, dtype, tuple(timings), max(floors, default=None), _memory_limit(rows))
+    one = rows[0]
+    return Benchmark(
+        name=one.benchmark,
+        threads=one.threads,
+        device=one.device,
+        dtype=one.dtype,
+        timings=tuple(timings),
+        noise_floor=max(floors, default=None),
+        memory_limit=_memory_limit(rows),
+    )
 
 
 def _memory_limit(rows: Sequence[TimingRow]) -> tuple[float, str | None] | None:
     """The fastest `traffic`; where none was timed, the limit that the rows state."""
-    moved = [(median, _name(row)) for row in rows if row.implementation == TRAFFIC and (median := _median(row))]
+    moved = [(median, name_of(row)) for row in rows if row.implementation == TRAFFIC and (median := _median(row))]
     stated = [row.memory_limit for row in rows if row.memory_limit is not None and row.memory_limit > 0]
     return min(moved) if moved else (min(stated), None) if stated else None
 
 
 def _labels(rows: Sequence[TimingRow]) -> dict[int, str]:
     """id of a row -> its name, with dialect or version where rows of that name have several."""
-    several: dict[tuple[str, str], set[str]] = defaultdict(set)
+    dialects: dict[str, set[str]] = defaultdict(set)
+    versions: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        for part, value in _variants(row):
-            several[_name(row), part].add(value)
+        dialects[name_of(row)].add(row.dialect or "")
+        versions[name_of(row)].add(row.version)
 
-    def distinguishing(row: TimingRow) -> list[str]:
-        return [value for part, value in _variants(row) if value and len(several[_name(row), part]) > 1]
+    def label(row: TimingRow) -> str:
+        name = name_of(row)
+        dialect = row.dialect if len(dialects[name]) > 1 else None
+        version = row.version if len(versions[name]) > 1 else None
+        return " · ".join(filter(None, (name, dialect, version)))
 
-    return {id(row): " · ".join([_name(row), *distinguishing(row)]) for row in rows}
-
-
-def _variants(row: TimingRow) -> tuple[tuple[str, str], ...]:
-    return ("dialect", row.dialect or ""), ("version", row.version)
+    return {id(row): label(row) for row in rows}
 
 
 def _order(benchmark: Benchmark) -> tuple[bool, bool, str, int, int, int, str]:
@@ -308,10 +298,6 @@ def _order(benchmark: Benchmark) -> tuple[bool, bool, str, int, int, int, str]:
 def _is_result(row: TimingRow) -> bool:
     """Whether a row is a result of its own: neither a second copy nor `traffic`."""
     return row.instance < 2 and row.implementation != TRAFFIC
-
-
-def _name(row: TimingRow) -> str:
-    return f"{row.framework}/{row.implementation}"
 
 
 def _median(row: TimingRow) -> float | None:

@@ -1,18 +1,88 @@
-"""Times as tables: grids of many benchmarks, each benchmark in full, notes on how to read them, and warnings."""
+"""Times as tables: a summary, grids of many benchmarks, each benchmark in full, how to read them, and warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from reports.read import by_key
 from reports.tables import numbers
 from reports.tables.numbers import MISSING, count, duration, multiple, share, significant
 from reports.tables.outcomes import NAMED
 from reports.tables.table import Column, Section, Table
 from reports.tables.table import columns as table_columns
-from reports.tables.timing import LARGE, Benchmark, Timing
+from reports.tables.timing import LARGE, SECTION, Benchmark, Timing
 from suite.results.rows import TimingRow
 from suite.results.wording import WARNING_ADVICE
+
+# The summary, on the first screen
+
+SUMMARY_ROWS = 9
+"""The largest number of times on the first screen."""
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """The times of an epoch of the book's regression, and of a step over the most parameters.
+
+    `headings` has each column with its unit. `rows` has each framework, with the name, the cells, and the length of the
+    bar, from 0 to 1, of each implementation. `sentence` has the noise floor and the memory limit.
+    """
+
+    headings: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, tuple[tuple[str, tuple[str, ...], float], ...]], ...]
+    sentence: str
+
+
+def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
+    """Make the summary of the times; None where no epoch was timed."""
+    epochs = [one for one in benchmarks if not one.is_step and one.measured]
+    epoch = next((one for one in epochs if one.name == "epoch/regression"), next(iter(epochs), None))
+    if epoch is None:
+        return None
+    step = _largest_step(benchmarks, epoch.setting)
+    headings = [("epoch", epoch.unit.sign), ("interval", ""), ("D2L", epoch.unit.sign)]
+    if step:
+        headings += [(f"step, {step.short_name}", step.unit.sign), ("memory limit", "over time")]
+    shown = _shown(epoch)
+    longest = max(timing.median or 0.0 for timing in shown) or 1.0
+    groups: dict[str, list[tuple[str, tuple[str, ...], float]]] = {}
+    for timing in shown:
+        interval = " – ".join(map(epoch.show, timing.interval or ()))
+        cells = (epoch.show(timing.median), interval, published_seconds(epoch, timing), *_step_cells(step, timing))
+        length = (timing.median or 0.0) / longest
+        groups.setdefault(timing.row.framework, []).append((timing.short_label, cells, length))
+    limits = []
+    if epoch.noise_floor is not None:
+        limits.append(f"Noise floor: {share(epoch.noise_floor)}.")
+    if step and step.memory_limit:
+        limits.append(f"Memory limit of the step: {step.show(step.memory_limit[0])} {step.unit.sign}.")
+    return Speeds(tuple(headings), tuple((name, tuple(rows)) for name, rows in groups.items()), " ".join(limits))
+
+
+def _largest_step(benchmarks: Sequence[Benchmark], setting: str) -> Benchmark | None:
+    """The step over the most parameters among those with a memory limit."""
+    steps = (one for one in benchmarks if one.is_step and one.tensors == 1 and one.setting == setting)
+    return max((one for one in steps if one.memory_limit), key=lambda one: one.size, default=None)
+
+
+def _shown(epoch: Benchmark) -> list[Timing]:
+    """For each framework the book's loop, the built-in, and the fastest implementation."""
+    shown: list[Timing] = []
+    for own in _by_framework(epoch.measured).values():
+        known = [timing for timing in own if timing.row.implementation in (SECTION, "builtin")]
+        fastest = min(own, key=lambda timing: timing.median or 0.0)
+        shown += [*known, *([] if fastest in known else [fastest])]
+    builtins = [timing for timing in shown if timing.row.implementation == "builtin"]
+    return shown if len(shown) <= SUMMARY_ROWS else (builtins or shown)[:SUMMARY_ROWS]
+
+
+def _step_cells(step: Benchmark | None, timing: Timing) -> list[str]:
+    if step is None:
+        return []
+    same = next((one for one in step.timings if one.label == timing.label and one.median is not None), None)
+    return [step.show(same.median), _known(share, same.limit_share)] if same else ["", ""]
+
 
 # Grids: benchmarks side by side
 
@@ -65,18 +135,16 @@ def _grid(title: str, benchmarks: Sequence[Benchmark], by_tensors: bool) -> Tabl
         heading = numbers.size(one.tensors) if by_tensors else one.short_name
         columns += [_medians(one, heading), *_additional(one, one is largest)]
     timings = {timing.label: timing for one in benchmarks for timing in one.timings}
-    frameworks: dict[str, list[list[str]]] = {}
-    for timing in sorted(timings.values(), key=lambda timing: timing.order):
-        cells = [timing.short_label, *(column.cells.get(timing.label, "") for column in columns)]
-        frameworks.setdefault(timing.row.framework, []).append(cells)
+    sections = [
+        Section.of(framework, ([t.short_label, *(column.cells.get(t.label, "") for column in columns)] for t in part))
+        for framework, part in _by_framework(timings.values()).items()
+    ]
     footer = [
         ["noise floor", *(column.noise_floor for column in columns)],
         ["memory limit", *(column.memory_limit for column in columns)],
     ]
-    sections = [Section.of(framework, rows) for framework, rows in frameworks.items()]
-    footer = [row for row in footer if any(row[1:])]
-    if footer:
-        sections.append(Section.of("", footer, footer=True))
+    if known := [row for row in footer if any(row[1:])]:
+        sections.append(Section.of("", known, footer=True))
     headings = table_columns("Median", numbers=(column.heading for column in columns))
     return Table.grouped(headings, sections, title, section_heading="Framework")
 
@@ -86,6 +154,10 @@ def _medians(benchmark: Benchmark, heading: str) -> _GridColumn:
     floor = "" if benchmark.noise_floor is None else share(benchmark.noise_floor)
     limit = "" if benchmark.memory_limit is None else f"{benchmark.show(benchmark.memory_limit[0])}{NO_MARK}"
     return _GridColumn(f"{heading}\n({benchmark.unit.sign}){NO_MARK}", cells, floor, limit)
+
+
+def _by_framework(timings: Iterable[Timing]) -> dict[str, list[Timing]]:
+    return by_key(sorted(timings, key=lambda timing: timing.order), lambda timing: timing.row.framework)
 
 
 def _median(benchmark: Benchmark, timing: Timing) -> str:
@@ -99,10 +171,10 @@ def _additional(benchmark: Benchmark, largest: bool) -> Iterator[_GridColumn]:
     """Further columns after the medians of an epoch, and of the largest step."""
     timings = benchmark.timings
     if benchmark.is_step:
-        shares = {t.label: share(t.limit_share) for t in timings if largest and t.limit_share}
+        shares = {t.label: _known(share, t.limit_share) for t in timings if largest}
         found = [_GridColumn("limit\n/ time", shares)]
     else:
-        first = {t.label: duration(t.row.first_call) for t in timings if t.median and t.row.first_call}
+        first = {t.label: _known(duration, t.row.first_call) for t in timings if t.median}
         found = [
             _GridColumn("×\nsection", {t.label: t.speedup for t in timings}),
             _GridColumn(f"D2L\n({benchmark.unit.sign})", {t.label: published_seconds(benchmark, t) for t in timings}),
@@ -132,13 +204,13 @@ def _columns(benchmark: Benchmark) -> Iterator[tuple[Column, list[str]]]:
     yield column("Mode", lambda t: t.row.mode, numeric=False)
     yield column(f"Median, {sign}", lambda t: benchmark.show(t.median) if t.median else untimed(t))
     yield column("Interval", benchmark.interval)
-    yield column("Spread", lambda t: (t.spread is not None and share(t.spread)) or "")
-    yield column("Per parameter", lambda t: duration(t.seconds_per_parameter) if t.seconds_per_parameter else "")
-    yield column("Memory limit / time", lambda t: share(t.limit_share) if t.limit_share else "")
+    yield column("Spread", lambda t: "" if t.spread is None else share(t.spread))
+    yield column("Per parameter", lambda t: _known(duration, t.seconds_per_parameter))
+    yield column("Memory limit / time", lambda t: _known(share, t.limit_share))
     yield column("Against the built-in", _against_baseline)
     yield column("× section", lambda t: t.speedup)
     yield column(f"D2L 11.8, {sign}", lambda t: published_seconds(benchmark, t))
-    yield column("First call", lambda t: duration(t.row.first_call) if t.row.first_call else "")
+    yield column("First call", lambda t: _known(duration, t.row.first_call))
     if benchmark.is_step and benchmark.size >= LARGE:
         yield column("State", lambda t: _bytes_per_parameter(benchmark, t.row.state_bytes))
         yield column("Peak", lambda t: _bytes_per_parameter(benchmark, t.row.peak_bytes))
@@ -146,6 +218,10 @@ def _columns(benchmark: Benchmark) -> Iterator[tuple[Column, list[str]]]:
     yield column("Warnings", lambda t: ", ".join(t.warnings), numeric=False)
     yield column("Version", lambda t: t.row.version, numeric=False)
     yield column("Remark", lambda t: t.row.reason, numeric=False)
+
+
+def _known(show: Callable[[float], str], value: float | None) -> str:
+    return show(value) if value else ""
 
 
 def untimed(timing: Timing) -> str:
@@ -227,10 +303,7 @@ def _untimed(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
 class WarningSummary:
     """One kind of measurement warning over all times of a run.
 
-    Attributes:
-        code: as in the rows.
-        extent: the number of times that have it, and its largest value.
-        advice: what it says about a time and what to do about it; empty for an unknown code.
+    `extent` is the number of times that have it, with its largest value; `advice` is empty for an unknown code.
     """
 
     code: str

@@ -1,18 +1,18 @@
-"""The training table: the losses of whole training runs, beside the oracle's on the same data."""
+"""The training tables: the losses of whole training runs, beside the oracle's on the same data and the book's."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.read.results import Results
+from reports.read import Results, by_key
+from reports.tables.findings import UNNAMED
 from reports.tables.numbers import coordinate, distance, fixed, loss, multiple
-from reports.tables.outcomes import NAMED, Counts, Outcome, urgency
-from reports.tables.published import QUADRATIC, SHORT, Published, published_run
+from reports.tables.outcomes import NAMED, Counts, Outcome
+from reports.tables.published import QUADRATIC, REGRESSION, SHORT, Published, published_run
 from reports.tables.table import Cell, Column, Table, columns
 from reports.tables.table import Section as TableSection
-from suite.results.rows import TrainingRow
+from suite.results.rows import TrainingRow, name_of
 
 TITLES = {
     "quadratic": "Quadratic, f(x) = 0.1 x₁² + 2 x₂²",
@@ -21,25 +21,31 @@ TITLES = {
 }
 """Titles of known tasks, in their order; other tasks follow under their own names."""
 
+PROGRAMS = ("scratch", "builtin")
+"""The two programs that the book has for each framework, under the names of our implementations."""
+
 
 @dataclass(frozen=True)
 class Run:
-    """One training run.
-
-    Attributes:
-        row: the row of the training table.
-        outcome: of the run.
-        published: what the book prints for the same program.
-    """
+    """One training run."""
 
     row: TrainingRow
-    outcome: Outcome
-    published: Published | None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the run."""
+        return NAMED[self.row.outcome]
 
     @property
     def name(self) -> str:
         """As in `torch/builtin`."""
-        return f"{self.row.framework}/{self.row.implementation}"
+        return name_of(self.row)
+
+    @property
+    def published(self) -> Published | None:
+        """What the book prints for the same program."""
+        row = self.row
+        return published_run(row.framework, row.implementation, row.dialect) if row.task == "regression" else None
 
     @property
     def final(self) -> tuple[float | None, float | None] | None:
@@ -54,11 +60,6 @@ class Section:
 
     dialect: str
     runs: tuple[Run, ...]
-
-    @property
-    def oracle_losses(self) -> tuple[str, ...]:
-        """The oracle's losses as shown; more than one where the runs differ in precision or data."""
-        return tuple(dict.fromkeys(loss(run.row.oracle_loss) for run in self.runs))
 
 
 @dataclass(frozen=True)
@@ -90,25 +91,16 @@ class Task:
         return found.pop() if len(found) == 1 else None
 
     @property
-    def counts(self) -> Counts:
-        """The number of runs of each outcome."""
-        return Counts.of(run.outcome.name for run in self.runs)
-
-    @property
-    def distance(self) -> float | None:
-        """The largest relative distance between a loss curve and the oracle's."""
-        return max((d for run in self.runs if (d := run.row.loss_distance) is not None), default=None)
-
-    @property
     def sentence(self) -> str:
-        """How many runs agree, and the largest distance from the oracle's loss curve."""
-        counts = self.counts
+        """How many runs agree, and the largest relative distance between a loss curve and the oracle's."""
+        counts = Counts.of(run.row.outcome for run in self.runs)
         verb = "run agrees" if counts.total == 1 else "runs agree"
         others = f"; {counts.others}" if counts.others else ""
+        largest = max((d for run in self.runs if (d := run.row.loss_distance) is not None), default=None)
         farthest = (
             "no loss curves to compare."
-            if self.distance is None
-            else f"loss curves at most {distance(self.distance)} (relative) from the oracle's."
+            if largest is None
+            else f"loss curves at most {distance(largest)} (relative) from the oracle's."
         )
         return f"{counts['agrees']} of {counts.total} {verb}{others}; {farthest}"
 
@@ -121,39 +113,22 @@ class Task:
         return f"{SHORT} prints x1 {x1}, x2 {x2} after 20 steps of d2l."
 
 
-@dataclass(frozen=True)
-class Training:
-    """The training table."""
-
-    tasks: tuple[Task, ...]
-
-
-def build(results: Results) -> Training:
-    """Make the training table from the training runs."""
-    parts: dict[str, list[TrainingRow]] = defaultdict(list)
-    for row in results.training:
-        parts[row.task].append(row)
+def build(results: Results) -> tuple[Task, ...]:
+    """The tasks of the training runs."""
+    parts = by_key(results.training, lambda row: row.task)
     known = list(TITLES)
     order = sorted(parts, key=lambda name: (known.index(name) if name in known else len(known), name))
-    return Training(tuple(Task(name, tuple(_sections(parts[name]))) for name in order))
+    return tuple(Task(name, tuple(_sections(parts[name]))) for name in order)
 
 
-def _sections(rows: Sequence[TrainingRow]) -> Iterable[Section]:
-    parts: dict[str, list[Run]] = defaultdict(list)
-    for row in rows:
-        parts[row.dialect or "(none)"].append(_run(row))
+def _sections(rows: Sequence[TrainingRow]) -> Iterator[Section]:
+    parts = by_key(map(Run, rows), lambda run: run.row.dialect or UNNAMED)
     for dialect in sorted(parts, key=lambda name: (name != "d2l", name)):
         yield Section(dialect, tuple(sorted(parts[dialect], key=_order)))
 
 
-def _order(run: Run) -> tuple[object, ...]:
-    return run.name, urgency(run.outcome.name), run.row.dtype, run.row.device
-
-
-def _run(row: TrainingRow) -> Run:
-    book = row.task == "regression"
-    published = published_run(row.framework, row.implementation, row.dialect) if book else None
-    return Run(row, NAMED[row.outcome], published)
+def _order(run: Run) -> tuple[str, int, str, str]:
+    return run.name, run.outcome.urgency, run.row.dtype, run.row.device
 
 
 # As tables
@@ -178,7 +153,8 @@ def _row(run: Run, task: Task) -> list[str | Cell]:
     if task.planar:
         last: list[str | Cell] = [*(map(coordinate, run.final) if run.final else ("", ""))]
     else:
-        last = [Cell(fixed(run.published.loss, 3), muted=True) if run.published else ""]
+        printed = _published_loss(run)
+        last = [Cell(printed, muted=bool(printed))]
     return [run.name, outcome, row.dtype, *figures, *ratios, *last]
 
 
@@ -193,17 +169,19 @@ def brief(task: Task, wide: bool) -> Table:
 
 
 def _brief(section: Section, task: Task, separator: str) -> Iterator[list[str | Cell]]:
-    for oracle in section.oracle_losses:
+    # The oracle has more than one loss where the runs differ in precision or data.
+    for oracle in dict.fromkeys(loss(run.row.oracle_loss) for run in section.runs):
         yield [Cell(text, muted=True) for text in (f"{section.dialect}: oracle", oracle, "", "", "", "", "")]
     for run in section.runs:
         row = run.row
-        if task.planar:
-            last = separator.join(map(coordinate, run.final)) if run.final else ""
-        else:
-            last = fixed(run.published.loss, 3) if run.published else ""
+        last = separator.join(map(coordinate, run.final or ())) if task.planar else _published_loss(run)
         name = f"{run.name} {row.dtype}" if row.dtype and not task.dtype else run.name
         ratios = [multiple(row.gradient_ratio), multiple(row.update_ratio)]
         yield [name, loss(row.loss), distance(row.loss_distance), *ratios, last, run.outcome.cell]
+
+
+def _published_loss(run: Run) -> str:
+    return fixed(run.published.loss, 3) if run.published else ""
 
 
 def _notes(task: Task) -> Iterator[str]:
@@ -212,3 +190,71 @@ def _notes(task: Task) -> Iterator[str]:
     elif any(run.published for run in task.runs):
         yield "D2L: the loss that the book prints; shuffles and initial weights differ, so it can't be compared."
     yield "Distance: of the loss curves. Grad., upd.: largest error of gradients and updates over its bound."
+
+
+# Final losses, on the first screen
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The final losses of the book's regression.
+
+    `rows` has each framework with our loss and the book's for each of `PROGRAMS`; `sentences` summarize all runs.
+    """
+
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    sentences: tuple[str, ...]
+
+
+def losses(tasks: Sequence[Task]) -> Losses:
+    """Make the table of losses from the training runs."""
+    regression = _sections_of(tasks, "regression")
+    rows = []
+    for framework in dict.fromkeys(run.row.framework for section in regression for run in section.runs):
+        cells: list[str] = []
+        for program in PROGRAMS:
+            run = _run(regression, framework, program)
+            printed = REGRESSION.get((framework, program))
+            cells += [loss(run.row.loss, 6) if run else "", fixed(printed.loss, 3) if printed else ""]
+        if any(cells):
+            rows.append((framework, tuple(cells)))
+    return Losses(tuple(rows), tuple(_summary(tasks)))
+
+
+def _sections_of(tasks: Sequence[Task], name: str) -> tuple[Section, ...]:
+    return next((task.sections for task in tasks if task.name == name), ())
+
+
+def _run(sections: Iterable[Section], framework: str, program: str) -> Run | None:
+    """The run of a program, in float32 if there is one; a scratch program counts in the book's dialect only."""
+    found = [
+        run
+        for section in sections
+        for run in section.runs
+        if (run.row.framework, run.row.implementation) == (framework, program)
+        and (program == "builtin" or section.dialect == "d2l")
+    ]
+    return min(found, key=lambda run: run.row.dtype != "float32", default=None)
+
+
+def _summary(tasks: Sequence[Task]) -> Iterator[str]:
+    outcomes = [run.row.outcome for task in tasks for run in task.runs]
+    agree = outcomes.count("agrees")
+    if outcomes:
+        yield f"{'All' if agree == len(outcomes) else f'{agree} of'} {len(outcomes)} runs agree."
+    ends = {
+        tuple(map(coordinate, run.final))
+        for section in _sections_of(tasks, "quadratic")
+        if section.dialect == "d2l"
+        for run in section.runs
+        if run.final and run.row.outcome == "agrees"
+    }
+    printed = tuple(map(coordinate, QUADRATIC))
+    if ends:
+        found = "; ".join(map(_point, sorted(ends)))
+        published = ", as in D2L" if ends == {printed} else f"; D2L prints {_point(printed)}"
+        yield f"The 2-D run ends at {found}{published}."
+
+
+def _point(point: tuple[str, ...]) -> str:
+    return f"({', '.join(point)})"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reference import dialects
-from reports.render import text
 from reports.tables.table import Section, Table
 from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, describe_change
 from suite.identification.hypotheses import AS_SET, EITHER, Hypothesis, NamedDialect
@@ -48,7 +47,7 @@ def lines(found: Identification) -> Iterator[str]:
     if found.identified:
         yield from _identified(found)
         yield ""
-        yield from text.lines(Table.of(("axis", "value", "decided by, or reason"), _axis_rows(found)))
+        yield from Table.of(("axis", "value", "decided by, or reason"), _axis_rows(found)).lines()
         yield ""
         yield from _defaults(found)
     else:
@@ -107,7 +106,7 @@ def _defaults(found: Identification) -> Iterator[str]:
         return
     if known.values:
         rows = [(one.name, _value(one.value), _declared(one)) for one in known.values]
-        yield from text.lines(Table.grouped(("", "", ""), [Section.of("defaults", rows)]))
+        yield from Table.grouped(("", "", ""), [Section.of("defaults", rows)]).lines()
     if known.required:
         yield f"required: {', '.join(known.required)}"
     if not known.values and not known.required:

@@ -311,6 +311,11 @@ def case_of(row: RunRow) -> str:
     return row.case if isinstance(row, VerdictRow) else row.task if isinstance(row, TrainingRow) else row.benchmark
 
 
+def name_of(row: RunRow) -> str:
+    """Return the implementation of a row, as in `torch/builtin`."""
+    return f"{row.framework}/{row.implementation}"
+
+
 TABLES: tuple[Table[VerdictRow] | Table[TrainingRow] | Table[TimingRow], ...] = (VERDICTS, TRAINING, TIMINGS)
 """The tables of a run, in the order in which they are made."""
 

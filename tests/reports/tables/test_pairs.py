@@ -5,7 +5,7 @@ import pytest
 import reports
 from reports.tables import pairs, report
 from reports.tables.findings import known_deviations
-from reports.tables.first_screen import PROPERTIES, matrix, property_of
+from reports.tables.report import PROPERTIES, property_of
 from suite.results.decoding import decode
 from suite.results.rows import VERDICTS
 from tests.support import sample_results
@@ -84,7 +84,7 @@ def test_an_implementation_of_several_dialects_is_compared_in_those_that_both_ra
         loaded(row("a/scratch"), row("a/scratch", dialect="d2l", digest="x"), row("b/builtin", digest="b"))
     )
     assert built.pairs["a/scratch", "b/builtin"].dialects == ("torch",)
-    assert built.pairs["a/scratch", "b/builtin"].total == 1
+    assert built.pairs["a/scratch", "b/builtin"].counts.total() == 1
 
 
 def test_undecided_verdicts_and_metamorphic_relations_do_not_compare_a_pair(loaded):
@@ -157,7 +157,7 @@ def test_a_case_tests_one_property(case, dtype, expected):
 
 
 def test_the_matrix_has_a_row_for_each_implementation_the_built_in_first_and_counts_every_verdict_once(complete):
-    built = matrix(complete, report.build(complete).agreement)
+    built = report.build(complete).matrix
     names = [row.full_name for row in built.rows]
     assert names == sorted(names, key=lambda name: (name.split("/")[0], name.split("/")[1] != "builtin", name))
     properties = sum(counts.total for row in built.rows for counts in row.properties.values())

@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from reports.render import markdown, terminal, text
+from reports.render import markdown, terminal
 from reports.tables.table import Cell, Column, Section, Table, number
 
 TABLE = Table.of(
@@ -35,7 +35,7 @@ def printed(table, width=80, encoding="utf-8", **options):
 
 
 def test_plain_lines_align_words_left_and_numbers_right():
-    assert text.lines(TABLE) == [
+    assert TABLE.lines() == [
         "Verdicts",
         "implementation    ulps  why",
         "torch/builtin      0.5  ✓ agrees",
@@ -45,7 +45,7 @@ def test_plain_lines_align_words_left_and_numbers_right():
 
 
 def test_sections_have_a_title_and_indented_rows():
-    assert text.lines(GROUPED) == [
+    assert GROUPED.lines() == [
         "name         ms median",
         "torch",
         "  builtin          1.5",
@@ -104,7 +104,7 @@ def test_a_row_of_another_length_is_an_error():
 
 def test_tables_and_plain_text_need_the_standard_library_only():
     code = (
-        "import sys, reports.tables.table, reports.render.text; names = {m.partition('.')[0] for m in sys.modules};"
+        "import sys, reports.tables.table; names = {m.partition('.')[0] for m in sys.modules};"
         "print(*sorted(names - set(sys.stdlib_module_names)))"
     )
     done = subprocess.run(

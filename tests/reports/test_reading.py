@@ -5,7 +5,7 @@ import json
 import pytest
 
 import reports
-from reports.read.results import OUTCOMES
+from reports.read import OUTCOMES
 from suite.errors import UserError
 from suite.results.decoding import clean, decode, parse, real, whole
 from suite.results.rows import SCHEMA, VERDICTS

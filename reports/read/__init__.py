@@ -1,1 +1,0 @@
-"""Reads a results folder. Its content is untrusted: whatever does not have the declared type is missing."""
