@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "learning_rate": ("learning_rate", "lr", "eta", "step_size"),
-    "decay": ("alpha", "rho", "gamma1", "gamma", "beta", "decay_rate", "decay"),  # beside `rho`, `decay` is another
+    "decay": ("alpha", "rho", "gamma1", "gamma", "beta", "decay_rate", "decay"),  # in Keras 2, `decay` is not `rho`
     "epsilon": ("epsilon", "eps"),
     "momentum": ("momentum", "gamma2", "mu"),
     "centered": ("centered", "centred"),
@@ -27,8 +27,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "maximize": ("maximize",),
     "bias_correction": ("bias_correction",),
 }
-"""Hyper-parameter -> the names that its argument may have; if a factory has several of them, the first in this order
-is the hyper-parameter."""
+"""Hyper-parameter -> the names of an argument for it; of several arguments the one that is listed first is used."""
 
 BASIC = ("learning_rate", "decay", "epsilon")
 PARAMETERS = ("params", "parameters", "variables", "weights")

@@ -11,20 +11,8 @@ import pytest
 from suite.plugin import UserError, conformance
 from suite.plugin.claim import all_cases
 from suite.plugin.server import case_list
+from tests.support.factory import MAKE
 
-MAKE = """
-import numpy as np
-import rmsuite
-
-def make(params, learning_rate, decay, epsilon):
-    squares = [np.zeros_like(x) for x in params]
-    def step(gradients):
-        for x, g, v in zip(params, gradients, squares):
-            v[...] = decay * v + (1 - decay) * g**2
-            x -= learning_rate * g / np.sqrt(v + epsilon)
-    return step
-
-"""
 TEST = "test_mine = rmsuite.conformance(make, dialect={dialect!r}, cases=['decades'], dtypes=['float32'])\n"
 
 
@@ -34,7 +22,7 @@ def tests(tmp_path, users_pytest):
     (tmp_path / "tests").mkdir()
 
     def run(text, *arguments, **more):
-        (tmp_path / "tests" / "test_it.py").write_text(MAKE + text)
+        (tmp_path / "tests" / "test_it.py").write_text(f"import rmsuite\n{MAKE}\n{text}")
         return users_pytest("tests", *arguments, cwd=tmp_path, **more)
 
     return run

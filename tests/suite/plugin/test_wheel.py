@@ -14,18 +14,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-MAKE = """
-import numpy as np
+from tests.support.factory import MAKE
 
-def make(params, learning_rate, decay, epsilon):
-    squares = [np.zeros_like(x) for x in params]
-    def step(gradients):
-        for x, g, v in zip(params, gradients, squares):
-            v[...] = decay * v + (1 - decay) * g**2
-            x -= learning_rate * g / np.sqrt(v + epsilon)
-    return step
-"""
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
