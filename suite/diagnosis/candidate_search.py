@@ -7,6 +7,7 @@ bounds of their own.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -271,10 +272,8 @@ class CandidateSearch:
         def key(found: NearestCandidate) -> tuple[float, int]:
             return found.bound_ratio, -(found.first_step or 0)
 
-        sampled = [
-            NearestCandidate.compared(candidate, self._seen, self._sample)
-            for candidate in self.rank(candidates)[:MAX_CHECKED]
-        ]
+        best = self.rank(candidates)[:MAX_CHECKED]
+        sampled = [NearestCandidate.compared(candidate, self._seen, self._sample) for candidate in best]
         outside = min((found for found in sampled if found.first_step is not None), key=key, default=None)
         if outside is None:
             return self._unchanged
@@ -293,8 +292,8 @@ class ExplanationSearch:
     """Searches explanations of several traces, first those that fitted earlier traces of the same implementation."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, list[Candidate]] = {}
-        self._failures: dict[Hashable, int] = {}
+        self._known: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
+        self._failures: Counter[Hashable] = Counter()
 
     def nearest(
         self,
@@ -312,20 +311,20 @@ class ExplanationSearch:
         if they are `untried`.
         """
         search, h = CandidateSearch(observed, given, claimed, result), given.hyperparameters
-        for known in self._known.setdefault(implementation, []):
+        for known in self._known[implementation]:
             again: Candidate | None = Candidate.named(known.base, h)
             for change in known.changes:
                 again = again and again.changed(change)  # None if a change has no effect on these hyper-parameters
             if again and (found := search.compare(again)).fits:
                 return found
         measurable = np.isfinite(result.bound_ratio)  # otherwise estimates and second changes can't be ranked
-        thorough = measurable and self._failures.get(implementation, 0) < MAX_FAILURES
+        thorough = measurable and self._failures[implementation] < MAX_FAILURES
         for candidates in _rounds(search, untried, thorough):
             fitting = search.fitting(candidates)
             if fitting:
                 self._known[implementation].append(fitting[0])
                 return replace(search.compare(fitting[0]), alternatives=tuple(fitting[1:]))
-        self._failures[implementation] = self._failures.get(implementation, 0) + 1
+        self._failures[implementation] += 1
         return search.nearest()
 
 

@@ -23,7 +23,7 @@ ALWAYS_IN_USE = ("learning_rate", "decay", "epsilon")
 HYPERPARAMETER_PREFIX = "hyperparameter "
 """Precedes the name of a hyper-parameter, because an axis of `Dialect` may have the same name."""
 
-Differences = dict[str, tuple[AxisValue, AxisValue]]
+Differences = Mapping[str, tuple[AxisValue, AxisValue]]
 """Axis or hyper-parameter -> value before, value after."""
 
 

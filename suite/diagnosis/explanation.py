@@ -188,16 +188,15 @@ class _Step:
         a, step = self.algorithm, self.location.step
         v = average(self.state.square_average, g * g, a.decay, a.complement)
         m = average(self.state.mean_gradient, g, a.decay, a.complement)
-        corrected_v, corrected_m = v, m
+        d = denominator(v, m, step, a)
         if a.bias_corrected:
             correction = complement_of_power(a.decay, step)
-            corrected_v, corrected_m = v / correction, m / correction
-            yield "v / (1 - γ^t)", corrected_v
+            v, m = v / correction, m / correction
+            yield "v / (1 - γ^t)", v
             if a.centered:
-                yield "m / (1 - γ^t)", corrected_m
+                yield "m / (1 - γ^t)", m
         if a.centered:
-            yield VARIANCE, corrected_v - corrected_m * corrected_m
-        d = denominator(v, m, step, a)
+            yield VARIANCE, v - m * m
         yield DENOMINATOR, d
         yield (ETA_INSIDE if a.rate_in_buffer else ETA_OUTSIDE), quotient(self.rate if a.rate_in_buffer else None, g, d)
 
@@ -228,15 +227,19 @@ def _implied(
     """Yield the values that follow from those shown, if the implementation computes the claimed dialect."""
     a = Algorithm.of(candidate.dialect, candidate.hyperparameters, location.dtype)
     shown = _shown(location, trace)
-    before = {name: _state_before(location, trace, name, a) for name in SHOWN if name in trace}
+
+    def before(name: str, start: float) -> float:
+        return float(trace[name][location.step - 2, location.column]) if location.step > 1 else start
+
     move = shown[BEFORE] - shown[X]
     yield MOVE, move
     if V in shown and a.complement != 0:
-        yield SQUARE, (shown[V] - float(a.decay) * before["square_average"]) / float(a.complement)
+        v = before("square_average", float(a.initial_accumulator))
+        yield SQUARE, (shown[V] - float(a.decay) * v) / float(a.complement)
     if V in shown and M in shown and a.centered and not a.bias_corrected:
         yield VARIANCE, shown[V] - shown[M] ** 2
     if a.buffered and B in shown:
-        u = shown[B] - float(a.momentum) * before["momentum_buffer"]
+        u = shown[B] - float(a.momentum) * before("momentum_buffer", 0.0)
     elif not a.buffered and not a.decoupled and a.clip_weights is None:
         u = move
     else:
@@ -245,12 +248,6 @@ def _implied(
     if u != 0 and DENOMINATOR in expected:
         g = [amount.value for name, amount in expected.items() if name.startswith("g, ")][-1]
         yield DENOMINATOR, float((expected["η"].value if a.rate_in_buffer else 1.0) * g / u)
-
-
-def _state_before(location: StepLocation, trace: Mapping[str, Array], name: str, a: Algorithm) -> float:
-    if location.step > 1:
-        return float(trace[name][location.step - 2, location.column])
-    return float(a.initial_accumulator) if name == "square_average" else 0.0
 
 
 def _merged(first: list[str], second: list[str]) -> list[str]:

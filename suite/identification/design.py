@@ -7,6 +7,7 @@ known before it is run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -84,12 +85,8 @@ class ExpectedTraces:
 
     def consistent(self, trace: Array) -> list[Hypothesis]:
         """Return the hypotheses whose bounds hold a trace; a value without a bound is consistent with any trace."""
-        return [
-            one
-            for function, group in self.groups.items()
-            if self.compare(function, trace).first_step is None
-            for one in group
-        ]
+        inside = (group for function, group in self.groups.items() if self.compare(function, trace).first_step is None)
+        return list(itertools.chain.from_iterable(inside))
 
     def ranked(self, trace: Array) -> list[list[Hypothesis]]:
         """Return the groups by the errors of their traces, which need no bounds, the nearest first."""

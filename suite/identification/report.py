@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from reference import dialects
 from reports.tables.table import Section, Table
-from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, describe_change
+from suite.diagnosis.candidates import HYPERPARAMETER_PREFIX, describe_change, describe_changes
 from suite.identification.hypotheses import AS_SET, EITHER, Hypothesis, NamedDialect
 from suite.identification.identify import Identification, UnexplainedTrace
 from suite.identification.unset_hyperparameters import Default
@@ -60,12 +60,12 @@ def _identified(found: Identification) -> Iterator[str]:
     name, every = found.optimizer.name, found.named_dialects
     differences = every[0].differences
     if set(differences) <= {"subnormals"}:  # which may depend on the machine, too
-        also = f", with {_differences(every[0])}" if differences else ""
+        also = f", with {describe_changes(differences)}" if differences else ""
         yield f"{name} is {_joined([one.dialect for one in every])}{also}"
     else:
         yield f"{name} is no named dialect; the nearest {'is' if len(every) == 1 else 'are'}"
     for one in every[:MAX_NAMES]:
-        more = f", with {_differences(one)}" if set(one.differences) - {"subnormals"} else ""
+        more = f", with {describe_changes(one.differences)}" if set(one.differences) - {"subnormals"} else ""
         yield f"  {one.dialect}{more} ({dialects[one.dialect].source})"
     if len(every) > MAX_NAMES:
         yield f"  and {len(every) - MAX_NAMES} more"
@@ -130,8 +130,8 @@ def _not_identified(found: Identification) -> Iterator[str]:
         yield f"{name} is not identified, because no experiment succeeded: {failure}"
     else:
         yield f"{name} is no known RMSProp"
-        where = f"whose bound it leaves at step {trace.result.first_step}"
-        where += f", at worst by {trace.result.bound_ratio:.3g} bounds"
+        worst = f"at worst by {trace.result.bound_ratio:.3g} bounds"
+        where = f"whose bound it leaves at step {trace.result.first_step}, {worst}"
         yield f"  no hypothesis explains {trace.experiment.id}; the nearest is {_hypothesis(trace.nearest)}, {where}"
         for one in trace.similar:
             mistake = f"{one.mistake.name} ({one.mistake.reason})"
@@ -143,7 +143,7 @@ def _hypothesis(one: Hypothesis) -> str:
     name = min(dialects, key=lambda name: len(dialects[name].differences(one.dialect)))
     pairs = dialects[name].differences(one.dialect)
     changes = [describe_change(axis, *pair) for axis, pair in pairs.items() if pair[0] != EITHER]
-    changes += [f"{change.axis.removeprefix(HYPERPARAMETER_PREFIX)} {change.how}" for change in one.changes]
+    changes += [f"{change.name} {change.how}" for change in one.changes]
     return f"{name} with {' and '.join(changes)}" if changes else name
 
 
@@ -170,10 +170,6 @@ def _dialect(one: NamedDialect) -> dict[str, object]:
 
 def _default(one: Default) -> dict[str, object]:
     return {"name": one.name, "value": one.value, "declared": one.declared, "as_declared": one.as_declared}
-
-
-def _differences(one: NamedDialect) -> str:
-    return " and ".join(describe_change(axis, *pair) for axis, pair in one.differences.items())
 
 
 def _counts(found: Identification) -> str:

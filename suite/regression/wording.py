@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suite.compare.fingerprint import TraceDifference
-from suite.diagnosis.candidates import describe_change
+from suite.diagnosis.candidates import describe_changes
 from suite.regression.axes import Axes
 from suite.regression.baseline import Key, Record
 
@@ -72,7 +72,7 @@ def beyond(before: Record, after: Record, difference: TraceDifference | None, ax
 
 def named(axes: Sequence[Axes]) -> str:
     """Describe alternative sets of axes, as in `epsilon outside in place of inside`."""
-    return ", or ".join(" and ".join(describe_change(axis, *pair) for axis, pair in one.items()) for one in axes)
+    return ", or ".join(map(describe_changes, axes))
 
 
 def _few(record: Record) -> str:
