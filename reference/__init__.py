@@ -5,9 +5,8 @@ is `reference`; in an installed package it is `rmsuite.reference`.
 """
 
 from .averages import effective_window, half_life, leaky_weights, weight_sum
-from .dialect import Dialect
+from .dialect import Dialect, dialects
 from .hyperparameters import Hyperparameters
-from .published import dialects
 from .replay import Trace, replay, replay_each
 from .sparse import SparseGradients
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .bound import added_in_parts, average, complement_of_power, norm, quotient, root, select, shrink, variance
 from .dialect import Dialect
 from .hyperparameters import Hyperparameters
-from .operations import added_in_parts, average, complement_of_power, norm, quotient, root, select, shrink, variance
 from .precision import Format, format_of
 from .sparse import Rows
 
@@ -69,9 +69,7 @@ class Algorithm:
         Raises:
             ValueError: if `precision` is not a known floating-point format.
         """
-        working, wide = format_of(precision), np.longdouble
-        single = format_of("float32")
-
+        working, single, wide = format_of(precision), format_of("float32"), np.longdouble
         rounding = dialect.hyperparameter_rounding
 
         def seen(value: float, rounded: bool = rounding.startswith("float32 but") or rounding == "float32") -> Any:
@@ -150,17 +148,8 @@ def update(
         u = η g / √(v + ε)             or η g / (√v + ε);  v - m² instead of v when centered
         b ← μ b + u                    x ← x - b
 
-    Args:
-        x: parameters, of any shape.
-        state: the state before the step.
-        g: the gradient, in the shape of x.
-        t: the step, counted from 1.
-        rate: η of this step.
-        a: the algorithm.
-        rows: the statistics of a row-sparse gradient; g is the sum of its rows.
-
-    Returns:
-        The new parameters and state; the arguments are not changed.
+    `rate` is η of the step t, which is counted from 1. `rows` are the statistics of a row-sparse gradient; g is the sum
+    of its rows. Returns the new parameters and state; the arguments are not changed.
     """
     g = effective_gradient(g, x, a)
     apart = rows if a.duplicates == "apart" else None

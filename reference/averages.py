@@ -9,15 +9,7 @@ from numpy.typing import NDArray
 
 
 def leaky_weights(decay: float, steps: int) -> NDArray[np.float64]:
-    """Return the weights (1-γ) γ^τ of the observations made τ = 0, 1, … steps ago (equation 11.8.2).
-
-    Args:
-        decay: γ.
-        steps: the number of weights, at least 0.
-
-    Returns:
-        Shape (steps,); the newest observation first.
-    """
+    """Return the weights (1-γ) γ^τ of the observations made τ = 0, 1, … steps ago (equation 11.8.2): shape (steps,)."""
     return (1 - decay) * np.power(float(decay), np.arange(steps))
 
 

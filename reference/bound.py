@@ -7,12 +7,17 @@ an ulp, so that it covers faithful hardware roots and reciprocals, and the order
     |fl(a ∘ b) - (a ∘ b)| ≤ ε |a ∘ b| + τ,    ε an ulp of 1,    τ the underflow error
 
 A value outside the range of the format is kept as long as every order of evaluation agrees on it: an infinity or NaN
-with error 0 is the value that all of them hold. docs/method.md derives each operation.
+with error 0 is the value that all of them hold.
+
+The functions below `Bounded` are the formulas of the update that implementations evaluate in more than one order. On
+arrays each computes its formula; on bounded numbers it computes a bound that holds for all these orders, where bounding
+one operation after another would not. docs/method.md derives the bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,30 +27,17 @@ from .precision import Array, Format
 
 
 class Arithmetic:
-    """The standard model of a format, for an oracle that computes in a wider type.
-
-    Attributes:
-        own: an ulp of 1 in the oracle's type.
-        epsilon: ε, an ulp of 1 in the format plus one in the oracle's type, which accounts for the oracle's rounding.
-        underflow: τ.
-        flushed: the size below which a number may be replaced by zero.
-        flushes: whether such a number is certainly replaced.
-        vanishing: the size below which a product is certainly zero.
-        largest: the largest finite number.
-        wide: the oracle's type.
-    """
-
-    __slots__ = ("epsilon", "flushed", "flushes", "largest", "own", "underflow", "vanishing", "wide")
+    """The standard model of a format, for an oracle that computes in a wider type."""
 
     def __init__(self, fmt: Format, wide: Any, subnormals: str = "either") -> None:
         kept = subnormals == "kept" or not fmt.flushes
-        self.wide = wide
-        self.own = np.finfo(wide).eps
-        self.epsilon = wide(fmt.epsilon) + self.own
-        self.underflow = wide(fmt.smallest_subnormal if kept else fmt.smallest_normal)
-        self.flushed = wide(0 if kept else fmt.smallest_normal)
-        self.flushes = subnormals == "flushed" and not kept
-        self.vanishing = wide(fmt.smallest_normal if self.flushes else fmt.smallest_subnormal / 2) * (1 - self.epsilon)
+        self.own = np.finfo(wide).eps  # an ulp of 1 in the oracle's type
+        self.epsilon = wide(fmt.epsilon) + self.own  # ε, which includes the oracle's own rounding
+        self.underflow = wide(fmt.smallest_subnormal if kept else fmt.smallest_normal)  # τ
+        self.flushed = wide(0 if kept else fmt.smallest_normal)  # smaller numbers may be replaced by zero
+        self.flushes = subnormals == "flushed" and not kept  # or certainly are
+        least = fmt.smallest_normal if self.flushes else fmt.smallest_subnormal / 2
+        self.vanishing = wide(least) * (1 - self.epsilon)  # smaller products are certainly zero
         self.largest = wide(fmt.largest)
 
 
@@ -79,6 +71,9 @@ class Bounded(NDArrayOperatorsMixin):
             return NotImplemented
         return rule(*(x if isinstance(x, Bounded) else Bounded(x, 0, self.arithmetic) for x in inputs))
 
+    def __getitem__(self, index: Any) -> Bounded:
+        return Bounded(self.value[index], self.error[index], self.arithmetic)
+
     def size(self) -> Any:
         """Return a bound on the absolute value of any evaluation."""
         return np.abs(self.value) + self.error
@@ -101,12 +96,8 @@ def result(
 ) -> Bounded:
     """Make the result of an operation; its error is infinite where an evaluation may or may not overflow.
 
-    Args:
-        value: the oracle's value.
-        propagated: the error that comes from the operands.
-        local: the error of the operation itself.
-        arithmetic: the model of the format.
-        certain: returns where every evaluation gives the infinity or NaN; called only if there is one.
+    `propagated` is the error that comes from the operands, `local` that of the operation itself. `certain` returns
+    where every evaluation gives the infinity or NaN; it is called only if there is one.
     """
     error = propagated + local
     size = np.abs(value)
@@ -162,10 +153,6 @@ def _sum_after_overflow(a: Bounded, b: Bounded) -> Bounded:
     return total
 
 
-def _subtract(a: Bounded, b: Bounded) -> Bounded:
-    return _add(a, _negative(b))
-
-
 def _multiply(a: Bounded, b: Bounded) -> Bounded:
     propagated = np.abs(a.value) * b.error + b.size() * a.error
     found = _rounded(a.value * b.value, propagated, a.arithmetic, lambda: a.has_sign() & b.has_sign())
@@ -192,14 +179,6 @@ def _sqrt(a: Bounded) -> Bounded:
     return _rounded(value, propagated, a.arithmetic, a.has_sign)
 
 
-def _minimum(a: Bounded, b: Bounded) -> Bounded:
-    return _chosen(np.minimum, a, b)
-
-
-def _maximum(a: Bounded, b: Bounded) -> Bounded:
-    return _chosen(np.maximum, a, b)
-
-
 def _chosen(choose: Any, a: Bounded, b: Bounded) -> Bounded:
     """Bound a minimum or maximum. Both are monotonic, so that the ends of the intervals bound the result."""
     value = choose(a.value, b.value)
@@ -217,11 +196,165 @@ def _negative(a: Bounded) -> Bounded:
 
 _RULES: dict[Any, Any] = {
     np.add: _add,
-    np.subtract: _subtract,
+    np.subtract: lambda a, b: _add(a, _negative(b)),
     np.multiply: _multiply,
     np.divide: _divide,
     np.sqrt: _sqrt,
-    np.minimum: _minimum,
-    np.maximum: _maximum,
+    np.minimum: partial(_chosen, np.minimum),
+    np.maximum: partial(_chosen, np.maximum),
     np.negative: _negative,
 }
+
+
+def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
+    """Return the leaky average γ·old + (1-γ)·new.
+
+    On bounded numbers it covers the two forms in use, γ·old + (1-γ)·new and old + (1-γ)·(new - old). The second form
+    contains `old` twice. Bounding it one operation after another would count the error of `old` twice and let it grow,
+    while it really decays by γ in each step. In ((1-γ)·g)·g the inner product may underflow, and the outer product
+    multiplies the loss by |g| = √new; it may also be finite where g² is not. Where 1-γ ≥ ½, the second form may be
+    evaluated as new - γ·(new - old), which is NaN where g² has overflowed.
+    """
+    if not isinstance(old, Bounded):
+        return decay * old + complement * new
+    arithmetic, stored = old.arithmetic, new
+    new = stored.before_overflow or stored
+    value = decay.value * old.value + complement.value * new.value
+    propagated = (
+        np.abs(decay.value) * old.error
+        + np.abs(complement.value) * new.error
+        + np.maximum(decay.error, complement.error) * old.size()
+        + complement.error * new.size()
+    )
+    weight = complement.size()
+    sum_of_products = decay.size() * old.size() + weight * new.size()
+    scaled_difference = 2 * weight * (np.abs(new.value - old.value) + old.error + new.error)
+    terms = np.maximum(sum_of_products, scaled_difference)
+    size = np.abs(value) + propagated
+    lost = (3 + np.sqrt(new.size())) * arithmetic.underflow * (terms > 0)
+    local = arithmetic.epsilon * (terms + size) + lost
+
+    def certain() -> Any:
+        infinite = (
+            np.isinf(new.value) & (new.error == 0) & np.isfinite(old.value) & old.has_bound() & complement.has_sign()
+        )
+        return (infinite & (complement.value != 0)) | old.is_nan() | new.is_nan()
+
+    found = result(value, propagated, local, arithmetic, certain)
+    found.before_overflow = None
+    found.error = np.where(np.isinf(stored.value) & np.isinf(found.value) & (weight >= 0.5), np.inf, found.error)
+    zero = (old.size() == 0) & (weight * new.size() < arithmetic.vanishing)
+    if np.any(zero):  # every form is that one product
+        found.value, found.error = np.where(zero, 0, found.value), np.where(zero, 0, found.error)
+    if new is not stored:  # g² overflows in one order and is not formed in another
+        found.error = np.where(np.isinf(stored.value) & np.isfinite(found.value), np.inf, found.error)
+    return found
+
+
+def quotient(rate: Any, g: Any, d: Any) -> Any:
+    """Return η g / d, or g / d if η is None.
+
+    On bounded numbers it covers the losses of every order: η/d, 1/d or g/d may underflow before a product with a large
+    factor. Where 1/d, η/d or g/d may overflow there is no bound, unless d is certainly zero.
+    """
+    numerator = g if rate is None else rate * g
+    found = numerator / d
+    if isinstance(found, Bounded):
+        arithmetic, scale = found.arithmetic, 0 if rate is None else rate.size()
+        vanished = arithmetic.underflow * (scale + g.size() + scale * g.size()) * (g.size() > 0)
+        most = np.maximum(np.maximum(scale, 1), 0 if rate is None else g.size())
+        fits = most <= arithmetic.largest * (np.abs(d.value) - d.error)
+        if numerator.before_overflow:  # an order that divides first may not overflow
+            fits = fits & np.isfinite(numerator.value)
+        error = np.where(fits, found.error + vanished, np.inf)
+        if not np.all(np.isfinite(error)):
+            lasting = (numerator.size() == 0) | (np.abs(numerator.value) - numerator.error > arithmetic.underflow)
+            by_nothing = (d.value == 0) & (d.error == 0) & lasting & (numerator.before_overflow is None)
+            endless = ~np.isfinite(g.value) & (g.error == 0) & (numerator.before_overflow is None)
+            error = np.where(by_nothing | endless | d.is_nan(), found.error, error)
+        found.error = error
+        if found.before_overflow:
+            found.before_overflow.error = np.where(np.isinf(error), np.inf, found.before_overflow.error + vanished)
+    return found
+
+
+def norm(g: Any) -> Any:
+    """Return the Euclidean norm over all axes but the first, the axis of the dialects; dimensions are kept.
+
+    On bounded numbers it covers every order of summation: n - 1 sums of non-negative squares.
+    """
+
+    def total_of(z: Any) -> Any:
+        return np.sum(z, axis=tuple(range(1, np.ndim(z))), keepdims=True)
+
+    squares = g * g
+    if not isinstance(squares, Bounded):
+        return np.sqrt(total_of(squares))
+    arithmetic, squares = squares.arithmetic, squares.before_overflow or squares
+    value, size = total_of(squares.value), total_of(squares.size())
+    count = int(np.prod(squares.value.shape[1:])) - 1
+    drift = count * arithmetic.epsilon
+    total = result(value, size - value, size * drift / (1 - drift), arithmetic, lambda: np.isnan(value))
+    if total.before_overflow:  # a norm that scales before it squares does not overflow
+        total.error, total.before_overflow = np.where(np.isinf(total.value), np.inf, total.error), None
+    return np.sqrt(total)
+
+
+def variance(v: Any, m: Any, epsilon: Any) -> Any:
+    """Return v - m² + ε, evaluated in that order or as (v + ε) - m², whose first sum has an error of one ulp."""
+    found = v - m * m + epsilon
+    if isinstance(found, Bounded):
+        extra = found.arithmetic.epsilon * (v.size() + epsilon.size())
+        found.error = found.error + np.where(np.isfinite(found.value), extra, 0)
+    return found
+
+
+def summed(total: Bounded, magnitude: Bounded, roundings: Any) -> Bounded:
+    """Add the error of `roundings` roundings to a sum whose terms have a total magnitude (Higham 2002, section 4.2)."""
+    drift = np.maximum(roundings, 0) * total.arithmetic.epsilon
+    local = magnitude.size() * drift / (1 - drift) + np.maximum(roundings, 0) * total.arithmetic.underflow
+    return result(total.value, total.error, np.where(magnitude.size() > 0, local, 0), total.arithmetic)
+
+
+def added_in_parts(u: Any, parts: Any, target: Any, more: Any) -> Any:
+    """Bound a step u that is a sum of steps, each added to `target` separately, with `more` additional roundings.
+
+    `parts` is the sum of the sizes of the steps, with its error; the error of each step is proportional to its size.
+    """
+    if not isinstance(u, Bounded):
+        return u
+    on_the_way = u.arithmetic.epsilon * (target.size() + parts.size())
+    return Bounded(u.value, np.where(more > 0, parts.error + more * on_the_way, u.error), u.arithmetic)
+
+
+def select(where: Any, new: Any, old: Any) -> Any:
+    """Return `new` where the condition holds, else `old`."""
+    if not isinstance(new, Bounded):
+        return np.where(where, new, old)
+    value, error = (np.where(where, getattr(new, part), getattr(old, part)) for part in ("value", "error"))
+    return Bounded(value, error, new.arithmetic)
+
+
+def shrink(x: Any, share: Any) -> Any:
+    """Return x (1 - s). Evaluated as x - s x it is NaN for an infinite x, which therefore has no bound."""
+    found = x * (1 - share)
+    if isinstance(found, Bounded):
+        found.error = np.where(np.isinf(x.value), np.inf, found.error)
+    return found
+
+
+def root(radicand: Any, *, is_difference: bool) -> Any:
+    """Return √w. A difference that is not larger than its error may round to a negative number: it has no bound."""
+    found = np.sqrt(radicand)
+    if isinstance(found, Bounded) and is_difference:
+        found.error = np.where(radicand.value < radicand.error, np.inf, found.error)
+    return found
+
+
+def complement_of_power(decay: Any, t: int) -> Any:
+    """Return 1 - γ^t. The power may have an error of one ulp for each factor, whichever way it is computed."""
+    if not isinstance(decay, Bounded):
+        return 1 - decay**t
+    power = decay.value**t
+    largest = (decay.size() * (1 + decay.arithmetic.epsilon)) ** t
+    return 1 - Bounded(power, largest - np.abs(power), decay.arithmetic)

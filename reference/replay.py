@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -18,6 +18,11 @@ from .precision import Array, Format, format_of
 from .sparse import Rows, SparseGradients
 
 Gradients = Union[ArrayLike, SparseGradients, Callable[[int, Array], ArrayLike]]
+Result = TypeVar("Result")
+
+PARTS = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
+DENSE_ONLY = ("weight_decay", "clip_gradient", "clip_norm", "rescale_gradient")
+"""Hyper-parameters that change gradients before they are squared."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +62,16 @@ class Trace:
         Raises:
             ValueError: as `within`.
         """
-        held, errors = self.within(dtype)
-        pairs = {part: (getattr(self, part), getattr(held, part), getattr(errors, part)) for part in PARTS}
+        limits = self.within(dtype)
+        present = [part for part in PARTS if getattr(self, part) is not None]
         total: dict[str, Any] = {
-            part: None if value is None else _total_error(value, h, e) for part, (value, h, e) in pairs.items()
+            part: _total_error(*(getattr(trace, part) for trace in (self, *limits))) for part in present
         }
-        return replace(errors, **total)
+        return replace(limits.errors, **total)
 
     def bound(self, dtype: Format | DTypeLike | str) -> Array:
         """Return the bound on the parameters: shape (steps, *shape)."""
         return self.bounds(dtype).parameters
-
-
-PARTS = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
 
 
 class Limits(NamedTuple):
@@ -114,7 +116,7 @@ class _Run:
         gradients: Array | SparseGradients | Callable[[int, Array], ArrayLike],
         steps: int,
     ) -> None:
-        self.dialects, self.h, self.scale, self.precision = dialects, h, scale, precision
+        self.dialects, self.h, self.scale = dialects, h, scale
         self.initial = np.repeat(initial[None], len(dialects), axis=0)
         self.wide = initial.dtype.type
         self.algorithms = [Algorithm.of(dialect, h, precision) for dialect in dialects]
@@ -135,17 +137,11 @@ class _Run:
         """Return the trace of each dialect."""
         here = self.algorithms
         a = here[0].with_numbers({name: self._column(here, name) for name in here[0].numbers()})
-        x, state = self.initial, initial_state(self.initial, a)
-        series = [np.empty((len(self.gradients), *x.shape), self.wide) for _ in range(4)]
-        rates = self._rates(here)
-        for step, updates in enumerate(self.updates):
-            if self.closed_loop is not None:
-                self.gradients[step] = self.closed_loop(step, x[0])
-            for rows in updates:
-                g = self.gradients[step] if rows is None else rows.total
-                x, state = update(x, state, g, step + 1, rates[step], a, rows)
-            for values, value in zip(series, (x, *state)):
-                values[step] = value
+        series = self._empty_series()
+        with np.errstate(all="ignore"):
+            for step, values in enumerate(self._steps(self.initial, a, self._rates(here))):
+                for part, value in zip(series, values):
+                    part[step] = value
         return self._split(series, a)
 
     def limits(self, fmt: Format) -> list[Limits]:
@@ -168,22 +164,34 @@ class _Run:
 
         names = here[0].numbers()
         a = here[0].with_numbers({name: number(self._column(here, name), self._column(there, name)) for name in names})
-        x: Any = Bounded.from_input(self.initial, arithmetic)
-        state = initial_state(x, a)
-        shape = (len(self.gradients), *self.initial.shape)
-        values, errors = ([np.empty(shape, self.wide) for _ in range(4)] for _ in range(2))
         rates = number(self._rates(here), self._rates(there))
-        for step, gradient in enumerate(self.gradients):
-            rate = Bounded(rates.value[step], rates.error[step], arithmetic)
-            for exact_rows in self.updates[step]:
-                rows = None if exact_rows is None else exact_rows.bounded(arithmetic)
-                g = Bounded.from_input(gradient, arithmetic) if rows is None else rows.total
-                x, state = update(x, state, g, step + 1, rate, a, rows)
-                for stored in (x, *state):
-                    stored.before_overflow = None  # a value is rounded to the format when it is stored
-            for i, stored in enumerate((x, *state)):
-                values[i][step], errors[i][step] = stored.value, stored.error
+        values, errors = self._empty_series(), self._empty_series()
+        for step, parts in enumerate(self._steps(Bounded.from_input(self.initial, arithmetic), a, rates, arithmetic)):
+            for i, part in enumerate(parts):
+                values[i][step], errors[i][step] = part.value, part.error
         return [Limits(*pair) for pair in zip(self._split(values, a), self._split(errors, a))]
+
+    def _steps(
+        self, x: Any, a: Algorithm, rates: Any, arithmetic: Arithmetic | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield x, v, m and b after every step: arrays, or bounded numbers of an arithmetic."""
+        state = initial_state(x, a)
+        for step, updates in enumerate(self.updates):
+            if self.closed_loop is not None and arithmetic is None:
+                self.gradients[step] = self.closed_loop(step, x[0])
+            for exact_rows in updates:
+                g, rows = self.gradients[step], exact_rows
+                if arithmetic is not None:
+                    g, rows = Bounded.from_input(g, arithmetic), rows and rows.bounded(arithmetic)
+                x, state = update(x, state, g if rows is None else rows.total, step + 1, rates[step], a, rows)
+                if arithmetic is not None:
+                    for stored in (x, *state):
+                        stored.before_overflow = None  # a value is rounded to the format when it is stored
+            yield (x, *state)
+
+    def _empty_series(self) -> list[Array]:
+        """Return an array for each of x, v, m and b, with the steps as its first axis."""
+        return [np.empty((len(self.gradients), *self.initial.shape), self.wide) for _ in PARTS]
 
     def _rates(self, algorithms: Sequence[Algorithm]) -> Array:
         """Return η of every step and dialect, in a shape that broadcasts with the arrays."""
@@ -250,17 +258,8 @@ def replay(
         ValueError: if shapes or the number of steps are inconsistent.
         IndexError: if the learning rate is a sequence that has fewer numbers than there are steps.
     """
-    name = ""
-    return replay_each(
-        gradients,
-        initial,
-        hyperparameters,
-        {name: dialect},
-        dtype=dtype,
-        steps=steps,
-        precision=precision,
-        rate_scale=rate_scale,
-    )[name]
+    inputs = (gradients, initial, hyperparameters, {"": dialect})
+    return replay_each(*inputs, dtype=dtype, steps=steps, precision=precision, rate_scale=rate_scale)[""]
 
 
 def replay_each(
@@ -281,12 +280,8 @@ def replay_each(
     Raises:
         ValueError: as `replay`, and if a closed loop has more than one dialect.
     """
-    runs, functions = _runs(gradients, initial, hyperparameters, dialects, dtype, steps, precision, rate_scale)
-    traces: dict[_Function, Trace] = {}
-    with np.errstate(all="ignore"):
-        for members, run in runs:
-            traces.update(zip(members, run.traces()))
-    return {name: traces[function] for name, function in functions.items()}
+    inputs = (gradients, initial, hyperparameters, dialects)
+    return _evaluated(_Run.traces, *inputs, dtype, steps, precision, rate_scale)
 
 
 def within_each(
@@ -307,14 +302,11 @@ def within_each(
         ValueError: as `replay`.
     """
     inputs = (gradients, initial, hyperparameters, dialects)
-    runs, functions = _runs(*inputs, dtype, None, tested, rate_scale)
-    limits: dict[_Function, Limits] = {}
-    for members, run in runs:
-        limits.update(zip(members, run.limits(format_of(tested))))
-    return {name: limits[function] for name, function in functions.items()}
+    return _evaluated(lambda run: run.limits(format_of(tested)), *inputs, dtype, None, tested, rate_scale)
 
 
-def _runs(
+def _evaluated(
+    evaluate: Callable[[_Run], list[Result]],
     gradients: Gradients,
     initial: ArrayLike,
     hyperparameters: Hyperparameters,
@@ -323,16 +315,16 @@ def _runs(
     steps: int | None,
     precision: Format | DTypeLike | str | None,
     rate_scale: ArrayLike,
-) -> tuple[list[tuple[list[_Function], _Run]], dict[str, _Function]]:
-    """Return the runs that compute the traces, each with its distinct functions; and the function of each name."""
-    wide = np.dtype(dtype).type
-    x = np.array(initial, wide)
+) -> dict[str, Result]:
+    """Evaluate the distinct functions of several dialects, those of one structure together; return name -> result."""
+    x = np.array(initial, np.dtype(dtype).type)
     modelled = format_of(dtype if precision is None else precision)
     scale = np.asarray(rate_scale, np.float64)
     if scale.shape not in ((), x.shape):
         raise ValueError(f"rate_scale has shape {scale.shape}; expected () or {x.shape}, the shape of `initial`")
     series, count = _checked(gradients, x, steps)
-    undefined = [name for name in DENSE_ONLY if getattr(hyperparameters, name) != getattr(_DEFAULTS, name)]
+    defaults = Hyperparameters()
+    undefined = [name for name in DENSE_ONLY if getattr(hyperparameters, name) != getattr(defaults, name)]
     if isinstance(series, SparseGradients) and undefined:
         raise ValueError(f"{', '.join(undefined)} is not defined for row-sparse gradients")
     if callable(series) and len(dialects) > 1:
@@ -340,20 +332,14 @@ def _runs(
     if not isinstance(series, SparseGradients):  # two axes have no effect on dense gradients
         dialects = {name: replace(each, sparse="dense", duplicates="merged") for name, each in dialects.items()}
     functions = {name: _Function.of(dialect, hyperparameters, modelled) for name, dialect in dialects.items()}
-    structures: dict[Algorithm, dict[_Function, str]] = {}
+    structures: dict[Algorithm, dict[_Function, Dialect]] = {}
     for name, function in functions.items():
-        structures.setdefault(function.algorithm.structure(), {}).setdefault(function, name)
-    runs = []
+        structures.setdefault(function.algorithm.structure(), {}).setdefault(function, dialects[name])
+    found: dict[_Function, Result] = {}
     for members in structures.values():
-        distinct = [dialects[name] for name in members.values()]
-        runs.append((list(members), _Run(distinct, hyperparameters, x, scale, modelled, series, count)))
-    return runs, functions
-
-
-DENSE_ONLY = ("weight_decay", "clip_gradient", "clip_norm", "rescale_gradient")
-"""Hyper-parameters that change gradients before they are squared."""
-
-_DEFAULTS = Hyperparameters()
+        run = _Run([*members.values()], hyperparameters, x, scale, modelled, series, count)
+        found.update(zip(members, evaluate(run)))
+    return {name: found[function] for name, function in functions.items()}
 
 
 class _Function(NamedTuple):
@@ -374,14 +360,11 @@ def _checked(gradients: Gradients, x: Array, steps: int | None) -> tuple[Any, in
         if steps is None:
             raise ValueError("a gradient function needs the number of steps")
         return gradients, steps
-    if isinstance(gradients, SparseGradients):
-        if gradients.shape[1] * gradients.shape[2] != x.size:
-            raise ValueError(
-                f"gradients have {gradients.shape[1:]} rows and columns; the parameter has shape {x.shape}"
-            )
-        return gradients, len(gradients) if steps is None else steps
-    series = np.asarray(gradients, x.dtype)
-    if series.ndim == 0 or series.shape[1:] != x.shape:
+    series = gradients if isinstance(gradients, SparseGradients) else np.asarray(gradients, x.dtype)
+    if isinstance(series, SparseGradients):
+        if series.shape[1] * series.shape[2] != x.size:
+            raise ValueError(f"gradients have {series.shape[1:]} rows and columns; the parameter has shape {x.shape}")
+    elif series.ndim == 0 or series.shape[1:] != x.shape:
         raise ValueError(
             f"gradients have shape {series.shape}; expected (steps, *{x.shape}), as `initial` has {x.shape}"
         )

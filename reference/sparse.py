@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .bound import Arithmetic, Bounded
-from .operations import summed
+from .bound import Arithmetic, Bounded, summed
 from .precision import Array
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters
 from suite.cases.random import Bits
-from suite.cases.tasks import Task
+from suite.cases.tasks import HYPERPARAMETERS, Task
 from suite.errors import UserError
 
 PERIOD = 4099
@@ -21,31 +21,18 @@ PERIOD = 4099
 BEYOND_CACHE = 1_000_000
 """The number of parameters from which on a step is compared with the memory traffic that it needs."""
 
-STEP = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
-"""The hyper-parameters of every timed step: those of the section, which all implementations support."""
-
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A workload that is timed in all implementations.
+    """A workload that is timed in all implementations."""
 
-    Attributes:
-        id: `step/SIZE`, `step/SIZE/TENSORS` or `epoch/TASK`.
-        kind: `step` or `epoch`.
-        size: the number of parameters.
-        tensors: the number of tensors that they are divided among.
-        hyperparameters: the hyper-parameters of the optimizer.
-        arrays: the arrays that are sent to a worker, by name.
-        task: the task of an epoch.
-    """
-
-    id: str
-    kind: str
-    size: int
-    tensors: int
+    id: str  # `step/SIZE`, `step/SIZE/TENSORS` or `epoch/TASK`
+    kind: str  # `step` or `epoch`
+    size: int  # the number of parameters
+    tensors: int  # the number of tensors that they are divided among
     hyperparameters: Hyperparameters
-    arrays: Mapping[str, NDArray[Any]]
-    task: Task | None = None
+    arrays: Mapping[str, NDArray[Any]]  # those that are sent to a worker
+    task: Task | None = None  # of an epoch
 
     @property
     def moves_memory(self) -> bool:
@@ -76,7 +63,7 @@ def step(size: int, tensors: int, seed: int) -> Benchmark:
         "tensors": np.array(tensors),
     }
     name = f"step/{size}" if tensors == 1 else f"step/{size}/{tensors}"
-    return Benchmark(name, "step", size, tensors, STEP, arrays)
+    return Benchmark(name, "step", size, tensors, HYPERPARAMETERS, arrays)
 
 
 def epoch(task: Task) -> Benchmark:
@@ -87,25 +74,15 @@ def epoch(task: Task) -> Benchmark:
 
 @dataclass(frozen=True)
 class Profile:
-    """The extent and the precision of a timing run.
+    """The extent and the precision of a timing run."""
 
-    Attributes:
-        name: the name on the command line.
-        sizes: the numbers of parameters of steps with one tensor.
-        many: the numbers of parameters and of tensors of steps with several tensors.
-        tasks: the tasks whose epochs are timed.
-        rounds: the number of samples of each implementation.
-        restarts: how often all are opened anew, in as many parts of the rounds.
-        sample: the shortest duration of a sample, in seconds.
-    """
-
-    name: str
-    sizes: Sequence[int]
-    many: Sequence[tuple[int, int]]
-    tasks: Sequence[str]
-    rounds: int
-    restarts: int
-    sample: float
+    name: str  # on the command line
+    sizes: Sequence[int]  # numbers of parameters of steps with one tensor
+    many: Sequence[tuple[int, int]]  # numbers of parameters and of tensors of steps with several tensors
+    tasks: Sequence[str]  # those whose epochs are timed
+    rounds: int  # samples of each implementation
+    restarts: int  # how often all are opened anew, in as many parts of the rounds
+    sample: float  # the shortest duration of a sample, in seconds
 
 
 _DECADES = tuple(10**k for k in range(1, 8))

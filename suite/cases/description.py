@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from reference import Hyperparameters
 from suite.cases.catalogue import Case, select
 from suite.cases.expression import Selection
 from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first_tape
-from suite.cases.tapes import Tape
+from suite.cases.tapes import Shape, Tape
 from suite.cases.tasks import Task
 from suite.errors import UserError
 
@@ -29,43 +29,27 @@ class TapeDescription:
     reason: str
     steps: int
     coordinates: int
-    shapes: Sequence[Sequence[int]] | None
+    shapes: Sequence[Shape] | None
     dtypes: Sequence[str]
     sha256: str
 
 
 @dataclass(frozen=True)
 class Description:
-    """A case or a metamorphic relation.
-
-    Attributes:
-        id: the identifier.
-        kind: `case` or `relation`.
-        reason: what it tests.
-        source: where its numbers come from.
-        seed: the seed of its numbers.
-        needs: what an implementation must support.
-        hyperparameters: the basic ones, and those that differ from their defaults.
-        tape: the tape.
-    """
+    """A case or a metamorphic relation."""
 
     id: str
-    kind: str
-    reason: str
-    source: str
+    kind: str  # `case` or `relation`
+    reason: str  # what it tests
+    source: str  # where its numbers come from
     seed: int
-    needs: Sequence[str]
-    hyperparameters: Mapping[str, Any]
+    needs: Sequence[str]  # what an implementation must support
+    hyperparameters: Mapping[str, Any]  # the basic ones, and those that differ from their defaults
     tape: TapeDescription
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object with the same names."""
-        return asdict(self)
 
     def lines(self) -> list[str]:
         """Return the description as lines of text."""
         tape = self.tape
-        shapes = "any; the tape is batched with others" if tape.shapes is None else _shapes(tape.shapes)
         parts = {
             "reason": self.reason,
             "source": self.source,
@@ -74,7 +58,7 @@ class Description:
             "tape": f"{tape.id}: {tape.reason}",
             "steps": f"{tape.steps:,}",
             "coordinates": f"{tape.coordinates:,}",
-            "shapes": shapes,
+            "shapes": "any; the tape is batched with others" if tape.shapes is None else _shapes(tape.shapes),
             "dtypes": ", ".join(tape.dtypes),
             "SHA-256": tape.sha256,
             "run": f"rmsuite agree -c {self.id}" + (f" --seed {self.seed}" if self.seed else ""),
@@ -97,40 +81,30 @@ def choose(
 
 
 def describe(item: Case | MetamorphicRelation, tasks: Mapping[str, Task], seed: int) -> Description:
-    """Describe a case or a relation.
-
-    Args:
-        item: the case or relation.
-        tasks: the tasks, by id, whose recorded tapes name their source.
-        seed: the seed of the catalogue.
-    """
+    """Describe a case or relation of the catalogue of a seed; a tape that a task recorded has the task's source."""
     if isinstance(item, Case):
         kind, reason, tape, h = "case", item.setting.reason, item.tape, item.setting.hyperparameters
     else:
         kind, reason, tape, h = "relation", item.reason, first_tape(seed), HYPERPARAMETERS
-    task = tasks.get(tape.id)
-    values = h.to_json()
-    return Description(
-        id=item.id,
-        kind=kind,
-        reason=reason,
-        source=task.source if task else f"generated from seed {seed}",
-        seed=seed,
-        needs=_needs(tape, h),
-        hyperparameters={name: values[name] for name in (*BASIC, *_changed(h))},
-        tape=TapeDescription(
-            id=tape.id,
-            reason=tape.reason,
-            steps=len(tape.gradients),
-            coordinates=int(tape.initial.size),
-            shapes=None if tape.shapes is None else [list(shape) for shape in tape.shapes],
-            dtypes=list(tape.dtypes),
-            sha256=digest(tape),
-        ),
-    )
+    source = tasks[tape.id].source if tape.id in tasks else f"generated from seed {seed}"
+    values, defaults = h.to_json(), Hyperparameters().to_json()
+    changed = [name for name in values if name not in BASIC and values[name] != defaults[name]]
+    conditions = {
+        "a learning-rate schedule": h.scheduled,
+        "non-contiguous gradients": tape.strided,
+        "empty parameters": tape.initial.size == 0,
+        "row-sparse gradients": tape.sparse is not None,
+        "a learning rate for each parameter": tape.rates is not None,
+        "saving and restoring its state": tape.restored is not None,
+    }
+    needs = [*changed, *(need for need, required in conditions.items() if required)]
+    steps, size = len(tape.gradients), int(tape.initial.size)
+    about = TapeDescription(tape.id, tape.reason, steps, size, tape.shapes, tape.dtypes, _sha256(tape))
+    set_values = {name: values[name] for name in (*BASIC, *changed)}
+    return Description(item.id, kind, reason, source, seed, needs, set_values, about)
 
 
-def digest(tape: Tape) -> str:
+def _sha256(tape: Tape) -> str:
     """Return the SHA-256 of the name, dtype, shape and bytes of a tape's arrays, in the order of their names.
 
     Tapes that are batched in one file share the hash of that file in the results; this hash is the tape's own.
@@ -142,29 +116,8 @@ def digest(tape: Tape) -> str:
     return found.hexdigest()
 
 
-def _changed(h: Hyperparameters) -> list[str]:
-    """Return the names of the hyper-parameters beyond the basic ones that differ from their defaults."""
-    defaults = Hyperparameters()
-    names = [field.name for field in fields(h) if field.name not in BASIC]
-    return [name for name in names if getattr(h, name) != getattr(defaults, name)]
-
-
-def _needs(tape: Tape, h: Hyperparameters) -> list[str]:
-    """Return what an implementation must support."""
-    conditions = {
-        "a learning-rate schedule": h.scheduled,
-        "non-contiguous gradients": tape.strided,
-        "empty parameters": tape.initial.size == 0,
-        "row-sparse gradients": tape.sparse is not None,
-        "a learning rate for each parameter": tape.rates is not None,
-        "saving and restoring its state": tape.restored is not None,
-    }
-    return [*_changed(h), *(need for need, required in conditions.items() if required)]
-
-
-def _shapes(shapes: Sequence[Sequence[int]]) -> str:
-    each = [f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})" for shape in shapes]
-    return ", ".join(each[:10]) + (f" and {len(each) - 10} more" if len(each) > 10 else "")
+def _shapes(shapes: Sequence[Shape]) -> str:
+    return ", ".join(map(str, shapes[:10])) + (f" and {len(shapes) - 10} more" if len(shapes) > 10 else "")
 
 
 def _value(value: Any) -> str:

@@ -27,12 +27,7 @@ class SelectionError(ValueError):
 
 @dataclass(frozen=True)
 class Selection:
-    """A parsed expression.
-
-    Attributes:
-        expression: the expression; an empty one selects everything.
-        matches: returns whether the expression matches a text.
-    """
+    """A parsed expression; an empty one matches every text."""
 
     expression: str
     matches: Predicate

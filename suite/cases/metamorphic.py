@@ -1,6 +1,6 @@
 """Metamorphic relations: equalities between two replays of one implementation that hold to the bit in every dialect.
 
-They need no oracle. A relation says how the tape of the second replay is made, and what its trace must be.
+They need no oracle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HYPERPARAMETERS = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=2.0**-1
 
 @dataclass(frozen=True)
 class MetamorphicRelation:
-    """A relation between two replays.
+    """A relation between two replays: what the second has, and what its trace must be.
 
     Attributes:
         id: the identifier, whose meaning never changes.
@@ -44,8 +44,8 @@ class MetamorphicRelation:
     reason: str
     tape: Callable[[Tape], Tape] | None = lambda tape: tape
     trace: Callable[[Trace], Trace] = dict
-    hyperparameters: Callable[[Dialect], Hyperparameters] = lambda dialect: HYPERPARAMETERS  # noqa: ARG005
-    exempt: Callable[[Dialect], str | None] = lambda dialect: None  # noqa: ARG005
+    hyperparameters: Callable[[Dialect], Hyperparameters] = lambda _: HYPERPARAMETERS
+    exempt: Callable[[Dialect], str | None] = lambda _: None
     twin: bool = False
 
 
@@ -55,10 +55,8 @@ def first_tape(seed: int) -> Tape:
     scale = np.resize([1e-2, 1e-1, 1e0, 1e1], SIZE)
     gradients = scale * bits.normal((STEPS, SIZE))
     gradients[bits.uniform((STEPS, SIZE)) < 0.1] = 0.0
-    initial = bits.normal((SIZE,)).astype(np.float32)
-    return Tape(
-        "first", "the first tape of every metamorphic relation", initial, gradients.astype(np.float32), ((SIZE,),)
-    )
+    initial, reason = bits.normal((SIZE,)).astype(np.float32), "the first tape of every metamorphic relation"
+    return Tape("first", reason, initial, gradients.astype(np.float32), ((SIZE,),))
 
 
 def _negated(trace: Trace) -> Trace:
@@ -75,10 +73,6 @@ def _epsilon_scaled(dialect: Dialect) -> Hyperparameters:
     """Scale ε: as g² inside the root, as g outside."""
     inside = Algorithm.of(dialect, HYPERPARAMETERS, "float64").epsilon_inside
     return replace(HYPERPARAMETERS, epsilon=HYPERPARAMETERS.epsilon * (SCALE**2 if inside else SCALE))
-
-
-def _unscaled(dialect: Dialect) -> str | None:
-    return None if dialect.initial_accumulator == 0 else "the average starts at a constant, which does not scale"
 
 
 _ORDER = Bits(SIZE).permutation(SIZE)
@@ -114,7 +108,9 @@ RELATIONS = (
         tape=lambda tape: replace(tape, gradients=tape.gradients * np.float32(SCALE)),
         trace=_scaled,
         hyperparameters=_epsilon_scaled,
-        exempt=_unscaled,
+        exempt=lambda dialect: (
+            "the average starts at a constant, which does not scale" if dialect.initial_accumulator else None
+        ),
     ),
     MetamorphicRelation(
         "law/twin", "a faster implementation of the same operations gives the same bits as its twin", twin=True

@@ -6,7 +6,6 @@ Most tapes have STEPS steps, so that several can be batched in one array: the up
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,37 +28,25 @@ Shape = tuple[int, ...]
 class Tape:
     """The input of a replay.
 
-    Attributes:
-        id: the identifier, whose meaning never changes.
-        reason: what the tape distinguishes.
-        initial: the initial parameters, float32, shape (n,).
-        gradients: float32, shape (steps, n).
-        shapes: the shapes of the parameters that the coordinates are divided into; None if any division will do and the
-            tape may be batched with others.
-        strided: whether parameters and gradients are non-contiguous.
-        restored: the number of steps after which the optimizer is rebuilt from its saved state, or None.
-        alone: whether the tape is never batched with others, because an implementation may refuse it.
-        lean: whether one dtype, and two dialects of a scratch implementation, are enough.
-        dtypes: the formats in which it is replayed.
-        rates: the factor on the learning rate of each parameter; None is 1 for all.
-        subnormals: whether the tape distinguishes implementations that keep subnormal numbers from those that flush
-            them. It is not replayed by scratch implementations, where this depends on the framework, not the dialect.
-        sparse: the row-sparse gradients, if the gradients are row-sparse.
+    `shapes` are those of the parameters that the coordinates are divided into; None if any division will do and the
+    tape may be batched with others. A tape about `subnormals` distinguishes implementations that keep subnormal numbers
+    from those that flush them. It is not replayed by scratch implementations, where this depends on the framework, not
+    the dialect.
     """
 
-    id: str
-    reason: str
-    initial: Array32
-    gradients: Array32
+    id: str  # its meaning never changes
+    reason: str  # what the tape distinguishes
+    initial: Array32  # shape (n,)
+    gradients: Array32  # shape (steps, n)
     shapes: tuple[Shape, ...] | None = None
-    strided: bool = False
-    restored: int | None = None
-    alone: bool = False
-    lean: bool = False
-    dtypes: tuple[str, ...] = WIDE
-    rates: tuple[float, ...] | None = None
+    strided: bool = False  # whether parameters and gradients are non-contiguous
+    restored: int | None = None  # the number of steps after which the optimizer is rebuilt from its saved state
+    alone: bool = False  # whether it is never batched with others, because an implementation may refuse it
+    lean: bool = False  # whether one dtype, and two dialects of a scratch implementation, are enough
+    dtypes: tuple[str, ...] = WIDE  # the formats in which it is replayed
+    rates: tuple[float, ...] | None = None  # the factor on the learning rate of each parameter; None is 1 for all
     subnormals: bool = False
-    sparse: SparseGradients | None = None
+    sparse: SparseGradients | None = None  # the gradients, if they are row-sparse
 
     @property
     def large(self) -> bool:
@@ -144,34 +131,21 @@ def _start(bits: Bits, n: int) -> Array32:
     return np.where(np.arange(n) % 2 == 0, 0.0, bits.normal((n,))).astype(np.float32)
 
 
-_GENERATORS: Mapping[str, Callable[[Bits], tuple[Array32, Array32]]] = {
-    "decades": _decades,
-    "constant": _constant,
-    "alternating": _alternating,
-    "zeros": _zeros,
-    "spike": _spike,
-    "drifting": _drifting,
-}
-
-
 def generated(seed: int) -> dict[str, Tape]:
     """Return the generated tapes by id. Each has its own random stream, so that adding a tape changes no other."""
     made = {}
-    for number, (name, generator) in enumerate(_GENERATORS.items()):
-        reason = (generator.__doc__ or "").strip().rstrip(".")
+    for number, generator in enumerate((_decades, _constant, _alternating, _zeros, _spike, _drifting)):
+        name, reason = generator.__name__.lstrip("_"), (generator.__doc__ or "").rstrip(".")
         made[name] = Tape(name, reason, *generator(Bits(seed + number)))
     return made
 
 
 def recorded(task: Task) -> Tape:
     """Return the gradients of the oracle's run of a task in the dialect d2l, rounded to float32, as a tape."""
-    initial = task.initial.astype(np.float64)
-    trace = replay(
-        lambda step, x: task.objective.gradient(x, step),
-        initial,
-        task.hyperparameters,
-        dialects["d2l"],
-        steps=task.steps,
-    )
+
+    def gradient(step: int, x: NDArray[Any]) -> NDArray[Any]:
+        return task.objective.gradient(x, step)
+
+    trace = replay(gradient, task.initial, task.hyperparameters, dialects["d2l"], steps=task.steps)
     reason = f"the gradients of the task {task.id!r}"
     return Tape(task.id, reason, task.initial, trace.gradients.astype(np.float32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,39 +17,27 @@ from suite.cases.random import Bits
 
 SECTION = "Dive into Deep Learning 11.8"
 ROWS, BATCH, EPOCHS = 1500, 10, 2  # of the regression, as in `get_data_ch11` and `train_ch11`
+HIDDEN, CLASSES, EVALUATIONS_PER_EPOCH = 32, 10, 4  # of a network
 DIGITS_STEPS, DIGITS_BATCH = 28, 64  # the first 1792 of the 1797 images
+HYPERPARAMETERS = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)  # of the section
 LOSS_EVERY = 200 // BATCH  # steps between evaluations of the loss, as in `train_ch11`
 
 
 @dataclass(frozen=True)
 class Task:
-    """A model with data, initial parameters and a batch order.
+    """A model with data, initial parameters and a batch order."""
 
-    Attributes:
-        id: the identifier, whose meaning never changes.
-        reason: what the task tests.
-        source: where it is taken from.
-        objective: the function that is minimised, for the oracle.
-        initial: the initial parameters, float32, shape (n,).
-        steps: the number of steps.
-        steps_per_epoch: the number of steps in an epoch.
-        evaluate: the steps after which the loss is reported; 0 is before the first.
-        hyperparameters: those of the section.
-        data: the arrays that a worker needs besides `initial`, by name.
-        replayed: whether the gradients of the oracle's run are a tape of the catalogue.
-    """
-
-    id: str
-    reason: str
-    source: str
-    objective: Objective
-    initial: NDArray[np.float32]
+    id: str  # its meaning never changes
+    reason: str  # what the task tests
+    source: str  # where it is taken from
+    objective: Objective  # the function that is minimised, for the oracle
+    initial: NDArray[np.float32]  # the initial parameters, shape (n,)
     steps: int
     steps_per_epoch: int
-    evaluate: tuple[int, ...]
+    evaluate: tuple[int, ...]  # the steps after which the loss is reported; 0 is before the first
     hyperparameters: Hyperparameters
-    data: Mapping[str, NDArray[Any]] = field(repr=False)
-    replayed: bool = True
+    data: Mapping[str, NDArray[Any]] = field(repr=False)  # the arrays that a worker needs besides `initial`
+    replayed: bool = True  # whether the gradients of the oracle's run are a tape of the catalogue
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that are sent to a worker, by name."""
@@ -60,18 +48,21 @@ class Task:
 def quadratic(*, rotated: bool = False) -> Task:
     """The 2-D quadratic of section 11.8.2 from (-5, -2), 20 steps; or its rotation (exercise 2)."""
     steps = 20
+    effect = (
+        "mixed by a rotation, which element-wise scaling can't undo"
+        if rotated
+        else "which element-wise scaling corrects"
+    )
     return Task(
         id="rotated" if rotated else "quadratic",
-        reason="coordinates of different curvature, mixed by a rotation, which element-wise scaling can't undo"
-        if rotated
-        else "coordinates of different curvature, which element-wise scaling corrects",
+        reason=f"coordinates of different curvature, {effect}",
         source=f"{SECTION}.5, exercise 2" if rotated else f"{SECTION}.2",
         objective=Quadratic(rotated),
         initial=np.array([-5.0, -2.0], np.float32),
         steps=steps,
         steps_per_epoch=steps,
         evaluate=tuple(range(steps + 1)),
-        hyperparameters=Hyperparameters(learning_rate=0.4, decay=0.9, epsilon=1e-6),
+        hyperparameters=replace(HYPERPARAMETERS, learning_rate=0.4),
         data={"rotated": np.array(rotated)},
     )
 
@@ -79,9 +70,7 @@ def quadratic(*, rotated: bool = False) -> Task:
 def regression(data: Dataset, seed: int) -> Task:
     """The linear regression of section 11.8.2: the first 1500 rows, batch 10, w ~ N(0, 0.01²), b = 0, two epochs.
 
-    Args:
-        data: the table.
-        seed: of the initial parameters and the batch order.
+    The seed decides the initial parameters and the batch order.
     """
     bits = Bits(seed)
     table = np.ascontiguousarray(data.standardized()[:ROWS])
@@ -98,7 +87,7 @@ def regression(data: Dataset, seed: int) -> Task:
         steps=steps,
         steps_per_epoch=steps // EPOCHS,
         evaluate=tuple(range(0, steps + 1, LOSS_EVERY)),
-        hyperparameters=Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6),
+        hyperparameters=HYPERPARAMETERS,
         data={
             "shapes": np.array([[features.shape[1], 1], [1, -1]]),
             "features": features,
@@ -108,29 +97,36 @@ def regression(data: Dataset, seed: int) -> Task:
     )
 
 
-def digits(seed: int) -> Task:
-    """A network with 32 hidden units on handwritten digits (exercise 3, "a real problem"): batch 64, two epochs.
+def network(
+    name: str,
+    reason: str,
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    batch: int,
+    epochs: int,
+    bits: Bits,
+) -> Task:
+    """A network with 32 hidden units and 10 classes on images (exercise 3).
 
     Initial weights are N(0, 1/n) for n inputs, rounded to float32.
     """
-    bits = Bits(seed + 1)
-    features, labels = datasets.digits()
-    features, labels = features[: DIGITS_STEPS * DIGITS_BATCH], labels[: DIGITS_STEPS * DIGITS_BATCH]
-    batches = np.concatenate([bits.permutation(len(labels)).reshape(-1, DIGITS_BATCH) for _ in range(EPOCHS)])
-    objective = Network(features, labels, batches, hidden=32, classes=10)
+    batches = np.concatenate([bits.permutation(len(labels)).reshape(-1, batch) for _ in range(epochs)])
+    objective = Network(features, labels, batches, HIDDEN, CLASSES)
     start = [
         bits.normal(shape) / np.sqrt(shape[0]) if len(shape) == 2 else np.zeros(shape) for shape in objective.shapes
     ]
+    epoch = len(batches) // epochs
+    evaluated = (round(k * epoch / EVALUATIONS_PER_EPOCH) for k in range(EVALUATIONS_PER_EPOCH * epochs + 1))
     return Task(
-        id="digits",
-        reason="a small network on real images: four parameters of different sizes, and gradients that are partly zero",
+        id=name,
+        reason=reason,
         source=f"{SECTION}.5, exercise 3",
         objective=objective,
         initial=np.concatenate([part.ravel() for part in start]).astype(np.float32),
         steps=len(batches),
-        steps_per_epoch=DIGITS_STEPS,
-        evaluate=tuple(range(0, len(batches) + 1, DIGITS_STEPS // 4)),
-        hyperparameters=Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6),
+        steps_per_epoch=epoch,
+        evaluate=tuple(dict.fromkeys(evaluated)),
+        hyperparameters=HYPERPARAMETERS,
         data={
             "shapes": np.array([[*shape, -1][:2] for shape in objective.shapes]),
             "features": features,
@@ -139,6 +135,14 @@ def digits(seed: int) -> Task:
         },
         replayed=False,
     )
+
+
+def digits(seed: int) -> Task:
+    """A network on handwritten digits, "a real problem": batch 64, two epochs."""
+    features, labels = datasets.digits()
+    used = DIGITS_STEPS * DIGITS_BATCH
+    reason = "a small network on real images: four parameters of different sizes, and gradients that are partly zero"
+    return network("digits", reason, features[:used], labels[:used], DIGITS_BATCH, EPOCHS, Bits(seed + 1))
 
 
 def replayed(data: Dataset, seed: int) -> dict[str, Task]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from reports.chapter import document
 from reports.chapter.document import ChapterResults, Section
-from suite.cases import datasets, images
+from suite.cases import datasets
 from suite.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
 from suite.chapter.part import Context, FrameworkRunner, Part
 from suite.errors import UserError
@@ -48,7 +48,7 @@ class Chapter:
         self.options, self.progress = options, progress
         require_usable(options.output, resume=options.resume)  # before anything takes time
         where = datasets.named(options.data)
-        other = where is not None and images.has_fashion_mnist(where)
+        other = where is not None and datasets.has_fashion_mnist(where)
         self.data = datasets.resolve(options.data, options.cache, download=options.download, required=not other)
         progress.say(f"data: {self.data.detail}")
         known = environments(options.pythons)

@@ -33,10 +33,10 @@ from reports.chapter.text import (
 )
 from reports.figures.chart_style import Figure
 from reports.tables import table
-from suite.cases import images
-from suite.cases.images import Images
+from suite.cases import datasets
+from suite.cases.datasets import Images
 from suite.cases.random import Bits
-from suite.cases.tasks import SECTION, Task
+from suite.cases.tasks import EVALUATIONS_PER_EPOCH, HIDDEN, Task, network
 from suite.chapter.descent import Method, constant, descend
 from suite.chapter.part import Array, Context, Part, series
 from suite.results.rows import ChapterRow
@@ -52,12 +52,10 @@ RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # with this learning rate the schedules 
 PEAKS = (0.01, 0.03, 0.1)
 """The largest learning rates of the schedules, compared in the oracle."""
 
-HIDDEN, CLASSES = 32, 10
 SIZES = {"digits": (64, 8), "Fashion-MNIST": (128, 4)}
 """Data set -> batch size and epochs, which give about 180 steps."""
 
 IMPLEMENTATIONS = ("scratch", "builtin")
-EVALUATIONS_PER_EPOCH = 4
 
 RateSchedule = Callable[[int, int, int], float]
 """The factor of η as a function of the step (counted from 0), the steps per epoch, and the number of steps."""
@@ -92,7 +90,7 @@ SCHEDULES: Mapping[str, RateSchedule] = {
 
 def run(context: Context) -> Iterator[ChapterRow]:
     """Train with each schedule in the oracle, with several peak rates, and in the frameworks with one."""
-    pictures = images.resolve(context.data_folder, context.cache, download=context.download)
+    pictures = datasets.resolve_images(context.data_folder, context.cache, download=context.download)
     context.progress.say(f"images: {pictures.detail}")
     tasks = {task.id: task for task in scheduled_tasks(pictures, context.seed)}
     classes: dict[str, NDArray[np.int64]] = {}
@@ -132,40 +130,14 @@ def _peak_rows(pictures: Images, seed: int) -> Iterator[ChapterRow]:
 
 
 def scheduled_tasks(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]:
-    """Make a task for each schedule, with the same images, initial weights and batch order.
-
-    Weights are drawn from N(0, 1/n) for n inputs, and rounded to float32.
-    """
-    bits = Bits(seed + 2)
+    """Make a task for each schedule, with the same images, initial weights and batch order."""
     batch, epochs = SIZES[pictures.name]
-    count = len(pictures.labels)
-    batches = np.concatenate([bits.permutation(count).reshape(-1, batch) for _ in range(epochs)])
-    objective = Network(pictures.features, pictures.labels, batches, HIDDEN, CLASSES)
-    start = [
-        bits.normal(shape) / np.sqrt(shape[0]) if len(shape) == 2 else np.zeros(shape) for shape in objective.shapes
-    ]
-    steps, epoch = len(batches), len(batches) // epochs
-    evaluations = EVALUATIONS_PER_EPOCH * epochs
+    reason = "a learning-rate schedule"
+    base = network("", reason, pictures.features, pictures.labels, batch, epochs, Bits(seed + 2))
     for name, schedule in SCHEDULES.items():
-        rates = tuple(peak * schedule(t, epoch, steps) for t in range(steps))
-        yield Task(
-            id=name,
-            reason="a learning-rate schedule",
-            source=f"{SECTION}.5, exercise 3",
-            objective=objective,
-            initial=np.concatenate([part.ravel() for part in start]).astype(np.float32),
-            steps=steps,
-            steps_per_epoch=epoch,
-            evaluate=tuple(sorted({round(k * epoch / EVALUATIONS_PER_EPOCH) for k in range(evaluations + 1)})),
-            hyperparameters=Hyperparameters(learning_rate=rates, decay=DECAY, epsilon=EPSILON),
-            data={
-                "shapes": np.array([[*shape, -1][:2] for shape in objective.shapes]),
-                "features": pictures.features,
-                "labels": pictures.labels,
-                "batches": batches,
-            },
-            replayed=False,
-        )
+        rates = tuple(peak * schedule(t, base.steps_per_epoch, base.steps) for t in range(base.steps))
+        h = Hyperparameters(learning_rate=rates, decay=DECAY, epsilon=EPSILON)
+        yield replace(base, id=name, hyperparameters=h)
 
 
 def predicted_classes(task: Task, x: Array, pictures: Images) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import asdict
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -101,7 +102,7 @@ def cases(
     chosen = choose([*catalogue(found, seed), *RELATIONS], cases, Selection.of(select))
     described = [describe(one, found, seed) for one in chosen]
     if json:
-        sys.stdout.write(dumps([one.to_json() for one in described], indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumps([asdict(one) for one in described], indent=2, ensure_ascii=False) + "\n")
     elif len(described) <= IN_FULL:
         texts = ("\n".join(one.lines()) for one in described)
         Console(soft_wrap=True).print(*texts, sep="\n\n", markup=False, highlight=False)

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.precision import format_of
-from suite.compare.comparison import QUANTITIES, ulp_distance
-from suite.compare.error_growth import step_series
+from suite.compare.comparison import QUANTITIES, step_series, ulp_distance
 
 Array = NDArray[Any]
 
@@ -58,17 +57,11 @@ def _canonical(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class TraceShape:
-    """The shape of a trace, which decides what a compact trace keeps.
-
-    Attributes:
-        steps: the number of steps.
-        size: the number of coordinates.
-        quantities: the quantities in the trace, in the order of `QUANTITIES`.
-    """
+    """The shape of a trace, which decides what a compact trace keeps. Steps are counted from 1."""
 
     steps: int
-    size: int
-    quantities: tuple[str, ...]
+    size: int  # the number of coordinates
+    quantities: tuple[str, ...]  # in the order of `QUANTITIES`
 
     @classmethod
     def of(cls, trace: Mapping[str, Array]) -> Self:
@@ -78,13 +71,13 @@ class TraceShape:
 
     @property
     def checksummed_steps(self) -> list[int]:
-        """The steps that have a checksum, counted from 1."""
+        """The steps that have a checksum."""
         first = range(1, min(self.steps, CHECKSUMMED) + 1)
         return [*first, *(step for step in step_series(self.steps) if step > CHECKSUMMED)]
 
     @property
     def kept_steps(self) -> list[int]:
-        """The steps whose values are kept, counted from 1."""
+        """The steps whose values are kept."""
         return list(step_series(self.steps))
 
     @property
@@ -102,49 +95,35 @@ class TraceShape:
 class CompactTrace:
     """The part of a trace that is kept.
 
-    Attributes:
-        shape: the shape of the complete trace.
-        checksums: uint32, one for each of `shape.checksummed_steps`. Equal parameters have equal checksums; different
-            parameters have equal ones with probability 2**-32.
-        values: exact values of shape `shape.values_shape`; float64 if the trace has float64 values, else float32.
+    Equal parameters have equal checksums; different parameters have equal ones with probability 2**-32.
     """
 
-    shape: TraceShape
-    checksums: Array
-    values: Array
+    shape: TraceShape  # of the complete trace
+    checksums: Array  # uint32, one for each of `shape.checksummed_steps`
+    values: Array  # exact, of shape `shape.values_shape`; float64 if the trace has float64 values, else float32
 
     @classmethod
     def of(cls, trace: Mapping[str, Array]) -> Self:
         """Reduce a trace, whose quantities each have the shape (steps, n)."""
         shape = TraceShape.of(trace)
         parameters = _canonical(trace["parameters"])
-        checksums = np.array([_checksum(parameters[step - 1]) for step in shape.checksummed_steps], np.uint32)
+        content = (parameters[step - 1].tobytes() for step in shape.checksummed_steps)
+        digests = b"".join(hashlib.blake2s(each, digest_size=4).digest() for each in content)
+        checksums = np.frombuffer(digests, "<u4").astype(np.uint32)
         places = np.ix_([step - 1 for step in shape.kept_steps], shape.columns)
         wide = np.float64 if any(trace[name].dtype == np.float64 for name in shape.quantities) else np.float32
         values = np.array([trace[name][places] for name in shape.quantities], wide)
         return cls(shape, checksums, values)
 
 
-def _checksum(values: Array) -> int:
-    return int.from_bytes(hashlib.blake2s(values.tobytes(), digest_size=4).digest(), "little")
-
-
 @dataclass(frozen=True)
 class TraceDifference:
-    """The first difference of two traces, and the largest distance of their kept values.
+    """The first difference of two traces, and the largest distance of their kept values."""
 
-    Attributes:
-        last_equal_step: the last step with equal checksums before the first difference; 0 if there is none.
-        first_step: the first step with different checksums; None if all are equal, so that only state differs.
-        ulps: the largest distance of kept values, in ulps of the largest value of the coordinate; 0 if none differs.
-        quantity: the quantity with that distance; None if no kept value differs.
-        worst_step: the step of that distance, counted from 1; None if no kept value differs.
-    """
-
-    last_equal_step: int
-    first_step: int | None
-    ulps: float
-    quantity: str | None
+    last_equal_step: int  # with equal checksums before the first difference; 0 if there is none
+    first_step: int | None  # with different checksums; None if all are equal, so that only state differs
+    ulps: float  # the largest distance, in ulps of the largest value of the coordinate; 0 if no kept value differs
+    quantity: str | None  # the quantity and the step of that distance; None if no kept value differs
     worst_step: int | None
 
     @property
@@ -190,11 +169,7 @@ def pack(traces: Sequence[CompactTrace]) -> dict[str, Array]:
 
 
 def unpack(arrays: Mapping[str, Array], shapes: Sequence[tuple[TraceShape, str]]) -> list[CompactTrace]:
-    """Split the arrays of `pack` into compact traces.
-
-    Args:
-        arrays: the arrays.
-        shapes: the shape of each trace, and the name of the array that holds its values.
+    """Split the arrays of `pack` into compact traces; `shapes` names the array that holds the values of each.
 
     Raises:
         ValueError: if the arrays hold more or fewer values than the shapes need.

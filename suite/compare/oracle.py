@@ -20,17 +20,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Prediction:
-    """The trace of a dialect in the tested format, with the rounding bound of each value.
+    """The trace of a dialect in the tested format, with the rounding bound of each value."""
 
-    Attributes:
-        trace: the values, limited to the range of the format (see `Limits`).
-        bounds: the largest error of an evaluation in the tested format, for each value of `trace`.
-        initial: the parameters before the first step.
-    """
-
-    trace: Trace
-    bounds: Trace
-    initial: Array
+    trace: Trace  # the values, limited to the range of the format (see `Limits`)
+    bounds: Trace  # the largest error of an evaluation in the tested format, for each value of `trace`
+    initial: Array  # the parameters before the first step
 
     @cached_property
     def visible(self) -> Array:
@@ -60,17 +54,10 @@ class Oracle:
         subnormals: bool = False,
         rate_scale: ArrayLike = 1.0,
     ) -> None:
-        """Prepare the input.
+        """Prepare the input, in the shapes of `reference.replay`; `dtype` is the tested format.
 
-        Args:
-            initial: the initial parameters, shape (n,).
-            gradients: shape (steps, n), or the rows of a sparse gradient.
-            h: hyper-parameters.
-            dtype: the tested format.
-            names: names of dialects, or a mapping from names to dialects.
-            subnormals: whether dialects that keep subnormals are distinguished from those that flush them. If not,
-                every dialect allows both.
-            rate_scale: factor on the learning rate of each coordinate (see `reference.replay`).
+        Without `subnormals`, dialects that keep subnormal numbers are not distinguished from those that flush them:
+        every dialect allows both.
         """
         self.dtype, wide, fmt = dtype, wider(dtype), format_of(dtype)
         self.initial = fmt.round(initial.astype(wide))

@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from reference import dialects
 from suite.cases.catalogue import Case
 from suite.cases.tapes import WIDE
-from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError, fitting_dialects, ruled_out_at
-from suite.compare.error_growth import Growth, error_curve
-from suite.compare.error_growth import growth as error_growth
+from suite.compare.comparison import (
+    ComparisonResult,
+    Growth,
+    TraceComparison,
+    TraceError,
+    fitting_dialects,
+    ruled_out_at,
+)
 from suite.compare.fingerprint import fingerprint
 from suite.compare.oracle import Oracle
 from suite.conformance.targets import FEW_DIALECTS, TapeBatch, Target, read_trace
@@ -88,7 +93,7 @@ class Finding:
         nearest: the nearest dialect after changes, if the trace differs and no named dialect fits.
         growth: the growth of the error, if the trace differs.
         fingerprint: the SHA-256 of the parameters after every step.
-        error_curve: the error at some steps (see `suite.compare.error_growth`).
+        error_curve: the error at some steps (see `TraceComparison.error_curve`).
         ruled_out_at: other dialects, with the first step outside their bound; None if not computed.
         mismatches: the quantities that break a metamorphic relation.
         outcome: the outcome if there is no result; that of the response by default.
@@ -246,7 +251,7 @@ class Verdicts:
         if fits:
             separating = self._distinguishing.separating(fits, dtype) if len(fits) > 1 else None
             fitting = reasons.fitting(fits, trace.dialect, case, dtype, separating)
-        growth = error_growth(trace.comparison, columns, result.first_step or 1)
+        growth = trace.comparison.growth(columns, result.first_step or 1)
         reason = reasons.difference(result, trace.dialect, growth, fitting, nearest)
         return Finding(result, reason, tuple(fits), nearest, growth)
 
@@ -264,6 +269,6 @@ class Verdicts:
         return replace(
             finding,
             fingerprint=fingerprint(trace.observed["parameters"][:, columns], target.dtype),
-            error_curve=error_curve(trace.comparison, columns),
+            error_curve=trace.comparison.error_curve(columns),
             ruled_out_at=ruled_out_at(trace.observed, trace.oracle, columns, others) if own else None,
         )

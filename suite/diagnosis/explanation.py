@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike
 
 from reference import Hyperparameters
 from reference.algorithm import Algorithm, State, clipped_gradient, decayed, denominator
-from reference.bound import Arithmetic, Bounded
-from reference.operations import average, complement_of_power, quotient
+from reference.bound import Arithmetic, Bounded, average, complement_of_power, quotient
 from reference.precision import format_of, wider
 from reference.replay import initial_state
 from reports.tables.table import Table, number

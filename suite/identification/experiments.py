@@ -15,8 +15,8 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from reference import Hyperparameters
-from suite.cases import edge_tapes, structure_tapes
 from suite.cases.random import Bits
+from suite.cases.special_tapes import edge_tapes, parameter_tapes
 from suite.cases.tapes import Tape
 from suite.compare.oracle import Array
 from suite.diagnosis.candidate_search import ReplayInput
@@ -164,7 +164,7 @@ def _experiment(names: tuple[str, ...], base: Mapping[str, float], dtype: str) -
 
 def _subnormal(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
     """Yield experiments with the catalogue's tapes of subnormal numbers."""
-    for whole, setting in edge_tapes.tapes(0):
+    for whole, setting in edge_tapes(0):
         if whole.subnormals and dtype == "float32":
             tape = replace(whole, gradients=whole.gradients[:SUBNORMAL_STEPS])
             h = Hyperparameters.from_json({**base, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6})
@@ -173,7 +173,7 @@ def _subnormal(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
 
 def _row_sparse(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
     """Yield experiments with the catalogue's tapes of row-sparse gradients."""
-    for tape, setting in structure_tapes.parameter_tapes(0):
+    for tape, setting in parameter_tapes(0):
         if tape.sparse is not None and setting in ("plain", "momentum"):
             names = ("momentum",) if setting == "momentum" else ()
             h = Hyperparameters.from_json({**base, **(FEATURES["momentum"] if names else {})})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference import Hyperparameters, dialects, replay
-from suite.cases import datasets, images, tasks
+from suite.cases import datasets, tasks
 from suite.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
 from suite.chapter.chapter import PARTS, select_parts
 from suite.chapter.descent import (
@@ -199,7 +199,7 @@ def test_schedules_have_the_values_of_their_names(name, first, middle, last):
 
 
 def test_schedules_share_images_initial_weights_and_batch_order():
-    first, *others = network.scheduled_tasks(images.digits(), 0)
+    first, *others = network.scheduled_tasks(datasets.digit_images(), 0)
     assert len(others) == 4
     for other in others:
         assert other.arrays().keys() == first.arrays().keys()
@@ -208,10 +208,10 @@ def test_schedules_share_images_initial_weights_and_batch_order():
 
 
 def test_the_predicted_class_is_that_of_the_largest_logit():
-    task = next(iter(network.scheduled_tasks(images.digits(), 0)))
+    task = next(iter(network.scheduled_tasks(datasets.digit_images(), 0)))
     x = np.zeros(task.initial.size)
     x[-4] = 1.0  # the bias of class 6
-    assert set(network.predicted_classes(task, x, images.digits())) == {6}
+    assert set(network.predicted_classes(task, x, datasets.digit_images())) == {6}
 
 
 def test_parts_are_selected_by_number_or_name_in_the_order_of_the_section():

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from reference import Hyperparameters
-from suite.compare.comparison import TraceComparison, ruled_out_at
-from suite.compare.error_growth import error_curve, growth, step_series
+from suite.compare.comparison import TraceComparison, ruled_out_at, step_series
 from suite.compare.oracle import Oracle
 
 ALL = slice(None)
@@ -30,18 +29,18 @@ def test_the_step_series_ends_with_the_last_step(last, steps):
 
 
 def test_the_error_curve_of_a_correct_trace_stays_below_the_bound_from_the_first_step_to_the_last(oracle):
-    found = error_curve(TraceComparison(observed(oracle, "torch"), oracle, "torch"), ALL)
+    found = TraceComparison(observed(oracle, "torch"), oracle, "torch").error_curve(ALL)
     assert [step for step, _, _ in found] == [1, 2, 5, 10, 20, 50, 60]
     assert all(0 <= ulps <= bound for _, ulps, bound in found)
 
 
 def test_the_error_curve_of_another_dialect_is_above_the_bound(oracle):
-    found = error_curve(TraceComparison(observed(oracle, "tf1"), oracle, "torch"), ALL)
+    found = TraceComparison(observed(oracle, "tf1"), oracle, "torch").error_curve(ALL)
     assert all(ulps > bound for _, ulps, bound in found)
 
 
 def test_the_error_curve_of_no_columns_is_empty(oracle):
-    assert error_curve(TraceComparison(observed(oracle, "torch"), oracle, "torch"), slice(0, 0)) == []
+    assert TraceComparison(observed(oracle, "torch"), oracle, "torch").error_curve(slice(0, 0)) == []
 
 
 def test_other_dialects_are_ruled_out_at_the_first_step_outside_their_bounds(oracle):
@@ -73,7 +72,7 @@ def test_the_growth_of_an_error_is_classified_and_shown_as_a_short_series(error,
     wrong["parameters"][4:, 2] += 1e-9 * error(np.arange(1.0, 97.0))
     comparison = TraceComparison(wrong, steady, "d2l")
     result = comparison.result(ALL)
-    found = growth(comparison, ALL, result.first_step)
+    found = comparison.growth(ALL, result.first_step)
     assert (result.first_step, found.quantity, found.index) == (5, "parameters", 2)
     assert found.kind == kind
     assert [step for step, _, _ in found.series] == [5, 6, 9, 14, 24, 54, 100]
@@ -84,5 +83,5 @@ def test_an_error_that_is_not_finite_is_not_classified(oracle):
     wrong = observed(oracle, "d2l")
     wrong["parameters"][50:, 1] = np.nan
     comparison = TraceComparison(wrong, oracle, "d2l")
-    found = growth(comparison, ALL, comparison.result(ALL).first_step)
+    found = comparison.growth(ALL, comparison.result(ALL).first_step)
     assert (found.kind, found.words) == (None, None)
