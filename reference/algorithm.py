@@ -166,7 +166,7 @@ def update(
     moved = clipped(decayed(x, rate, a) - (u if a.rate_in_buffer else rate * u), a.clip_weights)
     if rows and a.lazy:
         pairs = zip((moved, v, m, b), (x, *state))
-        moved, v, m, b = (select(rows.touched, new, old) for new, old in pairs)
+        moved, v, m, b = (select(rows.multiplicity > 0, new, old) for new, old in pairs)
     return moved, State(v, m, b)
 
 

@@ -9,9 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Any, Union
-
-LearningRate = Union[float, Sequence[float]]
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Hyperparameters:
             above 1) are allowed, because frameworks accept them.
     """
 
-    learning_rate: LearningRate = 0.01
+    learning_rate: float | Sequence[float] = 0.01
     decay: float = 0.9
     epsilon: float = 1e-6
     momentum: float = 0.0

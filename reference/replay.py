@@ -19,6 +19,9 @@ from .sparse import Rows, SparseGradients
 
 Gradients = Union[ArrayLike, SparseGradients, Callable[[int, Array], ArrayLike]]
 Result = TypeVar("Result")
+_Function = tuple[
+    Algorithm, str, str
+]  # what a dialect computes: equal ones share a trace, and its bounds in any format
 
 PARTS = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
 DENSE_ONLY = ("weight_decay", "clip_gradient", "clip_norm", "rescale_gradient")
@@ -77,14 +80,12 @@ class Trace:
 class Limits(NamedTuple):
     """A trace as a format holds it.
 
-    Attributes:
-        values: the trace within the range of the format. A value that overflows in every order of operations is
-            infinite, one that is flushed in every order is zero, and later values are computed from these.
-        errors: the largest error of any evaluation, for each value; infinite where there is no bound.
+    A value that overflows in every order of operations is infinite, one that is flushed in every order is zero, and
+    later values are computed from these.
     """
 
     values: Trace
-    errors: Trace
+    errors: Trace  # the largest error of any evaluation, for each value; infinite where there is no bound
 
 
 def _total_error(value: Array, held: Array, error: Array) -> Array:
@@ -113,7 +114,7 @@ class _Run:
         initial: Array,
         scale: Array,
         precision: Format,
-        gradients: Array | SparseGradients | Callable[[int, Array], ArrayLike],
+        gradients: Any,
         steps: int,
     ) -> None:
         self.dialects, self.h, self.scale = dialects, h, scale
@@ -124,9 +125,9 @@ class _Run:
         self.updates: list[list[Rows | None]] = [[None] for _ in range(steps)]
         self.closed_loop = gradients if callable(gradients) else None
         if isinstance(gradients, SparseGradients):
-            parts = gradients.in_turn if self.algorithms[0].duplicates == "in turn" else gradients.merged
+            in_turn = self.algorithms[0].duplicates == "in turn"
             for step in range(steps):
-                rows = list(parts(step, initial.shape, self.wide))
+                rows = gradients.parts(step, initial.shape, self.wide, in_turn=in_turn)
                 self.updates[step] = [*rows]
                 self.gradients[step] = sum(each.total for each in rows)
         elif not callable(gradients):
@@ -281,77 +282,67 @@ def replay_each(
         ValueError: as `replay`, and if a closed loop has more than one dialect.
     """
     inputs = (gradients, initial, hyperparameters, dialects)
-    return _evaluated(_Run.traces, *inputs, dtype, steps, precision, rate_scale)
+    return Replays(*inputs, dtype=dtype, steps=steps, precision=precision, rate_scale=rate_scale).traces()
 
 
-def within_each(
-    gradients: ArrayLike | SparseGradients,
-    initial: ArrayLike,
-    hyperparameters: Hyperparameters,
-    dialects: Mapping[str, Dialect],
-    tested: Format | DTypeLike | str,
-    *,
-    dtype: DTypeLike = np.float64,
-    rate_scale: ArrayLike = 1.0,
-) -> dict[str, Limits]:
-    """Return the open-loop traces of several dialects as a format holds them; name -> limits.
+class Replays:
+    """Replays of several dialects on one input, evaluated on request: the arguments of `replay_each`."""
 
-    Equal to `within(tested)` of the traces that `replay_each` returns with `precision=tested`, without computing these.
+    def __init__(
+        self,
+        gradients: Gradients,
+        initial: ArrayLike,
+        hyperparameters: Hyperparameters,
+        dialects: Mapping[str, Dialect],
+        *,
+        dtype: DTypeLike = np.float64,
+        steps: int | None = None,
+        precision: Format | DTypeLike | str | None = None,
+        rate_scale: ArrayLike = 1.0,
+    ) -> None:
+        x = np.array(initial, np.dtype(dtype).type)
+        modelled = format_of(dtype if precision is None else precision)
+        scale = np.asarray(rate_scale, np.float64)
+        if scale.shape not in ((), x.shape):
+            raise ValueError(f"rate_scale has shape {scale.shape}; expected () or {x.shape}, the shape of `initial`")
+        series, count = _checked(gradients, x, steps)
+        defaults = Hyperparameters()
+        undefined = [name for name in DENSE_ONLY if getattr(hyperparameters, name) != getattr(defaults, name)]
+        if isinstance(series, SparseGradients) and undefined:
+            raise ValueError(f"{', '.join(undefined)} is not defined for row-sparse gradients")
+        if callable(series) and len(dialects) > 1:
+            raise ValueError("a closed loop takes one dialect, because each dialect visits other points")
+        if not isinstance(series, SparseGradients):  # two axes have no effect on dense gradients
+            dialects = {name: replace(each, sparse="dense", duplicates="merged") for name, each in dialects.items()}
+        self._functions: dict[str, _Function] = {}
+        structures: dict[Algorithm, dict[_Function, Dialect]] = {}
+        for name, dialect in dialects.items():
+            algorithm = Algorithm.of(dialect, hyperparameters, modelled)
+            function = (algorithm, dialect.hyperparameter_rounding, dialect.decay_complement)
+            self._functions[name] = function
+            structures.setdefault(algorithm.structure(), {}).setdefault(function, dialect)
+        self._runs = [
+            ([*members], _Run([*members.values()], hyperparameters, x, scale, modelled, series, count))
+            for members in structures.values()
+        ]
 
-    Raises:
-        ValueError: as `replay`.
-    """
-    inputs = (gradients, initial, hyperparameters, dialects)
-    return _evaluated(lambda run: run.limits(format_of(tested)), *inputs, dtype, None, tested, rate_scale)
+    def traces(self) -> dict[str, Trace]:
+        """Return the trace of each dialect, by name."""
+        return self._by_name(_Run.traces)
 
+    def limits(self, dtype: Format | DTypeLike | str) -> dict[str, Limits]:
+        """Return `within(dtype)` of each trace, by name, without computing the traces of an open loop.
 
-def _evaluated(
-    evaluate: Callable[[_Run], list[Result]],
-    gradients: Gradients,
-    initial: ArrayLike,
-    hyperparameters: Hyperparameters,
-    dialects: Mapping[str, Dialect],
-    dtype: DTypeLike,
-    steps: int | None,
-    precision: Format | DTypeLike | str | None,
-    rate_scale: ArrayLike,
-) -> dict[str, Result]:
-    """Evaluate the distinct functions of several dialects, those of one structure together; return name -> result."""
-    x = np.array(initial, np.dtype(dtype).type)
-    modelled = format_of(dtype if precision is None else precision)
-    scale = np.asarray(rate_scale, np.float64)
-    if scale.shape not in ((), x.shape):
-        raise ValueError(f"rate_scale has shape {scale.shape}; expected () or {x.shape}, the shape of `initial`")
-    series, count = _checked(gradients, x, steps)
-    defaults = Hyperparameters()
-    undefined = [name for name in DENSE_ONLY if getattr(hyperparameters, name) != getattr(defaults, name)]
-    if isinstance(series, SparseGradients) and undefined:
-        raise ValueError(f"{', '.join(undefined)} is not defined for row-sparse gradients")
-    if callable(series) and len(dialects) > 1:
-        raise ValueError("a closed loop takes one dialect, because each dialect visits other points")
-    if not isinstance(series, SparseGradients):  # two axes have no effect on dense gradients
-        dialects = {name: replace(each, sparse="dense", duplicates="merged") for name, each in dialects.items()}
-    functions = {name: _Function.of(dialect, hyperparameters, modelled) for name, dialect in dialects.items()}
-    structures: dict[Algorithm, dict[_Function, Dialect]] = {}
-    for name, function in functions.items():
-        structures.setdefault(function.algorithm.structure(), {}).setdefault(function, dialects[name])
-    found: dict[_Function, Result] = {}
-    for members in structures.values():
-        run = _Run([*members.values()], hyperparameters, x, scale, modelled, series, count)
-        found.update(zip(members, evaluate(run)))
-    return {name: found[function] for name, function in functions.items()}
+        Raises:
+            ValueError: if `dtype` is not a known floating-point format.
+        """
+        return self._by_name(lambda run: run.limits(format_of(dtype)))
 
-
-class _Function(NamedTuple):
-    """The function that a dialect computes: equal ones share a trace and, in every format, its bounds."""
-
-    algorithm: Algorithm
-    hyperparameter_rounding: str
-    decay_complement: str
-
-    @classmethod
-    def of(cls, dialect: Dialect, h: Hyperparameters, precision: Format) -> _Function:
-        return cls(Algorithm.of(dialect, h, precision), dialect.hyperparameter_rounding, dialect.decay_complement)
+    def _by_name(self, evaluate: Callable[[_Run], list[Result]]) -> dict[str, Result]:
+        found: dict[_Function, Result] = {}
+        for members, run in self._runs:
+            found.update(zip(members, evaluate(run)))
+        return {name: found[function] for name, function in self._functions.items()}
 
 
 def _checked(gradients: Gradients, x: Array, steps: int | None) -> tuple[Any, int]:

@@ -6,12 +6,10 @@ Two axes of a dialect concern them. `sparse`: whether rows without a gradient de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .bound import Arithmetic, Bounded, summed
 from .precision import Array
@@ -50,52 +48,34 @@ class SparseGradients:
 
     def dense(self) -> Array:
         """Return the dense gradients, the gradients of one row summed: shape (steps, height · width)."""
-        shape = (self.height * self.values.shape[2],)
-        return np.stack([rows.total for i in range(len(self)) for rows in self.merged(i, shape, np.float64)]).astype(
-            self.values.dtype
-        )
+        steps = (self.parts(step, (-1,), np.float64)[0].total for step in range(len(self)))
+        return np.stack([*steps]).astype(self.values.dtype)
 
-    def merged(self, step: int, shape: tuple[int, ...], wide: Any) -> Iterator[Rows]:
-        """Yield the gradient of one step (counted from 0), in the shape of the parameter."""
-        yield self._gathered(step, np.flatnonzero(self.rows[step] >= 0), shape, wide)
+    def parts(self, step: int, shape: tuple[int, ...], wide: Any, *, in_turn: bool = False) -> list[Rows]:
+        """Return the gradient of one step, counted from 0, in the shape of the parameter.
 
-    def in_turn(self, step: int, shape: tuple[int, ...], wide: Any) -> Iterator[Rows]:
-        """Yield the gradient of one step in parts without duplicates: the first gradients of all rows, then others."""
-        places = np.flatnonzero(self.rows[step] >= 0)
-        earlier = [int(np.sum(self.rows[step][places[:i]] == self.rows[step][place])) for i, place in enumerate(places)]
-        for count in range(max(earlier, default=0) + 1):
-            yield self._gathered(step, places[np.array(earlier, int) == count], shape, wide)
+        In turn, it consists of parts without duplicates: the first gradients of all rows, then the others.
+        """
+        present = self.rows[step] >= 0
+        rows, values = self.rows[step][present], self.values[step][present].astype(wide)
+        turn = np.array([np.sum(rows[:i] == row) if in_turn else 0 for i, row in enumerate(rows)], int)
 
-    def _gathered(self, step: int, places: Array, shape: tuple[int, ...], wide: Any) -> Rows:
-        rows, values = self.rows[step][places], self.values[step][places].astype(wide)
-
-        def gathered(parts: ArrayLike) -> Array:
+        def gathered(chosen: Array, terms: Array) -> Array:
             found = np.zeros(self.shape[1:], wide)
-            np.add.at(found, rows, parts)
+            np.add.at(found, rows[chosen], terms[chosen])
             return found.reshape(shape)
 
-        return Rows(gathered(values), gathered(values**2), gathered(np.abs(values)), gathered(np.ones_like(values)))
+        terms = (values, values**2, np.abs(values), np.ones_like(values))
+        return [Rows(*(gathered(turn == k, each) for each in terms)) for k in range(turn.max(initial=0) + 1)]
 
 
 class Rows(NamedTuple):
-    """The row-sparse gradient of one step; each field has the shape of the parameter.
+    """The row-sparse gradient of one step; each field has the shape of the parameter."""
 
-    Attributes:
-        total: the sum of the gradients of a row.
-        squares: the sum of their squares.
-        magnitude: the sum of their absolute values.
-        multiplicity: their number.
-    """
-
-    total: Any
-    squares: Any
-    magnitude: Any
-    multiplicity: Array
-
-    @property
-    def touched(self) -> Any:
-        """Where there is a gradient."""
-        return self.multiplicity > 0
+    total: Any  # the sum of the gradients of a row
+    squares: Any  # the sum of their squares
+    magnitude: Any  # the sum of their absolute values
+    multiplicity: Array  # their number
 
     def bounded(self, arithmetic: Arithmetic) -> Rows:
         """Return bounded numbers, whose error covers every order of summation."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from reference import Hyperparameters
+from suite.cases.metamorphic import MetamorphicRelation
 from suite.cases.random import Bits
 from suite.cases.special_tapes import edge_tapes, parameter_tapes, shape_tapes
 from suite.cases.tapes import STEPS, Tape, generated, recorded
@@ -151,15 +152,7 @@ def catalogue(tasks: Mapping[str, Task], seed: int) -> list[Case]:
     ]
 
 
-class Named(Protocol):
-    """An item that can be selected: a case or a metamorphic relation."""
-
-    @property
-    def id(self) -> str:
-        """The identifier, for example `decades/momentum`."""
-
-
-Item = TypeVar("Item", bound=Named)
+Item = TypeVar("Item", bound=Case | MetamorphicRelation)
 
 
 def select(items: Iterable[Item], patterns: Iterable[str]) -> list[Item]:

@@ -106,10 +106,7 @@ def resolve_images(folder: Path | None, cache: Path, *, download: bool = True) -
     Raises:
         UserError: if the named folder holds some of the files but not all, or other files under their names.
     """
-    where = named(folder)
-    if where is not None and not has_fashion_mnist(where):
-        where = None
-    found = _find(FASHION_MNIST, FASHION_MNIST_PUBLISHER, where, cache, download=download)
+    found = _find(FASHION_MNIST, FASHION_MNIST_PUBLISHER, named_images(folder), cache, download=download)
     if found is None:
         return digit_images()
     content, source, place = found
@@ -127,9 +124,10 @@ def named(folder: Path | None) -> Path | None:
     return folder or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
 
 
-def has_fashion_mnist(folder: Path) -> bool:
-    """Return whether a folder has any file of Fashion-MNIST."""
-    return any((folder / name).is_file() for name in FASHION_MNIST)
+def named_images(folder: Path | None) -> Path | None:
+    """Return the folder that the user named if it has any file of Fashion-MNIST, else None."""
+    where = named(folder)
+    return where if where and any((where / name).is_file() for name in FASHION_MNIST) else None
 
 
 def generated(seed: int = 291) -> Dataset:

@@ -75,6 +75,10 @@ def _epsilon_scaled(dialect: Dialect) -> Hyperparameters:
     return replace(HYPERPARAMETERS, epsilon=HYPERPARAMETERS.epsilon * (SCALE**2 if inside else SCALE))
 
 
+def _unscaled(dialect: Dialect) -> str | None:
+    return "the average starts at a constant, which does not scale" if dialect.initial_accumulator else None
+
+
 _ORDER = Bits(SIZE).permutation(SIZE)
 
 RELATIONS = (
@@ -108,9 +112,7 @@ RELATIONS = (
         tape=lambda tape: replace(tape, gradients=tape.gradients * np.float32(SCALE)),
         trace=_scaled,
         hyperparameters=_epsilon_scaled,
-        exempt=lambda dialect: (
-            "the average starts at a constant, which does not scale" if dialect.initial_accumulator else None
-        ),
+        exempt=_unscaled,
     ),
     MetamorphicRelation(
         "law/twin", "a faster implementation of the same operations gives the same bits as its twin", twin=True

@@ -47,9 +47,8 @@ class Chapter:
         """
         self.options, self.progress = options, progress
         require_usable(options.output, resume=options.resume)  # before anything takes time
-        where = datasets.named(options.data)
-        other = where is not None and datasets.has_fashion_mnist(where)
-        self.data = datasets.resolve(options.data, options.cache, download=options.download, required=not other)
+        required = datasets.named_images(options.data) is None  # else the folder is that of the images
+        self.data = datasets.resolve(options.data, options.cache, download=options.download, required=required)
         progress.say(f"data: {self.data.detail}")
         known = environments(options.pythons)
         chosen = {name: known[name] for name in options.frameworks}

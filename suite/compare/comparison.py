@@ -119,12 +119,11 @@ class TraceComparison:
             return ComparisonResult("agrees", quantity, 0, [], None, 0.0, 0.0, 1.0, None)
         outside = np.any([np.any(r > 1, axis=1) for r in ratios.values()], axis=0)
         decided = self.decided[columns]
-        differs, open_columns = bool(outside.any()), int((~decided).sum())
+        differs, undecided = bool(outside.any()), int((~decided).sum())
         step, index = (int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
         place = step, (columns.start or 0) + index
-        where = f"in {open_columns} of {decided.size} coordinates"
         return ComparisonResult(
-            outcome="differs" if differs else "undecided" if open_columns else "agrees",
+            outcome="differs" if differs else "undecided" if undecided else "agrees",
             quantity=quantity,
             worst_step=step + 1,
             worst_index=[index],
@@ -132,9 +131,7 @@ class TraceComparison:
             ulps=float(ulp_distance(self.observed[quantity][place], self.expected[quantity][place], self.format)),
             bound_ratio=float(ratio[step, index]),
             decided=float(decided.mean()),
-            reason=f"{where} there is no bound, or none that is narrower than the effect"
-            if open_columns and not differs
-            else None,
+            reason=_undecided(undecided, decided.size) if undecided and not differs else None,
         )
 
     def growth(self, columns: slice, first: int) -> Growth:
@@ -240,6 +237,10 @@ def _bound_ratios(observed: Array, expected: Array, bound: Array) -> Array:
 
 def _same(observed: Array, expected: Array) -> Array:
     return np.asarray((observed == expected) | (np.isnan(observed) & np.isnan(expected)))
+
+
+def _undecided(count: int, size: int) -> str:
+    return f"in {count} of {size} coordinates there is no bound, or none that is narrower than the effect"
 
 
 def _kind(errors: Array) -> str | None:

@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay, replay_each
-from reference.precision import Format, format_of, wider
-from reference.replay import within_each
+from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay
+from reference.precision import format_of, wider
+from reference.replay import Replays
 from suite.cases.tapes import Tape
 
 Array = NDArray[Any]
@@ -64,8 +64,11 @@ class Oracle:
         named = names if isinstance(names, Mapping) else {name: dialects[name] for name in names}
         if not subnormals:
             named = {name: replace(dialect, subnormals="either") for name, dialect in named.items()}
-        self._input = (_rounded(gradients, fmt, wide), self.initial, h, named)
-        self._wide, self._rate_scale = wide, rate_scale
+        if isinstance(gradients, SparseGradients):
+            rounded: Any = replace(gradients, values=fmt.round(gradients.values.astype(wide)))
+        else:
+            rounded = fmt.round(gradients.astype(wide))
+        self._replays = Replays(rounded, self.initial, h, named, dtype=wide, precision=dtype, rate_scale=rate_scale)
 
     @classmethod
     def of(cls, tape: Tape, h: Hyperparameters, dtype: str, names: Iterable[str] | Mapping[str, Dialect]) -> Self:
@@ -76,11 +79,11 @@ class Oracle:
 
     @cached_property
     def _traces(self) -> dict[str, Trace]:
-        return replay_each(*self._input, dtype=self._wide, precision=self.dtype, rate_scale=self._rate_scale)
+        return self._replays.traces()
 
     @cached_property
     def _predictions(self) -> dict[str, Prediction]:
-        limits = within_each(*self._input, self.dtype, dtype=self._wide, rate_scale=self._rate_scale)
+        limits = self._replays.limits(self.dtype)
         shared = {id(one): Prediction(*one, self.initial) for one in limits.values()}
         return {name: shared[id(one)] for name, one in limits.items()}
 
@@ -98,12 +101,6 @@ class Oracle:
         for name, prediction in self._predictions.items():
             groups.setdefault(id(prediction), []).append(name)
         return list(groups.values())
-
-
-def _rounded(gradients: Array | SparseGradients, fmt: Format, wide: Any) -> Any:
-    if isinstance(gradients, SparseGradients):
-        return replace(gradients, values=fmt.round(gradients.values.astype(wide)))
-    return fmt.round(gradients.astype(wide))
 
 
 def closed_loop(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reference import Dialect, Hyperparameters, dialects, replay, replay_each
 from reference.precision import wider
-from reference.replay import PARTS, within_each
+from reference.replay import PARTS, Replays
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from tests.reference.strategies import names, seeds, some_orders
 
@@ -167,10 +167,10 @@ def test_a_certain_overflow_does_not_hide_an_uncertain_one_in_another_coordinate
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_within_each_equals_within_of_the_traces(dtype):
+def test_the_limits_of_replays_equal_within_of_the_traces(dtype):
     gradients, initial = tapes(7)
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3, decay=0.999)
-    sooner = within_each(gradients, initial, h, dialects, dtype, dtype=wider(dtype))
+    sooner = Replays(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype).limits(dtype)
     traces = replay_each(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype)
     for name, trace in traces.items():
         for one, other in zip(sooner[name], trace.within(dtype), strict=True):
