@@ -6,7 +6,7 @@ error (`bound.Bounded`), the same lines compute the rounding bound.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,11 +64,7 @@ class Algorithm:
 
     @classmethod
     def of(cls, dialect: Dialect, h: Hyperparameters, precision: Format | DTypeLike | str) -> Algorithm:
-        """Return the algorithm that an implementation in `precision` computes.
-
-        Raises:
-            ValueError: if `precision` is not a known floating-point format.
-        """
+        """Return the algorithm that an implementation in `precision` computes."""
         working, single, wide = format_of(precision), format_of("float32"), np.longdouble
         rounding = dialect.hyperparameter_rounding
 
@@ -125,10 +121,7 @@ class Algorithm:
 
     def numbers(self) -> dict[str, Any]:
         """Return the fields that are numbers, by name: those that rounding can affect."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: value for name, value in values.items() if value is not None and not isinstance(value, (bool, str))
-        }
+        return {name: value for name, value in vars(self).items() if not isinstance(value, (bool, str, type(None)))}
 
     def structure(self) -> Algorithm:
         """Return the algorithm with every number set to 0; algorithms of equal structure can be evaluated together."""

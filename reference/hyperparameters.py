@@ -55,15 +55,12 @@ class Hyperparameters:
         single = isinstance(rate, Real) or getattr(rate, "ndim", 1) == 0
         value = float(rate) if single else tuple(float(number) for number in rate)  # type: ignore[arg-type, union-attr]
         object.__setattr__(self, "learning_rate", value)
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name, value in vars(self).items():
             numbers = value if isinstance(value, tuple) else (value,)
             if any(isinstance(number, float) and math.isnan(number) for number in numbers):
-                raise ValueError(f"{field.name} must be a number, not NaN")
-        for name in ("clip_norm", "clip_gradient", "clip_weights"):
-            bound = getattr(self, name)
-            if bound is not None and bound < 0:
-                raise ValueError(f"{name} must be None or at least 0, not {bound}")
+                raise ValueError(f"{name} must be a number, not NaN")
+            if name.startswith("clip_") and value is not None and value < 0:
+                raise ValueError(f"{name} must be None or at least 0, not {value}")
 
     def rate(self, step: int) -> float:
         """Return η of a step, counted from 0.
@@ -81,8 +78,7 @@ class Hyperparameters:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object that `from_json` converts back to an equal value."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Hyperparameters:

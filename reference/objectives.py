@@ -65,17 +65,12 @@ class Quadratic:
 class LinearRegression:
     """Least squares with the halved squared loss, ½ mean (Xw + b - y)² (D2L 11.8.2 by way of `train_ch11`).
 
-    Attributes:
-        features: X, shape (rows, n).
-        labels: y, shape (rows,).
-        batches: the rows that each step uses, shape (steps, batch).
-
     The parameter vector is (w, b), shape (n + 1,).
     """
 
-    features: Array
-    labels: Array
-    batches: Array
+    features: Array  # X, shape (rows, n)
+    labels: Array  # y, shape (rows,)
+    batches: Array  # the rows that each step uses, shape (steps, batch)
 
     def loss(self, x: Array) -> float:
         """Return the loss over all rows, in the type of x."""
@@ -112,20 +107,13 @@ class LinearRegression:
 class Network:
     """The mean cross-entropy of softmax(relu(X W1 + b1) W2 + b2) with integer class labels.
 
-    Attributes:
-        features: X, shape (rows, n).
-        labels: the classes, integers, shape (rows,).
-        batches: the rows that each step uses, shape (steps, batch).
-        hidden: the number of hidden units.
-        classes: the number of classes.
-
     The parameter vector is W1 (n, hidden), b1, W2 (hidden, classes), b2, one after another.
     """
 
-    features: Array
-    labels: Array
-    batches: Array
-    hidden: int
+    features: Array  # X, shape (rows, n)
+    labels: Array  # the classes, shape (rows,)
+    batches: Array  # the rows that each step uses, shape (steps, batch)
+    hidden: int  # the number of hidden units
     classes: int
 
     _EXPONENTIAL = 16  # ulps: the largest error of an exponential or a logarithm, fast implementations included

@@ -20,19 +20,14 @@ Number = Union[Array, "np.floating[Any]", float]
 class Format:
     """A binary floating-point format.
 
-    Attributes:
-        name: the name in NumPy, or `bfloat16`, which NumPy lacks.
-        digits: bits of the significand p, the implicit one included.
-        least_exponent: exponent of the smallest normal number, which is 2**least_exponent.
-        greatest_exponent: exponent of the largest finite number, (2 - 2**(1-p)) * 2**greatest_exponent.
-        flushes: whether hardware and libraries in use may replace a subnormal number by zero. In float16 they do
-            not, because float16 is computed in float32, where its subnormal numbers are normal.
+    Hardware and libraries in use may replace a subnormal number by zero (`flushes`). In float16 they do not, because it
+    is computed in float32, where its subnormal numbers are normal.
     """
 
-    name: str
-    digits: int
-    least_exponent: int
-    greatest_exponent: int
+    name: str  # in NumPy, or `bfloat16`, which NumPy lacks
+    digits: int  # bits of the significand p, the implicit one included
+    least_exponent: int  # of the smallest normal number, 2**least_exponent
+    greatest_exponent: int  # of the largest finite number, (2 - 2**(1-p)) * 2**greatest_exponent
     flushes: bool = True
 
     @cached_property

@@ -331,11 +331,7 @@ class Replays:
         return self._by_name(_Run.traces)
 
     def limits(self, dtype: Format | DTypeLike | str) -> dict[str, Limits]:
-        """Return `within(dtype)` of each trace, by name, without computing the traces of an open loop.
-
-        Raises:
-            ValueError: if `dtype` is not a known floating-point format.
-        """
+        """Return `within(dtype)` of each trace, by name, without computing the traces of an open loop."""
         return self._by_name(lambda run: run.limits(format_of(dtype)))
 
     def _by_name(self, evaluate: Callable[[_Run], list[Result]]) -> dict[str, Result]:

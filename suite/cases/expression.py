@@ -11,7 +11,7 @@ The module needs the standard library only, because the pytest plugin loads it i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -34,11 +34,7 @@ class Selection:
 
     @classmethod
     def of(cls, expression: str) -> Self:
-        """Parse an expression.
-
-        Raises:
-            SelectionError: if it is invalid.
-        """
+        """Parse an expression; raise `SelectionError` if it is invalid."""
         if not expression.strip():
             return cls(expression, lambda text: True)  # noqa: ARG005
         holds = _Parser(expression).whole()
@@ -77,16 +73,16 @@ class _Parser:
         return holds
 
     def disjunction(self) -> Predicate:
-        parts = [self.conjunction()]
-        while self.accept("or"):
-            parts.append(self.conjunction())
-        return lambda text: any(holds(text) for holds in parts)
+        return self.joined(self.conjunction, "or", any)
 
     def conjunction(self) -> Predicate:
-        parts = [self.factor()]
-        while self.accept("and"):
-            parts.append(self.factor())
-        return lambda text: all(holds(text) for holds in parts)
+        return self.joined(self.factor, "and", all)
+
+    def joined(self, operand: Callable[[], Predicate], word: str, join: Callable[[Iterable[bool]], bool]) -> Predicate:
+        parts = [operand()]
+        while self.accept(word):
+            parts.append(operand())
+        return lambda text: join(holds(text) for holds in parts)
 
     def factor(self) -> Predicate:
         if self.accept("not"):

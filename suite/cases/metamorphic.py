@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,14 +60,9 @@ def first_tape(seed: int) -> Tape:
     return Tape("first", reason, initial, gradients.astype(np.float32), ((SIZE,),))
 
 
-def _negated(trace: Trace) -> Trace:
-    return {name: values if name == "square_average" else -values for name, values in trace.items()}
-
-
-def _scaled(trace: Trace) -> Trace:
-    """Scale a trace: v ∝ g² and m ∝ g; steps and the momentum buffer do not depend on the scale of the gradients."""
-    factors = {"square_average": SCALE**2, "mean_gradient": SCALE}
-    return {name: values * values.dtype.type(factors.get(name, 1.0)) for name, values in trace.items()}
+def _multiplied(trace: Trace, other: float = 1.0, **factors: float) -> Trace:
+    """Multiply each quantity of a trace by its own factor, or by the factor for others."""
+    return {name: values * values.dtype.type(factors.get(name, other)) for name, values in trace.items()}
 
 
 def _epsilon_scaled(dialect: Dialect) -> Hyperparameters:
@@ -93,7 +89,7 @@ RELATIONS = (
         "law/negation",
         "negated gradients and initial parameters give the negated trace",
         tape=lambda tape: replace(tape, initial=-tape.initial, gradients=-tape.gradients),
-        trace=_negated,
+        trace=partial(_multiplied, other=-1.0, square_average=1.0),
     ),
     MetamorphicRelation(
         "law/permutation",
@@ -110,7 +106,7 @@ RELATIONS = (
         "law/scaling",
         "gradients multiplied by a power of two, with ε scaled accordingly, give the same steps",
         tape=lambda tape: replace(tape, gradients=tape.gradients * np.float32(SCALE)),
-        trace=_scaled,
+        trace=partial(_multiplied, square_average=SCALE**2, mean_gradient=SCALE),  # v ∝ g² and m ∝ g
         hyperparameters=_epsilon_scaled,
         exempt=_unscaled,
     ),

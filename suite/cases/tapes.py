@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import SparseGradients, dialects, replay
+from reference import SparseGradients
 from suite.cases.random import Bits
 from suite.cases.tasks import Task
 
@@ -142,10 +142,5 @@ def generated(seed: int) -> dict[str, Tape]:
 
 def recorded(task: Task) -> Tape:
     """Return the gradients of the oracle's run of a task in the dialect d2l, rounded to float32, as a tape."""
-
-    def gradient(step: int, x: NDArray[Any]) -> NDArray[Any]:
-        return task.objective.gradient(x, step)
-
-    trace = replay(gradient, task.initial, task.hyperparameters, dialects["d2l"], steps=task.steps)
-    reason = f"the gradients of the task {task.id!r}"
-    return Tape(task.id, reason, task.initial, trace.gradients.astype(np.float32))
+    gradients = task.replay("d2l", "float32").gradients.astype(np.float32)
+    return Tape(task.id, f"the gradients of the task {task.id!r}", task.initial, gradients)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import Hyperparameters
+from reference import Hyperparameters, Trace, dialects, replay
 from reference.objectives import LinearRegression, Network, Objective, Quadratic
+from reference.precision import wider
 from suite.cases import datasets
 from suite.cases.datasets import Dataset
 from suite.cases.random import Bits
@@ -43,6 +44,11 @@ class Task:
         """Return the arrays that are sent to a worker, by name."""
         counts = {"steps": np.array(self.steps), "steps_per_epoch": np.array(self.steps_per_epoch)}
         return {"initial": self.initial, **counts, **self.data}
+
+    def replay(self, dialect: str, dtype: str) -> Trace:
+        """Run the oracle, in a type wide enough for `dtype`; each gradient is computed where the oracle has arrived."""
+        inputs = (lambda step, x: self.objective.gradient(x, step), self.initial, self.hyperparameters)
+        return replay(*inputs, dialects[dialect], dtype=wider(dtype), steps=self.steps, precision=dtype)
 
 
 def quadratic(*, rotated: bool = False) -> Task:
@@ -77,23 +83,18 @@ def regression(data: Dataset, seed: int) -> Task:
     features, labels = np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1])
     weights = (0.01 * bits.normal((features.shape[1],))).astype(np.float32)
     batches = np.concatenate([bits.permutation(ROWS).reshape(-1, BATCH) for _ in range(EPOCHS)])
-    steps = len(batches)
+    objective, steps = LinearRegression(features, labels, batches), len(batches)
     return Task(
         id="regression",
         reason=f"the section's own workload, on {data.name} data",
         source=f"{SECTION}.2 and {SECTION}.3",
-        objective=LinearRegression(features, labels, batches),
+        objective=objective,
         initial=np.append(weights, np.float32(0)),
         steps=steps,
         steps_per_epoch=steps // EPOCHS,
         evaluate=tuple(range(0, steps + 1, LOSS_EVERY)),
         hyperparameters=HYPERPARAMETERS,
-        data={
-            "shapes": np.array([[features.shape[1], 1], [1, -1]]),
-            "features": features,
-            "labels": labels,
-            "batches": batches,
-        },
+        data=_data(objective, ((features.shape[1], 1), (1,))),
     )
 
 
@@ -127,12 +128,7 @@ def network(
         steps_per_epoch=epoch,
         evaluate=tuple(dict.fromkeys(evaluated)),
         hyperparameters=HYPERPARAMETERS,
-        data={
-            "shapes": np.array([[*shape, -1][:2] for shape in objective.shapes]),
-            "features": features,
-            "labels": labels,
-            "batches": batches,
-        },
+        data=_data(objective, objective.shapes),
         replayed=False,
     )
 
@@ -143,6 +139,12 @@ def digits(seed: int) -> Task:
     used = DIGITS_STEPS * DIGITS_BATCH
     reason = "a small network on real images: four parameters of different sizes, and gradients that are partly zero"
     return network("digits", reason, features[:used], labels[:used], DIGITS_BATCH, EPOCHS, Bits(seed + 1))
+
+
+def _data(objective: LinearRegression | Network, shapes: Iterable[tuple[int, ...]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a task on data; shapes of one dimension end with -1."""
+    arrays = {name: getattr(objective, name) for name in ("features", "labels", "batches")}
+    return {"shapes": np.array([[*shape, -1][:2] for shape in shapes]), **arrays}
 
 
 def replayed(data: Dataset, seed: int) -> dict[str, Task]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -155,7 +154,7 @@ class TraceComparison:
         The steps are 1, 2, 5, 10, 20, 50, … and the last. Each row shows the coordinate with the largest error over its
         bound at that step.
         """
-        steps = np.array(list(step_series(len(self.bounds)))) - 1
+        steps = np.array(step_series(len(self.bounds)), int) - 1
         parts = (self.ratios, self.expected, self.observed)
         ratios, expected, observed = (part["parameters"][steps, columns] for part in parts)
         if not ratios.size:
@@ -171,13 +170,10 @@ class TraceComparison:
         ]
 
 
-def step_series(last: int) -> Iterator[int]:
-    """Yield 1, 2, 5, 10, 20, 50, … up to the last step, which is always included; nothing if there are no steps."""
-    series = (digit * 10**power for power in count() for digit in (1, 2, 5))
-    for step in series if last > 0 else ():
-        yield min(step, last)
-        if step >= last:
-            return
+def step_series(last: int) -> list[int]:
+    """Return 1, 2, 5, 10, 20, 50, … up to the last step, which is always included; nothing if there are no steps."""
+    series = (digit * 10**power for power in range(len(str(last))) for digit in (1, 2, 5))
+    return [*(step for step in series if step < last), last] if last > 0 else []
 
 
 def fitting_dialects(observed: Mapping[str, Array], oracle: Oracle, columns: Sequence[slice]) -> list[list[str]]:

@@ -78,7 +78,7 @@ class TraceShape:
     @property
     def kept_steps(self) -> list[int]:
         """The steps whose values are kept."""
-        return list(step_series(self.steps))
+        return step_series(self.steps)
 
     @property
     def columns(self) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects, replay
+from reference import Dialect, Hyperparameters, SparseGradients, Trace, dialects
 from reference.precision import format_of, wider
 from reference.replay import Replays
 from suite.cases.tapes import Tape
@@ -101,14 +101,6 @@ class Oracle:
         for name, prediction in self._predictions.items():
             groups.setdefault(id(prediction), []).append(name)
         return list(groups.values())
-
-
-def closed_loop(
-    gradient: Callable[[int, Array], Array], initial: Array, h: Hyperparameters, dialect: str, dtype: str, steps: int
-) -> Trace:
-    """Run the oracle on a task: `gradient` is called with the step and the current parameters."""
-    wide = wider(dtype)
-    return replay(gradient, initial.astype(wide), h, dialects[dialect], dtype=wide, steps=steps, precision=dtype)
 
 
 def path_length(parameters: Array, initial: Array) -> Array:

@@ -18,7 +18,7 @@ from reference import Trace
 from reference.precision import wider
 from suite.cases.tasks import Task
 from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
-from suite.compare.oracle import Oracle, closed_loop
+from suite.compare.oracle import Oracle
 from suite.conformance.targets import FEW_DIALECTS, Target, read_trace, targets
 from suite.results.provenance import Conditions
 from suite.results.rows import Outcome, TrainingRow
@@ -143,14 +143,7 @@ class Trainings:
         """Return the oracle's own run of a task."""
         name = (task.id, dialect, dtype)
         if name not in self._own:
-            self._own[name] = closed_loop(
-                lambda step, x: task.objective.gradient(x, step),
-                task.initial,
-                task.hyperparameters,
-                dialect,
-                dtype,
-                task.steps,
-            )
+            self._own[name] = task.replay(dialect, dtype)
         return self._own[name]
 
 

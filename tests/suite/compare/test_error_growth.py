@@ -25,7 +25,7 @@ def observed(oracle, dialect, dtype=np.float32):
 
 @pytest.mark.parametrize(("last", "steps"), [(0, []), (1, [1]), (2, [1, 2]), (7, [1, 2, 5, 7]), (10, [1, 2, 5, 10])])
 def test_the_step_series_ends_with_the_last_step(last, steps):
-    assert list(step_series(last)) == steps
+    assert step_series(last) == steps
 
 
 def test_the_error_curve_of_a_correct_trace_stays_below_the_bound_from_the_first_step_to_the_last(oracle):
