@@ -106,11 +106,8 @@ def result(
         return Bounded(value, error, arithmetic)
     overflows = np.isfinite(size) & (size - error > arithmetic.largest)
     sure = overflows | (~np.isfinite(size) & certain())
-    found = Bounded(
-        np.where(overflows, np.copysign(np.inf, value), value),
-        np.where(sure, 0, np.where(fits, error, np.inf)),
-        arithmetic,
-    )
+    bounded = np.where(sure, 0, np.where(fits, error, np.inf))
+    found = Bounded(np.where(overflows, np.copysign(np.inf, value), value), bounded, arithmetic)
     if np.any(overflows):
         found.before_overflow = Bounded(value, np.where(fits | overflows, error, np.inf), arithmetic)
     return found
@@ -235,10 +232,8 @@ def average(old: Any, new: Any, decay: Any, complement: Any) -> Any:
     local = arithmetic.epsilon * (terms + size) + lost
 
     def certain() -> Any:
-        infinite = (
-            np.isinf(new.value) & (new.error == 0) & np.isfinite(old.value) & old.has_bound() & complement.has_sign()
-        )
-        return (infinite & (complement.value != 0)) | old.is_nan() | new.is_nan()
+        infinite = np.isinf(new.value) & (new.error == 0) & np.isfinite(old.value) & old.has_bound()
+        return (infinite & complement.has_sign() & (complement.value != 0)) | old.is_nan() | new.is_nan()
 
     found = result(value, propagated, local, arithmetic, certain)
     found.before_overflow = None

@@ -60,11 +60,7 @@ class Trace:
         return self._within(format_of(dtype))
 
     def bounds(self, dtype: Format | DTypeLike | str) -> Trace:
-        """Return the largest error of any evaluation in `dtype`, for each value; infinite where there is no bound.
-
-        Raises:
-            ValueError: as `within`.
-        """
+        """Return the largest error of any evaluation in `dtype`, for each value; infinite where there is no bound."""
         limits = self.within(dtype)
         present = [part for part in PARTS if getattr(self, part) is not None]
         total: dict[str, Any] = {
@@ -101,27 +97,15 @@ class _Run:
     """Algorithms of one structure, evaluated together: arrays have the dialect as their first axis.
 
     It keeps its inputs, so that the bound can be computed later, on request.
-
-    Attributes:
-        gradients: the dense gradients, shape (steps, *shape). A closed loop fills them in `traces`.
-        updates: for each step the row-sparse gradients that are applied one after another; [None] for a dense gradient.
     """
 
-    def __init__(
-        self,
-        dialects: Sequence[Dialect],
-        h: Hyperparameters,
-        initial: Array,
-        scale: Array,
-        precision: Format,
-        gradients: Any,
-        steps: int,
-    ) -> None:
-        self.dialects, self.h, self.scale = dialects, h, scale
+    def __init__(self, dialects: Sequence[Dialect], algorithms: Sequence[Algorithm], given: Replays) -> None:
+        self.dialects, self.algorithms, self.h, self.scale = dialects, algorithms, given.h, given.scale
+        initial, gradients, steps = given.initial, given.gradients, given.steps
         self.initial = np.repeat(initial[None], len(dialects), axis=0)
         self.wide = initial.dtype.type
-        self.algorithms = [Algorithm.of(dialect, h, precision) for dialect in dialects]
-        self.gradients = np.empty((steps, *initial.shape), self.wide)
+        self.gradients = np.empty((steps, *initial.shape), self.wide)  # the dense ones; a closed loop fills them later
+        # For each step, the row-sparse gradients that are applied one after another; [None] for a dense gradient.
         self.updates: list[list[Rows | None]] = [[None] for _ in range(steps)]
         self.closed_loop = gradients if callable(gradients) else None
         if isinstance(gradients, SparseGradients):
@@ -300,19 +284,18 @@ class Replays:
         precision: Format | DTypeLike | str | None = None,
         rate_scale: ArrayLike = 1.0,
     ) -> None:
-        x = np.array(initial, np.dtype(dtype).type)
-        modelled = format_of(dtype if precision is None else precision)
-        scale = np.asarray(rate_scale, np.float64)
-        if scale.shape not in ((), x.shape):
-            raise ValueError(f"rate_scale has shape {scale.shape}; expected () or {x.shape}, the shape of `initial`")
-        series, count = _checked(gradients, x, steps)
-        defaults = Hyperparameters()
+        self.h, self.initial = hyperparameters, np.array(initial, np.dtype(dtype).type)
+        self.scale, shape = np.asarray(rate_scale, np.float64), self.initial.shape
+        if self.scale.shape not in ((), shape):
+            raise ValueError(f"rate_scale has shape {self.scale.shape}; expected () or {shape}, the shape of `initial`")
+        self.gradients, self.steps = _checked(gradients, self.initial, steps)
+        defaults, modelled = Hyperparameters(), format_of(dtype if precision is None else precision)
         undefined = [name for name in DENSE_ONLY if getattr(hyperparameters, name) != getattr(defaults, name)]
-        if isinstance(series, SparseGradients) and undefined:
+        if isinstance(gradients, SparseGradients) and undefined:
             raise ValueError(f"{', '.join(undefined)} is not defined for row-sparse gradients")
-        if callable(series) and len(dialects) > 1:
+        if callable(gradients) and len(dialects) > 1:
             raise ValueError("a closed loop takes one dialect, because each dialect visits other points")
-        if not isinstance(series, SparseGradients):  # two axes have no effect on dense gradients
+        if not isinstance(gradients, SparseGradients):  # two axes have no effect on dense gradients
             dialects = {name: replace(each, sparse="dense", duplicates="merged") for name, each in dialects.items()}
         self._functions: dict[str, _Function] = {}
         structures: dict[Algorithm, dict[_Function, Dialect]] = {}
@@ -322,7 +305,7 @@ class Replays:
             self._functions[name] = function
             structures.setdefault(algorithm.structure(), {}).setdefault(function, dialect)
         self._runs = [
-            ([*members], _Run([*members.values()], hyperparameters, x, scale, modelled, series, count))
+            ([*members], _Run([*members.values()], [algorithm for algorithm, *_ in members], self))
             for members in structures.values()
         ]
 

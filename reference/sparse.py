@@ -80,9 +80,5 @@ class Rows(NamedTuple):
     def bounded(self, arithmetic: Arithmetic) -> Rows:
         """Return bounded numbers, whose error covers every order of summation."""
         total, squares, magnitude = (Bounded.from_input(np.asarray(z), arithmetic) for z in self[:3])
-        return Rows(
-            summed(total, magnitude, self.multiplicity - 1),
-            summed(squares, squares, self.multiplicity),
-            magnitude,
-            self.multiplicity,
-        )
+        count = self.multiplicity
+        return Rows(summed(total, magnitude, count - 1), summed(squares, squares, count), magnitude, count)

@@ -15,11 +15,8 @@ from suite.cases.random import Bits
 from suite.cases.tasks import HYPERPARAMETERS, Task
 from suite.errors import UserError
 
-PERIOD = 4099
-"""Distinct numbers of the tape, repeated to any size; a prime, so that vector registers see different numbers."""
-
-BEYOND_CACHE = 1_000_000
-"""The number of parameters from which on a step is compared with the memory traffic that it needs."""
+PERIOD = 4099  # distinct numbers of the tape, repeated to any size; a prime, so that vector registers differ
+BEYOND_CACHE = 1_000_000  # parameters from which on a step is compared with the memory traffic that it needs
 
 
 @dataclass(frozen=True)

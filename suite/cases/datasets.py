@@ -78,13 +78,7 @@ class Images:
 
 
 def resolve(folder: Path | None, cache: Path, *, download: bool = True, required: bool = True) -> Dataset:
-    """Find the airfoil data, or generate a table.
-
-    Args:
-        folder: the folder that the user named; if None, the environment variable `RMSUITE_DATA` is read.
-        cache: the folder in which a download is kept.
-        download: whether a download is allowed.
-        required: whether a named folder must hold the file.
+    """Find the airfoil data, or generate a table; a folder that the user named must hold them if it is `required`.
 
     Raises:
         UserError: if the named folder does not hold the file, or holds another file under its name.
@@ -101,7 +95,7 @@ def resolve(folder: Path | None, cache: Path, *, download: bool = True, required
 
 
 def resolve_images(folder: Path | None, cache: Path, *, download: bool = True) -> Images:
-    """Find Fashion-MNIST, or load the digits. The arguments are those of `resolve`; a named folder need not hold it.
+    """Find Fashion-MNIST, or load the digits; a folder that the user named need not hold it.
 
     Raises:
         UserError: if the named folder holds some of the files but not all, or other files under their names.
@@ -120,7 +114,7 @@ def resolve_images(folder: Path | None, cache: Path, *, download: bool = True) -
 
 
 def named(folder: Path | None) -> Path | None:
-    """Return the folder that the user named, on the command line or in the environment; None if there is none."""
+    """Return the folder that the user named, on the command line or in `RMSUITE_DATA`; None if there is none."""
     return folder or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
 
 

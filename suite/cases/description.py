@@ -17,8 +17,7 @@ from suite.cases.tapes import Shape, Tape
 from suite.cases.tasks import Task
 from suite.errors import UserError
 
-BASIC = ("learning_rate", "decay", "epsilon")
-"""The hyper-parameters that every RMSProp has."""
+BASIC = ("learning_rate", "decay", "epsilon")  # the hyper-parameters that every RMSProp has
 
 
 @dataclass(frozen=True)

@@ -29,25 +29,15 @@ HYPERPARAMETERS = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=2.0**-1
 
 @dataclass(frozen=True)
 class MetamorphicRelation:
-    """A relation between two replays: what the second has, and what its trace must be.
+    """A relation between two replays: what the second has, and what its trace must be."""
 
-    Attributes:
-        id: the identifier, whose meaning never changes.
-        reason: the property that the relation tests.
-        tape: makes the second tape from the first; None if the first replay is enough.
-        trace: makes the required second trace from the first.
-        hyperparameters: the hyper-parameters of the second replay, in a dialect.
-        exempt: why the relation does not hold in a dialect; None if it does.
-        twin: whether the second replay uses the twin: the implementation that must give the same bits.
-    """
-
-    id: str
-    reason: str
-    tape: Callable[[Tape], Tape] | None = lambda tape: tape
-    trace: Callable[[Trace], Trace] = dict
-    hyperparameters: Callable[[Dialect], Hyperparameters] = lambda _: HYPERPARAMETERS
-    exempt: Callable[[Dialect], str | None] = lambda _: None
-    twin: bool = False
+    id: str  # its meaning never changes
+    reason: str  # the property that the relation tests
+    tape: Callable[[Tape], Tape] | None = lambda tape: tape  # makes the second tape; None if the first replay is enough
+    trace: Callable[[Trace], Trace] = dict  # makes the required second trace from the first
+    hyperparameters: Callable[[Dialect], Hyperparameters] = lambda _: HYPERPARAMETERS  # of the second replay
+    exempt: Callable[[Dialect], str | None] = lambda _: None  # why the relation does not hold in a dialect, if so
+    twin: bool = False  # whether the second replay uses the twin: the implementation that must give the same bits
 
 
 def first_tape(seed: int) -> Tape:

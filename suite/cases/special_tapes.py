@@ -25,9 +25,8 @@ Makers: TypeAlias = Sequence[tuple[Callable[[Bits], Tape], Sequence[str]]]
 
 _SHAPE_STREAM, _EDGE_STREAM, _PARAMETER_STREAM = 1000, 2000, 4000  # far from the seeds of other tapes
 _SIZE = 9
-_EVERYWHERE = (
-    "plain", "large-epsilon", "momentum", "schedule-momentum", "centered-momentum", "weight-decay", "rescaled"
-)  # fmt: skip
+_UNCENTERED = ("plain", "large-epsilon", "momentum", "schedule-momentum")
+_EVERYWHERE = (*_UNCENTERED, "centered-momentum", "weight-decay", "rescaled")
 _NORM_STEPS = 12
 _SPARSE_STEPS = 8  # few, because compilers are slow on sparse steps
 _HEIGHT, _WIDTH = 7, 3
@@ -134,10 +133,9 @@ def _norms(bits: Bits) -> Tape:
 
 
 def _rates(bits: Bits) -> Tape:
-    shapes, rates = ((4,), (1,), (2, 3)), (1.0, 0.1, 2.5)
+    reason, shapes = "a factor on the learning rate of each parameter", ((4,), (1,), (2, 3))
     gradients = _moderate(bits, _NORM_STEPS, 11)
-    reason = "a factor on the learning rate of each parameter"
-    return Tape("rates", reason, _normal(bits, 11), gradients, shapes, alone=True, rates=rates)
+    return Tape("rates", reason, _normal(bits, 11), gradients, shapes, alone=True, rates=(1.0, 0.1, 2.5))
 
 
 def _rows(bits: Bits) -> Tape:
@@ -168,9 +166,8 @@ _EDGES: Makers = (
      (*_EVERYWHERE, "centered", "clipping")),
     (partial(_edge, "overflow", "a square that overflows float32 in the last step: g/∞ = 0, and the parameter does not "
              "move", 1e25, step=STEPS - 1),
-     ("plain", "large-epsilon", "momentum", "schedule-momentum", "weight-decay", "rescaled", "clipping")),
-    (_underflow,
-     ("plain", "large-epsilon", "momentum", "schedule-momentum", "long-memory", "rescaled", "bias-correction")),
+     (*_UNCENTERED, "weight-decay", "rescaled", "clipping")),
+    (_underflow, (*_UNCENTERED, "long-memory", "rescaled", "bias-correction")),
     (_subnormal, ("no-epsilon",)),
     (partial(_zeros, "nothing", "a zero gradient and no ε: 0/0, unless the average starts at another value",
              (0.0, -0.0)), ("no-epsilon",)),
@@ -178,8 +175,7 @@ _EDGES: Makers = (
              (0.0, 0.0), dtypes=("float16",)), ("tiny-epsilon",)),
     (_steady, ("centered-tiny-epsilon",)),
     (_divergent, ("decay-above-one",)),
-    (_reduced,
-     ("plain", "large-epsilon", "momentum", "schedule-momentum", "centered-momentum", "weight-decay", "clipping")),
+    (_reduced, (*_UNCENTERED, "centered-momentum", "weight-decay", "clipping")),
     (_tiny, ("plain",)),
 )  # fmt: skip
 

@@ -61,11 +61,9 @@ class Tape:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that are sent to a worker, by name."""
-        arrays: dict[str, NDArray[Any]] = {"initial": self.initial}
-        if self.sparse is None:
-            arrays["gradients"] = self.gradients
-        else:
-            arrays.update(rows=self.sparse.rows, values=self.sparse.values)
+        sparse = self.sparse
+        given = {"rows": sparse.rows, "values": sparse.values} if sparse is not None else {"gradients": self.gradients}
+        arrays: dict[str, NDArray[Any]] = {"initial": self.initial, **given}
         if self.shapes is not None:
             rank = max(map(len, self.shapes))
             rows = [(*shape, *(-1,) * (rank - len(shape))) for shape in self.shapes]

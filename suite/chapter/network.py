@@ -132,12 +132,11 @@ def _peak_rows(pictures: Images, seed: int) -> Iterator[ChapterRow]:
 def scheduled_tasks(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]:
     """Make a task for each schedule, with the same images, initial weights and batch order."""
     batch, epochs = SIZES[pictures.name]
-    reason = "a learning-rate schedule"
-    base = network("", reason, pictures.features, pictures.labels, batch, epochs, Bits(seed + 2))
+    base = network(pictures.features, pictures.labels, batch, epochs, Bits(seed + 2))
     for name, schedule in SCHEDULES.items():
         rates = tuple(peak * schedule(t, base.steps_per_epoch, base.steps) for t in range(base.steps))
         h = Hyperparameters(learning_rate=rates, decay=DECAY, epsilon=EPSILON)
-        yield replace(base, id=name, hyperparameters=h)
+        yield replace(base, id=name, reason="a learning-rate schedule", hyperparameters=h)
 
 
 def predicted_classes(task: Task, x: Array, pictures: Images) -> NDArray[np.int64]:

@@ -63,16 +63,10 @@ class Growth:
 
 
 class TraceComparison:
-    """A trace compared with the prediction of one dialect.
+    """A trace compared with the prediction of one dialect. Each quantity has the shape (steps, n).
 
-    Attributes:
-        format: the tested format.
-        expected: the oracle's values of each quantity, shape (steps, n).
-        observed: the values of the trace, converted to the oracle's type.
-        ratios: error over bound.
-        bounds: the bounds of the parameters.
-        decided: for each coordinate, shape (n,), whether all its values have a bound, and that of the parameter is
-            narrower, at some step, than the path of the coordinate.
+    A coordinate is decided if all its values have a bound, and that of the parameter is narrower, at some step, than
+    the path of the coordinate.
     """
 
     def __init__(self, observed: Mapping[str, Array], oracle: Oracle, dialect: str) -> None:
@@ -83,9 +77,9 @@ class TraceComparison:
         """
         prediction = oracle.predict(dialect)
         self.format = format_of(oracle.dtype)
-        self.expected: dict[str, Array] = {}
-        self.observed: dict[str, Array] = {}
-        self.ratios: dict[str, Array] = {}
+        self.expected: dict[str, Array] = {}  # the oracle's values of each quantity
+        self.observed: dict[str, Array] = {}  # the values of the trace, converted to the oracle's type
+        self.ratios: dict[str, Array] = {}  # error over bound
         unbounded = np.zeros(prediction.bounds.parameters.shape, bool)
         nan_parameters = np.isnan(prediction.trace.parameters)
         for name in QUANTITIES:
@@ -101,7 +95,7 @@ class TraceComparison:
             unbounded |= np.isinf(bound) & ~ignored
         if "parameters" not in self.ratios:
             raise TraceError("the trace has no parameters")
-        self.bounds = prediction.bounds.parameters
+        self.bounds = prediction.bounds.parameters  # of the parameters
         self.decided = prediction.visible & ~np.any(unbounded, axis=0)
 
     def fits(self, columns: slice) -> bool:
@@ -118,7 +112,8 @@ class TraceComparison:
             return ComparisonResult("agrees", quantity, 0, [], None, 0.0, 0.0, 1.0, None)
         outside = np.any([np.any(r > 1, axis=1) for r in ratios.values()], axis=0)
         decided = self.decided[columns]
-        differs, undecided = bool(outside.any()), int((~decided).sum())
+        differs, undecided, size = bool(outside.any()), int((~decided).sum()), decided.size
+        gap = f"in {undecided} of {size} coordinates there is no bound, or none that is narrower than the effect"
         step, index = (int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
         place = step, (columns.start or 0) + index
         return ComparisonResult(
@@ -130,7 +125,7 @@ class TraceComparison:
             ulps=float(ulp_distance(self.observed[quantity][place], self.expected[quantity][place], self.format)),
             bound_ratio=float(ratio[step, index]),
             decided=float(decided.mean()),
-            reason=_undecided(undecided, decided.size) if undecided and not differs else None,
+            reason=gap if undecided and not differs else None,
         )
 
     def growth(self, columns: slice, first: int) -> Growth:
@@ -233,10 +228,6 @@ def _bound_ratios(observed: Array, expected: Array, bound: Array) -> Array:
 
 def _same(observed: Array, expected: Array) -> Array:
     return np.asarray((observed == expected) | (np.isnan(observed) & np.isnan(expected)))
-
-
-def _undecided(count: int, size: int) -> str:
-    return f"in {count} of {size} coordinates there is no bound, or none that is narrower than the effect"
 
 
 def _kind(errors: Array) -> str | None:

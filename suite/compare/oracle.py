@@ -28,10 +28,7 @@ class Prediction:
 
     @cached_property
     def visible(self) -> Array:
-        """Whether the effect of the updates exceeds the bound, for each coordinate: shape (n,).
-
-        True where the bound is narrower than the path length at some step, or where the coordinate never moves.
-        """
+        """Which coordinates have a bound narrower than their path at some step, or never move: shape (n,)."""
         path = path_length(self.trace.parameters, self.initial)
         return np.asarray(np.any(self.bounds.parameters < path, axis=0) | ~np.any(path > 0, axis=0))
 
