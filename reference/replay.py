@@ -23,7 +23,7 @@ _Function = tuple[
     Algorithm, str, str
 ]  # what a dialect computes: equal ones share a trace, and its bounds in any format
 
-PARTS = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
+QUANTITIES = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
 DENSE_ONLY = ("weight_decay", "clip_gradient", "clip_norm", "rescale_gradient")
 """Hyper-parameters that change gradients before they are squared."""
 
@@ -62,7 +62,7 @@ class Trace:
     def bounds(self, dtype: Format | DTypeLike | str) -> Trace:
         """Return the largest error of any evaluation in `dtype`, for each value; infinite where there is no bound."""
         limits = self.within(dtype)
-        present = [part for part in PARTS if getattr(self, part) is not None]
+        present = [part for part in QUANTITIES if getattr(self, part) is not None]
         total: dict[str, Any] = {
             part: _total_error(*(getattr(trace, part) for trace in (self, *limits))) for part in present
         }
@@ -156,27 +156,25 @@ class _Run:
                 values[i][step], errors[i][step] = part.value, part.error
         return [Limits(*pair) for pair in zip(self._split(values, a), self._split(errors, a))]
 
-    def _steps(
-        self, x: Any, a: Algorithm, rates: Any, arithmetic: Arithmetic | None = None
-    ) -> Iterator[tuple[Any, ...]]:
-        """Yield x, v, m and b after every step: arrays, or bounded numbers of an arithmetic."""
+    def _steps(self, x: Any, a: Algorithm, rates: Any, model: Arithmetic | None = None) -> Iterator[tuple[Any, ...]]:
+        """Yield x, v, m and b after every step: arrays, or bounded numbers of a model of arithmetic."""
         state = initial_state(x, a)
         for step, updates in enumerate(self.updates):
-            if self.closed_loop is not None and arithmetic is None:
+            if self.closed_loop is not None and model is None:
                 self.gradients[step] = self.closed_loop(step, x[0])
             for exact_rows in updates:
                 g, rows = self.gradients[step], exact_rows
-                if arithmetic is not None:
-                    g, rows = Bounded.from_input(g, arithmetic), rows and rows.bounded(arithmetic)
+                if model is not None:
+                    g, rows = Bounded.from_input(g, model), rows and rows.bounded(model)
                 x, state = update(x, state, g if rows is None else rows.total, step + 1, rates[step], a, rows)
-                if arithmetic is not None:
+                if model is not None:
                     for stored in (x, *state):
                         stored.before_overflow = None  # a value is rounded to the format when it is stored
             yield (x, *state)
 
     def _empty_series(self) -> list[Array]:
         """Return an array for each of x, v, m and b, with the steps as its first axis."""
-        return [np.empty((len(self.gradients), *self.initial.shape), self.wide) for _ in PARTS]
+        return [np.empty((len(self.gradients), *self.initial.shape), self.wide) for _ in QUANTITIES]
 
     def _rates(self, algorithms: Sequence[Algorithm]) -> Array:
         """Return η of every step and dialect, in a shape that broadcasts with the arrays."""
@@ -194,13 +192,11 @@ class _Run:
 
     def _split(self, series: Sequence[Array], a: Algorithm) -> list[Trace]:
         """Split the series of all dialects into one trace for each."""
-        present = (True, True, a.centered, a.buffered)
         found = []
         for i in range(len(self.dialects)):
-            x, v, m, b = (values[:, i] if there else None for values, there in zip(series, present))
-            assert x is not None and v is not None  # noqa: S101, PT018  (always present)
+            x, v, m, b = (values[:, i] for values in series)
             within = partial(lambda i, fmt: self.limits(fmt)[i], i)
-            found.append(Trace(x, v, m, b, gradients=self.gradients, _within=within))
+            found.append(Trace(x, v, m if a.centered else None, b if a.buffered else None, self.gradients, within))
         return found
 
 

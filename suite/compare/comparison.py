@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.precision import Format, format_of
+from reference.replay import QUANTITIES
 from suite.compare.oracle import Oracle, Prediction
 
 Array = NDArray[Any]
-
-QUANTITIES = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
 
 KINDS = ((-0.25, "fading"), (0.25, "constant"), (0.75, "growing slower than linearly"), (1.25, "growing linearly"))
 """Upper limits of the slope of log error over log step, with their descriptions. The limits lie half-way between the

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.precision import format_of
-from suite.compare.comparison import QUANTITIES, step_series, ulp_distance
+from reference.replay import QUANTITIES
+from suite.compare.comparison import step_series, ulp_distance
 
 Array = NDArray[Any]
 

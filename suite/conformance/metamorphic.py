@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from reference import Hyperparameters, dialects
 from reference.precision import format_of
+from reference.replay import QUANTITIES
 from suite.cases.metamorphic import HYPERPARAMETERS, MetamorphicRelation, first_tape
 from suite.cases.tapes import Tape
-from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceError, ulp_distance
+from suite.compare.comparison import ComparisonResult, TraceError, ulp_distance
 from suite.conformance.targets import TapeBatch, Target, read_trace, write_tape_batch
 from suite.conformance.verdicts import Finding
 from suite.results.rows import Mismatch, VerdictRow

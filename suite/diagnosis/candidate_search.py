@@ -16,8 +16,9 @@ import numpy as np
 
 from reference import Dialect, Hyperparameters, Trace, dialects
 from reference.precision import format_of, wider
+from reference.replay import QUANTITIES
 from suite.cases.tapes import Tape
-from suite.compare.comparison import QUANTITIES, ComparisonResult, TraceComparison
+from suite.compare.comparison import ComparisonResult, TraceComparison
 from suite.compare.oracle import Array, Oracle
 from suite.diagnosis.candidates import CHANGES, Candidate, CandidateChange, describe_change
 from suite.diagnosis.number_estimation import estimates

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from reference import dialects
+from reference.replay import QUANTITIES
 from suite.cases.catalogue import Case
 from suite.cases.tapes import STEPS
-from suite.compare.comparison import QUANTITIES, ComparisonResult, Growth, TraceComparison
+from suite.compare.comparison import ComparisonResult, Growth, TraceComparison
 from suite.compare.oracle import Oracle, Prediction, path_length
 from suite.diagnosis.candidate_search import NearestCandidate
 from suite.diagnosis.candidates import describe_changes, relevant_algorithm, relevant_differences

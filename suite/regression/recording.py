@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import dialects
+from reference.replay import QUANTITIES
 from suite.cases import datasets
 from suite.cases.catalogue import Case
-from suite.compare.comparison import QUANTITIES, ComparisonResult
+from suite.compare.comparison import ComparisonResult
 from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.conformance.targets import Target, read_trace
 from suite.conformance.verdicts import Finding, ReplayContext, Verdicts

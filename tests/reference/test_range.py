@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reference import Dialect, Hyperparameters, dialects, replay, replay_each
 from reference.precision import wider
-from reference.replay import PARTS, Replays
+from reference.replay import QUANTITIES, Replays
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
 from tests.reference.strategies import names, seeds, some_orders
 
@@ -46,7 +46,7 @@ def tapes(seed, specials=0.3):
 def outside(limits, found):
     """Count the values of a trace outside their bound; of the state only while the parameter is not NaN."""
     count = 0
-    for part in PARTS:
+    for part in QUANTITIES:
         held, error = getattr(limits.values, part), getattr(limits.errors, part)
         if held is None:
             continue
@@ -174,7 +174,7 @@ def test_the_limits_of_replays_equal_within_of_the_traces(dtype):
     traces = replay_each(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype)
     for name, trace in traces.items():
         for one, other in zip(sooner[name], trace.within(dtype), strict=True):
-            for part in PARTS:
+            for part in QUANTITIES:
                 a, b = getattr(one, part), getattr(other, part)
                 assert (a is None and b is None) or np.array_equal(a, b, equal_nan=True)
 
@@ -207,4 +207,4 @@ def test_an_infinite_parameter_that_shrinks_has_no_bound():
 def test_limits_have_every_part_of_the_trace():
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3)
     values, errors = replay(np.ones((2, 3)), np.zeros(3), h, dialects["torch"]).within("float32")
-    assert all(getattr(of, part).shape == (2, 3) for part in PARTS for of in (values, errors))
+    assert all(getattr(of, part).shape == (2, 3) for part in QUANTITIES for of in (values, errors))
