@@ -72,9 +72,9 @@ class Job:
     """A run of the suite. A context manager: on exit it ends all workers and writes the footer.
 
     Attributes:
-        context: the workers and the results folder.
-        catalogue: all cases.
         chosen: framework -> the chosen implementations.
+        targets: the targets of the agreement stage.
+        trained: the targets of the training stage.
         unexpected: the number of rows that are not as expected.
     """
 
@@ -100,6 +100,8 @@ class Job:
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.relations = [one for one in chosen if isinstance(one, MetamorphicRelation)]
         self.chosen: dict[str, list[str]] = {}
+        self.targets: list[Target] = []
+        self.trained: list[Target] = []
         self.context = RunContext(self._environments(), options, progress, self._manifest, TABLES)
         self.store, self.missing = self.context.store, self.context.missing
 
@@ -129,11 +131,10 @@ class Job:
             self.catalogue, other_dialects=self._dialects(), keep_traces=options.keep_traces
         )
         done = self._done(VERDICTS)
-        every = list(self._targets(self.hellos))
         chosen = {case.id for case in self.cases}
-        batched = [case for case in self.cases if any(self._selected(target, case.id) for target in every)]
+        batched = [case for case in self.cases if any(self._selected(target, case.id) for target in self.targets)]
         requests = replay_requests(
-            every,
+            self.targets,
             tape_batches(self.catalogue if options.whole else batched, folder / "tapes"),
             traces=folder / "traces",
             selected=lambda target, case: case in chosen and self._selected(target, case),
@@ -141,7 +142,7 @@ class Job:
         )
         self._write_all("agreement", requests, verdicts.rows)
         metamorphic = MetamorphicVerdicts(self.relations, options.seed, folder)
-        first = list(metamorphic.first_requests(every, selected=self._selected, done=done))
+        first = list(metamorphic.first_requests(self.targets, selected=self._selected, done=done))
         self._write_all("metamorphic relations, first replay", first, metamorphic.first_rows)
         second = metamorphic.second_requests
         self._write_all("metamorphic relations, second replay", second, metamorphic.second_rows)
@@ -149,7 +150,7 @@ class Job:
     def train(self) -> None:
         """Train every selected task in every implementation, and check each gradient and each update."""
         requests = training_requests(
-            list(self._training_targets(self.hellos)),
+            self.trained,
             self.tasks,
             folder=self.store.folder,
             selected=self._selected,
@@ -214,23 +215,6 @@ class Job:
         names = [*selection.matching_frameworks(options.frameworks, options.implementations)]
         return {name: known[name] for name in [*names, *([ORACLE] if "timing" in options.tables else [])]}
 
-    def _targets(self, hellos: Mapping[str, Message]) -> Iterator[Target]:
-        """Yield the targets of the agreement stage."""
-        options = self.options
-        return targets(
-            hellos,
-            dtypes=options.dtypes,
-            chosen=self.chosen,
-            scratch_dialects=options.dialects,
-            claim=options.claim,
-            conditions=self.conditions,
-        )
-
-    def _training_targets(self, hellos: Mapping[str, Message]) -> Iterator[Target]:
-        return training_targets(
-            hellos, chosen=self.chosen, scratch_dialects=self.options.dialects, conditions=self.conditions
-        )
-
     def _selected(self, target: Target, case: str) -> bool:
         return self.selection.matches(target.text(case))
 
@@ -258,7 +242,7 @@ class Job:
         return sorted({*self.options.dialects, *filter(None, [*declared, self.options.claim])})
 
     def _manifest(self, context: RunContext) -> dict[str, Any]:
-        """Choose the implementations, check that something is selected, and return the manifest."""
+        """Choose the implementations and targets, check that something is selected, and return the manifest."""
         options = self.options
         hellos = {name: hello for name, hello in context.hellos.items() if name != ORACLE}
         if not hellos:
@@ -268,6 +252,9 @@ class Job:
             framework: [name for name in names if self._among(f"{framework}/{name}")]
             for framework, names in chosen.items()
         }
+        given = hellos, self.chosen, options.dialects, self.conditions
+        self.targets = list(targets(*given, dtypes=options.dtypes, claim=options.claim))
+        self.trained = list(training_targets(*given))
         selection.require_match(self.selection, self._selection_texts(hellos))
         return {
             **provenance.manifest(self.data, hellos, context.missing),
@@ -291,11 +278,11 @@ class Job:
         """Yield the texts of all rows that the stages can make, with which an expression is matched."""
         options = self.options
         if "agreement" in options.tables:
-            for target in self._targets(hellos):
+            for target in self.targets:
                 yield from (target.text(case.id) for case in self.cases if target.dtype in case.tape.dtypes)
                 yield from (target.text(relation.id) for relation in self.relations if target.dtype in WIDE)
         if "training" in options.tables:
-            yield from (target.text(task) for target in self._training_targets(hellos) for task in self.tasks)
+            yield from (target.text(task) for target in self.trained for task in self.tasks)
         if "timing" in options.tables:
             for benchmark in self.benchmarks:
                 yield from (target.text(benchmark) for target in timed_targets(hellos, self.chosen, benchmark))

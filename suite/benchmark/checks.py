@@ -117,11 +117,11 @@ class MachineLoad:
 
     def __init__(self) -> None:
         self.speed_seconds: list[float] = []
-        self._available = self._others = self._stolen = 0.0
+        self._begin = self._seconds = np.zeros(4)
 
     def begin(self, processes: Sequence[int]) -> None:
         """Begin a part; `processes` are the process ids of the workers."""
-        self._clock, self._times, self._ours = time.perf_counter(), psutil.cpu_times(), _cpu_seconds(processes)
+        self._begin = _processor_seconds(processes)
 
     def measure_speed(self) -> None:
         """Time a fixed amount of work of the processor."""
@@ -132,13 +132,7 @@ class MachineLoad:
 
     def end(self, processes: Sequence[int]) -> None:
         """End a part."""
-        available = (time.perf_counter() - self._clock) * (os.cpu_count() or 1)
-        now, before = psutil.cpu_times(), self._times
-        idle = sum(getattr(now, kind, 0.0) - getattr(before, kind, 0.0) for kind in ("idle", "iowait"))
-        stolen = getattr(now, "steal", 0.0) - getattr(before, "steal", 0.0)
-        self._available += available
-        self._stolen += stolen
-        self._others += available - idle - stolen - (_cpu_seconds(processes) - self._ours)
+        self._seconds = self._seconds + _processor_seconds(processes) - self._begin
 
     @property
     def facts(self) -> dict[str, float | None]:
@@ -149,23 +143,25 @@ class MachineLoad:
         is the load average and `frequency` the clock rate in MHz, where the system reports them.
         """
         third, ordered = max(1, len(self.speed_seconds) // 3), np.sort(self.speed_seconds)
+        available, idle, stolen, ours = self._seconds.tolist()
         return {
-            "others": max(0.0, self._others / self._available),
-            "stolen": max(0.0, self._stolen / self._available),
+            "others": max(0.0, (available - idle - stolen - ours) / available),
+            "stolen": max(0.0, stolen / available),
             "pace": float(np.median(ordered[-third:]) / np.median(ordered[:third]) - 1),
             "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
             "frequency": _frequency(),
         }
 
 
-def _cpu_seconds(processes: Sequence[int]) -> float:
-    """Return the processor time of these processes and of this one."""
-    total = time.process_time()
+def _processor_seconds(processes: Sequence[int]) -> NDArray[np.float64]:
+    """Return clock readings of processor time: all, idle, taken by the host, used by these processes and this one."""
+    available, times, ours = time.perf_counter() * (os.cpu_count() or 1), psutil.cpu_times(), time.process_time()
     for number in processes:
         with suppress(psutil.Error):  # the process has ended
-            times = psutil.Process(number).cpu_times()
-            total += times.user + times.system
-    return total
+            used = psutil.Process(number).cpu_times()
+            ours += used.user + used.system
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    return np.array([available, idle, getattr(times, "steal", 0.0), ours])
 
 
 def _frequency() -> float | None:

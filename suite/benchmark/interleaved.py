@@ -42,14 +42,10 @@ ARRAYS = 4  # arrays of the size of the parameters that a process holds: paramet
 
 @dataclass(frozen=True)
 class TimedTarget:
-    """An implementation that is timed.
+    """An implementation of a framework or of the oracle, or `traffic`, that is timed.
 
-    Attributes:
-        framework: the framework, or the oracle.
-        implementation: its name there, or `traffic`.
-        instance: 1, or 2 for the copy that measures the noise floor.
-        hello: the framework's handshake.
-        slowdown: the share of a call by which it is made slower on purpose.
+    `instance` is 1, or 2 for the copy that measures the noise floor; `slowdown` is the share of a call by which it is
+    made slower on purpose.
     """
 
     framework: str
@@ -115,7 +111,6 @@ class Entrant:
     """The state of one target during a run.
 
     Attributes:
-        target: the target.
         row: its row so far, without what follows from the samples.
         loops: calls in a sample.
         opened: the id of the opened object in its worker.

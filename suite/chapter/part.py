@@ -81,12 +81,8 @@ class FrameworkRunner:
 
     def train(self, tasks: Mapping[str, Task], implementations: Sequence[str]) -> Iterator[FrameworkRun]:
         """Train every task in every framework, in those of the implementations that the framework has."""
-        targets = training_targets(
-            self.context.hellos,
-            chosen=self.available(implementations),
-            scratch_dialects=(DIALECT,),
-            conditions=Conditions(),
-        )
+        chosen = self.available(implementations)
+        targets = training_targets(self.context.hellos, chosen, (DIALECT,), Conditions())
         requests = training_requests([*targets], tasks, folder=self.folder)
         trainings = Trainings()
         for response in self.context.ask_all("in frameworks", requests):

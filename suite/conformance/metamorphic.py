@@ -30,14 +30,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class RelationContext:
-    """The context of a request.
-
-    Attributes:
-        target: the target of the verdict.
-        tape_batch: the tape.
-        relations: the relations that the replay tests.
-        trace: the first trace, if this is the second replay.
-    """
+    """The context of a request: the relations that the replay tests, and in a second replay the first trace."""
 
     target: Target
     tape_batch: TapeBatch

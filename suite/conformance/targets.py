@@ -77,16 +77,11 @@ class Target:
 
     Attributes:
         framework: the framework, or a release of it.
-        implementation: its name there.
-        version: the version of the framework.
-        device: the device on which it runs.
-        dtype: the format.
         dialect: the dialect that a scratch implementation is told to run, or None.
         claim: the dialect that the user compares it with instead of its declared one, or None.
         twin: the implementation that must give the same bits, or None.
         declared: the dialect that it declares, if that does not depend on the hyper-parameters.
         lean: whether few cases are enough.
-        conditions: the conditions of the run, for repeat commands.
     """
 
     framework: str
@@ -149,12 +144,12 @@ class Target:
 
 def targets(
     hellos: Mapping[str, Message],
-    *,
-    dtypes: Iterable[str],
     chosen: Mapping[str, Sequence[str]],
     scratch_dialects: Sequence[str],
-    claim: str | None,
     conditions: Conditions,
+    *,
+    dtypes: Iterable[str],
+    claim: str | None = None,
 ) -> Iterator[Target]:
     """Yield a target for each chosen implementation and format; scratch implementations have one for each dialect.
 

@@ -41,16 +41,13 @@ class TrainingContext:
 
 def training_targets(
     hellos: Mapping[str, Message],
-    *,
     chosen: Mapping[str, Sequence[str]],
     scratch_dialects: Sequence[str],
     conditions: Conditions,
 ) -> Iterator[Target]:
     """Yield the targets of training, as `targets`; a lean scratch implementation has the first dialects only."""
     first = (None, *scratch_dialects[:FEW_DIALECTS])
-    for target in targets(
-        hellos, dtypes=(DTYPE,), chosen=chosen, scratch_dialects=scratch_dialects, claim=None, conditions=conditions
-    ):
+    for target in targets(hellos, chosen, scratch_dialects, conditions, dtypes=(DTYPE,)):
         if not target.lean or target.dialect in first:
             yield target
 

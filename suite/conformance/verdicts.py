@@ -87,15 +87,10 @@ class Finding:
     """The finding on one case; without a result, only a reason.
 
     Attributes:
-        result: the result of the comparison, or None if there was nothing to compare.
-        reason: why it does not agree, in words.
         fits: the named dialects whose bounds hold the trace.
         nearest: the nearest dialect after changes, if the trace differs and no named dialect fits.
         growth: the growth of the error, if the trace differs.
-        fingerprint: the SHA-256 of the parameters after every step.
-        error_curve: the error at some steps (see `TraceComparison.error_curve`).
         ruled_out_at: other dialects, with the first step outside their bound; None if not computed.
-        mismatches: the quantities that break a metamorphic relation.
         outcome: the outcome if there is no result; that of the response by default.
     """
 
@@ -169,10 +164,8 @@ class Verdicts:
     ) -> None:
         """Start without predictions.
 
-        Args:
-            catalogue: all cases, also those that are not selected, in which a deciding case is looked for.
-            other_dialects: the dialects that other implementations claim; a row says at which step each is ruled out.
-            keep_traces: whether the traces of agreeing verdicts are kept too.
+        A deciding case is looked for in the whole catalogue. A row says at which step each of the dialects that other
+        implementations claim is ruled out. Traces of agreeing verdicts are kept only if `keep_traces` is true.
         """
         self.other_dialects, self.keep_traces = tuple(other_dialects), keep_traces
         self._distinguishing, self._search = DistinguishingCases(catalogue), ExplanationSearch()

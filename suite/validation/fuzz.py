@@ -34,14 +34,7 @@ _RANGES = {"float16": (-3, 1), "bfloat16": (-16, 14), "float32": (-16, 14), "flo
 class FuzzSample:
     """A random input with the orders of operations in which it is evaluated.
 
-    Attributes:
-        format: the tested format.
-        number: the number of the sample; with the seed and the format it determines the rest.
-        dialect: the name of the dialect.
-        hyperparameters: the hyper-parameters of all tapes.
-        initial: the initial parameters, shape (TAPES,).
-        gradients: shape (steps, TAPES).
-        orders: the orders of operations.
+    Its number, the seed and the format determine the rest. `initial` has shape (TAPES,), `gradients` (steps, TAPES).
     """
 
     format: FormatName
@@ -73,30 +66,6 @@ class FuzzSample:
         )
 
 
-@dataclass
-class BoundUsage:
-    """How much of its bound the error uses in the evaluations of one format and length.
-
-    The ratio of an evaluation is its largest error over the bound, among the steps at which the bound is at most a
-    tenth of the path length and parameters are not clipped. At other steps error and bound may both equal the step,
-    which rounding absorbs, or the rounding of a clipping limit, and the ratio of 1 would say nothing.
-    """
-
-    evaluations: int = 0
-    ratios: list[Array] = field(default_factory=list)
-
-    def add(self, ratios: Array) -> None:
-        """Add the ratios of some evaluations; NaN for those without such a step."""
-        self.evaluations += len(ratios)
-        self.ratios.append(ratios[~np.isnan(ratios)].astype(np.float64))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the number of evaluations, the number of those that have a ratio, and quantiles of the ratios."""
-        ratios = np.concatenate([*self.ratios, np.empty(0)])
-        quantiles = {f"{q:g}": float(np.quantile(ratios, q)) if ratios.size else None for q in QUANTILES}
-        return {"evaluations": self.evaluations, "visible": int(ratios.size), "quantiles": quantiles}
-
-
 @dataclass(frozen=True)
 class FalseAlarm:
     """A correct evaluation that is reported as differing, with everything that is needed to repeat it.
@@ -119,20 +88,28 @@ class FalseAlarm:
 
 @dataclass
 class FuzzTest:
-    """A fuzzing run: its false alarms, and how much of the bound is used for each format and length."""
+    """A fuzzing run: its false alarms, and the ratio of error and bound of each evaluation.
+
+    The ratio of an evaluation is its largest error over the bound, among the steps at which the bound is at most a
+    tenth of the path length and parameters are not clipped. At other steps error and bound may both equal the step,
+    which rounding absorbs, or the rounding of a clipping limit, and the ratio of 1 would say nothing.
+
+    Attributes:
+        ratios: format -> number of steps -> ratios of each sample; NaN for evaluations without such a step.
+    """
 
     seed: int
-    usage: dict[FormatName, dict[int, BoundUsage]] = field(default_factory=dict)
+    ratios: dict[FormatName, dict[int, list[Array]]] = field(default_factory=dict)
     alarms: list[FalseAlarm] = field(default_factory=list)
 
     def count(self, fmt: FormatName) -> int:
         """Return the number of evaluations in a format."""
-        return sum(usage.evaluations for usage in self.usage[fmt].values())
+        return sum(len(ratios) for found in self.ratios[fmt].values() for ratios in found)
 
     def run(self, samples: Mapping[FormatName, int], progress: Callable[[str], None]) -> None:
         """Compare a number of samples of each format; `progress` is called with the format after each."""
         for fmt, number in samples.items():
-            self.usage[fmt] = {steps: BoundUsage() for steps in LENGTHS}
+            self.ratios[fmt] = {steps: [] for steps in LENGTHS}
             for i in range(number):
                 self.compare(FuzzSample.generate(self.seed, fmt, i))
                 progress(fmt)
@@ -144,13 +121,12 @@ class FuzzTest:
         visible = prediction.bounds.parameters <= path_length(prediction.trace.parameters, oracle.initial) / 10
         if sample.hyperparameters.clip_weights is not None:
             visible[:] = False
-        usage = self.usage[sample.format][len(sample.gradients)]
         given = EvaluationInput(sample.initial, sample.gradients)
         for order in sample.orders:
             trace = evaluate(dialects[sample.dialect], sample.hyperparameters, given, order, sample.format)
             comparison = TraceComparison(trace, oracle, sample.dialect)
             ratios = np.where(visible, comparison.ratios["parameters"], -1).max(axis=0)
-            usage.add(np.where(ratios < 0, np.nan, ratios))
+            self.ratios[sample.format][len(sample.gradients)].append(np.where(ratios < 0, np.nan, ratios))
             if comparison.result(slice(0, None)).outcome == "differs":
                 self.alarms += _alarms(sample, order, comparison)
 
@@ -162,19 +138,27 @@ class FuzzTest:
         orders        the number of orders of operations from which samples choose
         evaluations   format -> number of evaluations
         false_alarms  list of `FalseAlarm`
-        ratios        format -> length -> {evaluations, visible, quantiles}: see `BoundUsage`
+        ratios        format -> number of steps -> {evaluations, visible, quantiles}: the number of evaluations, the
+                      number of those that have a ratio, and quantiles of the ratios
         """
         return {
             "seed": self.seed,
             "numpy": np.__version__,
             "orders": len(all_orders()),
-            "evaluations": {fmt: self.count(fmt) for fmt in self.usage},
+            "evaluations": {fmt: self.count(fmt) for fmt in self.ratios},
             "false_alarms": [asdict(alarm) for alarm in self.alarms],
             "ratios": {
-                fmt: {str(steps): usage.to_json() for steps, usage in lengths.items()}
-                for fmt, lengths in self.usage.items()
+                fmt: {str(steps): _usage(ratios) for steps, ratios in lengths.items()}
+                for fmt, lengths in self.ratios.items()
             },
         }
+
+
+def _usage(found: list[Array]) -> dict[str, Any]:
+    every = np.concatenate([np.empty(0), *found]).astype(np.float64)
+    ratios = every[~np.isnan(every)]
+    quantiles = {f"{q:g}": float(np.quantile(ratios, q)) if ratios.size else None for q in QUANTILES}
+    return {"evaluations": every.size, "visible": ratios.size, "quantiles": quantiles}
 
 
 def _alarms(sample: FuzzSample, order: Order, comparison: TraceComparison) -> list[FalseAlarm]:
@@ -227,7 +211,7 @@ def random_tapes(rng: np.random.Generator, count: int, steps: int) -> tuple[Arra
 
 def special_values(fmt: FormatName) -> Array:
     """Return zeros, infinities, NaN, and values that lie, or whose squares lie, at an end of the range of a format."""
-    limits = np.finfo(np.float16 if fmt == "float16" else np.float64 if fmt == "float64" else np.float32)
+    limits = np.finfo("float32" if fmt == "bfloat16" else fmt)
     least, most = float(limits.smallest_normal), float(limits.max)
     squares = least**0.5 / 2, least**0.5, most**0.5 / 2, most**0.5 * 2
     sizes = np.array([0.0, np.inf, least / 4, least, *squares, most / 2])

@@ -164,7 +164,7 @@ def test_the_regression_ends_where_the_section_does(training):
 
 def test_every_gradient_and_every_update_is_inside_its_bound(job, training):
     chosen = {framework: [name for of, name in EVERY if of == framework] for framework in FRAMEWORKS}
-    asked = training_targets(job.hellos, chosen=chosen, scratch_dialects=SECTION_DIALECTS, conditions=job.conditions)
+    asked = training_targets(job.hellos, chosen, SECTION_DIALECTS, job.conditions)
     assert len(training) == len(job.tasks) * len([*asked])
     assert all(row["outcome"] == "agrees" and row["gradient_ratio"] <= 1 for row in training)
 
