@@ -8,7 +8,7 @@ compared unpaired.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -28,20 +28,20 @@ FEW = 10  # samples, of which too little can be said
 ALIKE = 0.03  # the relative difference below which two times count as the same
 SHORTEST = 0.001  # seconds of a sample, below which the resolution of the clock may show
 
-WARNING_LIMITS = {
-    "unsteady": 0.0,
-    "spread": 0.1,
-    "outliers": 0.0,
-    "drift": 0.05,
-    "unfinished": 0.02,
-    "threads": 1.1,
-    "short": 1.0,
-    "uncounted": 0.01,
-    "busy": 0.05,
-    "stolen": 0.01,
-    "throttled": 0.05,
+WARNINGS: Mapping[str, tuple[Callable[[TimingRow], float | None], float]] = {
+    "unsteady": (lambda row: not row.steady, 0.0),
+    "spread": (lambda row: row.spread, 0.1),
+    "outliers": (lambda row: len(row.outliers), 0.0),
+    "drift": (lambda row: abs(row.drift or 0.0), 0.05),
+    "unfinished": (lambda row: row.unfinished, 0.02),
+    "threads": (lambda row: (row.cpu_share or 0.0) / row.threads, 1.1),
+    "short": (lambda row: SHORTEST / (row.sample_seconds or SHORTEST), 1.0),
+    "uncounted": (lambda row: abs(row.missing_steps or 0.0), 0.01),
+    "busy": (lambda row: row.machine_load.get("others"), 0.05),
+    "stolen": (lambda row: row.machine_load.get("stolen"), 0.01),
+    "throttled": (lambda row: row.machine_load.get("pace"), 0.05),
 }
-"""Code of a measurement warning (see `suite.results.wording`) -> the largest value of its quantity without one."""
+"""Code of a measurement warning (see `suite.results.wording`) -> a quantity, and its largest value without warning."""
 
 
 class Conclusion(Enum):
@@ -239,20 +239,7 @@ def _with_ratio(row: TimingRow, entrant: Entrant, baseline: Entrant | None) -> T
 
 def measurement_warnings(row: TimingRow) -> Iterator[str]:
     """Yield the codes of the warnings about a row with a median."""
-    if row.median is None:
-        return
-    load = row.machine_load
-    values = {
-        "unsteady": float(not row.steady),
-        "spread": row.spread,
-        "outliers": len(row.outliers),
-        "drift": abs(row.drift or 0.0),
-        "unfinished": row.unfinished,
-        "threads": (row.cpu_share or 0.0) / row.threads,
-        "short": SHORTEST / (row.sample_seconds or SHORTEST),
-        "uncounted": abs(row.missing_steps or 0.0),
-        "busy": load.get("others"),
-        "stolen": load.get("stolen"),
-        "throttled": load.get("pace"),
-    }
-    yield from (code for code, value in values.items() if value is not None and value > WARNING_LIMITS[code])
+    for code, (quantity, limit) in WARNINGS.items():
+        value = quantity(row)
+        if row.median is not None and value is not None and value > limit:
+            yield code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from reports.tables.table import Table, number
 from suite.cli.options import Folder, Frameworks, Pythons, Seed, Threads, interpreters, release_names
 from suite.validation.fuzz import FuzzTest, sample_counts
 from suite.validation.mutation import KillMatrix
-from suite.validation.timing_fidelity import CALLED_AT, SLOWDOWN, Fidelity, FidelityResult, result
+from suite.validation.timing_fidelity import CALLED_AT, SLOWDOWN, Fidelity, FidelityResult
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Release, environments
 from suite.workers.progress import Progress
@@ -96,13 +97,13 @@ def fidelity(
         with progress.stage("fidelity", experiment.turns()) as advance:
             for row in experiment.run():
                 rows.append(row)
-                advance(row["framework"])
-    found = result(rows, hellos, threads=threads, seed=seed)
+                advance(row.framework)
+    found = FidelityResult.of(rows, hellos, threads=threads, seed=seed)
     _print(_fidelity_tables(found))
-    for reason in dict.fromkeys(found["failed"]):
+    for reason in dict.fromkeys(found.failed):
         Console(soft_wrap=True).print(f"failed: {reason}", markup=False)
-    _write(found, output, "fidelity.json", indent=1)
-    return 1 if found["failed"] or len(hellos) < len(wanted) else 0
+    _write(asdict(found), output, "fidelity.json", indent=1)
+    return 1 if found.failed or len(hellos) < len(wanted) else 0
 
 
 def _mutation_tables(found: Mapping[str, Any]) -> Iterator[Table]:
@@ -136,15 +137,15 @@ def _fidelity_tables(found: FidelityResult) -> Iterator[Table]:
     """Yield the ratios to the minimal loop, and the conclusions about implementations slowed down on purpose."""
     headings = ("parameters", "minimal loop, µs", "suite / minimal", "least", "greatest", "memory above, copies")
     rows = []
-    for row in found["beside"]:
-        ratios = (f"{row[part]:.3f}" for part in ("ratio", "low", "high"))
-        copies = f"{row['copies']:.2f}" if row["size"] >= CALLED_AT else ""
-        rows.append((row["framework"], f"{row['size']:,}", f"{row['seconds'] * 1e6:,.1f}", *ratios, copies))
+    for row in found.beside:
+        ratios = (f"{ratio:.3f}" for ratio in (row.ratio, row.low, row.high))
+        copies = f"{row.copies:.2f}" if row.size >= CALLED_AT else ""
+        rows.append((row.framework, f"{row.size:,}", f"{row.seconds * 1e6:,.1f}", *ratios, copies))
     yield Table.of(("framework", *map(number, headings)), rows)
     called = ("runs", f"slower by {SLOWDOWN:.0%}: called slower", "equal: called different", "noise floor")
     conclusions = (
-        (row["framework"], *(str(row[part]) for part in ("races", "slower", "different")), f"{row['noise_floor']:.1%}")
-        for row in found["calls"]
+        (row.framework, *map(str, (row.races, row.slower, row.different)), f"{row.noise_floor:.1%}")
+        for row in found.calls
     )
     yield Table.of(("framework", *map(number, called)), conclusions)
 

@@ -8,13 +8,15 @@ Conclusions: runs of an implementation, equal copies of it, and a copy that is s
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Self
 
 import numpy as np
 
@@ -39,20 +41,21 @@ WAIT = 1e-9  # a slowdown that is none, so that all wait for the end of each ste
 CALLS, CAREFUL = 20, PROFILES["rigorous"]
 
 
-class LoopRow(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class LoopRow:
     """One restart: seconds of a call in the worker and in the minimal loop, in turns; peak memory of both in bytes."""
 
-    experiment: Literal["bare"]
     framework: str
     size: int
-    reason: str | None
-    ours: list[float]
-    theirs: list[float]
-    peak: int | None
-    bare_peak: int | None
+    reason: str | None = None
+    ours: Sequence[float]
+    theirs: Sequence[float]
+    peak: int | None = None
+    bare_peak: int | None = None
 
 
-class CopyComparison(TypedDict):
+@dataclass(frozen=True)
+class CopyComparison:
     """A copy compared with the implementation: columns of its timing row."""
 
     ratio: float | None
@@ -60,19 +63,26 @@ class CopyComparison(TypedDict):
     p_value: float | None
     conclusion: str | None
 
+    @classmethod
+    def of(cls, row: TimingRow) -> CopyComparison:
+        """Return the comparison with the baseline that a row has."""
+        return cls(row.ratio, row.ratio_interval, row.p_value, row.conclusion)
 
-class CopiesRow(TypedDict):
+
+@dataclass(frozen=True, kw_only=True)
+class CopiesRow:
     """One run of an implementation with an equal and a slower copy of it; `reason` says why it failed."""
 
-    experiment: Literal["calls"]
+    experiment: str = "calls"
     framework: str
-    reason: str | None
+    reason: str | None = None
     noise_floor: float | None
     equal: CopyComparison
     slower: CopyComparison
 
 
-class LoopSummary(TypedDict):
+@dataclass(frozen=True)
+class LoopSummary:
     """The worker beside the minimal loop at one size.
 
     `seconds` is the median of the loop's, `ratio` the median over all restarts of the ratios of medians, `low` and
@@ -88,8 +98,19 @@ class LoopSummary(TypedDict):
     high: float
     copies: float
 
+    @classmethod
+    def of(cls, rows: Sequence[LoopRow]) -> LoopSummary:
+        """Summarize the restarts of one framework at one size."""
+        framework, size = rows[0].framework, rows[0].size
+        ratios = [paired(row.ours, row.theirs).value for row in rows]
+        copies = [(row.peak - row.bare_peak) / (4 * size) for row in rows if row.peak and row.bare_peak]
+        seconds = float(np.median([np.median(row.theirs) for row in rows]))
+        extra = float(np.median(copies)) if copies else math.nan
+        return cls(framework, size, seconds, float(np.median(ratios)), min(ratios), max(ratios), extra)
 
-class CopiesSummary(TypedDict):
+
+@dataclass(frozen=True)
+class CopiesSummary:
     """The number of runs with copies, and in how many the slower one was found slower, and the equal one different."""
 
     framework: str
@@ -98,20 +119,54 @@ class CopiesSummary(TypedDict):
     different: int
     noise_floor: float
 
+    @classmethod
+    def of(cls, framework: str, rows: Sequence[CopiesRow]) -> CopiesSummary:
+        """Summarize those runs of a framework that did not fail."""
+        own = [row for row in rows if row.framework == framework and not row.reason]
+        slower = sum(row.slower.conclusion == "slower" for row in own)
+        different = sum(row.equal.conclusion in ("slower", "faster") for row in own)
+        floors = [row.noise_floor for row in own if row.noise_floor is not None]
+        return cls(framework, len(own), slower, different, float(np.median(floors)) if floors else math.nan)
 
-class FidelityResult(TypedDict):
+
+@dataclass(frozen=True, kw_only=True)
+class FidelityResult:
     """The content of `fidelity.json`: conditions, summaries, all runs with copies, and the reasons of failures."""
 
     created: str
-    machine: dict[str, Any]
+    machine: Mapping[str, Any]
     commit: str | None
     threads: int
     seed: int
-    versions: dict[str, str]
-    beside: list[LoopSummary]
-    calls: list[CopiesSummary]
-    races: list[CopiesRow]
-    failed: list[str]
+    versions: Mapping[str, str]
+    beside: Sequence[LoopSummary]
+    calls: Sequence[CopiesSummary]
+    races: Sequence[CopiesRow]
+    failed: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[LoopRow | CopiesRow], hellos: Mapping[str, Message], *, threads: int, seed: int
+    ) -> FidelityResult:
+        """Return the result of the experiments from their rows."""
+        loops = [row for row in rows if isinstance(row, LoopRow) and not row.reason]
+        runs = [row for row in rows if isinstance(row, CopiesRow)]
+        frameworks = dict.fromkeys(row.framework for row in rows)
+        groups = (
+            [row for row in loops if (row.framework, row.size) == key] for key in itertools.product(frameworks, SIZES)
+        )
+        return cls(
+            created=provenance.now(),
+            machine=provenance.machine(),
+            commit=provenance.commit(),
+            threads=threads,
+            seed=seed,
+            versions={name: hello["versions"][hello["framework"]] for name, hello in hellos.items()},
+            beside=[LoopSummary.of(found) for found in groups if found],
+            calls=[CopiesSummary.of(framework, runs) for framework in frameworks],
+            races=runs,
+            failed=[f"{row.framework}: {row.reason}" for row in rows if row.reason],
+        )
 
 
 class MinimalLoop:
@@ -175,7 +230,7 @@ class Fidelity:
         return len(self.hellos) * (sum(SIZES.values()) + CALLS)
 
     def run(self) -> Iterator[LoopRow | CopiesRow]:
-        """Yield a row for each step; `result` summarizes the rows."""
+        """Yield a row for each step; `FidelityResult` summarizes the rows."""
         for framework in self.hellos:
             for size, restarts in SIZES.items():
                 for restart in range(restarts):
@@ -204,16 +259,15 @@ class Fidelity:
                     elif ours.running():
                         theirs.append(loop.sample(ours.loops))
         run.leave(ours)
-        return {
-            "experiment": "bare",
-            "framework": framework,
-            "size": size,
-            "reason": ours.row.reason,
-            "ours": per_call(ours.samples),
-            "theirs": theirs,
-            "peak": peak,
-            "bare_peak": bare_peak,
-        }
+        return LoopRow(
+            framework=framework,
+            size=size,
+            reason=ours.row.reason,
+            ours=per_call(ours.samples),
+            theirs=theirs,
+            peak=peak,
+            bare_peak=bare_peak,
+        )
 
     def called(self, framework: str, number: int) -> CopiesRow:
         """Time an implementation, two equal copies and a slower one; return the conclusions about the last two."""
@@ -227,74 +281,10 @@ class Fidelity:
         for _ in run.run(entered):
             pass
         equal, slower = list(timing_rows(run))[2:]
-        return {
-            "experiment": "calls",
-            "framework": framework,
-            "reason": equal.reason or slower.reason,
-            "noise_floor": equal.noise_floor,
-            "equal": _comparison(equal),
-            "slower": _comparison(slower),
-        }
-
-
-def _comparison(row: TimingRow) -> CopyComparison:
-    return {
-        "ratio": row.ratio,
-        "ratio_interval": row.ratio_interval,
-        "p_value": row.p_value,
-        "conclusion": row.conclusion,
-    }
-
-
-def result(
-    rows: Sequence[LoopRow | CopiesRow], hellos: Mapping[str, Message], *, threads: int, seed: int
-) -> FidelityResult:
-    """Return the result of the experiments from their rows."""
-    loops = [row for row in rows if row["experiment"] == "bare"]
-    runs = [row for row in rows if row["experiment"] == "calls"]
-    frameworks = list(dict.fromkeys(row["framework"] for row in rows))
-    groups = [
-        [row for row in loops if row["framework"] == framework and row["size"] == size and not row["reason"]]
-        for framework in frameworks
-        for size in SIZES
-    ]
-    return {
-        "created": provenance.now(),
-        "machine": provenance.machine(),
-        "commit": provenance.commit(),
-        "threads": threads,
-        "seed": seed,
-        "versions": {name: hello["versions"][hello["framework"]] for name, hello in hellos.items()},
-        "beside": [_loop_summary(found) for found in groups if found],
-        "calls": [_copies_summary(framework, runs) for framework in frameworks],
-        "races": runs,
-        "failed": [f"{row['framework']}: {row['reason']}" for row in rows if row["reason"]],
-    }
-
-
-def _loop_summary(rows: Sequence[LoopRow]) -> LoopSummary:
-    size = rows[0]["size"]
-    ratios = [paired(row["ours"], row["theirs"]).value for row in rows]
-    peaks = [(row["peak"], row["bare_peak"]) for row in rows]
-    copies = [(ours - theirs) / (4 * size) for ours, theirs in peaks if ours and theirs]
-    return {
-        "framework": rows[0]["framework"],
-        "size": size,
-        "seconds": float(np.median([np.median(row["theirs"]) for row in rows])),
-        "ratio": float(np.median(ratios)),
-        "low": min(ratios),
-        "high": max(ratios),
-        "copies": float(np.median(copies)) if copies else math.nan,
-    }
-
-
-def _copies_summary(framework: str, rows: Sequence[CopiesRow]) -> CopiesSummary:
-    own = [row for row in rows if row["framework"] == framework and not row["reason"]]
-    floors = [row["noise_floor"] for row in own if row["noise_floor"] is not None]
-    return {
-        "framework": framework,
-        "races": len(own),
-        "slower": sum(row["slower"]["conclusion"] == "slower" for row in own),
-        "different": sum(row["equal"]["conclusion"] in ("slower", "faster") for row in own),
-        "noise_floor": float(np.median(floors)) if floors else math.nan,
-    }
+        return CopiesRow(
+            framework=framework,
+            reason=equal.reason or slower.reason,
+            noise_floor=equal.noise_floor,
+            equal=CopyComparison.of(equal),
+            slower=CopyComparison.of(slower),
+        )

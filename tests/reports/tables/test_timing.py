@@ -9,7 +9,7 @@ import pytest
 from reports.tables import timing_tables
 from reports.tables.numbers import duration, share, significant
 from reports.tables.timing import Timing
-from suite.benchmark.statistics import WARNING_LIMITS
+from suite.benchmark.statistics import WARNINGS
 from suite.results.decoding import decode
 from suite.results.rows import TIMINGS
 from suite.results.wording import WARNING_ADVICE
@@ -188,5 +188,5 @@ def test_implementations_without_a_time_for_the_same_reason_share_a_note(timed):
 
 
 def test_every_measurement_warning_has_advice():
-    assert WARNING_LIMITS.keys() == WARNING_ADVICE.keys()
+    assert WARNINGS.keys() == WARNING_ADVICE.keys()
     assert all(WARNING_ADVICE.values())

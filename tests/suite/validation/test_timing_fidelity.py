@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from suite.validation.timing_fidelity import (
     CopyComparison,
     Fidelity,
     FidelityResult,
+    LoopRow,
     LoopSummary,
     MinimalLoop,
-    result,
 )
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment, environments
@@ -28,36 +29,27 @@ from tests.suite.conftest import script
 
 
 def beside(framework, size, ours, theirs, peak=None, bare_peak=None):
-    return {
-        "experiment": "bare",
-        "framework": framework,
-        "size": size,
-        "reason": None,
-        "ours": ours,
-        "theirs": theirs,
-        "peak": peak,
-        "bare_peak": bare_peak,
-    }
+    return LoopRow(framework=framework, size=size, ours=ours, theirs=theirs, peak=peak, bare_peak=bare_peak)
 
 
 def called(framework, equal, slower, noise_floor=0.02, reason=None):
-    said = {"equal": {"conclusion": equal}, "slower": {"conclusion": slower}}
-    return {"experiment": "calls", "framework": framework, "reason": reason, "noise_floor": noise_floor, **said}
+    equal, slower = (CopyComparison(None, None, None, conclusion) for conclusion in (equal, slower))
+    return CopiesRow(framework=framework, reason=reason, noise_floor=noise_floor, equal=equal, slower=slower)
 
 
 def summary(rows):
-    return result(rows, {}, threads=1, seed=0)
+    return FidelityResult.of(rows, {}, threads=1, seed=0)
 
 
 def test_the_ratio_is_the_median_over_beginnings_and_its_range_stands_beside():
     rows = [beside("torch", 10, [r, r, r], [1.0, 1.0, 1.0]) for r in (1.1, 0.9, 1.02)]
-    (found,) = summary(rows)["beside"]
-    assert (found["ratio"], found["low"], found["high"]) == pytest.approx((1.02, 0.9, 1.1))
+    (found,) = summary(rows).beside
+    assert (found.ratio, found.low, found.high) == pytest.approx((1.02, 0.9, 1.1))
 
 
 def test_memory_is_counted_in_copies_of_the_parameters():
     rows = [beside("torch", 1_000_000, [1.0], [1.0], peak=50_000_000, bare_peak=48_000_000)]
-    assert summary(rows)["beside"][0]["copies"] == 0.5
+    assert summary(rows).beside[0].copies == 0.5
 
 
 def test_calls_are_counted_and_what_failed_is_not():
@@ -67,8 +59,8 @@ def test_calls_are_counted_and_what_failed_is_not():
         called("mxnet", "slower", "slower"),
         called("mxnet", None, None, reason="it died"),
     ]
-    (found,) = summary(rows)["calls"]
-    assert (found["races"], found["slower"], found["different"]) == (3, 2, 2)
+    (found,) = summary(rows).calls
+    assert (found.races, found.slower, found.different) == (3, 2, 2)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -91,19 +83,22 @@ def test_a_run_with_an_equal_and_a_slower_copy_has_the_ratios_of_both(tmp_path, 
     monkeypatch.setattr(timing_fidelity, "CALLED_AT", 10)
     known = {"torch": Environment("torch", numpy_python, user_supplied=True)}
     with Coordinator(known, "cpu", 1, 60.0) as coordinator:
-        experiment = Fidelity(coordinator, coordinator.hello(), tmp_path, 0)
+        hellos = coordinator.hello()
+        experiment = Fidelity(coordinator, hellos, tmp_path, 0)
         experiment.careful = PROFILES["quick"]
         row = experiment.called("torch", 0)
-    assert row["reason"] is None
-    assert row["slower"]["ratio"] > 0
-    assert row["equal"]["conclusion"] in ("same", "unclear", "faster", "slower")
-    assert row["noise_floor"] >= 0
+    assert row.reason is None
+    assert row.slower.ratio > 0
+    assert row.equal.conclusion in ("same", "unclear", "faster", "slower")
+    assert row.noise_floor >= 0
+    written = json.loads(json.dumps(asdict(FidelityResult.of([row], hellos, threads=1, seed=0))))
+    assert written["races"] == [asdict(row)]
 
 
 @pytest.mark.parametrize("file", ["fidelity.json", "fidelity-mxnet.json"])
 def test_the_published_results_have_the_keys_that_are_written_now(file):
     def keys(kind):
-        return kind.__annotations__.keys()
+        return {field.name for field in fields(kind)}
 
     found = json.loads((Path(__file__).parents[3] / "docs" / file).read_text("utf-8"))
     assert found.keys() == keys(FidelityResult)
