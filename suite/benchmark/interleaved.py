@@ -20,6 +20,7 @@ import psutil
 from suite.benchmark.checks import CorrectnessCheck, MachineLoad, steps_missing
 from suite.cases.benchmarks import Benchmark, Profile
 from suite.cases.random import Bits
+from suite.conformance.targets import DIALECT, DTYPE
 from suite.results.rows import Outcome, TimingRow
 from suite.workers import arrays
 from suite.workers.coordinator import Coordinator
@@ -27,9 +28,6 @@ from suite.workers.process import Worker
 from suite.workers.protocol import Message, Request, Response
 from suite.workers.selection import selection_text
 
-DIALECT = "d2l"
-"""The dialect of scratch implementations, that of the section."""
-DTYPE = "float32"
 TRAFFIC = "traffic"
 """The implementation that only moves the memory of a step."""
 

@@ -106,12 +106,11 @@ class MetamorphicVerdicts:
         (relation,) = context.relations
         try:
             observed = _trace(response, context.tape_batch)
-            found = mismatches(relation.trace(context.trace or {}), observed, context.target.dtype)
+            result, found = compare_bits(relation.trace(context.trace or {}), observed, context.target.dtype)
         except _NO_TRACE as reason:
             finding = Finding(reason=str(reason))
         else:
-            result = mismatch_result(found)
-            finding = Finding(result, result.reason, mismatches=[one for one in found if one.count])
+            finding = Finding(result, result.reason, mismatches=found)
         yield finding.row(context.target, response, context.tape_batch, relation.id)
 
     def _tape_batch(self, name: str, tape: Tape, h: Hyperparameters) -> TapeBatch:
@@ -124,8 +123,10 @@ class MetamorphicVerdicts:
         return target.request(context.tape_batch, self.folder / "traces", context)
 
 
-def mismatches(expected: Mapping[str, Array], observed: Mapping[str, Array], dtype: str) -> list[Mismatch]:
-    """Compare every quantity of two traces to the bit.
+def compare_bits(
+    expected: Mapping[str, Array], observed: Mapping[str, Array], dtype: str
+) -> tuple[ComparisonResult, list[Mismatch]]:
+    """Compare every quantity of two traces to the bit; return the result, and the quantities that differ.
 
     Raises:
         TraceError: if the second trace lacks a quantity of the first, or has it in another shape.
@@ -133,15 +134,25 @@ def mismatches(expected: Mapping[str, Array], observed: Mapping[str, Array], dty
     for name, values in expected.items():
         if name not in observed or observed[name].shape != values.shape:
             raise TraceError(f"{name} is missing in the second trace, or has another shape than in the first")
-    return [_mismatch(name, expected[name], observed[name], dtype) for name in QUANTITIES if name in expected]
+    names = [name for name in QUANTITIES if name in expected]
+    found = [one for name in names if (one := _mismatch(name, expected[name], observed[name], dtype))]
+    if not found:
+        return _agreeing(names[0]), []
+    first = min(found, key=lambda one: one.step)
+    ulps, worst, index = first.worst
+    verb = "differ" if first.quantity == "parameters" else "differs"
+    where = f"{first.quantity} {verb} at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
+    size = sum(expected[name].size for name in names)
+    reason = f"{where}; {sum(one.count for one in found)} of {size} values differ"
+    place = int(worst or 0), [int(index or 0)], first.step
+    return ComparisonResult("differs", first.quantity, *place, float(ulps or 0), np.inf, 1.0, reason), found
 
 
-def _mismatch(name: str, expected: Array, observed: Array, dtype: str) -> Mismatch:
+def _mismatch(name: str, expected: Array, observed: Array, dtype: str) -> Mismatch | None:
     ulps = ulp_distance(observed, expected.astype(np.longdouble), format_of(dtype))
     differ = ulps > 0
     if not np.any(differ):
-        return Mismatch(quantity=name, step=0, index=0, expected=0.0, observed=0.0, ulps=0.0, worst=(0.0, 0, 0),
-                        count=0, size=ulps.size)  # fmt: skip
+        return None
     step, index = np.argwhere(differ)[0].tolist()
     worst, where = (int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
     return Mismatch(
@@ -157,24 +168,13 @@ def _mismatch(name: str, expected: Array, observed: Array, dtype: str) -> Mismat
     )
 
 
-def mismatch_result(found: Sequence[Mismatch]) -> ComparisonResult:
-    """Return whether two traces are equal; else where they first differ, and the largest distance."""
-    differing = [one for one in found if one.count]
-    if not differing:
-        return ComparisonResult("agrees", found[0].quantity, 0, [], None, 0.0, 0.0, 1.0, None)
-    first = min(differing, key=lambda one: one.step)
-    ulps, worst, index = first.worst
-    verb = "differ" if first.quantity == "parameters" else "differs"
-    where = f"{first.quantity} {verb} at step {first.step}, coordinate {first.index}, by {first.ulps:.3g} ulps"
-    reason = f"{where}; {sum(one.count for one in differing)} of {sum(one.size for one in found)} values differ"
-    return ComparisonResult(
-        "differs", first.quantity, int(worst or 0), [int(index or 0)], first.step, float(ulps or 0), np.inf, 1.0, reason
-    )
+def _agreeing(quantity: str) -> ComparisonResult:
+    return ComparisonResult("agrees", quantity, 0, [], None, 0.0, 0.0, 1.0, None)
 
 
 def _gradient_result(changed: int) -> ComparisonResult:
     if not changed:
-        return ComparisonResult("agrees", "gradients", 0, [], None, 0.0, 0.0, 1.0, None)
+        return _agreeing("gradients")
     reason = f"it changed the caller's gradient in {changed} steps"
     return ComparisonResult("differs", "gradients", 0, [], None, np.nan, np.inf, 1.0, reason)
 

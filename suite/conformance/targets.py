@@ -21,7 +21,8 @@ from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
 from suite.workers.selection import selection_text
 
-SECTION = "d2l"
+DIALECT, DTYPE = "d2l", "float32"
+"""The dialect and the format of the section: of scratch implementations where none is named, of training and timing."""
 
 FEW_DIALECTS = 2
 """The number of dialects in which a scratch implementation replays a lean tape, or a lean one any tape."""
@@ -127,7 +128,7 @@ class Target:
         message = {
             "method": "replay",
             "implementation": self.implementation,
-            "dialect": self.dialect or SECTION,
+            "dialect": self.dialect or DIALECT,
             "hyperparameters": tape_batch.hyperparameters.to_json(),
             "dtype": self.dtype,
             "input": str(tape_batch.path),

@@ -19,15 +19,13 @@ from reference.precision import wider
 from suite.cases.tasks import Task
 from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
 from suite.compare.oracle import Oracle
-from suite.conformance.targets import FEW_DIALECTS, Target, read_trace, targets
+from suite.conformance.targets import DTYPE, FEW_DIALECTS, Target, read_trace, targets
 from suite.results.provenance import Conditions
 from suite.results.rows import Outcome, TrainingRow
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
 
 Array = NDArray[Any]
-
-DTYPE = "float32"  # the format of the section
 
 
 @dataclass(frozen=True)
