@@ -126,30 +126,18 @@ def junit(results: Results) -> str:
     Each table is a test suite and each row a test case. Known deviations and unsupported cases are skipped, failed rows
     are errors, and everything else that does not agree is a failure.
     """
-    root = ET.Element("testsuites", name="rmsuite")
     verdicts = results.verdicts
     tables: Sequence[tuple[str, Sequence[VerdictRow | TrainingRow]]] = (
         ("agreement", [row for row in verdicts if not is_relation(row)]),
         ("metamorphic relations", [row for row in verdicts if is_relation(row)]),
         ("training", results.training),
     )
-    for name, rows in tables:
-        cases = [_case(row) for row in rows]
-        failures, errors, skipped = (str(sum(case.find(tag) is not None for case in cases)) for tag in _TAGS)
-        counts = {"tests": str(len(cases)), "failures": failures, "errors": errors, "skipped": skipped}
-        ET.SubElement(root, "testsuite", {"name": name, **counts}).extend(cases)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return junit_document("rmsuite", ((name, list(map(_case, rows))) for name, rows in tables))
 
 
 def _case(row: VerdictRow | TrainingRow) -> ET.Element:
-    names = [row.framework, row.implementation, row.dialect, row.dtype]
-    case = ET.Element(
-        "testcase",
-        classname=xml_text(".".join(str(part) for part in names if part)),
-        name=xml_text(case_of(row)),
-        time=f"{row.seconds or 0:.6f}",
-    )
+    names = (row.framework, row.implementation, row.dialect, row.dtype)
+    case = junit_case(names, case_of(row), time=f"{row.seconds or 0:.6f}")
     reason, repeat = xml_text(row.reason or row.expectation), xml_text(row.repeat)
     if row.outcome == "agrees" and row.expected:
         return case
@@ -162,6 +150,23 @@ def _case(row: VerdictRow | TrainingRow) -> ET.Element:
         tag = "error" if row.outcome == "failed" else "failure"
         ET.SubElement(case, tag, type=row.outcome, message=reason).text = repeat
     return case
+
+
+def junit_document(name: str, suites: Iterable[tuple[str, Sequence[ET.Element]]]) -> str:
+    """A JUnit XML document of test suites, each with its name and its test cases."""
+    root = ET.Element("testsuites", name=name)
+    for title, cases in suites:
+        failures, errors, skipped = (str(sum(case.find(tag) is not None for case in cases)) for tag in _TAGS)
+        counts = {"tests": str(len(cases)), "failures": failures, "errors": errors, "skipped": skipped}
+        ET.SubElement(root, "testsuite", {"name": xml_text(title), **counts}).extend(cases)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def junit_case(names: Iterable[str | None], case: str, **attributes: str) -> ET.Element:
+    """A test case that passes; the names, of which some may be missing, form the name of its class."""
+    classname = xml_text(".".join(filter(None, names)))
+    return ET.Element("testcase", {"classname": classname, "name": xml_text(case), **attributes})
 
 
 def xml_text(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -35,17 +34,12 @@ from suite.cli.options import (
     results_folder,
 )
 from suite.errors import UserError
-from suite.regression import history_report, junit, report
+from suite.regression import recording, report
 from suite.regression.baseline import Baseline, require_writable
-from suite.regression.baseline_selection import BaselineSelection
-from suite.regression.comparison import CaseChange, compare, failing
-from suite.regression.history import HistoryEntry, history, timed
-from suite.regression.recording import Recording
-from suite.regression.recording import record as recorded
-from suite.results.provenance import Conditions as RowConditions
-from suite.results.rows import TIMINGS
-from suite.results.store import read_rows
-from suite.run import Job, Options
+from suite.regression.comparison import compare, failing
+from suite.regression.history import history, timed
+from suite.regression.recording import BaselineSelection, Recording
+from suite.run import Options
 from suite.workers.environments import Release, build_all, compared_releases, environments
 from suite.workers.progress import Progress
 
@@ -103,36 +97,23 @@ def regress(
         seed=seed,
         tables=["agreement"],
     )
-    with Recording(options, progress) as recording:
-        job = recording.job
-        recording.agree()
-        entries = history(recording.baseline(), options.frameworks, job.catalogue)
+    with Recording(options, progress) as recorded:
+        job = recorded.job
+        recorded.agree()
+        entries = history(recorded.baseline(), options.frameworks, job.catalogue)
         if timing:
-            _time(job, entries)
-            entries = timed(entries, read_rows(job.store.folder, TIMINGS))
+            entries = timed(job, entries)
         missing |= job.missing
         benchmark = job.benchmarks[0].id if timing else None
-        found = history_report.write(
-            options.output, job.store.manifest, entries, missing, {case.id: case for case in job.catalogue}, benchmark
-        )
+        known_cases = {case.id: case for case in job.catalogue}
+        found = report.write_history(options.output, job.store.manifest, entries, missing, known_cases, benchmark)
     if json:
         sys.stdout.write((options.output / "history.json").read_text("utf-8") + "\n")
     else:
-        history_report.show(*found, Console(width=max(200, Console().width)))
+        report.show_history(*found, Console(width=max(200, Console().width)))
     progress.say(f"wrote history.json and history.md into {options.output}")
     changes = [change for entry in entries for change in entry.changes]
     return 1 if missing or (fail_on and failing(changes, fail_on)) else 0
-
-
-def _time(job: Job, entries: Sequence[HistoryEntry]) -> None:
-    """Time the implementations of a history, each with the dialect that it was found to compute."""
-    known: dict[str, dict[str, str]] = {}
-    for entry in entries:
-        name, found = entry.unit.implementation.partition("/")[2], entry.identity.dialects
-        declared = job.hellos[entry.release]["implementations"][name]["dialect"]
-        computed = declared if entry.unit.requested_dialect or not found or declared in found else found[0]
-        known.setdefault(entry.release, {})[name] = computed
-    job.bench(known)
 
 
 @baseline_app.command
@@ -151,7 +132,7 @@ def record(
     require_writable(folder, replace=replace)
     options = job_options(targets, replays, conditions, folder=folder, claim=claim, seed=seed, tables=["agreement"])
     progress = Progress()
-    made = recorded(options, progress)
+    made = recording.record(options, progress)
     written = made.write(folder)
     size = sum(path.stat().st_size for path in written)
     progress.say(f"wrote {len(written)} files, {size / 1e6:.2f} MB, into {folder}")
@@ -177,9 +158,9 @@ def check(
     old = Baseline.read(folder)
     wanted = BaselineSelection(old, targets.frameworks, targets.implementations, cases, dtypes, targets.select)
     wanted.require(conditions.device)
-    options = job_options(conditions, folder=folder, tables=["agreement"], among=wanted.among, **wanted.selection())
-    new = recorded(options, Progress(), known=old)
-    return _conclude(wanted.narrowed(), new, fail_on, json, junit_file, folder=folder, options=options)
+    options = job_options(conditions, folder=folder, tables=["agreement"], **wanted.selection())
+    new = recording.record(options, Progress(), known=old)
+    return _conclude(wanted.narrowed(), new, fail_on, json, junit_file, folder, options)
 
 
 @baseline_app.command(name="compare")
@@ -193,7 +174,7 @@ def compare_baselines(
     junit_file: Junit = None,
 ) -> int:
     """Compare two baselines, such as those of two releases; no framework runs."""
-    return _conclude(Baseline.read(folder), Baseline.read(other), fail_on, json, junit_file, folder=folder)
+    return _conclude(Baseline.read(folder), Baseline.read(other), fail_on, json, junit_file, folder)
 
 
 def _conclude(
@@ -202,7 +183,6 @@ def _conclude(
     fail_on: Threshold,
     as_json: bool,
     junit_file: Path | None,
-    *,
     folder: Path,
     options: Options | None = None,
 ) -> int:
@@ -210,20 +190,9 @@ def _conclude(
     changes = compare(old, new)
     failed = failing(changes, fail_on)
     if junit_file is not None:
-        junit_file.write_text(junit.render(changes, failed, lambda change: _repeat(change, folder, options)), "utf-8")
+        junit_file.write_text(report.junit(changes, failed, folder, options), "utf-8")
     if as_json:
         sys.stdout.write(report.to_json(changes, old, new, failed) + "\n")
     else:
         report.show(changes, old, new, Console(width=max(160, Console().width)))
-        sys.stdout.write(f"\n{report.summary(changes)}\n")
     return 1 if failed else 0
-
-
-def _repeat(change: CaseChange, folder: Path, options: Options | None) -> str:
-    """Return the command that checks one case again; empty if no framework ran."""
-    if options is None:
-        return ""
-    key = change.key
-    conditions = RowConditions(threads=options.threads, timeout=options.timeout, pythons=options.pythons)
-    arguments = (str(folder), "-c", key.case, "--dtype", key.dtype)
-    return conditions.command("baseline check", key.framework, key.implementation, *arguments)

@@ -21,10 +21,11 @@ from typing import Any, NamedTuple, Self, cast
 from suite.compare.fingerprint import CompactTrace, TraceShape, pack, unpack
 from suite.errors import UserError
 from suite.results import decoding
-from suite.results.rows import AxisChange, AxisValue, NearestDialect, Outcome, VerdictRow
+from suite.results.rows import NearestDialect, Outcome, VerdictRow
 from suite.results.store import to_json
 from suite.workers import arrays
 from suite.workers.protocol import Message
+from suite.workers.selection import selection_text
 
 FORMAT = 1
 MANIFEST, TRACES = "baseline.json", "traces.safetensors"
@@ -34,15 +35,7 @@ _FILE = re.compile(r"[a-z0-9_]+/[\w-][\w.-]*\.(jsonl|safetensors)")
 
 
 class Key(NamedTuple):
-    """The key of a record.
-
-    Attributes:
-        framework: the framework.
-        implementation: its name there.
-        case: the id of a case or of a metamorphic relation.
-        dtype: the format.
-        requested_dialect: the dialect that the user named for it; empty if none.
-    """
+    """The key of a record: the columns of a verdict, with an empty `requested_dialect` if the user named none."""
 
     framework: str
     implementation: str
@@ -67,7 +60,9 @@ class Key(NamedTuple):
 
     def text(self, dialect: str | None) -> str:
         """Return the text that an expression is matched with, as of a verdict."""
-        return f"{self.name} {self.case} {self.dtype} {self.requested_dialect or dialect or ''}"
+        return selection_text(
+            self.framework, self.implementation, self.case, self.dtype, self.requested_dialect or dialect
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,6 @@ class Record:
     """The verdict on one implementation in one case, with the digest of its trace.
 
     Attributes:
-        outcome: the outcome of the verdict.
         dialect: the dialect that the trace was compared with.
         digest: the SHA-256 of the trace; None if there is none.
         fits: the named dialects whose bounds hold the trace.
@@ -83,7 +77,6 @@ class Record:
         bound_ratio: the largest error over that bound.
         nearest: the nearest dialect after changes, if no named dialect fits.
         reason: why it does not agree, in words, unless `fits` says it.
-        compact: the compact trace.
     """
 
     outcome: Outcome
@@ -120,12 +113,7 @@ class Record:
 
 @dataclass
 class Baseline:
-    """The records of implementations.
-
-    Attributes:
-        manifest: the conditions under which they were made; see `docs/regression.md`.
-        records: the records by key.
-    """
+    """The records of implementations, and the manifest: the conditions under which they were made."""
 
     manifest: dict[str, Any]
     records: dict[Key, Record]
@@ -138,7 +126,7 @@ class Baseline:
 
     def version(self, framework: str) -> str:
         """Return the version of a framework; empty if it was not run."""
-        return str(self.frameworks.get(framework, {}).get("versions", {}).get(framework, ""))
+        return self.versions(framework).get(framework, "")
 
     def versions(self, framework: str) -> Mapping[str, str]:
         """Return the versions of a framework and of the packages that compute for it."""
@@ -170,11 +158,7 @@ class Baseline:
         return found
 
     def renamed(self, names: Mapping[str, str]) -> Baseline:
-        """Return the records of some frameworks under other names.
-
-        Args:
-            names: name in this baseline, such as that of a release -> new name.
-        """
+        """Return the records of some frameworks, or releases of them, under other names (name here -> new name)."""
         records = {
             key._replace(framework=names[key.framework]): record
             for key, record in self.records.items()
@@ -202,12 +186,11 @@ class Baseline:
             file = folder / f"{name}.jsonl"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("".join(f"{_line(key, record)}\n" for key, record in records.items()), "utf-8")
-            kept = ((one.digest, one.compact) for one in records.values())
-            found = {digest: compact for digest, compact in kept if digest is not None and compact is not None}
-            compacts.setdefault(file.with_name(TRACES), {}).update(found)
             written.append(file)
-        for file, found in compacts.items():
-            arrays.write(file, pack([found[digest] for digest in sorted(found)]))
+            kept = compacts.setdefault(file.with_name(TRACES), {})
+            kept.update((one.digest, one.compact) for one in records.values() if one.digest and one.compact)
+        for file, kept in compacts.items():
+            arrays.write(file, pack([kept[digest] for digest in sorted(kept)]))
             written.append(file)
         folder.mkdir(parents=True, exist_ok=True)
         self.manifest["files"] = [path.relative_to(folder).as_posix() for path in written]
@@ -226,7 +209,8 @@ class Baseline:
         if manifest.pop("format", None) != FORMAT:
             raise UserError(f"{folder / MANIFEST} has another format than {FORMAT}; record it again")
         files = [folder / name for name in manifest["files"] if name.endswith(".jsonl")]
-        return cls(manifest, {key: one for _, own in groupby(files, _folder) for key, one in _read(list(own))})
+        frameworks = groupby(files, lambda file: file.parent)
+        return cls(manifest, {key: one for folder, own in frameworks for key, one in _read(folder, list(own))})
 
 
 def require_writable(folder: Path, *, replace: bool) -> None:
@@ -261,6 +245,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _line(key: Key, record: Record) -> str:
     """Return the line of a record, short: lists are joined by spaces, and what is missing or implied is left out."""
     shape = record.compact.shape if record.compact else None
+    kind = record.compact and record.compact.values.dtype.name
     found = {
         "case": key.case,
         "dtype": key.dtype,
@@ -275,7 +260,7 @@ def _line(key: Key, record: Record) -> str:
         "reason": record.reason,
         "shape": shape and [shape.steps, shape.size],
         "shows": shape and " ".join(shape.quantities),
-        "kind": record.compact and _unusual(record.compact.values.dtype.name, key.dtype),
+        "kind": None if kind == _usual(key.dtype) else kind,
     }
     return json.dumps({name: value for name, value in found.items() if value not in (None, "")}, ensure_ascii=False)
 
@@ -286,21 +271,15 @@ def _nearest_to_json(nearest: NearestDialect) -> dict[str, Any]:
     return {**found, "changes": {change.axis: [change.before, change.after] for change in nearest.changes}}
 
 
-def _nearest_from_json(value: Any) -> NearestDialect:
-    return NearestDialect(
-        dialect=str(value["dialect"]),
-        changes=[
-            AxisChange(axis=_AXES.get(axis, axis), before=_axis_value(pair[0]), after=_axis_value(pair[1]))
-            for axis, pair in value["changes"].items()
-        ],
-        fits=bool(value["fits"]),
-        bound_ratio=decoding.real(value.get("bound_ratio")),
-        first_step=decoding.whole(value.get("first_step")),
-    )
-
-
-def _axis_value(value: object) -> AxisValue:
-    return cast(AxisValue, value if isinstance(value, str | bool | int | float | list) else None)
+def _nearest_from_json(value: Message) -> NearestDialect:
+    changes = [
+        {"axis": _AXES.get(axis, axis), "before": before, "after": after}
+        for axis, (before, after) in value["changes"].items()
+    ]
+    found = decoding.build(NearestDialect, {**value, "changes": changes})
+    if found is None:
+        raise ValueError(f"{value} is not the nearest dialect of a record")
+    return found
 
 
 def _usual(dtype: str) -> str:
@@ -308,23 +287,14 @@ def _usual(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
-def _unusual(kind: str, dtype: str) -> str | None:
-    return None if kind == _usual(dtype) else kind
-
-
-def _read(files: Sequence[Path]) -> list[tuple[Key, Record]]:
+def _read(folder: Path, files: Sequence[Path]) -> list[tuple[Key, Record]]:
     """Read the records of the implementations of one framework."""
-    parent = files[0].parent
     try:
         lines = [(file, json.loads(line)) for file in files for line in file.read_text("utf-8").splitlines()]
-        compacts = _compacts([line for _, line in lines], parent / TRACES)
+        compacts = _compacts([line for _, line in lines if "sha256" in line], folder / TRACES)
         return [_record(line, file, compacts) for file, line in lines]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{parent} can't be read: {type(error).__name__}: {error}") from error
-
-
-def _folder(file: Path) -> Path:
-    return file.parent
+        raise UserError(f"{folder} can't be read: {type(error).__name__}: {error}") from error
 
 
 def _record(line: Message, file: Path, compacts: Mapping[str, CompactTrace]) -> tuple[Key, Record]:
@@ -344,15 +314,11 @@ def _record(line: Message, file: Path, compacts: Mapping[str, CompactTrace]) -> 
 
 def _compacts(lines: Iterable[Message], file: Path) -> dict[str, CompactTrace]:
     """Return digest -> compact trace."""
-    shapes = {
-        line["sha256"]: (
-            TraceShape(steps, size, tuple(line["shows"].split())),
-            line.get("kind") or _usual(line["dtype"]),
-        )
-        for line in lines
-        if "sha256" in line
-        for steps, size in [line["shape"]]
-    }
+    shapes = {}
+    for line in lines:
+        steps, size = line["shape"]
+        shape = TraceShape(steps, size, tuple(line["shows"].split()))
+        shapes[line["sha256"]] = shape, line.get("kind") or _usual(line["dtype"])
     digests = sorted(shapes)
     found = unpack(arrays.read(file)[0], [shapes[one] for one in digests])
     return dict(zip(digests, found, strict=True))

@@ -13,12 +13,14 @@ from suite.cases.catalogue import Case
 from suite.cases.tasks import replayed
 from suite.compare.fingerprint import TraceDifference, trace_difference
 from suite.errors import UserError
-from suite.regression import wording
-from suite.regression.axes import Axes, alternatives
 from suite.regression.baseline import Baseline, Key, Record
+from suite.regression.identity import Axes, alternatives, describe_alternatives
 
 LARGEST_DIFFERENCE = 2.0
 """The largest difference of the errors of two evaluations of one function, in bounds: each error is within ±1."""
+
+SHOWN = 4
+"""The largest number of fitting dialects that a description lists."""
 
 
 class ChangeKind(Enum):
@@ -36,12 +38,11 @@ class ChangeKind(Enum):
     GONE = "gone"
 
 
-HARM = frozenset({ChangeKind.BEYOND, ChangeKind.BROKEN, ChangeKind.GONE})
+_CHANGED = frozenset(ChangeKind) - {ChangeKind.SAME, ChangeKind.NEW}
 FAILING_KINDS = {
-    "bits": frozenset(ChangeKind) - {ChangeKind.SAME, ChangeKind.NEW},
-    "rounding": frozenset(ChangeKind)
-    - {ChangeKind.SAME, ChangeKind.NEW, ChangeKind.INSTRUCTIONS, ChangeKind.UNDECIDED_INSTRUCTIONS},
-    "dialect": HARM,
+    "bits": _CHANGED,
+    "rounding": _CHANGED - {ChangeKind.INSTRUCTIONS, ChangeKind.UNDECIDED_INSTRUCTIONS},
+    "dialect": frozenset({ChangeKind.BEYOND, ChangeKind.BROKEN, ChangeKind.GONE}),
 }
 """Threshold -> the kinds of changes that fail a check."""
 
@@ -71,26 +72,19 @@ class CaseChange:
     axes: tuple[Axes, ...] = ()
 
 
-EQUAL = {"seed": "seed", "device": "device", "data": "data"}
-"""Entries of the manifest that must be equal in both baselines -> their names in messages."""
-
-
-def require_alike(old: Baseline, new: Baseline) -> None:
-    """Check that two baselines can be compared.
+def compare(old: Baseline, new: Baseline) -> list[CaseChange]:
+    """Return the change of every case of either baseline, sorted by implementation and case.
 
     Raises:
-        UserError: if they can't.
+        UserError: if they can't be compared.
     """
-    require_catalogue(old, str(new.manifest["catalogue"]))
-    for part, name in EQUAL.items():
-        before, after = (_comparable(one.manifest.get(part)) for one in (old, new))
-        if before != after:
-            raise UserError(
-                f"the baselines can't be compared: the {name} was {before} and is {after}; record the baseline again"
-            )
-    if old.records and new.records and not {key.dtype for key in old.records} & {key.dtype for key in new.records}:
-        dtypes = [", ".join(sorted({key.dtype for key in one.records})) for one in (old, new)]
-        raise UserError(f"the baselines can't be compared: one has {dtypes[0]}, the other {dtypes[1]}")
+    _require_alike(old, new)
+    return list(_Comparison(old, new).changes())
+
+
+def failing(changes: Sequence[CaseChange], threshold: str) -> list[CaseChange]:
+    """Return the changes that fail a check at the threshold `bits`, `rounding` or `dialect`."""
+    return [change for change in changes if change.kind in FAILING_KINDS[threshold]]
 
 
 def require_catalogue(old: Baseline, version: str) -> None:
@@ -107,23 +101,23 @@ def require_catalogue(old: Baseline, version: str) -> None:
         )
 
 
+def _require_alike(old: Baseline, new: Baseline) -> None:
+    """Check that two baselines have the same catalogue, seed, device and data, and a format in common."""
+    require_catalogue(old, str(new.manifest["catalogue"]))
+    for part in ("seed", "device", "data"):
+        before, after = (_comparable(one.manifest.get(part)) for one in (old, new))
+        if before != after:
+            raise UserError(
+                f"the baselines can't be compared: the {part} was {before} and is {after}; record the baseline again"
+            )
+    before, after = ({key.dtype for key in one.records} for one in (old, new))
+    if before and after and not before & after:
+        dtypes = [", ".join(sorted(one)) for one in (before, after)]
+        raise UserError(f"the baselines can't be compared: one has {dtypes[0]}, the other {dtypes[1]}")
+
+
 def _comparable(part: Any) -> Any:
     return part.get("sha256") if isinstance(part, Mapping) else part
-
-
-def compare(old: Baseline, new: Baseline) -> list[CaseChange]:
-    """Return the change of every case of either baseline, sorted by implementation and case.
-
-    Raises:
-        UserError: if they can't be compared.
-    """
-    require_alike(old, new)
-    return list(_Comparison(old, new).changes())
-
-
-def failing(changes: Sequence[CaseChange], threshold: str) -> list[CaseChange]:
-    """Return the changes that fail a check at the threshold `bits`, `rounding` or `dialect`."""
-    return [change for change in changes if change.kind in FAILING_KINDS[threshold]]
 
 
 class _Comparison:
@@ -151,15 +145,9 @@ class _Comparison:
                 yield CaseChange(key, ChangeKind.GONE, self._gone(key), before, None, versions)
             elif key.metamorphic or not (before.has_trace and after.has_trace):
                 kind, words = _outcome_change(key, before, after)
-                if (
-                    kind is not ChangeKind.SAME
-                    and before.has_trace
-                    and after.has_trace
-                    and self._other_instructions(key.framework)
-                ):
-                    kind = (
-                        ChangeKind.UNDECIDED_INSTRUCTIONS
-                    )  # a relation is about bits, which may depend on the instruction set
+                changed = kind is not ChangeKind.SAME and before.has_trace and after.has_trace
+                if changed and self._other_instructions(key.framework):  # a relation is about bits
+                    kind = ChangeKind.UNDECIDED_INSTRUCTIONS
                 yield CaseChange(key, kind, words, before, after, versions)
             elif before.digest == after.digest:
                 yield CaseChange(key, ChangeKind.SAME, "", before, after, versions)
@@ -180,54 +168,42 @@ class _Comparison:
         kind = self._kind(key, before, after)
         axes: tuple[Axes, ...] = ()
         if kind is ChangeKind.BEYOND:
-            axes = self._alternatives(key, before, after)
-            text = wording.beyond(before, after, difference, axes)
+            case = self.cases.get(key.case)
+            old, new = (fitted[key.name, key.requested_dialect] for fitted in self._fitted)
+            axes = alternatives(case, key.dtype, (before, after), (old, new)) if case else ()
+            text = _beyond(before, after, difference, axes)
         elif kind in (ChangeKind.BROKEN, ChangeKind.FIXED):
-            text = wording.became(key, before, after, worse=kind is ChangeKind.BROKEN)
+            text = _new_outcome(key, before, after, worse=kind is ChangeKind.BROKEN)
         elif kind in (ChangeKind.UNDECIDED, ChangeKind.UNDECIDED_INSTRUCTIONS):
-            text = wording.undecided(before, after, difference)
+            text = _undecided(before, after, difference)
         else:
-            text = "; ".join(filter(None, (wording.trace_difference(difference), wording.bounds(before, after))))
+            text = _within_rounding(before, after, difference)
         return CaseChange(key, kind, text, before, after, versions, difference, axes)
 
     def _kind(self, key: Key, before: Record, after: Record) -> ChangeKind:
         """Return the kind of a change of bits."""
         if before.outcome != after.outcome:
-            return (
-                ChangeKind.BROKEN
-                if _changes_gradient(after)
-                else ChangeKind.FIXED
-                if _changes_gradient(before)
-                else ChangeKind.BEYOND
-            )
+            if _changes_gradient(after):
+                return ChangeKind.BROKEN
+            return ChangeKind.FIXED if _changes_gradient(before) else ChangeKind.BEYOND
         other = self._other_instructions(key.framework)
         if self.known.intersection(before.fits, after.fits) or _same_changes(before, after):
             return ChangeKind.INSTRUCTIONS if other else ChangeKind.ROUNDING
         undecided = ChangeKind.UNDECIDED_INSTRUCTIONS if other else ChangeKind.UNDECIDED
-        if before.dialect != after.dialect and self._only_claimed(key):
-            return undecided
+        if before.dialect != after.dialect and key.case in self.cases and self.cases[key.case].tape.large:
+            return undecided  # a large case is compared with the claimed dialect only
         explained = self._explained(before) or self._explained(after)
         return ChangeKind.BEYOND if explained or not _near(before, after) else undecided
 
-    def _only_claimed(self, key: Key) -> bool:
-        """Return whether traces are compared with the claimed dialect only, because the tape is large."""
-        return key.case in self.cases and self.cases[key.case].tape.large
-
     def _explained(self, record: Record) -> bool:
         """Return whether a dialect that both baselines know, or a changed one, fits."""
-        fits = bool(self.known.intersection(record.fits))
-        return fits or bool(record.nearest and record.nearest.fits)
+        return bool(self.known.intersection(record.fits) or (record.nearest and record.nearest.fits))
 
     def _other_instructions(self, framework: str) -> bool:
         """Return whether both baselines have the same release, on different instruction sets."""
-        here, there = self.old, self.new
-        same = here.versions(framework) == there.versions(framework)
-        return same and here.instructions(framework) != there.instructions(framework)
-
-    def _alternatives(self, key: Key, before: Record, after: Record) -> tuple[Axes, ...]:
-        case = self.cases.get(key.case)
-        likely = (fitted[key.name, key.requested_dialect] for fitted in self._fitted)
-        return alternatives(case, key.dtype, (before, after), *likely) if case else ()
+        old, new = self.old, self.new
+        same = old.versions(framework) == new.versions(framework)
+        return same and old.instructions(framework) != new.instructions(framework)
 
 
 def _changes_gradient(record: Record) -> bool:
@@ -247,17 +223,81 @@ def _near(before: Record, after: Record) -> bool:
     """Return whether two unexplained traces may be evaluations of one function, by their errors."""
     if before.outcome == "undecided":
         return True
-    ratios = before.bound_ratio, after.bound_ratio
-    return None not in ratios and abs(ratios[0] - ratios[1]) <= LARGEST_DIFFERENCE  # type: ignore[operator]
+    one, other = before.bound_ratio, after.bound_ratio
+    return one is not None and other is not None and abs(one - other) <= LARGEST_DIFFERENCE
 
 
 def _outcome_change(key: Key, before: Record, after: Record) -> tuple[ChangeKind, str]:
     """Return the change of the outcome of a metamorphic relation, or of a case that had or has no trace."""
-    ranks = (
-        ["failed", "unsupported", "undecided", "differs", "agrees"] if key.metamorphic else ["failed", "unsupported"]
-    )
-    rank = {outcome: place for place, outcome in enumerate(ranks)}
-    was, now = (rank.get(record.outcome, len(ranks)) for record in (before, after))
+    ranks = ["failed", "unsupported", *(["undecided", "differs", "agrees"] if key.metamorphic else [])]
+    was, now = (ranks.index(one.outcome) if one.outcome in ranks else len(ranks) for one in (before, after))
     if was == now:
         return ChangeKind.SAME, ""
-    return (ChangeKind.FIXED if now > was else ChangeKind.BROKEN), wording.became(key, before, after, worse=now < was)
+    return (ChangeKind.FIXED if now > was else ChangeKind.BROKEN), _new_outcome(key, before, after, worse=now < was)
+
+
+# Descriptions
+
+_PHRASES = {
+    "agrees": ("agreed", "agrees"),
+    "differs": ("differed", "differs"),
+    "undecided": ("was undecided", "is undecided"),
+    "unsupported": ("was unsupported", "is unsupported"),
+    "failed": ("failed", "fails"),
+}
+"""Outcome -> its description in the old record and in the new one."""
+
+_METAMORPHIC = {**_PHRASES, "agrees": ("held", "holds"), "differs": ("did not hold", "does not hold")}
+"""The same for metamorphic relations."""
+
+
+def _new_outcome(key: Key, before: Record, after: Record, *, worse: bool) -> str:
+    """Describe a change of the outcome, with the reason of the worse one."""
+    phrases = _METAMORPHIC if key.metamorphic else _PHRASES
+    text = f"{phrases[before.outcome][0]}, now {phrases[after.outcome][1]}"
+    reason = _reason(after if worse else before)
+    return f"{text}: {reason}" if reason else text
+
+
+def _reason(record: Record) -> str:
+    return " ".join((record.reason or "").split())
+
+
+def _distance(difference: TraceDifference | None) -> str:
+    return difference.words if difference else "its traces have other quantities or another length"
+
+
+def _within_rounding(before: Record, after: Record, difference: TraceDifference | None) -> str:
+    text = _distance(difference)
+    if before.bound_ratio is None or after.bound_ratio is None:
+        return text
+    return f"{text}; at {after.bound_ratio:.2g} of the bound of {after.dialect}, was at {before.bound_ratio:.2g}"
+
+
+def _undecided(before: Record, after: Record, difference: TraceDifference | None) -> str:
+    if before.outcome == "undecided":
+        why = "no bound says whether that is rounding"
+    elif before.dialect != after.dialect:
+        dialects = f"{before.dialect} before and with {after.dialect} now"
+        why = f"compared with {dialects}, because a large case is compared with one dialect only"
+    else:
+        why = "no dialect fits either trace"
+    return f"{_distance(difference)}; {why}"
+
+
+def _beyond(before: Record, after: Record, difference: TraceDifference | None, axes: Sequence[Axes]) -> str:
+    clauses = [describe_alternatives(axes)] if axes else []
+    clauses.append(_distance(difference))
+    reason = _reason(after)
+    if not axes and reason:
+        clauses.append(reason)
+    elif after.first_step is not None and before.first_step != after.first_step:
+        clauses.append(f"leaves the bound of {after.dialect} at step {after.first_step}")
+    return "; ".join([*clauses, f"fits {_few(after)}", f"fitted {_few(before)}"])
+
+
+def _few(record: Record) -> str:
+    """Return the first few fitting dialects, the claimed one first."""
+    names = sorted(record.fits, key=lambda name: name != record.dialect)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more if names else "no named dialect"

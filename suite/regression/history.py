@@ -5,7 +5,6 @@ It is computed from verdicts and fingerprints alone; releases are in the order i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -15,11 +14,11 @@ from packaging.version import InvalidVersion, Version
 
 from suite.benchmark.statistics import Conclusion, Ratio, paired
 from suite.cases.catalogue import Case
-from suite.regression.axes import Axes
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import CaseChange, ChangeKind, compare
-from suite.regression.identity import Identity, changed_values, differences
-from suite.results.rows import TimingRow
+from suite.regression.identity import Axes, Identity, changed_values, differences
+from suite.results.rows import TIMINGS, TimingRow
+from suite.run import Job
 from suite.workers.selection import framework_of
 
 ROUNDED = frozenset({ChangeKind.ROUNDING, ChangeKind.INSTRUCTIONS})
@@ -29,15 +28,15 @@ NAMED = 3
 
 
 class ReleaseChange(Enum):
-    """The kinds of changes of an implementation since the release before."""
+    """The kinds of changes of an implementation since the release before, after `FIRST` the most severe first."""
 
     FIRST = "first"
-    NEW = "new"
-    SAME = "same bits"
-    ROUNDING = "rounding"
-    CASES = "some cases"
     DIALECT = "dialect"
+    CASES = "some cases"
     GONE = "gone"
+    NEW = "new"
+    ROUNDING = "rounding"
+    SAME = "same bits"
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class HistoryEntry:
     Attributes:
         unit: the implementation.
         release: the name of the release.
-        version: the version of the framework.
+        version: the version of the framework, normalized: 2.0.0b1 for 2.0.0beta1.
         identity: the dialects that it computes.
         change: the kind of its change since the release before.
         words: a description of the change.
@@ -99,11 +98,6 @@ class HistoryEntry:
     time: Time | None = None
     untimed: str | None = None
 
-    @property
-    def counts(self) -> Counter[ChangeKind]:
-        """The number of changes of each kind."""
-        return Counter(change.kind for change in self.changes)
-
 
 def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> list[HistoryEntry]:
     """Return the history of each implementation of each framework, release by release.
@@ -117,29 +111,26 @@ def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> 
     recorded = [name for name in releases if name in whole.frameworks]
     entries = []
     for framework in dict.fromkeys(map(framework_of, recorded)):
-        of = [(name, of_release(whole, name)) for name in recorded if framework_of(name) == framework]
-        entries += list(_first(*of[0], known))
-        for (_, old), (name, new) in pairwise(of):
-            entries += list(_following(old, name, new, known))
-    order = {unit: place for place, unit in enumerate(dict.fromkeys(entry.unit for entry in entries))}
-    return sorted(entries, key=lambda entry: (order[entry.unit], recorded.index(entry.release)))
+        own = [name for name in recorded if framework_of(name) == framework]
+        baselines = [whole.renamed({name: framework}) for name in own]
+        for unit, records in _units(baselines[0]).items():
+            version = _version(baselines[0], framework)
+            entries.append(HistoryEntry(unit, own[0], version, Identity.of(records, known), ReleaseChange.FIRST))
+        for name, (old, new) in zip(own[1:], pairwise(baselines), strict=True):
+            entries += _following(name, old, new, known)
+    order = list(dict.fromkeys(entry.unit for entry in entries))
+    return sorted(entries, key=lambda entry: (order.index(entry.unit), recorded.index(entry.release)))
 
 
-def of_release(whole: Baseline, name: str) -> Baseline:
-    """Return the records of one release under the name of its framework."""
-    return whole.renamed({name: framework_of(name)})
-
-
-def version(baseline: Baseline, name: str) -> str:
-    """Return the normalized version of a framework, such as 2.0.0b1 for 2.0.0beta1."""
-    found = baseline.version(framework_of(name))
+def _version(baseline: Baseline, framework: str) -> str:
+    found = baseline.version(framework)
     try:
         return str(Version(found))
     except InvalidVersion:
         return found
 
 
-def units(baseline: Baseline) -> dict[ImplementationRun, dict[Key, Record]]:
+def _units(baseline: Baseline) -> dict[ImplementationRun, dict[Key, Record]]:
     """Return the records of each implementation."""
     found: dict[ImplementationRun, dict[Key, Record]] = {}
     for key in sorted(baseline.records):
@@ -147,13 +138,9 @@ def units(baseline: Baseline) -> dict[ImplementationRun, dict[Key, Record]]:
     return found
 
 
-def _first(name: str, baseline: Baseline, cases: Mapping[str, Case]) -> Iterator[HistoryEntry]:
-    for unit, records in units(baseline).items():
-        yield HistoryEntry(unit, name, version(baseline, name), Identity.of(records, cases), ReleaseChange.FIRST)
-
-
-def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case]) -> Iterator[HistoryEntry]:
-    before, after = units(old), units(new)
+def _following(name: str, old: Baseline, new: Baseline, cases: Mapping[str, Case]) -> Iterator[HistoryEntry]:
+    """Yield the entries of a release that has one before it."""
+    before, after = _units(old), _units(new)
     changes: dict[ImplementationRun, list[CaseChange]] = {}
     for change in compare(old, new):
         changes.setdefault(ImplementationRun(change.key.name, change.key.requested_dialect), []).append(change)
@@ -163,7 +150,8 @@ def _following(old: Baseline, name: str, new: Baseline, cases: Mapping[str, Case
         axes = differences(was, now, cases)
         kind = _release_change(was, now, own, axes)
         if kind is not ReleaseChange.GONE or was.traced:  # it is reported as gone once
-            yield HistoryEntry(unit, name, version(new, name), now, kind, _words(kind, own, axes), axes or {}, own)
+            version, words = _version(new, framework_of(name)), _words(kind, own, axes)
+            yield HistoryEntry(unit, name, version, now, kind, words, axes or {}, own)
 
 
 def _release_change(was: Identity, now: Identity, changes: Sequence[CaseChange], axes: Axes | None) -> ReleaseChange:
@@ -204,25 +192,32 @@ def _words(kind: ReleaseChange, changes: Sequence[CaseChange], axes: Axes | None
     return ""
 
 
-def timed(entries: Sequence[HistoryEntry], rows: Iterable[TimingRow]) -> list[HistoryEntry]:
-    """Add the times of steps, each compared with the release before; all were timed in one interleaved run.
+def timed(job: Job, entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
+    """Time a step of each implementation in one interleaved run, and compare each release with the one before.
 
-    Args:
-        entries: a history.
-        rows: the timing rows of one benchmark.
+    Each implementation is timed as the dialect that it was found to compute. Returns the entries with their times.
     """
-    known = {(row.framework, row.implementation): row for row in rows if row.instance == 1}
-    found, last = [], dict[ImplementationRun, TimingRow]()
+    computed: dict[str, dict[str, str]] = {}
     for entry in entries:
-        implementation = entry.unit.implementation.partition("/")[2]
-        row = known.get((entry.release, implementation))
+        name, found = entry.unit.implementation.partition("/")[2], entry.identity.dialects
+        described = job.hellos[entry.release]["implementations"].get(name)
+        if described is not None:  # else it is gone
+            declared = described["dialect"]
+            keep = entry.unit.requested_dialect or not found or declared in found
+            computed.setdefault(entry.release, {})[name] = declared if keep else found[0]
+    job.bench(computed)
+    rows = {(row.framework, row.implementation): row for row in job.store.rows(TIMINGS) if row.instance == 1}
+    timed_entries, last = [], dict[ImplementationRun, TimingRow]()
+    for entry in entries:
+        row = rows.get((entry.release, entry.unit.implementation.partition("/")[2]))
         if row is None or row.median is None or row.interval is None:
-            found.append(replace(entry, untimed=row.reason if row else None))
+            timed_entries.append(replace(entry, untimed=row.reason if row else None))
             continue
         before, ratio, conclusion = last.get(entry.unit), None, None
         if before is not None and len(before.samples) == len(row.samples):
             ratio = paired(row.samples, before.samples)
             conclusion = ratio.conclusion(row.noise_floor or 0.0)
         last[entry.unit] = row
-        found.append(replace(entry, time=Time(row.median, (row.interval[0], row.interval[1]), ratio, conclusion)))
-    return found
+        time = Time(row.median, (row.interval[0], row.interval[1]), ratio, conclusion)
+        timed_entries.append(replace(entry, time=time))
+    return timed_entries

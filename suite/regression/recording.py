@@ -7,8 +7,9 @@ another way than the rest of it, so that the last bits depend on the position of
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,33 +18,32 @@ from numpy.typing import NDArray
 
 from reference import dialects
 from reference.replay import QUANTITIES
-from suite.cases import datasets
+from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
+from suite.cases.expression import Selection
 from suite.compare.comparison import ComparisonResult
 from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.conformance.targets import Target, read_trace
 from suite.conformance.verdicts import Finding, ReplayContext, Verdicts
 from suite.errors import UserError
 from suite.regression.baseline import Baseline, Key, Record
+from suite.regression.comparison import require_catalogue
 from suite.results.rows import VERDICTS, VerdictRow
 from suite.run import Job, Options
 from suite.workers.progress import Progress
 from suite.workers.protocol import Response
-from suite.workers.selection import framework_of
+from suite.workers.selection import framework_of, matches_pattern
 
 Array = NDArray[Any]
 
 
 def record(options: Options, progress: Progress, known: Baseline | None = None) -> Baseline:
-    """Replay the catalogue and return a baseline.
+    """Replay the catalogue and return a baseline, in which a release has the name of its framework.
 
     Args:
         options: the options of the job; `output` and `data` are not used.
         progress: shows messages and the progress of stages.
         known: an earlier baseline. Traces with the same bits are not compared with the oracle again.
-
-    Returns:
-        A baseline in which a release has the name of its framework, so that releases can be compared.
 
     Raises:
         UserError: as `Job`; also if two releases of a framework are given.
@@ -63,9 +63,6 @@ class Recording:
     """A job whose verdicts and fingerprints become a baseline. A context manager, as `Job`.
 
     The data set is always the generated one, so that baselines do not depend on a download.
-
-    Attributes:
-        job: the job.
     """
 
     def __init__(self, options: Options, progress: Progress, known: Baseline | None = None) -> None:
@@ -122,8 +119,8 @@ class Recording:
 class _FingerprintingVerdicts(Verdicts):
     """Verdicts that keep fingerprints and compact traces; traces with known bits are not compared with the oracle."""
 
-    def __init__(self, catalogue: Iterable[Case], known: Mapping[Key, Record]) -> None:
-        super().__init__(catalogue)
+    def __init__(self, cases: Iterable[Case], known: Mapping[Key, Record]) -> None:
+        super().__init__(cases)
         self.known = known
         self.traces: dict[Key, tuple[str, CompactTrace]] = {}
 
@@ -164,3 +161,85 @@ def _finding_of(record: Record) -> Finding:
         record.outcome, "parameters", 0, [], record.first_step, np.nan, np.nan, np.nan, record.reason
     )
     return Finding(result, record.reason, record.fits)
+
+
+@dataclass(frozen=True)
+class BaselineSelection:
+    """The part of a baseline that a check repeats; an empty attribute selects everything.
+
+    `frameworks` may be releases, which have the names of their frameworks in a baseline. `implementations` and `cases`
+    are patterns, and `select` is an expression.
+    """
+
+    old: Baseline
+    frameworks: Sequence[str]
+    implementations: Sequence[str]
+    cases: Sequence[str]
+    dtypes: Sequence[str]
+    select: str
+
+    def require(self, device: str) -> None:
+        """Check that everything selected was recorded, on this device, with this version of the catalogue.
+
+        Raises:
+            UserError: if it was not.
+        """
+        require_catalogue(self.old, catalogue.VERSION)
+        if self.old.manifest["device"] != device:
+            raise UserError(f"this baseline was recorded on {self.old.manifest['device']}, not on {device}")
+        recorded = {"dtypes": self._recorded["dtypes"], "frameworks": list(self.old.frameworks)}
+        for kind, named in (("dtypes", self.dtypes), ("frameworks", map(framework_of, self.frameworks))):
+            lacking = [one for one in named if one not in recorded[kind]]
+            if lacking:
+                raise UserError(f"{lacking[0]} is not in this baseline; there are {', '.join(recorded[kind])}")
+        for pattern in self.cases:
+            if not any(catalogue.matches(name, pattern) for name in self._ids):
+                raise UserError(f"no case of this baseline matches {pattern!r}")
+
+    @property
+    def _recorded(self) -> Mapping[str, Any]:
+        """The selection of the recording."""
+        found: Mapping[str, Any] = self.old.manifest["selection"]
+        return found
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return sorted({key.case for key in self.old.records})
+
+    def selection(self) -> dict[str, Any]:
+        """Return the options of the job that repeats the selection.
+
+        The patterns of the recorded implementations are `among`: they need not match any that is installed now.
+        """
+        recorded = self._recorded
+        ids = [name for name in self._ids if _any(catalogue.matches, name, self.cases)]
+        return {
+            "frameworks": self.frameworks or list(self.old.frameworks),
+            "implementations": self.implementations,
+            "among": recorded["implementations"],
+            "cases": ids if self.cases else recorded["cases"],
+            "dtypes": self.dtypes or recorded["dtypes"],
+            "dialects": recorded["dialects"],
+            "claim": recorded["claim"],
+            "seed": self.old.manifest["seed"],
+            "select": " and ".join(f"({part})" for part in (recorded["select"], self.select) if part.strip()),
+        }
+
+    def narrowed(self) -> Baseline:
+        """Return the selected records as a baseline."""
+        frameworks, expression = set(map(framework_of, self.frameworks)), Selection.of(self.select)
+        kept = {
+            key: record
+            for key, record in self.old.records.items()
+            if (not frameworks or key.framework in frameworks)
+            and (not self.dtypes or key.dtype in self.dtypes)
+            and _any(matches_pattern, key.name, self.implementations)
+            and _any(catalogue.matches, key.case, self.cases)
+            and expression.matches(key.text(record.dialect))
+        }
+        return Baseline(self.old.manifest, kept)
+
+
+def _any(matches: Callable[[str, str], bool], name: str, patterns: Sequence[str]) -> bool:
+    """Return whether a name matches one of the patterns, or there are none."""
+    return not patterns or any(matches(name, pattern) for pattern in patterns)

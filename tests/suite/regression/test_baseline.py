@@ -13,8 +13,8 @@ from suite.cases import catalogue
 from suite.compare.fingerprint import CompactTrace, trace_fingerprint
 from suite.errors import UserError
 from suite.regression.baseline import Baseline, Key, Record
-from suite.regression.baseline_selection import BaselineSelection
 from suite.regression.comparison import FAILING_KINDS, ChangeKind, compare, failing
+from suite.regression.recording import BaselineSelection
 from suite.regression.report import details, summary, to_json
 from suite.results.rows import AxisChange, NearestDialect
 from tests.support.traces import nudged, random_trace

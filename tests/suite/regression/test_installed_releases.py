@@ -38,7 +38,7 @@ def test_mxnet_2_moved_epsilon_and_the_order_of_clipping_and_weight_decay(histor
     row = entry(history, f"mxnet/{name}", "2.0.0b1")
     assert row["change"] == "dialect"
     assert row["axes"] == {"epsilon": ["inside", "inside when centered"], "clipping": ["after decay", "before decay"]}
-    assert row["fitted"] == row["judged"]
+    assert row["fitted"] == row["distinguishing"]
     assert row["words"].startswith(
         "ε inside the root → inside the root when centered, outside otherwise; "
         "clipping after weight decay → before weight decay; in "
