@@ -43,50 +43,38 @@ def decode(table: Table[RowT], value: object) -> RowT:
     """
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004  # every unreadable line is a ValueError
-    kind: type[Any] = table.row
-    found = _columns(kind, value)
-    missing = [name for name in table.required if found.get(name) is None]
-    if missing:
-        raise ValueError(f"no {missing[0]}")
-    for name, (_, empty) in _declared(kind).items():  # type: ignore[arg-type]  # classes are hashable
-        found.setdefault(name, empty)
-    return table.row(**found)
+    found, empty = _columns(table.row, value)
+    for name in table.required:
+        if found.get(name) is None:
+            raise ValueError(f"no {name}")
+    return table.row(**found, **empty)
 
 
 def build(kind: type[RowT], value: object) -> RowT | None:
     """Build a dataclass from a parsed object; None if it is not an object, or a value without a default is missing."""
     if not isinstance(value, dict):
         return None
-    plain: type[Any] = kind
-    found = _columns(plain, value)
-    return kind(**found) if _declared(plain).keys() <= found.keys() else None  # type: ignore[arg-type]  # classes are hashable
+    found, empty = _columns(kind, value)
+    return None if empty else kind(**found)
 
 
-def _columns(kind: type, value: Mapping[str, object]) -> dict[str, Any]:
-    """Return the usable values of the fields of a dataclass; an optional field that is missing is None."""
-    found = {name: convert(value.get(name)) for name, convert in _converters(kind).items()}
-    hints = get_type_hints(kind)
-    declared = _declared(kind)
-    return {
-        name: item for name, item in found.items() if item is not None or (name in declared and _optional(hints[name]))
-    }
-
-
-@cache
-def _converters(kind: type) -> dict[str, Converter]:
-    hints = get_type_hints(kind)
-    return {field.name: _converter(hints[field.name]) for field in dataclasses.fields(kind)}
+def _columns(kind: Any, value: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the usable values of the fields of a dataclass, and empty ones for the others that have no default."""
+    found, empty = {}, {}
+    for field, hint, convert in _fields(kind):
+        item = convert(value.get(field.name))
+        if item is not None or _optional(hint):
+            found[field.name] = item
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            empty[field.name] = _EMPTY.get(hint)
+    return found, empty
 
 
 @cache
-def _declared(kind: type) -> dict[str, tuple[object, object]]:
-    """Return the fields without a default, with their types and the values for a missing column."""
-    hints, missing = get_type_hints(kind), dataclasses.MISSING
-    return {
-        field.name: (hints[field.name], _EMPTY.get(hints[field.name]))
-        for field in dataclasses.fields(kind)
-        if field.default is missing and field.default_factory is missing
-    }
+def _fields(kind: Any) -> list[tuple[dataclasses.Field[Any], Any, Converter]]:
+    """Return the fields of a dataclass, with their types and converters."""
+    hints = get_type_hints(kind)
+    return [(field, hints[field.name], _converter(hints[field.name])) for field in dataclasses.fields(kind)]
 
 
 def _optional(hint: Any) -> bool:

@@ -6,6 +6,7 @@ that has disappeared is reported too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -116,20 +117,20 @@ def proposals(rows: Iterable[RunRow]) -> str:
     for row in rows:
         if row.expected or row.outcome == "agrees":
             continue
-        entry = {
+        entry: dict[str, object] = {
             "implementation": f"{framework_of(row.framework)}/{row.implementation}",
             "versions": f"=={row.version.partition('+')[0]}",
             "cases": case_of(row),
+            **({"dtypes": [row.dtype]} if row.dtype else {}),
             "outcome": str(row.outcome),
             "reason": row.reason or "",
         }
-        lines = [f"{name} = {_quoted(value)}" for name, value in entry.items()]
-        if row.dtype:
-            lines.insert(3, f"dtypes = [{_quoted(row.dtype)}]")
         ratio = _bound_ratio(row)
         if ratio:
-            lines.append(f"bound_ratio = [{ratio / 10:.3g}, {ratio * 10:.3g}]")
-        text.append("[[expectation]]\n" + "\n".join(lines) + "\n")
+            entry["bound_ratio"] = [float(f"{limit:.3g}") for limit in (ratio / 10, ratio * 10)]
+        # texts, numbers and lists of them are written alike in TOML and JSON
+        lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in entry.items())
+        text.append("[[expectation]]\n" + "".join(lines))
     return "\n".join(dict.fromkeys(text))
 
 
@@ -144,8 +145,3 @@ def _entry(fields: Mapping[str, Any], where: str) -> Expectation:
         return Expectation(**{**fields, "bound_ratio": pair})
     except (TypeError, ValueError, IndexError, UserError) as error:
         raise UserError(f"{where}: {error}") from error
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

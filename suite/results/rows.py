@@ -193,7 +193,7 @@ class TimingRow:
     unfinished: float | None = field(
         default=None, metadata=doc("work still under way when the clock stopped, relatively")
     )
-    missing_steps: float | None = field(default=None, metadata=doc("share of steps that were asked for and not made"))
+    missing_steps: float | None = field(default=None, metadata=doc("share of the requested steps that were not made"))
     noise_floor: float | None = field(default=None, metadata=doc("relative difference of two copies of the same thing"))
     baseline: str | None = field(default=None, metadata=doc("the implementation that this one is compared with"))
     ratio: float | None = field(default=None, metadata=doc("this time over the baseline's"))

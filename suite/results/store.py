@@ -29,13 +29,7 @@ class Store:
     def __init__(
         self, folder: Path, manifest: Mapping[str, Any], *, resume: bool, tables: Sequence[AnyTable] = TABLES
     ) -> None:
-        """Create the folder, or continue one.
-
-        Args:
-            folder: a new or empty one, or with `resume` one that an earlier run left.
-            manifest: of this run.
-            resume: whether to continue.
-            tables: the tables of the folder.
+        """Create a new folder, or with `resume` continue one that an earlier run left.
 
         Raises:
             UserError: if the folder has other results, or none to continue, or they were made under other conditions.
@@ -57,7 +51,7 @@ class Store:
             file.write(json.dumps(to_json(row), ensure_ascii=False, allow_nan=False) + "\n")
 
     def rows(self, table: Table[RowT]) -> list[RowT]:
-        """The rows of a table so far."""
+        """Return the rows of a table so far."""
         return list(read_rows(self.folder, table))
 
     def finish(self, footer: Mapping[str, Any]) -> None:
@@ -80,7 +74,7 @@ def require_usable(folder: Path, *, resume: bool) -> None:
 
 
 def read_rows(folder: Path, table: Table[RowT]) -> Iterator[RowT]:
-    """The rows of a table of a results folder; none if the table has no file.
+    """Yield the rows of a table of a results folder; none if the table has no file.
 
     Raises:
         UserError: if a line can't be read.
@@ -89,18 +83,16 @@ def read_rows(folder: Path, table: Table[RowT]) -> Iterator[RowT]:
     if file.exists():
         with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
-                yield _row(table, line, f"{file}, line {number}")
-
-
-def _row(table: Table[RowT], line: str, where: str) -> RowT:
-    try:
-        return decoding.decode(table, decoding.parse(line))
-    except ValueError as error:
-        raise UserError(f"{where} can't be read: {error}; remove the line, and resume the run") from error
+                try:
+                    row = decoding.decode(table, decoding.parse(line))
+                except ValueError as error:
+                    where = f"{file}, line {number}"
+                    raise UserError(f"{where} can't be read: {error}; remove the line, and resume the run") from error
+                yield row
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a results folder.
+    """Return the manifest of a results folder.
 
     Raises:
         UserError: if there is none, it can't be read, or it was written by a release with another schema.
@@ -132,7 +124,7 @@ def _resumed(existing: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same_versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """The frameworks of the resuming run; those of the earlier run must have the same versions.
+    """Return the frameworks of the resuming run; those of the earlier run must have the same versions.
 
     Raises:
         UserError: if a version differs.
@@ -160,7 +152,7 @@ def _lines(file: Path) -> int:
 
 
 def to_json(row: Any) -> dict[str, Any]:
-    """A row as an object that JSON can hold."""
+    """Return a row as an object that JSON can hold."""
     found: dict[str, Any] = plain(asdict(row))
     return found
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from suite.cli.app import COMMANDS
+from suite.__main__ import COMMANDS
 from tests.suite.conftest import ROOT
 
 
