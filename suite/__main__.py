@@ -41,9 +41,9 @@ COMMANDS = {
     "expectations": "inspection:expectations_app",
     "regress": "regression:regress",
     "baseline": "regression:baseline_app",
-    "mutation": "validation:mutation",
-    "fuzz": "validation:fuzz",
-    "fidelity": "validation:fidelity",
+    "mutation": "inspection:mutation",
+    "fuzz": "inspection:fuzz",
+    "fidelity": "inspection:fidelity",
 }
 """Command -> its function or group of commands, in a module of `suite.cli`."""
 

@@ -1,15 +1,20 @@
-"""The commands that show what there is: explain, cases, envs and expectations."""
+"""The commands that keep no results folder.
+
+They show what there is (explain, cases, envs, expectations), and test the suite itself (mutation, fuzz, fidelity).
+"""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from reports.render.terminal import print_table
@@ -27,12 +32,14 @@ from suite.cli.options import (
     Data,
     Dialect,
     Dtype,
+    Folder,
     Frameworks,
     Inputs,
     Json,
     Pythons,
     Seed,
     Select,
+    Threads,
     cache,
     interpreters,
     job_options,
@@ -45,8 +52,13 @@ from suite.results.expectations import Expectations, proposals
 from suite.results.rows import TIMINGS, TRAINING, VERDICTS, RunRow, case_of
 from suite.results.store import read_manifest, read_rows
 from suite.run import Job
+from suite.validation import fuzz as fuzz_test
+from suite.validation import mutation as mutation_test
+from suite.validation import timing_fidelity
+from suite.workers.coordinator import Coordinator
 from suite.workers.environments import EnvironmentMissing, Release, build, environments
 from suite.workers.progress import Progress
+from suite.workers.protocol import WorkerError
 from suite.workers.selection import framework_of
 
 IN_FULL = 3
@@ -171,3 +183,101 @@ def propose_expectations(
             name = f"{row.framework}/{row.implementation}, {case_of(row)}"
             Progress().say(f"no longer deviates: {name}: {row.expectation}")
     Console(soft_wrap=True).print(proposals(rows), markup=False, highlight=False)
+
+
+def mutation(*, seed: Seed = 0, output: Folder = None) -> int:
+    """Test that the catalogue catches every wrong optimizer: mutants of every dialect, and typical mistakes."""
+    _make(output)
+    matrix = mutation_test.KillMatrix.complete(seed)
+    with Progress().stage("mutation", len(matrix.cases)) as stage:
+        matrix.fill(stage)
+    found = matrix.to_json()
+    details = {name: found[name] for name in ("cases", "mutants")}
+    _write({name: value for name, value in found.items() if name not in details}, output, "sharpness.json")
+    _write(details, output, "mutants.json")
+    _print(mutation_test.tables(found))
+    console = Console(soft_wrap=True, markup=False)
+    for row in found["survivors"]:
+        value = f" {row['value']}" if "value" in row else ""
+        console.print(f"survives: {row['dialect']}, {row['kind']} {row['wrong']}{value}")
+    killed, same, total = found["killed"], found["proven_same"], found["total"]
+    console.print(f"{killed:,} of {total:,} are killed, {same:,} proven to be the same function, ", end="")
+    console.print(f"{total - killed - same:,} survive {len(found['cases']):,} cases (seed {seed})")
+    return 1 if found["survivors"] else 0
+
+
+def fuzz(
+    *,
+    count: Annotated[
+        int,
+        Parameter(help="Number of evaluations in float32; the other formats get a tenth.", validator=Number(gte=1)),
+    ] = 100_000,
+    seed: Seed = 0,
+    output: Folder = None,
+) -> int:
+    """Test that no correct optimizer is flagged: random inputs, evaluated in random orders of operations."""
+    _make(output)
+    run, plan = fuzz_test.FuzzTest(seed), fuzz_test.sample_counts(count)
+    with Progress().stage("fuzz", sum(plan.values())) as stage:
+        run.run(plan, stage)
+    found = run.to_json()
+    _write(found, output, "soundness.json")
+    _print([fuzz_test.table(found)])
+    console = Console(soft_wrap=True, markup=False)
+    for alarm in found["false_alarms"]:
+        console.print(f"false alarm: {dumps(alarm, ensure_ascii=False)}", highlight=False)
+    alarms, evaluations = len(found["false_alarms"]), sum(found["evaluations"].values())
+    console.print(f"{alarms:,} false alarms in {evaluations:,} evaluations (seed {seed})")
+    return 1 if alarms else 0
+
+
+def fidelity(
+    *,
+    frameworks: Frameworks = (),
+    pythons: Pythons = (),
+    threads: Threads = 1,
+    seed: Seed = 0,
+    output: Folder = None,
+) -> int:
+    """Test the timing: against a minimal loop, and with an implementation that is slowed down on purpose."""
+    wanted = release_names(frameworks)
+    known = environments(interpreters(pythons), releases=map(Release.parse, wanted))
+    progress = Progress()
+    _make(output)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Coordinator({name: known[name] for name in wanted}, "cpu", threads, 180.0) as coordinator,
+    ):
+        greetings = coordinator.hello()
+        hellos = {name: hello for name, hello in greetings.items() if not isinstance(hello, WorkerError)}
+        for name in greetings.keys() - hellos.keys():
+            progress.say(f"{name} is left out: {greetings[name]}")
+        experiment = timing_fidelity.Fidelity(coordinator, hellos, Path(folder), seed)
+        rows = []
+        with progress.stage("fidelity", experiment.turns()) as advance:
+            for row in experiment.run():
+                rows.append(row)
+                advance(row.framework)
+    found = timing_fidelity.FidelityResult.of(rows, hellos, threads=threads, seed=seed)
+    _print(timing_fidelity.tables(found))
+    for reason in dict.fromkeys(found.failed):
+        Console(soft_wrap=True).print(f"failed: {reason}", markup=False)
+    _write(asdict(found), output, "fidelity.json", indent=1)
+    return 1 if found.failed or len(hellos) < len(wanted) else 0
+
+
+def _print(tables: Iterable[Table]) -> None:
+    for table in tables:
+        print_table(Console(), table)
+
+
+def _make(folder: Path | None) -> None:
+    """Make the folder before the work, so that an error costs no time."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _write(found: Mapping[str, Any], folder: Path | None, name: str, indent: int | None = None) -> None:
+    if folder is not None:
+        text = dumps(found, ensure_ascii=False, allow_nan=indent is not None, indent=indent)
+        (folder / name).write_text(f"{text}\n", "utf-8")

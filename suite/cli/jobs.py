@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -30,15 +30,14 @@ from suite.cli.options import (
     Rounds,
     Targets,
     Tasks,
-    cache,
-    interpreters,
     job_options,
     newest,
     one_of,
     results_folder,
+    run_options,
 )
 from suite.errors import UserError
-from suite.run import SECTION_DIALECTS, STAGES, Job, Options
+from suite.run import SECTION_DIALECTS, STAGES, Job
 from suite.workers.environments import PROJECT
 from suite.workers.progress import Progress
 
@@ -57,9 +56,7 @@ def run(
     results: Results = Results(),
 ) -> int:
     """Run the main job: agreement, training, timing, and a report."""
-    folder = results_folder(results)
-    groups = (targets, replays, conditions, inputs, results)
-    return _run_job(job_options(*groups, folder=folder, tasks=tasks, rounds=rounds))
+    return _run_job(results, targets, replays, conditions, inputs, tasks=tasks, rounds=rounds)
 
 
 def agree(
@@ -73,9 +70,8 @@ def agree(
     json: Json = False,
 ) -> int:
     """Test whether implementations compute what they claim: a verdict for each case, from a derived bound."""
-    folder = results_folder(results)
-    groups = (targets, replays, conditions, inputs, results)
-    return _run_job(job_options(*groups, folder=folder, claim=claim, tables=["agreement"]), as_json=json)
+    groups = (targets, replays, conditions, inputs)
+    return _run_job(results, *groups, claim=claim, tables=["agreement"], as_json=json)
 
 
 def train(
@@ -88,9 +84,8 @@ def train(
     results: Results = Results(),
 ) -> int:
     """Train on every task, check each gradient and each update, and report the losses."""
-    folder = results_folder(results)
-    groups = (targets, conditions, inputs, results)
-    return _run_job(job_options(*groups, folder=folder, tasks=tasks, dialects=dialects, tables=["training"]))
+    groups = (targets, conditions, inputs)
+    return _run_job(results, *groups, tasks=tasks, dialects=dialects, tables=["training"])
 
 
 bench_app = App(name="bench", help="Time steps and epochs of all implementations, interleaved in random order.")
@@ -117,9 +112,8 @@ def bench(
     if quick and rigorous:
         raise UserError("--quick and --rigorous exclude each other: choose one, or neither")
     profile = "quick" if quick else "rigorous" if rigorous else "default"
-    groups = (targets, conditions, inputs, results)
-    more = {"profile": profile, "sizes": sizes, "tensors": tensors, "rounds": rounds, "tables": ["timing"]}
-    return _run_job(job_options(*groups, folder=results_folder(results), **more))
+    groups, tables = (targets, conditions, inputs), ["timing"]
+    return _run_job(results, *groups, profile=profile, sizes=sizes, tensors=tensors, rounds=rounds, tables=tables)
 
 
 @bench_app.command(name="compare")
@@ -149,20 +143,10 @@ def chapter(
     results: Results = Results(),
 ) -> int:
     """Reproduce section 11.8 of "Dive into Deep Learning": its figures, numbers and exercises."""
-    options = section.Options(
-        output=results_folder(results, CHAPTERS),
-        parts=section.select_parts(parts),
-        frameworks=[one_of(name, FRAMEWORKS, "framework") for name in frameworks] or FRAMEWORKS,
-        device=conditions.device,
-        threads=conditions.threads,
-        seed=inputs.seed,
-        timeout=conditions.timeout,
-        pythons=interpreters(conditions.pythons),
-        data=inputs.data,
-        cache=cache(),
-        download=inputs.download,
-        resume=results.resume,
-    )
+    named = [one_of(name, FRAMEWORKS, "framework") for name in frameworks]
+    folder, chosen = results_folder(results, CHAPTERS), section.select_parts(parts)
+    fields = run_options(conditions, inputs, results, folder=folder, frameworks=named, parts=chosen)
+    options = section.Options(**fields)
     with _resumable(options.output, "parts"), section.Chapter(options, Progress()) as job:
         job.run()
     _report_chapter(options.output)
@@ -200,8 +184,9 @@ def _compare_runs(one: Path, other: Path, output: Path) -> None:
     _say_written(written, output)
 
 
-def _run_job(options: Options, *, as_json: bool = False) -> int:
-    """Run the stages that make the tables, write the report, and return the exit status."""
+def _run_job(results: Results, *groups: object, as_json: bool = False, **given: Any) -> int:
+    """Run the stages that make the tables, write the report, and return the exit status; see `job_options`."""
+    options = job_options(*groups, results, folder=results_folder(results), **given)
     with _resumable(options.output, "rows"), Job(options, Progress()) as job:
         stages: dict[str, Callable[[], None]] = {"agreement": job.agree, "training": job.train, "timing": job.bench}
         for table in options.tables:

@@ -207,10 +207,14 @@ def job_options(*groups: object, folder: Path, **given: Any) -> Options:
     Raises:
         UserError: if a framework or an interpreter is not written as it should be.
     """
+    return Options(**run_options(*groups, folder=folder, **given))
+
+
+def run_options(*groups: object, folder: Path, **given: Any) -> dict[str, Any]:
+    """Return the options of any run; see `job_options`."""
     fields = {name: value for group in groups for name, value in vars(group).items()} | given
-    fields["frameworks"] = release_names(fields["frameworks"])
-    fields["pythons"] = interpreters(fields["pythons"])
-    return Options(**{**fields, "output": folder, "cache": cache()})
+    frameworks, pythons = release_names(fields["frameworks"]), interpreters(fields["pythons"])
+    return {**fields, "frameworks": frameworks, "pythons": pythons, "output": folder, "cache": cache()}
 
 
 def release_names(texts: Sequence[str]) -> Sequence[str]:

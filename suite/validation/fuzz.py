@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from reference import Hyperparameters, dialects
+from reports.tables.table import Table, columns
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle, path_length
 from suite.diagnosis.mistakes.arithmetic import FORMATS, Array, FormatName, Order, all_orders
@@ -246,3 +247,14 @@ def _pick(rng: np.random.Generator, *choices: Any) -> Any:
 def _log_uniform(rng: np.random.Generator, exponent: float) -> float:
     """Return a number between 10**exponent and 1, uniform in its logarithm."""
     return float(10.0 ** rng.uniform(exponent, 0))
+
+
+def table(found: Mapping[str, Any]) -> Table:
+    """Return the quantiles of error over bound, where a step is visible."""
+    lengths = [(fmt, steps, spread) for fmt, lengths in found["ratios"].items() for steps, spread in lengths.items()]
+    quantiles = [f"{float(quantile):.0%}" for quantile in lengths[0][2]["quantiles"]]
+    rows = []
+    for fmt, steps, spread in lengths:
+        ratios = ("" if value is None else f"{value:.2f}" for value in spread["quantiles"].values())
+        rows.append((fmt, steps, f"{spread['evaluations']:,}", f"{spread['visible']:,}", *ratios))
+    return Table.of(columns("format", numbers=("steps", "evaluations", "visible", *quantiles)), rows)

@@ -19,6 +19,7 @@ import numpy as np
 
 from reference import Dialect, Hyperparameters, dialects
 from reference.algorithm import Algorithm
+from reports.tables.table import Table, columns
 from suite.cases.catalogue import VERSION, Case, catalogue
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
@@ -288,3 +289,19 @@ def _counts(results: Iterable[MutantResult]) -> dict[str, int]:
     """Count the results: killed, proven to be the same function, and all."""
     outcomes = Counter(result.outcome for result in results)
     return {"killed": outcomes["killed"], "proven_same": outcomes["same"], "total": outcomes.total()}
+
+
+def tables(found: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield the counts by dialect, by axis, of pairs of dialects, and by mistake."""
+    sums: dict[str, dict[str, dict[str, int]]] = {"dialect": {}, "axis": {}}
+    for dialect, axes in found["dialects"].items():
+        for axis, counts in axes.items():
+            for row in (sums["dialect"].setdefault(dialect, {}), sums["axis"].setdefault(axis, {})):
+                row.update({name: row.get(name, 0) + count for name, count in counts.items()})
+    sums["axis"]["another dialect"] = found["pairs"]
+    for heading, rows in {**sums, "mistake": found["mistakes"]}.items():
+        same = "not applicable" if heading == "mistake" else "the same"
+        counted = (
+            (name, *(str(row[part]) for part in ("killed", "proven_same", "total"))) for name, row in rows.items()
+        )
+        yield Table.of(columns(heading, numbers=("killed", same, "of")), counted)

@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from reports.tables.table import Table, columns
 from suite import adapters
 from suite.benchmark.interleaved import InterleavedRun, TimedTarget, per_call
 from suite.benchmark.statistics import paired, timing_rows
@@ -288,3 +289,20 @@ class Fidelity:
             equal=CopyComparison.of(equal),
             slower=CopyComparison.of(slower),
         )
+
+
+def tables(found: FidelityResult) -> Iterator[Table]:
+    """Yield the ratios to the minimal loop, and the conclusions about implementations slowed down on purpose."""
+    headings = ("parameters", "minimal loop, µs", "suite / minimal", "least", "greatest", "memory above, copies")
+    rows = []
+    for row in found.beside:
+        ratios = (f"{ratio:.3f}" for ratio in (row.ratio, row.low, row.high))
+        copies = f"{row.copies:.2f}" if row.size >= CALLED_AT else ""
+        rows.append((row.framework, f"{row.size:,}", f"{row.seconds * 1e6:,.1f}", *ratios, copies))
+    yield Table.of(columns("framework", numbers=headings), rows)
+    called = ("runs", f"slower by {SLOWDOWN:.0%}: called slower", "equal: called different", "noise floor")
+    conclusions = (
+        (row.framework, *map(str, (row.races, row.slower, row.different)), f"{row.noise_floor:.1%}")
+        for row in found.calls
+    )
+    yield Table.of(columns("framework", numbers=called), conclusions)
