@@ -97,10 +97,9 @@ def regress(
         seed=seed,
         tables=["agreement"],
     )
-    with Recording(options, progress) as recorded:
-        job = recorded.job
-        recorded.agree()
-        entries = history(recorded.baseline(), options.frameworks, job.catalogue)
+    with Recording(options, progress) as job:
+        job.agree()
+        entries = history(job.baseline(), options.frameworks, job.catalogue)
         if timing:
             entries = timed(job, entries)
         missing |= job.missing

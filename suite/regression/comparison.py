@@ -52,8 +52,6 @@ class CaseChange:
     """The change of one case of an implementation between two baselines.
 
     Attributes:
-        key: the key of the records.
-        kind: the kind of the change.
         words: a description; empty if nothing changed.
         before: the old record; None if the case is new.
         after: the new record; None if the case is gone.

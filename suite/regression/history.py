@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from packaging.version import InvalidVersion, Version
 
-from suite.benchmark.statistics import Conclusion, Ratio, paired
+from suite.benchmark.statistics import paired
 from suite.cases.catalogue import Case
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import CaseChange, ChangeKind, compare
@@ -55,19 +55,13 @@ class ImplementationRun:
 
 @dataclass(frozen=True)
 class Time:
-    """The time of a step.
-
-    Attributes:
-        seconds: the median.
-        interval: its bootstrap interval.
-        ratio: the time over that of the release before; None if there is none.
-        conclusion: the conclusion of the comparison.
-    """
+    """The median time of a step with its bootstrap interval, and its ratio to that of the release before, if any."""
 
     seconds: float
-    interval: tuple[float, float]
-    ratio: Ratio | None = None
-    conclusion: Conclusion | None = None
+    interval: Sequence[float]
+    ratio: float | None = None
+    ratio_interval: tuple[float, float] | None = None
+    conclusion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,16 +69,12 @@ class HistoryEntry:
     """One implementation in one release.
 
     Attributes:
-        unit: the implementation.
-        release: the name of the release.
         version: the version of the framework, normalized: 2.0.0b1 for 2.0.0beta1.
         identity: the dialects that it computes.
-        change: the kind of its change since the release before.
-        words: a description of the change.
+        change: the kind of its change since the release before, described by `words`.
         axes: the axes on which its dialect changed.
         changes: the changes of its cases since the release before.
-        time: the time of its step.
-        untimed: why there is no time, if it failed.
+        untimed: why there is no time, if timing failed.
     """
 
     unit: ImplementationRun
@@ -102,10 +92,8 @@ class HistoryEntry:
 def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> list[HistoryEntry]:
     """Return the history of each implementation of each framework, release by release.
 
-    Args:
-        whole: a baseline of all releases, in which the name of a framework is that of a release.
-        releases: the names of the releases, the older first; those without records are left out.
-        cases: the catalogue.
+    `whole` is a baseline of all releases, in which the name of a framework is that of a release. The releases are
+    ordered, the older first; those without records are left out. `cases` is the catalogue.
     """
     known = {case.id: case for case in cases}
     recorded = [name for name in releases if name in whole.frameworks]
@@ -213,11 +201,11 @@ def timed(job: Job, entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
         if row is None or row.median is None or row.interval is None:
             timed_entries.append(replace(entry, untimed=row.reason if row else None))
             continue
-        before, ratio, conclusion = last.get(entry.unit), None, None
+        time, before = Time(row.median, row.interval), last.get(entry.unit)
         if before is not None and len(before.samples) == len(row.samples):
             ratio = paired(row.samples, before.samples)
-            conclusion = ratio.conclusion(row.noise_floor or 0.0)
+            conclusion = ratio.conclusion(row.noise_floor or 0.0).value
+            time = Time(row.median, row.interval, ratio.value, (ratio.low, ratio.high), conclusion)
         last[entry.unit] = row
-        time = Time(row.median, (row.interval[0], row.interval[1]), ratio, conclusion)
         timed_entries.append(replace(entry, time=time))
     return timed_entries

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,41 +59,36 @@ def record(options: Options, progress: Progress, known: Baseline | None = None) 
             return recording.baseline().renamed(names)
 
 
-class Recording:
-    """A job whose verdicts and fingerprints become a baseline. A context manager, as `Job`.
+class Recording(Job):
+    """A job whose verdicts and fingerprints become a baseline.
 
     The data set is always the generated one, so that baselines do not depend on a download.
     """
 
     def __init__(self, options: Options, progress: Progress, known: Baseline | None = None) -> None:
         """Start the job; the arguments are those of `record`."""
-        self.job = Job(replace(options, whole=True), progress, datasets.generated())
+        super().__init__(replace(options, whole=True), progress, datasets.generated())
         self.known = known.records if known else {}
-        self._verdicts = _FingerprintingVerdicts(self.job.catalogue, self.known)
+        self._verdicts = _FingerprintingVerdicts(self.catalogue, self.known)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.job.__exit__(kind, *rest)
-
-    def agree(self) -> None:
+    def agree(self, verdicts: Verdicts | None = None) -> None:
         """Replay the cases."""
-        self.job.agree(self._verdicts)
+        super().agree(verdicts or self._verdicts)
 
     def baseline(self) -> Baseline:
         """Return the baseline of the verdicts so far."""
-        return Baseline(self._conditions(), dict(map(self._record, self.job.store.rows(VERDICTS))))
+        return Baseline(self._baseline_manifest(), dict(map(self._record, self.store.rows(VERDICTS))))
 
     def _record(self, row: VerdictRow) -> tuple[Key, Record]:
         key = Key.of(row)
         digest, compact = self._verdicts.traces.get(key, (None, None))
         before = self.known.get(key)
-        same = before is not None and digest is not None and before.digest == digest
-        return key, before if before is not None and same else Record.of(row, digest, compact)
+        if before is not None and digest is not None and before.digest == digest:
+            return key, before
+        return key, Record.of(row, digest, compact)
 
-    def _conditions(self) -> dict[str, Any]:
-        options, manifest, hellos = self.job.options, self.job.store.manifest, self.job.hellos
+    def _baseline_manifest(self) -> dict[str, Any]:
+        options, manifest, hellos = self.options, self.store.manifest, self.hellos
         entries = ("created", "commit", "catalogue", "seed", "device", "threads", "data", "machine")
         available = {name: entry for name, entry in manifest["frameworks"].items() if "missing" not in entry}
         return {
@@ -102,7 +97,7 @@ class Recording:
                 name: {**entry, "instructions": hellos[name].get("instructions", {})}
                 for name, entry in available.items()
             },
-            "missing": self.job.missing,
+            "missing": self.missing,
             "selection": {
                 "frameworks": list(options.frameworks),
                 "implementations": list(options.implementations) or list(options.among),

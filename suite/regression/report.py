@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -240,9 +240,9 @@ def _changed(entry: HistoryEntry, before: HistoryEntry | None, benchmark: str | 
 def _timed(time: Time | None, untimed: str | None) -> tuple[str, str, str]:
     if time is None:
         return "", "", untimed or ""
-    ratio = time.ratio
-    against = f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio else ""
-    return f"{time.seconds * 1e6:,.1f}", against, time.conclusion.value if time.conclusion else ""
+    interval = ", ".join(f"{limit:.2f}" for limit in time.ratio_interval or ())
+    ratio = "" if time.ratio is None else f"{time.ratio:.2f} [{interval}]"
+    return f"{time.seconds * 1e6:,.1f}", ratio, time.conclusion or ""
 
 
 def _short(entry: HistoryEntry) -> str:
@@ -337,19 +337,6 @@ def _history_entry(entry: HistoryEntry) -> dict[str, Any]:
             for one in entry.changes
             if one.words
         ],
-        "time": _time(entry.time),
+        "time": entry.time and asdict(entry.time),
         "untimed": entry.untimed,
-    }
-
-
-def _time(time: Time | None) -> dict[str, Any] | None:
-    if time is None:
-        return None
-    ratio, conclusion = time.ratio, time.conclusion
-    return {
-        "seconds": time.seconds,
-        "interval": list(time.interval),
-        "ratio": ratio and ratio.value,
-        "ratio_interval": ratio and [ratio.low, ratio.high],
-        "conclusion": conclusion and conclusion.value,
     }

@@ -109,14 +109,8 @@ def _git(*arguments: str) -> str | None:
 class Conditions:
     """The conditions under which rows were made; a command that repeats a row states those that are not the default.
 
-    Attributes:
-        device: the device of the frameworks.
-        threads: the number of threads of each framework.
-        seed: of tapes and tasks.
-        data: the folder that the user named for the data set.
-        download: whether the data set may be downloaded.
-        timeout: the time limit of a reply in seconds.
-        pythons: framework -> interpreter, where the user named one.
+    `data` is the folder that the user named for the data set, `timeout` the time limit of a reply in seconds, and
+    `pythons` has the interpreters that the user named.
     """
 
     device: str = "cpu"

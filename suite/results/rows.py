@@ -260,8 +260,6 @@ class Table(Generic[RowT]):
     """A table of a results folder.
 
     Attributes:
-        name: the name of the table; its file is NAME.jsonl.
-        row: the type of its rows.
         key: the columns that identify a row: of two rows with equal keys the later one counts.
         required: the columns without which a line is not a row.
     """

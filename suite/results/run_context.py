@@ -39,11 +39,8 @@ class RunContext:
     """Workers and a results folder. A context manager: on exit it ends all workers and writes the footer.
 
     Attributes:
-        coordinator: the workers.
-        progress: shows messages and the progress of stages.
         hellos: framework -> handshake.
         missing: framework -> why it is not available.
-        store: the results folder.
     """
 
     store: Store
