@@ -23,6 +23,14 @@ def script(folder: Path, name: str, command: str) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True, scope="session")
+def download_cache(tmp_path_factory):
+    """An empty cache of downloads, for commands too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RMSUITE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def numpy_python(tmp_path):
     """An "interpreter" of a framework that is made of NumPy."""

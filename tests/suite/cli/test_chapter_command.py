@@ -17,6 +17,7 @@ from suite.results.store import read_rows
 from suite.workers.progress import Progress
 from tests.suite.cli.test_commands import rmsuite, start
 from tests.support.replays import FrameworkWorker
+from tests.support.schema import require_valid
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ def test_parts_are_run_compared_and_written(tmp_path, numpy_python):
     assert "2 The path in the plane\n  - After 20 steps RMSProp is at x₁ = -0.010599, x₂ = 0.000000, as" in out
     assert "1 Leaky averages" in err
     assert "7 A γ that changes" not in out
+    require_valid(folder, "chapter", "parts")
     rows = list(read_rows(folder, CHAPTER))
     asked = [row for row in rows if row.framework == "torch"]
     assert {row.part for row in asked} == {"trajectory", "gamma-one"}

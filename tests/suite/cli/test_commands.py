@@ -17,7 +17,7 @@ from tests.suite.conftest import ROOT
 
 
 def start(*arguments, columns=100, **options):
-    environment = {**os.environ, "RMSUITE_CACHE": "nowhere", "COLUMNS": str(columns), "NO_COLOR": "1"}
+    environment = {**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1"}
     command = [sys.executable, "-W", "error", "-m", "suite", *map(str, arguments)]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 
-import jsonschema
 import pytest
 
 from suite.results.json_schema import EVERY_TABLE, PAGE_FILE, SCHEMA_FILE, page, schema
 from suite.results.store import to_json
 from suite.run import Job
+from tests.support import sample_chapter
+from tests.support.schema import require_valid, validator
 
 COMMAND = "regenerate it with `python -m suite.results.json_schema`"
-
-
-def validator(name):
-    document = schema()
-    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": document["$defs"]})
 
 
 def test_the_published_schema_and_its_description_are_up_to_date():
@@ -43,12 +39,12 @@ def test_every_row_of_a_run_validates(options, quiet):
         job.agree()
         job.train()
         job.bench()
-    for table in ("verdicts", "training", "timings"):
-        lines = (chosen.output / f"{table}.jsonl").read_text("utf-8").splitlines()
-        assert lines
-        check = validator(table)
-        for line in lines:
-            assert not list(check.iter_errors(json.loads(line))), line
+    require_valid(chosen.output, "verdicts", "training", "timings")
+
+
+def test_every_row_of_the_sample_of_a_chapter_validates(tmp_path):
+    """A run of the chapter is validated in tests/suite/cli; this folder has rows of all parts."""
+    require_valid(sample_chapter.build(tmp_path / "chapter"), "chapter", "parts")
 
 
 @pytest.mark.parametrize(

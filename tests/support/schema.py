@@ -1,0 +1,23 @@
+"""Results folders against the published JSON Schema of their tables."""
+
+import json
+
+import jsonschema
+
+from suite.results.json_schema import EVERY_TABLE, schema
+
+
+def validator(table):
+    document = schema()
+    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{table}", "$defs": document["$defs"]})
+
+
+def require_valid(folder, *tables):
+    """Require that a folder has these tables and no others, and that each of their rows validates."""
+    assert {table.name for table in EVERY_TABLE if (folder / table.file).exists()} == set(tables)
+    for name in tables:
+        lines = (folder / f"{name}.jsonl").read_text("utf-8").splitlines()
+        assert lines
+        check = validator(name)
+        for line in lines:
+            assert not list(check.iter_errors(json.loads(line))), line
