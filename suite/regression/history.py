@@ -40,20 +40,6 @@ class ReleaseChange(Enum):
 
 
 @dataclass(frozen=True)
-class ImplementationRun:
-    """An implementation, with the dialect that it was told to run, if it can run any."""
-
-    implementation: str
-    requested_dialect: str
-
-    @property
-    def name(self) -> str:
-        """The name, as `mxnet/builtin` or `mxnet/scratch as d2l`."""
-        dialect = self.requested_dialect
-        return f"{self.implementation} as {dialect}" if dialect else self.implementation
-
-
-@dataclass(frozen=True)
 class Time:
     """The median time of a step with its bootstrap interval, and its ratio to that of the release before, if any."""
 
@@ -69,6 +55,7 @@ class HistoryEntry:
     """One implementation in one release.
 
     Attributes:
+        requested_dialect: the dialect that it was told to run; empty if it can't run any.
         version: the version of the framework, normalized: 2.0.0b1 for 2.0.0beta1.
         identity: the dialects that it computes.
         change: the kind of its change since the release before, described by `words`.
@@ -77,7 +64,8 @@ class HistoryEntry:
         untimed: why there is no time, if timing failed.
     """
 
-    unit: ImplementationRun
+    implementation: str
+    requested_dialect: str
     release: str
     version: str
     identity: Identity
@@ -87,6 +75,12 @@ class HistoryEntry:
     changes: tuple[CaseChange, ...] = ()
     time: Time | None = None
     untimed: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The implementation with its requested dialect, as `mxnet/builtin` or `mxnet/scratch as d2l`."""
+        dialect = self.requested_dialect
+        return f"{self.implementation} as {dialect}" if dialect else self.implementation
 
 
 def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> list[HistoryEntry]:
@@ -103,11 +97,11 @@ def history(whole: Baseline, releases: Sequence[str], cases: Iterable[Case]) -> 
         baselines = [whole.renamed({name: framework}) for name in own]
         for unit, records in _units(baselines[0]).items():
             version = _version(baselines[0], framework)
-            entries.append(HistoryEntry(unit, own[0], version, Identity.of(records, known), ReleaseChange.FIRST))
+            entries.append(HistoryEntry(*unit, own[0], version, Identity.of(records, known), ReleaseChange.FIRST))
         for name, (old, new) in zip(own[1:], pairwise(baselines), strict=True):
             entries += _following(name, old, new, known)
-    order = list(dict.fromkeys(entry.unit for entry in entries))
-    return sorted(entries, key=lambda entry: (order.index(entry.unit), recorded.index(entry.release)))
+    order = list(dict.fromkeys(entry.name for entry in entries))
+    return sorted(entries, key=lambda entry: (order.index(entry.name), recorded.index(entry.release)))
 
 
 def _version(baseline: Baseline, framework: str) -> str:
@@ -118,20 +112,20 @@ def _version(baseline: Baseline, framework: str) -> str:
         return found
 
 
-def _units(baseline: Baseline) -> dict[ImplementationRun, dict[Key, Record]]:
-    """Return the records of each implementation."""
-    found: dict[ImplementationRun, dict[Key, Record]] = {}
+def _units(baseline: Baseline) -> dict[tuple[str, str], dict[Key, Record]]:
+    """Return the records of each implementation and requested dialect."""
+    found: dict[tuple[str, str], dict[Key, Record]] = {}
     for key in sorted(baseline.records):
-        found.setdefault(ImplementationRun(key.name, key.requested_dialect), {})[key] = baseline.records[key]
+        found.setdefault((key.name, key.requested_dialect), {})[key] = baseline.records[key]
     return found
 
 
 def _following(name: str, old: Baseline, new: Baseline, cases: Mapping[str, Case]) -> Iterator[HistoryEntry]:
     """Yield the entries of a release that has one before it."""
     before, after = _units(old), _units(new)
-    changes: dict[ImplementationRun, list[CaseChange]] = {}
+    changes: dict[tuple[str, str], list[CaseChange]] = {}
     for change in compare(old, new):
-        changes.setdefault(ImplementationRun(change.key.name, change.key.requested_dialect), []).append(change)
+        changes.setdefault((change.key.name, change.key.requested_dialect), []).append(change)
     for unit in dict.fromkeys([*before, *after]):
         was, now = (Identity.of(one.get(unit, {}), cases) for one in (before, after))
         own = tuple(changes.get(unit, ()))
@@ -139,7 +133,7 @@ def _following(name: str, old: Baseline, new: Baseline, cases: Mapping[str, Case
         kind = _release_change(was, now, own, axes)
         if kind is not ReleaseChange.GONE or was.traced:  # it is reported as gone once
             version, words = _version(new, framework_of(name)), _words(kind, own, axes)
-            yield HistoryEntry(unit, name, version, now, kind, words, axes or {}, own)
+            yield HistoryEntry(*unit, name, version, now, kind, words, axes or {}, own)
 
 
 def _release_change(was: Identity, now: Identity, changes: Sequence[CaseChange], axes: Axes | None) -> ReleaseChange:
@@ -187,25 +181,25 @@ def timed(job: Job, entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
     """
     computed: dict[str, dict[str, str]] = {}
     for entry in entries:
-        name, found = entry.unit.implementation.partition("/")[2], entry.identity.dialects
+        name, found = entry.implementation.partition("/")[2], entry.identity.dialects
         described = job.hellos[entry.release]["implementations"].get(name)
         if described is not None:  # else it is gone
             declared = described["dialect"]
-            keep = entry.unit.requested_dialect or not found or declared in found
+            keep = entry.requested_dialect or not found or declared in found
             computed.setdefault(entry.release, {})[name] = declared if keep else found[0]
     job.bench(computed)
     rows = {(row.framework, row.implementation): row for row in job.store.rows(TIMINGS) if row.instance == 1}
-    timed_entries, last = [], dict[ImplementationRun, TimingRow]()
+    timed_entries, last = [], dict[str, TimingRow]()
     for entry in entries:
-        row = rows.get((entry.release, entry.unit.implementation.partition("/")[2]))
+        row = rows.get((entry.release, entry.implementation.partition("/")[2]))
         if row is None or row.median is None or row.interval is None:
             timed_entries.append(replace(entry, untimed=row.reason if row else None))
             continue
-        time, before = Time(row.median, row.interval), last.get(entry.unit)
+        time, before = Time(row.median, row.interval), last.get(entry.name)
         if before is not None and len(before.samples) == len(row.samples):
             ratio = paired(row.samples, before.samples)
             conclusion = ratio.conclusion(row.noise_floor or 0.0).value
             time = Time(row.median, row.interval, ratio.value, (ratio.low, ratio.high), conclusion)
-        last[entry.unit] = row
+        last[entry.name] = row
         timed_entries.append(replace(entry, time=time))
     return timed_entries

@@ -218,9 +218,7 @@ def history_tables(entries: Sequence[HistoryEntry], cases: Mapping[str, Case], b
 
 def _computed(entries: Sequence[HistoryEntry], cases: Mapping[str, Case]) -> Iterator[tuple[str, ...]]:
     for release in dict.fromkeys(entry.release for entry in entries):
-        own = [
-            one for one in entries if one.release == release and one.identity.traced and not one.unit.requested_dialect
-        ]
+        own = [one for one in entries if one.release == release and one.identity.traced and not one.requested_dialect]
         for name in dict.fromkeys(one.identity.name for one in own):
             alike = [one for one in own if one.identity.name == name]
             reference = next((one for one in own if _short(one) == REFERENCE_IMPLEMENTATION), own[0])
@@ -230,10 +228,10 @@ def _computed(entries: Sequence[HistoryEntry], cases: Mapping[str, Case]) -> Ite
 
 
 def _changed(entry: HistoryEntry, before: HistoryEntry | None, benchmark: str | None) -> tuple[str, ...]:
-    again = before is not None and before.unit == entry.unit
+    again = before is not None and before.name == entry.name
     change = entry.change.value + (f": {entry.words}" if entry.words else "")
     text = "" if entry.change is ReleaseChange.FIRST else change
-    cells = ("" if again else entry.unit.name, entry.version, entry.identity.name, text)
+    cells = ("" if again else entry.name, entry.version, entry.identity.name, text)
     return cells if benchmark is None else (*cells, *_timed(entry.time, entry.untimed))
 
 
@@ -246,7 +244,7 @@ def _timed(time: Time | None, untimed: str | None) -> tuple[str, str, str]:
 
 
 def _short(entry: HistoryEntry) -> str:
-    return entry.unit.name.partition("/")[2]
+    return entry.name.partition("/")[2]
 
 
 def history_summary(entries: Sequence[HistoryEntry]) -> list[str]:
@@ -320,8 +318,8 @@ def show_history(tables: Sequence[Table], lines: Sequence[str], console: Console
 
 def _history_entry(entry: HistoryEntry) -> dict[str, Any]:
     return {
-        "implementation": entry.unit.implementation,
-        "requested_dialect": entry.unit.requested_dialect or None,
+        "implementation": entry.implementation,
+        "requested_dialect": entry.requested_dialect or None,
         "release": entry.release,
         "version": entry.version,
         "dialects": list(entry.identity.dialects),
