@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from cyclopts import Group, Parameter
@@ -136,13 +135,8 @@ Folder = Annotated[Path | None, Parameter(name=("--output", "-o"), help="Also wr
 Json = Annotated[bool, Parameter(help="Print JSON instead of a table.")]
 
 
-class Threshold(StrEnum):
-    """The smallest change of a result that fails a check."""
-
-    BITS = "bits"
-    ROUNDING = "rounding"
-    DIALECT = "dialect"
-
+Threshold = Literal["bits", "rounding", "dialect"]
+"""The smallest change of a result that fails a check."""
 
 THRESHOLDS = (
     "any bit changed (bits); one changed that a different instruction set does not explain (rounding); a different "
@@ -242,22 +236,14 @@ def interpreters(pairs: Sequence[str]) -> dict[str, Path]:
 
 
 def results_folder(results: Results, parent: Path = RESULTS) -> Path:
-    """Return the results folder: the given one, else the newest one to resume, else a new one.
-
-    Raises:
-        UserError: if there is none to resume.
-    """
+    """Return the results folder: the given one, else the newest one to resume, else a new one."""
     if results.output is not None:
         return results.output
     return newest(parent) if results.resume else parent / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
 
 
 def newest(parent: Path = RESULTS) -> Path:
-    """Return the newest results folder.
-
-    Raises:
-        UserError: if there is none.
-    """
+    """Return the newest results folder; raises UserError if there is none."""
     found = sorted(path.parent for path in parent.glob("*/manifest.json"))
     if not found:
         command = "run" if parent == RESULTS else parent.name

@@ -149,7 +149,7 @@ def check(
     cases: CasePatterns = (),
     dtypes: Dtypes = (),
     conditions: Conditions = Conditions(),
-    fail_on: FailOn = Threshold.ROUNDING,
+    fail_on: FailOn = "rounding",
     json: Json = False,
     junit_file: Junit = None,
 ) -> int:
@@ -168,7 +168,7 @@ def compare_baselines(
     other: Annotated[Path, Parameter(help="The folder of another baseline.")],
     /,
     *,
-    fail_on: FailOn = Threshold.ROUNDING,
+    fail_on: FailOn = "rounding",
     json: Json = False,
     junit_file: Junit = None,
 ) -> int:

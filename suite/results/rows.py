@@ -91,9 +91,7 @@ class VerdictRow:
     decided: float | None = field(default=None, metadata=doc("the share of coordinates that have a meaningful bound"))
     reason: str | None = field(default=None, metadata=doc("why it does not agree, in words"))
     fits: Sequence[str] = field(default=(), metadata=doc("the named dialects whose bounds hold the trace"))
-    nearest: NearestDialect | None = field(
-        default=None, metadata=doc("where no named dialect fits: what comes nearest")
-    )
+    nearest: NearestDialect | None = field(default=None, metadata=doc("where no named dialect fits: the nearest one"))
     error_growth: Sequence[Sequence[float | None]] | None = field(
         default=None, metadata=doc("from the first step outside: step, error in ulps, error over bound")
     )
@@ -135,14 +133,10 @@ class TrainingRow:
     loss_distance: float | None = field(default=None, metadata=doc("the largest relative distance of the loss curves"))
     steps: Sequence[int] | None = field(default=None, metadata=doc("the steps at which losses were evaluated"))
     losses: Sequence[float | None] | None = field(default=None, metadata=doc("the losses at these steps"))
-    oracle_losses: Sequence[float | None] | None = field(
-        default=None, metadata=doc("the oracle's losses at these steps")
-    )
+    oracle_losses: Sequence[float | None] | None = field(default=None, metadata=doc("the oracle's losses there"))
     final: Sequence[float | None] | None = field(default=None, metadata=doc("the final parameters"))
     oracle_final: Sequence[float | None] | None = field(default=None, metadata=doc("the oracle's final parameters"))
-    path: Sequence[Sequence[float | None]] | None = field(
-        default=None, metadata=doc("of two parameters: all their values")
-    )
+    path: Sequence[Sequence[float | None]] | None = field(default=None, metadata=doc("of two parameters: the values"))
     oracle_path: Sequence[Sequence[float | None]] | None = field(default=None, metadata=doc("the oracle's path"))
     reason: str | None = field(default=None, metadata=doc("why it does not agree, in words"))
     sha256: str = field(metadata=doc("SHA-256 of the task's file, which the worker reported too"))
@@ -175,9 +169,7 @@ class TimingRow:
     bound_ratio: float | None = field(default=None, metadata=doc("the largest error over its bound"))
     reason: str | None = field(default=None, metadata=doc("why there are no samples"))
     first_call: float | None = field(default=None, metadata=doc("seconds of the first call, compilation included"))
-    warm_up: Sequence[float] | None = field(
-        default=None, metadata=doc("seconds of a call in each sample of the warm-up")
-    )
+    warm_up: Sequence[float] | None = field(default=None, metadata=doc("seconds of a call in each warm-up sample"))
     steady: bool | None = field(default=None, metadata=doc("whether the warm-up became steady"))
     loops: int | None = field(default=None, metadata=doc("calls in a sample"))
     samples: Sequence[float] = field(default=(), metadata=doc("seconds of a call, one sample in each round"))
@@ -190,9 +182,7 @@ class TimingRow:
     drift: float | None = field(default=None, metadata=doc("relative change from the first to the last round"))
     sample_seconds: float | None = field(default=None, metadata=doc("the median duration of a sample"))
     cpu_share: float | None = field(default=None, metadata=doc("processor time over elapsed time"))
-    unfinished: float | None = field(
-        default=None, metadata=doc("work still under way when the clock stopped, relatively")
-    )
+    unfinished: float | None = field(default=None, metadata=doc("share of work under way when the clock stopped"))
     missing_steps: float | None = field(default=None, metadata=doc("share of the requested steps that were not made"))
     noise_floor: float | None = field(default=None, metadata=doc("relative difference of two copies of the same thing"))
     baseline: str | None = field(default=None, metadata=doc("the implementation that this one is compared with"))
