@@ -104,8 +104,7 @@ def regress(
             entries = timed(job, entries)
         missing |= job.missing
         benchmark = job.benchmarks[0].id if timing else None
-        known_cases = {case.id: case for case in job.catalogue}
-        found = report.write_history(options.output, job.store.manifest, entries, missing, known_cases, benchmark)
+        found = report.write_history(job, entries, missing, benchmark)
     if json:
         sys.stdout.write((options.output / "history.json").read_text("utf-8") + "\n")
     else:

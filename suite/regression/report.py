@@ -27,7 +27,7 @@ from suite.regression.comparison import CaseChange, ChangeKind
 from suite.regression.history import HistoryEntry, ReleaseChange, Time
 from suite.regression.identity import changed_values, describe_alternatives, differences, new_values
 from suite.results.provenance import Conditions
-from suite.run import Options
+from suite.run import Job, Options
 from suite.workers.selection import framework_of
 
 # Changes between two baselines
@@ -277,18 +277,14 @@ def _clauses(entries: Sequence[HistoryEntry]) -> Iterator[str]:
 
 
 def write_history(
-    folder: Path,
-    manifest: Mapping[str, Any],
-    entries: Sequence[HistoryEntry],
-    missing: Mapping[str, str],
-    cases: Mapping[str, Case],
-    benchmark: str | None,
+    job: Job, entries: Sequence[HistoryEntry], missing: Mapping[str, str], benchmark: str | None
 ) -> tuple[list[Table], list[str]]:
-    """Write `history.json` and `history.md` into a results folder; return the history as tables and lines.
+    """Write `history.json` and `history.md` into the results folder of a job; return the history as tables and lines.
 
-    `manifest` is that of the folder, and `missing` says of each release that has no results why; see `history_tables`.
+    `missing` says of each release that has no results why; `benchmark` is as for `history_tables`.
     """
-    tables = history_tables(entries, cases, benchmark)
+    folder, manifest = job.store.folder, job.store.manifest
+    tables = history_tables(entries, {case.id: case for case in job.catalogue}, benchmark)
     lines = [*history_summary(entries), *(f"{name} is left out: {why}" for name, why in missing.items())]
     document = {
         **{part: manifest[part] for part in ("created", "commit", "machine")},

@@ -19,7 +19,7 @@ from suite.results.rows import CHAPTER_TABLES, SCHEMA, TABLES, AnyTable
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA_FILE, PAGE_FILE = DOCS / "results.schema.json", DOCS / "results.md"
 EVERY_TABLE: tuple[AnyTable, ...] = (*TABLES, *CHAPTER_TABLES)
-PARTS = (rows.NearestDialect, rows.AxisChange, rows.Mismatch)
+NESTED = (rows.NearestDialect, rows.AxisChange, rows.Mismatch)
 """The types of nested objects."""
 
 _INTRODUCTION = f"""# The files of a results folder
@@ -57,7 +57,7 @@ def page() -> str:
         key = ", ".join(f"`{name}`" for name in table.key)
         blocks += [f"## {table.file}", _summary(table.row), f"Key: {key}.", "\n".join(_columns(table.row))]
     blocks.append("## Nested objects")
-    for part in PARTS:
+    for part in NESTED:
         blocks += [f"### {part.__name__}", _summary(part), "\n".join(_columns(part))]
     return "\n\n".join(blocks) + "\n"
 
