@@ -61,7 +61,7 @@ def test_each_patched_copy_gets_its_class_and_the_axis_is_named(asked, monkeypat
                 assert change.difference.first_step == 1
 
 
-def test_other_bits_of_the_same_release_on_another_instruction_set_are_not_its_own_doing(asked, monkeypatch):
+def test_other_bits_of_the_same_release_on_another_instruction_set_are_attributed_to_it(asked, monkeypatch):
     old = asked(cases=CASES[:2])
     monkeypatch.setenv("PATCHED", "fma")
     monkeypatch.setenv("KERNELS", "fused")
@@ -94,17 +94,17 @@ def test_bits_do_not_depend_on_what_else_is_selected(asked):
     assert more.records.keys() - few.records.keys() == {key for key in more.records if key.case == "decades/plain"}
 
 
-def test_the_oracle_is_left_alone_where_bits_are_known(asked, monkeypatch):
+def test_the_oracle_is_not_used_where_bits_are_known(asked, monkeypatch):
     old = asked()
 
-    def judged(*_):
-        raise AssertionError("judged again")
+    def compared(*_):
+        raise AssertionError("compared again")
 
-    monkeypatch.setattr("suite.conformance.verdicts.Verdicts.findings", judged)
+    monkeypatch.setattr("suite.conformance.verdicts.Verdicts.findings", compared)
     assert asked(old).records == old.records
 
 
-def test_what_is_recorded_is_what_was_judged(asked, tmp_path):
+def test_what_is_recorded_is_the_verdicts(asked, tmp_path):
     made = asked(implementations=["builtin", "raises", "refuses"])
     made.write(tmp_path / "b")
     read = Baseline.read(tmp_path / "b")
@@ -152,7 +152,7 @@ def test_the_command_records_and_checks_and_its_exit_status_is_that_of_the_thres
     assert f"rmsuite baseline check -i torch/builtin {folder} -c decades/long-memory --dtype float32" in failed.text
 
 
-def test_another_catalogue_is_refused_before_anybody_is_asked(asked, tmp_path):
+def test_another_catalogue_is_refused_before_a_framework_is_started(asked, tmp_path):
     made = asked(cases=CASES[:1])
     made.manifest["catalogue"] = "3"
     made.write(tmp_path / "b")

@@ -54,15 +54,15 @@ def only(before, after, key=KEY, **conditions):
 
 
 def test_a_baseline_is_read_as_it_was_written(tmp_path):
-    wide, law = random_trace(dtype=np.float64), Record("agrees", "d2l")
+    wide, relation = random_trace(dtype=np.float64), Record("agrees", "d2l")
     records = {
         KEY: record(),
         KEY._replace(case="spike/plain"): record(outcome="differs", fits=(), first_step=3, reason="of\nthis"),
         KEY._replace(dtype="float64"): record(wide),
         KEY._replace(implementation="scratch", requested_dialect="torch"): record(random_trace(seed=1)),
-        KEY._replace(case="law/twin"): law,
+        KEY._replace(case="law/twin"): relation,
         KEY._replace(case="shape/empty/plain"): record(random_trace(size=0)),
-        KEY._replace(case="grid/1"): Record("unsupported", "d2l", reason="it has no courage"),
+        KEY._replace(case="grid/1"): Record("unsupported", "d2l", reason="it has no kernel"),
     }
     before = baseline(records)
     before.write(tmp_path / "b")
@@ -255,17 +255,17 @@ def test_a_caller_s_gradient_that_is_changed_is_broken_not_moved():
     assert only(after, record()).kind is ChangeKind.FIXED
 
 
-LAW = KEY._replace(case="law/twin")
+RELATION = KEY._replace(case="law/twin")
 
 
 @pytest.mark.parametrize(
     ("key", "before", "after", "kind", "words"),
     [
-        (LAW, "agrees", "agrees", ChangeKind.SAME, ""),
-        (LAW, "differs", "differs", ChangeKind.SAME, ""),
-        (LAW, "agrees", "differs", ChangeKind.BROKEN, "held, now does not hold: after"),
-        (LAW, "differs", "agrees", ChangeKind.FIXED, "did not hold, now holds: before"),
-        (LAW, "differs", "failed", ChangeKind.BROKEN, "did not hold, now fails: after"),
+        (RELATION, "agrees", "agrees", ChangeKind.SAME, ""),
+        (RELATION, "differs", "differs", ChangeKind.SAME, ""),
+        (RELATION, "agrees", "differs", ChangeKind.BROKEN, "held, now does not hold: after"),
+        (RELATION, "differs", "agrees", ChangeKind.FIXED, "did not hold, now holds: before"),
+        (RELATION, "differs", "failed", ChangeKind.BROKEN, "did not hold, now fails: after"),
         (KEY, "failed", "failed", ChangeKind.SAME, ""),
         (KEY, "agrees", "failed", ChangeKind.BROKEN, "agreed, now fails: after"),
         (KEY, "differs", "unsupported", ChangeKind.BROKEN, "differed, now is unsupported: after"),
@@ -274,17 +274,17 @@ LAW = KEY._replace(case="law/twin")
         (KEY, "failed", "unsupported", ChangeKind.FIXED, "failed, now is unsupported: before"),
     ],
 )
-def test_laws_and_failures_are_compared_by_what_became_of_them(key, before, after, kind, words):
+def test_metamorphic_relations_and_failures_are_compared_by_their_outcomes(key, before, after, kind, words):
     change = only(Record(before, reason="before"), Record(after, reason="after"), key)
     assert (change.kind, change.words) == (kind, words)
 
 
-def test_a_law_of_bits_that_holds_on_one_instruction_set_alone_is_not_broken_by_the_release():
-    held, fell = Record("agrees"), Record("differs", reason="by 1 ulps")
-    assert only(held, fell, LAW, kernels="AVX512").kind is ChangeKind.UNDECIDED_INSTRUCTIONS
-    assert only(fell, held, LAW, kernels="AVX512").kind is ChangeKind.UNDECIDED_INSTRUCTIONS
-    assert only(held, fell, LAW, kernels="AVX512", version="2.0").kind is ChangeKind.BROKEN
-    assert only(held, Record("failed"), LAW, kernels="AVX512").kind is ChangeKind.BROKEN
+def test_a_relation_that_holds_on_one_instruction_set_alone_is_not_broken_by_the_release():
+    held, violated = Record("agrees"), Record("differs", reason="by 1 ulps")
+    assert only(held, violated, RELATION, kernels="AVX512").kind is ChangeKind.UNDECIDED_INSTRUCTIONS
+    assert only(violated, held, RELATION, kernels="AVX512").kind is ChangeKind.UNDECIDED_INSTRUCTIONS
+    assert only(held, violated, RELATION, kernels="AVX512", version="2.0").kind is ChangeKind.BROKEN
+    assert only(held, Record("failed"), RELATION, kernels="AVX512").kind is ChangeKind.BROKEN
 
 
 def test_what_is_new_and_what_is_gone_is_said():
@@ -374,7 +374,7 @@ def test_one_line_says_it_all():
     )
 
 
-def test_cases_that_moved_the_same_way_share_a_line_and_the_gravest_comes_first():
+def test_cases_that_moved_the_same_way_share_a_line_and_the_most_severe_comes_first():
     keys = [KEY._replace(case=f"decades/{name}") for name in ("clipping", "large-epsilon", "plain")]
     before = baseline({key: record() for key in keys})
     gone = replace(NEAR, outcome="differs", fits=("optax-outside",), first_step=1)
