@@ -60,15 +60,9 @@ def figure(
     """Style a chart, give it its datasets by name, and draw it."""
     chart = chart.configure(background="transparent", font="system-ui, sans-serif", aria=False)
     chart = chart.configure_axis(
-        labelColor="var(--soft)",
-        titleColor="var(--ink)",
-        gridColor="var(--line)",
-        domainColor="var(--soft)",
-        tickColor="var(--soft)",
-        labelFontSize=12,
-        titleFontSize=13,
-        titleFontWeight="normal",
-    )
+        labelColor="var(--soft)", titleColor="var(--ink)", gridColor="var(--line)", domainColor="var(--soft)",
+        tickColor="var(--soft)", labelFontSize=12, titleFontSize=13, titleFontWeight="normal",
+    )  # fmt: skip
     chart = chart.configure_legend(
         labelColor="var(--ink)", titleColor="var(--soft)", labelFontSize=12, titleFontWeight="normal", orient="bottom",
         columns=4, labelLimit=220, symbolStrokeWidth=2,
@@ -140,9 +134,9 @@ def dataset(name: str) -> alt.Chart:
     return alt.Chart(alt.NamedData(name=name))
 
 
-def tooltips(**titles: str) -> list[alt.Tooltip]:
-    """Tooltips of text: field -> title."""
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
+def tooltips(kind: str = "N", /, **titles: str) -> list[alt.Tooltip]:
+    """Tooltips of text, or of numbers with the kind `Q`: field -> title."""
+    return [alt.Tooltip(f"{field}:{kind}", title=title) for field, title in titles.items()]
 
 
 def colours(names: Sequence[str]) -> alt.Scale:

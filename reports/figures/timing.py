@@ -26,8 +26,6 @@ from reports.tables.comparison import CONCLUSIONS, Time
 from reports.tables.numbers import count, duration, share, significant
 from reports.tables.timing import Benchmark, Timing
 
-# An epoch: samples, medians and intervals
-
 
 def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
     """The times of one benchmark; `index` makes the figure's id unique. Empty when nothing was measured."""
@@ -36,7 +34,12 @@ def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
         return []
     unit = benchmark.unit
     medians = [_median(timing, unit.seconds) for timing in timings]
-    samples = [row for timing in timings for row in _samples(timing, unit.seconds)]
+    samples = [
+        {"name": timing.label, "sample": sample / unit.seconds, "shown": duration(sample)}
+        for timing in timings
+        for sample in timing.samples
+        if sample > 0
+    ]
     order = [timing.label for timing in timings]
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(grid=True, ticks=False, domain=False))
     scale = alt.Scale(type="log", nice=False, padding=8)
@@ -57,16 +60,9 @@ def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
         rule.encode(x=x("low"), x2="high:Q", y=y, color=colour, tooltip=hints),
         point.encode(x=x("median"), y=y, color=colour, tooltip=hints),
     ).properties(width=WIDTH, height=24 * len(timings), padding={"left": 16, "right": 5, "top": 5, "bottom": 5})
-    return [
-        figure(
-            f"figure-timing-{index}",
-            benchmark.title,
-            "Point: median. Bar: its interval. Ticks: samples. Colour: framework. The fastest is on top.",
-            f"Times: {benchmark.sentence}",
-            chart,
-            {"medians": medians, "samples": samples},
-        )
-    ]
+    caption = "Point: median. Bar: its interval. Ticks: samples. Colour: framework. The fastest is on top."
+    data: dict[str, Sequence[Point]] = {"medians": medians, "samples": samples}
+    return [figure(f"figure-timing-{index}", benchmark.title, caption, f"Times: {benchmark.sentence}", chart, data)]
 
 
 def _median(timing: Timing, seconds: float) -> Point:
@@ -83,22 +79,8 @@ def _median(timing: Timing, seconds: float) -> Point:
     }
 
 
-def _samples(timing: Timing, seconds: float) -> list[Point]:
-    return [
-        {"name": timing.label, "sample": sample / seconds, "shown": duration(sample)}
-        for sample in timing.samples
-        if sample > 0
-    ]
-
-
-# Steps: time per parameter
-
-BUILTIN = "builtin"
-"""The implementation that has a thick line: what users of the framework get."""
-
-NANO = 1e9
-"""Nanoseconds in a second."""
-
+BUILTIN = "builtin"  # has a thick line: it is what users of the framework get
+NANO = 1e9  # nanoseconds in a second
 _AXIS_UNITS = (
     "datum.value >= 1e6 ? datum.value / 1e6 + ' ms' : "
     "datum.value >= 1e3 ? datum.value / 1e3 + ' µs' : datum.value + ' ns'"
@@ -134,9 +116,8 @@ def _steps(identifier: str, title: str, benchmarks: Sequence[Benchmark], across:
     dashed = "Dashed: the memory limit. " if limits else ""
     caption = f"Colour: framework. Mark: implementation. Thick: the built-in. {dashed}{LEGEND_HELP}"
     alternative = f"Nanoseconds per parameter against {heading.lower()}. {benchmarks[-1].sentence}"
-    return figure(
-        identifier, title, caption, alternative, _step_chart(rows, limits, heading), {"steps": rows, "limits": limits}
-    )
+    data = {"steps": rows, "limits": limits}
+    return figure(identifier, title, caption, alternative, _step_chart(rows, limits, heading), data)
 
 
 def _step(benchmark: Benchmark, timing: Timing, across: str) -> Point:
@@ -180,11 +161,8 @@ def _step_chart(rows: Sequence[Point], limits: Sequence[Point], heading: str) ->
 
     marks = alt.Legend(symbolStrokeColor="var(--ink)")
     shape = alt.Shape("implementation:N", scale=shapes(implementations), title="Implementation", legend=marks)
-    hints = [
-        *tooltips(name="Implementation"),
-        alt.Tooltip("at:Q", title=heading),
-        *tooltips(step="Step", parameter="Per parameter"),
-    ]
+    hints = tooltips(name="Implementation") + tooltips("Q", at=heading)
+    hints += tooltips(step="Step", parameter="Per parameter")
     hints += tooltips(limit="Memory limit / time") if limits else []
     width = alt.condition(f"datum.implementation == '{BUILTIN}'", alt.value(3), alt.value(1))
     data = dataset("steps")
@@ -199,8 +177,6 @@ def _step_chart(rows: Sequence[Point], limits: Sequence[Point], heading: str) ->
         layers.append(limit.encode(x=x, y=y("each"), tooltip=tooltips(name="Memory limit", step="Step")))
     return alt.layer(*layers).properties(width=WIDTH, height=420)
 
-
-# Ratios between two runs
 
 _COLOURS = {"slower": "var(--differs)", "faster": "var(--agrees)", "unclear": "var(--hue-5)", "same": "var(--soft)"}
 _SHAPES = {"slower": "triangle-right", "faster": "triangle-left", "unclear": "diamond", "same": "circle"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import altair as alt
@@ -44,7 +44,10 @@ def error_growth(results: Results) -> list[Figure]:
     rows = [row for row in results.verdicts if row.dtype == FORMAT and _error_curve(row)]
     sizes = Counter(row.case for row in rows if len(_error_curve(row)) >= _LEAST_POINTS)
     cases = [case for case in SHOWN if case in sizes] or [case for case, _ in sizes.most_common(_SEVERAL)]
-    points = [point for row in rows if row.case in cases and _is_drawn(row) for point in _error_points(row)]
+    points = []
+    for row in rows:  # of an implementation that runs any dialect, only the section's dialect is drawn
+        if row.case in cases and (row.dialect == "d2l" or not row.implementation.startswith("scratch")):
+            points += _error_points(row)
     if not points:
         return []
     caption = (
@@ -61,27 +64,19 @@ def error_growth(results: Results) -> list[Figure]:
 
 def _error_curve(row: VerdictRow) -> list[tuple[float, float, float]]:
     """The points of the error curve that are complete: step, error and bound."""
-    curve = []
-    for point in row.error_curve or ():
-        values = [value for value in point if value is not None]
-        if len(point) == len(values) == 3 and values[0] > 0:
-            curve.append((values[0], values[1], values[2]))
-    return curve
+    return [
+        (step, error, bound)
+        for step, error, bound in (point for point in row.error_curve or () if len(point) == 3)
+        if step is not None and error is not None and bound is not None and step > 0
+    ]
 
 
-def _is_drawn(row: VerdictRow) -> bool:
-    """Whether a row has a line: of an implementation that runs any dialect, only the section's dialect is drawn."""
-    return not row.implementation.startswith("scratch") or row.dialect == "d2l"
-
-
-def _error_points(row: VerdictRow) -> Iterator[Point]:
-    for step, error, bound in _error_curve(row):
-        yield {
-            "case": row.case,
-            "framework": row.framework,
-            "name": f"{row.framework}/{row.implementation}",
-            "dialect": row.dialect or "",
-            "outcome": row.outcome,
+def _error_points(row: VerdictRow) -> list[Point]:
+    name, dialect = f"{row.framework}/{row.implementation}", row.dialect or ""
+    known = {"case": row.case, "framework": row.framework, "name": name, "dialect": dialect, "outcome": row.outcome}
+    return [
+        {
+            **known,
             "step": step,
             "error": error,
             "drawn": max(error, LEAST),
@@ -89,6 +84,8 @@ def _error_points(row: VerdictRow) -> Iterator[Point]:
             "ulps": multiple(error),
             "limit": multiple(bound),
         }
+        for step, error, bound in _error_curve(row)
+    ]
 
 
 def _bounds(points: Sequence[Point]) -> list[Point]:
@@ -157,25 +154,16 @@ def losses(task: Task) -> list[Figure]:
     oracle = [row for row in rows if first[row["dialect"]] == row["name"]]
     steps = sorted({row["step"] for row in rows})
     shown = set(steps[:: max(1, len(steps) // 12)])  # enough marks to see that they lie on the line
-    return [
-        figure(
-            f"figure-{task.name}-loss",
-            f"{task.title}: loss",
-            f"Lines: the oracle in each dialect. Marks: the implementations, on the same batches. {LEGEND_HELP}",
-            alternative,
-            _loss_chart(rows, [section.dialect for section in task.sections]),
-            {"oracle": oracle, "runs": [row for row in rows if row["step"] in shown]},
-        ),
-        figure(
-            f"figure-{task.name}-distance",
-            f"{task.title}: distance from the oracle",
-            "|loss − oracle's loss| / oracle's loss, one line for each run. The distance does not decide the verdict, "
-            f"which checks each gradient and each update. Zero is drawn at {FLOOR:g}.",
-            alternative,
-            _distance_chart(rows),
-            {"runs": rows},
-        ),
-    ]
+    chart = _loss_chart(rows, [section.dialect for section in task.sections])
+    title, data = f"{task.title}: loss", {"oracle": oracle, "runs": [row for row in rows if row["step"] in shown]}
+    caption = f"Lines: the oracle in each dialect. Marks: the implementations, on the same batches. {LEGEND_HELP}"
+    loss = figure(f"figure-{task.name}-loss", title, caption, alternative, chart, data)
+    title, data = f"{task.title}: distance from the oracle", {"runs": rows}
+    caption = (
+        "|loss − oracle's loss| / oracle's loss, one line for each run. The distance does not decide the verdict, "
+        f"which checks each gradient and each update. Zero is drawn at {FLOOR:g}."
+    )
+    return [loss, figure(f"figure-{task.name}-distance", title, caption, alternative, _distance_chart(rows), data)]
 
 
 def _losses(run: Run, dialect: str) -> list[Point]:
@@ -208,7 +196,7 @@ def _loss_chart(rows: Sequence[Point], dialects: list[str]) -> Chart:
     line = line.encode(**shared, y=alt.Y("oracle:Q", title="Loss", scale=scale))
     marks = dataset("runs").mark_point(size=30, strokeWidth=1.1, filled=False).encode(
         **shared, y=alt.Y("loss:Q", title="Loss", scale=scale), shape=dialect.shape,
-        tooltip=[*tooltips(name="Run"), alt.Tooltip("step:Q", title="Step"), alt.Tooltip("loss:Q", title="Loss")],
+        tooltip=tooltips(name="Run") + tooltips("Q", step="Step", loss="Loss"),
     )  # fmt: skip
     return alt.layer(line, marks.add_params(*dialect.params)).properties(width=WIDTH, height=320)
 
@@ -216,7 +204,6 @@ def _loss_chart(rows: Sequence[Point], dialects: list[str]) -> Chart:
 def _distance_chart(rows: Sequence[Point]) -> Chart:
     framework = Category("framework", sorted({row["framework"] for row in rows}), "Framework")
     axis = alt.Axis(format=".0e", tickCount=6)
-    numbers = (alt.Tooltip(f"{name.lower()}:Q", title=name) for name in ("Step", "Distance"))
     line = dataset("runs").mark_line(strokeWidth=1.2).encode(
         x=alt.X("step:Q", title="Step", axis=alt.Axis(grid=False)),
         y=alt.Y("distance:Q", title="Relative distance", scale=alt.Scale(type="log"), axis=axis),
@@ -224,7 +211,7 @@ def _distance_chart(rows: Sequence[Point]) -> Chart:
         strokeDash=framework.dash,
         detail="name:N",
         opacity=framework.opacity(0.75),
-        tooltip=[*tooltips(name="Run"), *numbers],
+        tooltip=tooltips(name="Run") + tooltips("Q", step="Step", distance="Distance"),
     )  # fmt: skip
     return alt.layer(line.add_params(*framework.params)).properties(width=WIDTH, height=320)
 
@@ -337,8 +324,7 @@ def _path_chart(box: Box, dialects: Sequence[str]) -> Chart:
     x, y = box.axes()
     dialect = Category("dialect", dialects, "Dialect")
     shared = {"x": x, "y": y, "color": dialect.colour, "opacity": dialect.opacity(0.9)}
-    numbers = [alt.Tooltip("step:Q", title="Step"), alt.Tooltip("x1:Q", title="x₁"), alt.Tooltip("x2:Q", title="x₂")]
-    hints = [*tooltips(name="Implementation", dialect="Dialect"), *numbers]
+    hints = tooltips(name="Implementation", dialect="Dialect") + tooltips("Q", step="Step", x1="x₁", x2="x₂")
     line = dataset("oracle").mark_line(strokeWidth=1.5).encode(**shared, order="step:Q")
     marks = dataset("visited").mark_point(size=34, strokeWidth=1.2, filled=False)
     marks = marks.encode(**shared, shape=dialect.shape, tooltip=hints)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 
 from reference import Hyperparameters, dialects, effective_window, half_life, leaky_weights, replay, weight_sum
-from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
-from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
-from reports.chapter.text import ORACLE, Rows, number, oracle_rows, percent, points
-from reports.tables import table
-from suite.chapter.part import Array, Context, Part, series
+from reports.tables.table import Table, columns
+from suite.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
+from suite.chapter.descent import Array
+from suite.chapter.part import Context, Exhibit, Heading, Part, PrintedNumber, Rows, Section, points
+from suite.chapter.text import number, percent
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -25,17 +24,14 @@ HEADING = Heading(
 )
 DECAYS = (0.95, 0.9, 0.8, 0.7)  # those of the section's plot
 STEPS = 40
-TOLERANCE = 0.05
-"""The relative error up to which a printed value counts as the same."""
-
-_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
+TOLERANCE = 0.05  # the relative error up to which a printed value counts as the same
 
 
-def run(context: Context) -> Iterator[ChapterRow]:  # noqa: ARG001  (computed by the oracle alone)
+def run(context: Context) -> Iterator[ChapterRow]:
     """Compute the weights for each γ: from the formula, and from the update with a single gradient."""
     for decay in DECAYS:
         weights = leaky_weights(decay, STEPS)
-        yield _row(
+        yield context.oracle_row(
             problem="average",
             method="leaky",
             setting=f"γ = {decay}",
@@ -48,7 +44,7 @@ def run(context: Context) -> Iterator[ChapterRow]:  # noqa: ARG001  (computed by
                 "window": effective_window(decay),
                 "printed_half_life": 1 / decay,
             },
-            series=series(age=np.arange(STEPS), weight=weights, impulse_response=impulse_response(decay)),
+            series={"age": np.arange(STEPS), "weight": weights, "impulse_response": impulse_response(decay)},
         )
 
 
@@ -62,19 +58,20 @@ def impulse_response(decay: float) -> Array:
 
 def describe(rows: Rows) -> Section:
     """Describe the section's first figure, and its statements about sums and half-lives."""
-    averages = sorted(oracle_rows(rows, problem="average"), key=lambda row: -(row.inputs.get("decay") or 0))
+    averages = Rows(sorted(rows.oracle(problem="average"), key=lambda row: -(row.inputs.get("decay") or 0)))
     if not any(row.series for row in averages):
         return Section(HEADING)
-    text = FigureText(
-        "figure-averages",
-        "Weight of an observation by its age",
-        f"The area under each line is the sum of its weights. {HIGHLIGHT}",
-    )
+    caption = f"The area under each line is the sum of its weights. {HIGHLIGHT}"
+    text = FigureText("figure-averages", "Weight of an observation by its age", caption)
     lines = [(row.setting, row) for row in averages]
     age, weight = Axis("age", "Steps ago", zero=True), Axis("weight", "Weight", zero=True)
     chart = line_chart(text, lines, age, weight, Axis("average", "Average"))
     findings = (half_lives(averages), sums(averages), update_weights(averages))
-    return Section(HEADING, (Exhibit(chart, findings),), (_table(averages),), tuple(_published(averages)))
+    headings = ("Sum over 40 steps", "Half-life (steps)", "γ⁻¹, printed as half-life", "1/(1 - γ)")
+    names = ("weight_sum", "half_life", "printed_half_life", "window")
+    cells = ((row.setting, *(number(row.results.get(name), 4) for name in names)) for row in averages)
+    table = Table.of(columns("Average", numbers=headings), cells, "Sums, half-lives and windows of the averages")
+    return Section(HEADING, (Exhibit(chart, findings),), (table,), tuple(_published(averages)))
 
 
 def half_lives(averages: Rows) -> str:
@@ -124,19 +121,10 @@ def _as_printed(row: ChapterRow) -> bool:
     return abs(_ratio(row) - 1) <= TOLERANCE
 
 
-def _table(averages: Rows) -> table.Table:
-    headings = ("Sum over 40 steps", "Half-life (steps)", "γ⁻¹, printed as half-life", "1/(1 - γ)")
-    names = ("weight_sum", "half_life", "printed_half_life", "window")
-    cells = ((row.setting, *(number(row.results.get(name), 4) for name in names)) for row in averages)
-    return table.Table.of(
-        ["Average", *map(table.number, headings)], cells, "Sums, half-lives and windows of the averages"
-    )
-
-
-def _published(averages: Rows) -> Iterator[PublishedNumber]:
+def _published(averages: Rows) -> Iterator[PrintedNumber]:
     for row in averages:
         if row.inputs.get("decay") == 0.9:
-            yield PublishedNumber(
+            yield PrintedNumber(
                 "half-life of an observation, γ = 0.9",
                 f"γ⁻¹ = {number(row.results.get('printed_half_life'))}",
                 f"{number(row.results.get('half_life'))} steps",
@@ -146,7 +134,7 @@ def _published(averages: Rows) -> Iterator[PublishedNumber]:
             window = row.results.get("window")
             same = window is not None and f"{window:.0f}" == "10"
             name = "observations that the average covers, γ = 0.9"
-            yield PublishedNumber(name, "1/(1 - γ) = 10", number(window), same)
+            yield PrintedNumber(name, "1/(1 - γ) = 10", number(window), same)
 
 
 PART = Part(HEADING, run, describe)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from reports.chapter import document
-from reports.chapter.document import ChapterResults, Section
+from reports.read import Footer, Manifest, closing, latest, read_manifest
+from reports.render import html
+from reports.render.files import write_atomically
+from reports.render.markdown import escape
+from reports.render.markdown import table as markdown_table
+from reports.tables import published, table
 from suite.cases import datasets
 from suite.chapter import averages, gamma_one, network, regression, rotation, sensitivity, trajectory
-from suite.chapter.part import Context, FrameworkRunner, Part
+from suite.chapter.part import Context, Part, Rows, Section
 from suite.errors import UserError
 from suite.results import provenance
 from suite.results.rows import CHAPTER, CHAPTER_TABLES, PartRow
@@ -36,7 +40,7 @@ class Options(RunOptions):
     parts: Sequence[Part]
 
 
-class Chapter:
+class Chapter(RunContext):
     """A run of the section. A context manager: on exit it stops all workers and writes the footer."""
 
     def __init__(self, options: Options, progress: Progress) -> None:
@@ -45,50 +49,35 @@ class Chapter:
         Raises:
             UserError: if the data or the folder can't be used.
         """
-        self.options, self.progress = options, progress
         require_usable(options.output, resume=options.resume)  # before anything takes time
         required = datasets.named_images(options.data) is None  # else the folder is that of the images
         self.data = datasets.resolve(options.data, options.cache, download=options.download, required=required)
         progress.say(f"data: {self.data.detail}")
-        known = environments(options.pythons)
+        known, self.parts = environments(options.pythons), options.parts
         chosen = {name: known[name] for name in options.frameworks}
-        self.context = RunContext(chosen, options, progress, self._manifest, CHAPTER_TABLES)
-        self.store = self.context.store
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.context.__exit__(kind, *rest)
+        super().__init__(chosen, options, progress, self._manifest, CHAPTER_TABLES)
 
     def run(self) -> None:
-        """Run the selected parts, except those that an earlier run completed."""
-        options = self.options
-        runner = FrameworkRunner(self.context)
-        context = Context(runner, self.data, options.data, options.cache, options.download, options.seed, self.progress)
-        done = self._done()
-        for part in options.parts:
-            title = f"{part.heading.number} {part.heading.title}"
-            if part.name in done:
+        """Run the selected parts, except those that were completed with all frameworks that are available now."""
+        available = set(self.hellos)
+        done = {row.part for row in self.store.rows(PARTS_TABLE) if available <= set(row.frameworks)}
+        for part in self.parts:
+            name, title = part.heading.name, f"{part.heading.number} {part.heading.title}"
+            if name in done:
                 self.progress.say(f"{title}: done before")
                 continue
             begin = time.perf_counter()
             self.progress.say(title)
-            for row in part.run(context):
+            for row in part.run(Context(name, self, self.data)):
                 self.store.append(row)
-            completed = PartRow(part=part.name, seconds=time.perf_counter() - begin, frameworks=[*self.context.hellos])
-            self.store.append(completed)
+            seconds = time.perf_counter() - begin
+            self.store.append(PartRow(part=name, seconds=seconds, frameworks=[*self.hellos]))
 
     @property
     def status(self) -> int:
         """The exit status: 0 if every framework was available and none differs from the oracle or fails, else 1."""
         wrong = any(row.outcome in ("differs", "failed") for row in self.store.rows(CHAPTER))
-        return 1 if wrong or self.context.missing else 0
-
-    def _done(self) -> set[str]:
-        """The parts that were completed with all frameworks that are available now."""
-        available = set(self.context.hellos)
-        return {row.part for row in self.store.rows(PARTS_TABLE) if available <= set(row.frameworks)}
+        return 1 if wrong or self.missing else 0
 
     def _manifest(self, context: RunContext) -> dict[str, Any]:
         options = self.options
@@ -108,17 +97,53 @@ def select_parts(wanted: Sequence[str]) -> list[Part]:
     Raises:
         UserError: if there is no such part.
     """
-    known = {name: part for part in PARTS for name in (str(part.heading.number), part.name)}
+    known = {name: part for part in PARTS for name in (str(part.heading.number), part.heading.name)}
     for name in wanted:
         if name not in known:
-            every = ", ".join(f"{part.heading.number} ({part.name})" for part in PARTS)
+            every = ", ".join(f"{part.heading.number} ({part.heading.name})" for part in PARTS)
             raise UserError(f"no part {name!r}; there are {every}")
     return [part for part in PARTS if not wanted or part in [known[name] for name in wanted]]
 
 
+@dataclass(frozen=True)
+class ChapterResults:
+    """The contents of a chapter's results folder: rows and durations by part, and sentences about what is missing.
+
+    `complete` is whether all parts were completed and every row could be read.
+    """
+
+    manifest: Manifest
+    footer: Footer | None
+    rows: Mapping[str, Rows]
+    seconds: Mapping[str, float | None]
+    complete: bool
+    notes: tuple[str, ...]
+
+
+def load(folder: Path) -> ChapterResults:
+    """Read a results folder.
+
+    Raises:
+        UserError: if it has no manifest that can be read.
+    """
+    manifest = read_manifest(folder)
+    losses: list[str] = []
+    footer = closing(folder, losses)
+    every = latest(folder, CHAPTER, footer, losses, [])
+    completed = {part.part: part.seconds for part in latest(folder, PARTS_TABLE, footer, losses, [])}
+    rows = {name: Rows(every).select(part=name) for name in dict.fromkeys(row.part for row in every)}
+    losses += [f"The part “{part}” was not completed." for part in rows if part not in completed]
+    missing = [
+        f"{framework.name} is missing everywhere: {framework.missing}"
+        for framework in manifest.frameworks
+        if framework.missing is not None
+    ]
+    return ChapterResults(manifest, footer, rows, completed, not losses, (*losses, *missing))
+
+
 def describe(results: ChapterResults) -> list[Section]:
     """Describe the parts that have rows in a results folder."""
-    return [part.describe(results.rows[part.name]) for part in PARTS if results.rows.get(part.name)]
+    return [part.describe(rows) for part in PARTS if (rows := results.rows.get(part.heading.name))]
 
 
 def write(folder: Path) -> list[Path]:
@@ -128,8 +153,43 @@ def write(folder: Path) -> list[Path]:
         UserError: if the folder can't be read.
         OSError: if a file can't be written.
     """
-    results = document.load(folder)
-    return document.write(folder, results, describe(results))
+    results = load(folder)
+    sections = describe(results)
+    page = html.render(
+        "chapter.html.jinja",
+        [exhibit.figure for section in sections for exhibit in section.exhibits],
+        styles=["chapter.css.jinja"],
+        results=results,
+        sections=sections,
+        book=published,
+    )
+    contents = {"chapter.html": page, "chapter.md": markdown(results, sections)}
+    return [write_atomically(folder / name, content) for name, content in contents.items()]
+
+
+def markdown(results: ChapterResults, sections: Sequence[Section]) -> str:
+    """Render the sentences and tables as Markdown."""
+    blocks = [
+        "# RMSProp, section 11.8 reproduced",
+        f"[{published.SOURCE}]({published.LINK}), reproduced with the oracle and with the frameworks on identical "
+        "data.",
+        *(f"> {escape(note)}" for note in results.notes),
+    ]
+    numbers = [
+        (one.name, one.published, one.ours, one.verdict, one.remark) for section in sections for one in section.numbers
+    ]
+    if numbers:
+        columns = ("Number", table.number("Published"), table.number("Ours"), "Same?", "Remark")
+        blocks += ["## Published numbers and ours", markdown_table(table.Table.of(columns, numbers))]
+    for section in sections:
+        heading = section.heading
+        blocks += [f"## {heading.number} {escape(heading.title)}", escape(heading.quote)]
+        if section.findings:
+            blocks.append("\n".join(f"- {escape(finding)}" for finding in section.findings))
+        blocks += map(markdown_table, section.tables)
+    facts = [f"- {label}: {escape(value)}" for label, value in results.manifest.facts()]
+    facts += [f"- {escape(one.name)}: {escape(one.words)}" for one in results.manifest.frameworks]
+    return "\n\n".join([*blocks, "## Environment", "\n".join(facts)]) + "\n"
 
 
 def findings(folder: Path) -> list[str]:
@@ -139,7 +199,7 @@ def findings(folder: Path) -> list[str]:
         UserError: if the folder can't be read.
     """
     lines = []
-    for section in describe(document.load(folder)):
+    for section in describe(load(folder)):
         lines.append(f"{section.heading.number} {section.heading.title}")
         lines += [f"  - {finding}" for finding in section.findings]
     return lines

@@ -34,13 +34,7 @@ _SECTION = Algorithm.of(dialects["d2l"], Hyperparameters(), "float64").with_numb
 
 @dataclass(frozen=True)
 class Method:
-    """The hyper-parameters of every step.
-
-    Attributes:
-        learning_rate: η_t.
-        decay: γ_t.
-        epsilon: ε_t, inside the root.
-    """
+    """The hyper-parameters of every step: η_t, γ_t, and ε_t inside the root."""
 
     learning_rate: Schedule
     decay: Schedule
@@ -73,16 +67,9 @@ def gradient_descent(learning_rate: Number) -> Method:
 
 
 def descend(gradient: Callable[[int, Array], ArrayLike], initial: ArrayLike, steps: int, method: Method) -> Array:
-    """Compute the parameters of all steps in float64.
+    """Compute the parameters of all steps in float64; shape (steps + 1, *shape), with the initial ones first.
 
-    Args:
-        gradient: a function of the step, counted from 0, and the parameters.
-        initial: the parameters before the first step, of any shape.
-        steps: number of steps.
-        method: the hyper-parameters.
-
-    Returns:
-        Shape (steps + 1, *shape), with the initial parameters first. Overflow gives infinities.
+    `gradient` is a function of the step, counted from 0, and the parameters. Overflow gives infinities.
     """
     path = [np.array(initial, np.float64)]
     state = initial_state(path[0], _SECTION)
@@ -101,16 +88,11 @@ def descend(gradient: Callable[[int, Array], ArrayLike], initial: ArrayLike, ste
 class LeastSquares:
     """A linear regression in float64, for many parameter vectors at once.
 
-    Attributes:
-        minimum_loss: ½ mean (Xw + b - y)² at the solution of the normal equations.
+    `minimum_loss` is ½ mean (Xw + b - y)² at the solution of the normal equations.
     """
 
     def __init__(self, task: Task) -> None:
-        """Take the design matrix and the batches of a task.
-
-        Raises:
-            TypeError: if the task is not a linear regression.
-        """
+        """Take the design matrix and the batches of a task; raise a TypeError if it is not a linear regression."""
         objective = task.objective
         if not isinstance(objective, LinearRegression):
             raise TypeError(f"{task.id} is not a linear regression")

@@ -6,36 +6,19 @@ quadratic is (0.2 x₁, 4 x₂), so each step multiplies each coordinate by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters, dialects
-from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
-from reports.chapter.document import Exhibit, Heading, Section
-from reports.chapter.text import (
-    ORACLE,
-    Rows,
-    capitalized,
-    counted,
-    exact,
-    framework_rows,
-    listing,
-    number,
-    oracle_rows,
-    run_name,
-    run_table,
-)
 from reports.figures.chart_style import Figure
-from reports.tables import table
 from suite.cases import tasks
-from suite.cases.tasks import Task
-from suite.chapter.descent import descend, rmsprop
-from suite.chapter.part import Array, Context, FrameworkRun, Part, series
+from suite.chapter.charts import HIGHLIGHT, STEP, Axis, FigureText, line_chart
+from suite.chapter.descent import Array, descend, rmsprop
+from suite.chapter.part import Columns, Context, Exhibit, FrameworkRun, Heading, Part, Rows, Section, run_name
+from suite.chapter.text import capitalized, counted, exact, listing, number, run_table
 from suite.chapter.trajectory import EPSILON, RATE, SLOPES, STEPS, loss
 from suite.conformance.training import check_training
 from suite.results.rows import ChapterRow
@@ -48,18 +31,13 @@ IMPLEMENTATIONS = ("scratch", "section", "builtin", "kernel", "v1", "legacy")
 LARGEST_STABLE_RATE = 0.5
 """Gradient descent on this objective diverges from this learning rate on: 2 over the largest curvature, 4."""
 
-STABLE_RATE = 0.4
-"""The learning rate of a gradient descent that converges."""
-
+STABLE_RATE = 0.4  # of a gradient descent that converges
 RATES = {"section": RATE, "inside": STABLE_RATE * EPSILON**0.5, "outside": STABLE_RATE * EPSILON}
 """Setting -> η: that of the section, and those that give the stable rate with ε inside or outside the root."""
 
 RATE_NAMES = {"section": "η = 0.4", "inside": "η = 0.4 √ε", "outside": "η = 0.4 ε"}
 LARGEST = float(np.finfo(np.float32).max)
-SHOWN_LOSSES = (1e-12, 1e40)
-"""The range of the loss in figures."""
-
-_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
+LOSS = Axis("loss", "f(x)", log=True, format="~e", domain=(1e-12, 1e40), smallest=1e-12)
 
 
 def run(context: Context) -> Iterator[ChapterRow]:
@@ -67,32 +45,30 @@ def run(context: Context) -> Iterator[ChapterRow]:
     start = tasks.quadratic().initial
     for decay in DECAYS:
         path = descend(lambda step, x: SLOPES * x, start, STEPS, rmsprop(RATE, decay, EPSILON))  # noqa: ARG005
-        yield _row(
+        yield context.oracle_row(
             problem="quadratic",
             method="rmsprop",
             setting=f"γ = {decay:g}",
             inputs={"decay": decay, "learning_rate": RATE, "epsilon": EPSILON, "steps": STEPS},
             results={"first_step_size": float(abs(path[1, 0] - path[0, 0])), "loss": float(loss(path)[-1])},
-            series=series(step=np.arange(STEPS + 1), loss=loss(path), x1=path[:, 0], x2=path[:, 1]),
+            series={"step": np.arange(STEPS + 1), "loss": loss(path), "x1": path[:, 0], "x2": path[:, 1]},
         )
-    for one in context.runner.train({name: _task(name, rate) for name, rate in RATES.items()}, IMPLEMENTATIONS):
+    slow = (Hyperparameters(learning_rate=rate, decay=1.0, epsilon=EPSILON) for rate in RATES.values())
+    trained = [replace(tasks.quadratic(), id=name, hyperparameters=h) for name, h in zip(RATES, slow, strict=True)]
+    for one in context.train(trained, IMPLEMENTATIONS):
         h = one.task.hyperparameters
         inputs = {"decay": h.decay, "learning_rate": h.rate(0), "epsilon": h.epsilon, "steps": STEPS}
-        columns: dict[str, Any] = {}
+        columns: Columns = {"problem": "quadratic", "method": "gamma one", "setting": one.task.id, "inputs": inputs}
+        known = one
         if one.path is not None:
-            columns = compare_with_closed_form(one.path, h, dialects[one.columns["dialect"]])
-            if ended := columns["results"]["ended_after"]:
-                columns.update(outcome_before_overflow(one, ended - 1))
-        setting = {"method": "gamma one", "setting": one.task.id, "inputs": inputs}
-        yield one.row(part=HEADING.name, problem="quadratic", **setting, **columns)
+            columns |= compare_with_closed_form(one.path, h, dialects[str(one.training.dialect)])
+            steps = int(columns["results"]["ended_after"] or 0) - 1
+            if steps > 0:
+                columns["detail"], known = f"compared over {steps} steps", compared_over(one, steps)
+        yield known.row(columns)
 
 
-def _task(name: str, rate: float) -> Task:
-    h = Hyperparameters(learning_rate=rate, decay=1.0, epsilon=EPSILON)
-    return replace(tasks.quadratic(), id=name, hyperparameters=h)
-
-
-def compare_with_closed_form(path: Array, h: Hyperparameters, dialect: Dialect) -> dict[str, Any]:
+def compare_with_closed_form(path: Array, h: Hyperparameters, dialect: Dialect) -> Columns:
     """Compare a path with gradient descent, and find the step after which it is not finite.
 
     A diverging run is expected to end in the step in which the square of a gradient overflows (`square_overflow`),
@@ -116,19 +92,18 @@ def compare_with_closed_form(path: Array, h: Hyperparameters, dialect: Dialect) 
             "parameter_overflow": parameter,
             "loss": float(loss(path[-1:])[0]),
         },
-        "series": series(step=np.arange(len(path)), loss=loss(path), closed_form=loss(closed)),
+        "series": {"step": np.arange(len(path)), "loss": loss(path), "closed_form": loss(closed)},
     }
 
 
-def outcome_before_overflow(one: FrameworkRun, steps: int) -> dict[str, Any]:
-    """Compare the steps before an overflow with the oracle; values that are not finite have no bound."""
-    if steps < 1:
-        return {}
+def compared_over(one: FrameworkRun, steps: int) -> FrameworkRun:
+    """Compare the first steps alone with the oracle; values that are not finite have no bound."""
+    task, training = replace(one.task, steps=steps), one.training
     recording = {name: values[:steps] for name, values in one.recording.items()}
     with np.errstate(all="ignore"):
-        found = check_training(replace(one.task, steps=steps), recording, one.columns["dialect"], one.columns["dtype"])
-    ratios = {"gradient_ratio": found.gradient_ratio, "update_ratio": found.updates.bound_ratio}
-    return {"outcome": found.outcome, "reason": found.reason, "detail": f"compared over {steps} steps", **ratios}
+        found = check_training(task, recording, str(training.dialect), training.dtype)
+    training = replace(training, gradient_ratio=found.gradient_ratio, update_ratio=found.updates.bound_ratio)
+    return replace(one, training=replace(training, outcome=found.outcome, reason=found.reason))
 
 
 def _first(where: NDArray[np.bool_]) -> int | None:
@@ -149,16 +124,34 @@ def closed_form(rate: float, start: Array, steps: int) -> Array:
 
 def describe(rows: Rows) -> Section:
     """Describe how γ approaches 1 in the oracle, and γ = 1 in the frameworks."""
-    approach = sorted(oracle_rows(rows, method="rmsprop"), key=lambda row: row.inputs.get("decay") or 0)
-    runs = framework_rows(rows, method="gamma one")
+    approach = Rows(sorted(rows.oracle(method="rmsprop"), key=lambda row: row.inputs.get("decay") or 0))
+    runs = rows.runs(method="gamma one")
     exhibits = []
     if approach:
         findings = (*explanation(approach), *refusals(runs), *first_steps(approach))
-        exhibits.append(Exhibit(_approach_figure(approach), findings))
+        caption = f"f during 20 steps of the oracle with the section's η. {HIGHLIGHT}"
+        text = FigureText("figure-gamma-one", "The section's quadratic as γ approaches 1", caption)
+        lines = [(row.setting, row) for row in approach]
+        exhibits.append(Exhibit(line_chart(text, lines, STEP, LOSS, Axis("decay", "γ")), findings))
     if any(row.series for row in runs):
         findings = (*is_descent(runs), *descent_rates(runs), *overflows(runs))
         exhibits.append(Exhibit(_descent_figure(runs), findings))
-    return Section(HEADING, tuple(exhibits), tuple(_tables(runs)))
+    tables = run_table(
+        "γ = 1 in every framework",
+        ("Implementation", "Dialect", "η"),
+        ("Rate of descent", "f after 20 steps", "Distance from closed form", "Ended after"),
+        runs,
+        lambda row: (
+            run_name(row),
+            row.dialect or "",
+            RATE_NAMES.get(row.setting, ""),
+            number(row.results.get("descent_rate")),
+            number(row.results.get("loss")),
+            number(row.results.get("distance"), 2),
+            f"{ended:.0f}" if (ended := row.results.get("ended_after")) is not None else "",
+        ),
+    )
+    return Section(HEADING, tuple(exhibits), tables)
 
 
 def explanation(approach: Rows) -> Iterator[str]:
@@ -195,18 +188,18 @@ def refusals(runs: Rows) -> Iterator[str]:
 def first_steps(approach: Rows) -> Iterator[str]:
     """State how the first step grows as γ approaches 1."""
     below = [row for row in approach if (row.inputs.get("decay") or 0) < 1]
-    if len(below) > 1:
-        first, last = below[0], below[-1]
-        sizes = [row.results.get("first_step_size") or 0.0 for row in (first, last)]
-        predicted = [
-            (row.inputs.get("learning_rate") or 0) / (1 - (row.inputs.get("decay") or 0)) ** 0.5
-            for row in (first, last)
-        ]
-        proportional = all(abs(a / b - 1) < 0.01 for a, b in zip(sizes, predicted, strict=True))
-        yield (
-            f"As γ approaches 1, the first step grows from {number(sizes[0])} at {first.setting} to {number(sizes[1])} "
-            f"at {last.setting}. {'It equals' if proportional else 'It differs from'} η/√(1 - γ)."
-        )
+    if len(below) < 2:
+        return
+    first, last = below[0], below[-1]
+    sizes = [row.results.get("first_step_size") or 0.0 for row in (first, last)]
+    predicted = [
+        (row.inputs.get("learning_rate") or 0) / (1 - (row.inputs.get("decay") or 0)) ** 0.5 for row in (first, last)
+    ]
+    proportional = np.allclose(sizes, predicted, rtol=0.01, atol=0)
+    yield (
+        f"As γ approaches 1, the first step grows from {number(sizes[0])} at {first.setting} to {number(sizes[1])} "
+        f"at {last.setting}. {'It equals' if proportional else 'It differs from'} η/√(1 - γ)."
+    )
 
 
 def is_descent(runs: Rows) -> Iterator[str]:
@@ -247,9 +240,9 @@ def descent_rates(runs: Rows) -> Iterator[str]:
 def overflows(runs: Rows) -> Iterator[str]:
     """State after which step diverging runs end, and which overflow explains it."""
 
-    def steps(rows: Rows) -> str:
+    def steps(rows: Sequence[ChapterRow]) -> str:
         every = sorted({int(row.results.get("ended_after") or 0) for row in rows})
-        return " or ".join(filter(None, (", ".join(map(str, every[:-1])), *map(str, every[-1:]))))
+        return listing([str(count) for count in every], "or")
 
     def overflowed(row: ChapterRow, where: str) -> bool:
         return row.results.get(where) == row.results.get("ended_after")
@@ -275,19 +268,6 @@ def overflows(runs: Rows) -> Iterator[str]:
         yield f"Neither overflow explains where these runs end: {each}."
 
 
-_STEP = Axis("step", "Step", zero=True)
-_LOSS = Axis("loss", "f(x)", log=True, format="~e", domain=SHOWN_LOSSES, smallest=SHOWN_LOSSES[0])
-
-
-def _approach_figure(approach: Rows) -> Figure:
-    text = FigureText(
-        "figure-gamma-one",
-        "The section's quadratic as γ approaches 1",
-        f"f during 20 steps of the oracle with the section's η. {HIGHLIGHT}",
-    )
-    return line_chart(text, [(row.setting, row) for row in approach], _STEP, _LOSS, Axis("decay", "γ"))
-
-
 def _descent_figure(runs: Rows) -> Figure:
     def rate(row: ChapterRow) -> float:
         return row.results.get("descent_rate") or 0
@@ -298,32 +278,13 @@ def _descent_figure(runs: Rows) -> Figure:
         (label, replace(row, series={**row.series, "loss": row.series.get("closed_form", ())}))
         for label, row in dict(reversed(shown)).items()
     ]
-    text = FigureText(
-        "figure-gamma-one-descent",
-        "γ = 1 in the frameworks: gradient descent at different learning rates",
+    title = "γ = 1 in the frameworks: gradient descent at different learning rates"
+    caption = (
         "Lines: the closed form. Marks: the frameworks with η = 0.4, and with an η so small that the descent "
-        "converges. Select a rate in the legend to highlight it.",
+        "converges. Select a rate in the legend to highlight it."
     )
-    return line_chart(text, reversed(lines), _STEP, _LOSS, Axis("rate", "Descent"), shown)
-
-
-def _tables(runs: Rows) -> Iterator[table.Table]:
-    if runs:
-        yield run_table(
-            "γ = 1 in every framework",
-            ("Implementation", "Dialect", "η"),
-            ("Rate of descent", "f after 20 steps", "Distance from closed form", "Ended after"),
-            runs,
-            lambda row: (
-                run_name(row),
-                row.dialect or "",
-                RATE_NAMES.get(row.setting, ""),
-                number(row.results.get("descent_rate")),
-                number(row.results.get("loss")),
-                number(row.results.get("distance"), 2),
-                f"{ended:.0f}" if (ended := row.results.get("ended_after")) is not None else "",
-            ),
-        )
+    text = FigureText("figure-gamma-one-descent", title, caption)
+    return line_chart(text, reversed(lines), STEP, LOSS, Axis("rate", "Descent"), shown)
 
 
 PART = Part(HEADING, run, describe)

@@ -5,40 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
 from reference.objectives import Network
-from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
-from reports.chapter.document import Exhibit, Heading, Section
-from reports.chapter.text import (
-    ORACLE,
-    Rows,
-    agreement,
-    by_setting,
-    counted,
-    exact,
-    framework_rows,
-    listing,
-    number,
-    oracle_rows,
-    percent,
-    points,
-    run_name,
-    run_table,
-)
 from reports.figures.chart_style import Figure
-from reports.tables import table
 from suite.cases import datasets
 from suite.cases.datasets import Images
 from suite.cases.random import Bits
 from suite.cases.tasks import EVALUATIONS_PER_EPOCH, HIDDEN, Task, network
-from suite.chapter.descent import Method, constant, descend
-from suite.chapter.part import Array, Context, Part, series
+from suite.chapter.charts import HIGHLIGHT, STEP, Axis, FigureText, line_chart
+from suite.chapter.descent import Array, Method, constant, descend
+from suite.chapter.part import Columns, Context, Exhibit, Heading, Part, Rows, Section, points, run_name
+from suite.chapter.text import agreement, counted, exact, listing, number, percent, run_table
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -49,9 +30,8 @@ HEADING = Heading(
     "Fashion-MNIST. Experiment with different choices for adjusting the learning rate.”",
 )
 RATE, DECAY, EPSILON = 0.03, 0.9, 1e-6  # with this learning rate the schedules differ
-PEAKS = (0.01, 0.03, 0.1)
-"""The largest learning rates of the schedules, compared in the oracle."""
-
+INPUTS = {"learning_rate": RATE, "decay": DECAY, "epsilon": EPSILON}
+PEAKS = (0.01, 0.03, 0.1)  # the largest learning rates of the schedules, compared in the oracle
 SIZES = {"digits": (64, 8), "Fashion-MNIST": (128, 4)}
 """Data set -> batch size and epochs, which give about 180 steps."""
 
@@ -60,8 +40,7 @@ IMPLEMENTATIONS = ("scratch", "builtin")
 RateSchedule = Callable[[int, int, int], float]
 """The factor of η as a function of the step (counted from 0), the steps per epoch, and the number of steps."""
 
-_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
-_STEP, _BY = Axis("step", "Step", zero=True), Axis("schedule", "Schedule")
+_BY = Axis("schedule", "Schedule")
 
 
 def step_decay(t: int, epoch: int, steps: int) -> float:  # noqa: ARG001  (schedules share a signature)
@@ -90,24 +69,26 @@ SCHEDULES: Mapping[str, RateSchedule] = {
 
 def run(context: Context) -> Iterator[ChapterRow]:
     """Train with each schedule in the oracle, with several peak rates, and in the frameworks with one."""
-    pictures = datasets.resolve_images(context.data_folder, context.cache, download=context.download)
-    context.progress.say(f"images: {pictures.detail}")
-    tasks = {task.id: task for task in scheduled_tasks(pictures, context.seed)}
+    options = context.run.options
+    pictures = datasets.resolve_images(options.data, options.cache, download=options.download)
+    context.run.progress.say(f"images: {pictures.detail}")
+    tasks = list(scheduled_tasks(pictures, options.seed))
     classes: dict[str, NDArray[np.int64]] = {}
-    for name, task in tasks.items():
+    for task in tasks:
         path = oracle_path(task)
-        classes[name] = predicted_classes(task, path[-1], pictures)
-        columns = _summarize(task, path, pictures, task.hyperparameters.learning_rate)
-        yield _row(problem=pictures.name, method="schedule", setting=name, detail=pictures.detail, **columns)
-    yield from _peak_rows(pictures, context.seed)
-    for one in context.runner.train(tasks, IMPLEMENTATIONS):
-        columns = {}
+        classes[task.id] = predicted_classes(task, path[-1], pictures)
+        columns = _summarize(task, path, pictures)
+        rates = [task.hyperparameters.rate(min(step, task.steps - 1)) for step in task.evaluate]
+        columns["series"] = {**columns["series"], "rate": rates}
+        yield context.oracle_row(columns, method="schedule", detail=pictures.detail)
+    yield from _peak_rows(context, pictures)
+    for one in context.train(tasks, IMPLEMENTATIONS):
+        columns = {"problem": pictures.name, "setting": one.task.id}
         if one.path is not None:
             columns = _summarize(one.task, one.path, pictures)
             same = predicted_classes(one.task, one.path[-1], pictures) == classes[one.task.id]
             columns["results"]["same_class"] = float(np.mean(same))
-        about = {"problem": pictures.name, "method": "schedule", "setting": one.task.id}
-        yield one.row(part=HEADING.name, **about, **columns)
+        yield one.row(columns, method="schedule")
 
 
 def oracle_path(task: Task) -> Array:
@@ -117,16 +98,17 @@ def oracle_path(task: Task) -> Array:
     return descend(lambda step, x: objective.gradient(x, step), task.initial, task.steps, method)
 
 
-def _peak_rows(pictures: Images, seed: int) -> Iterator[ChapterRow]:
+def _peak_rows(context: Context, pictures: Images) -> Iterator[ChapterRow]:
     """Compute, for each schedule and peak rate, the mean loss of the last epoch, which averages over its batches."""
     means: dict[str, list[float]] = {name: [] for name in SCHEDULES}
     for peak in PEAKS:
-        for task in scheduled_tasks(pictures, seed, peak):
+        for task in scheduled_tasks(pictures, context.run.options.seed, peak):
             path = oracle_path(task)
             last = [task.objective.loss(path[step]) for step in task.evaluate[-EVALUATIONS_PER_EPOCH:]]
             means[task.id].append(float(np.mean(last)))
     for name, losses in means.items():
-        yield _row(problem=pictures.name, method="peaks", setting=name, series=series(peak=PEAKS, mean_loss=losses))
+        series = {"peak": PEAKS, "mean_loss": losses}
+        yield context.oracle_row(problem=pictures.name, method="peaks", setting=name, series=series)
 
 
 def scheduled_tasks(pictures: Images, seed: int, peak: float = RATE) -> Iterator[Task]:
@@ -145,20 +127,17 @@ def predicted_classes(task: Task, x: Array, pictures: Images) -> NDArray[np.int6
     return np.asarray(task.objective.predicted(x, pictures.test_features))
 
 
-def _summarize(task: Task, path: Array, pictures: Images, rates: Any = None) -> dict[str, Any]:
+def _summarize(task: Task, path: Array, pictures: Images) -> Columns:
     losses = [task.objective.loss(path[step]) for step in task.evaluate]
     accuracy = [
         float(np.mean(predicted_classes(task, path[step], pictures) == pictures.test_labels)) for step in task.evaluate
     ]
     last = losses[-EVALUATIONS_PER_EPOCH:]
-    columns: dict[str, Any] = {"step": task.evaluate, "loss": losses, "accuracy": accuracy}
-    if rates is not None:
-        columns["rate"] = [rates[min(step, task.steps - 1)] for step in task.evaluate]
     return {
+        "problem": pictures.name,
+        "setting": task.id,
         "inputs": {
-            "learning_rate": RATE,
-            "decay": DECAY,
-            "epsilon": EPSILON,
+            **INPUTS,
             "steps": task.steps,
             "epochs": task.steps // task.steps_per_epoch,
             "test_images": len(pictures.test_labels),
@@ -169,35 +148,50 @@ def _summarize(task: Task, path: Array, pictures: Images, rates: Any = None) -> 
             "mean_loss": float(np.mean(last)),
             "loss_range": float(np.ptp(last)),
         },
-        "series": series(**columns),
+        "series": {"step": task.evaluate, "loss": losses, "accuracy": accuracy},
     }
 
 
 def describe(rows: Rows) -> Section:
     """Describe the losses and accuracies of each schedule in the oracle and in the frameworks."""
-    ours, runs = oracle_rows(rows, method="schedule"), framework_rows(rows, method="schedule")
-    peaks = oracle_rows(rows, method="peaks")
+    ours, runs, peaks = rows.oracle(method="schedule"), rows.runs(method="schedule"), rows.oracle(method="peaks")
     if not ours:
         return Section(HEADING)
     losses = _curve_figure(ours, runs, Axis("loss", "Loss", log=True, format="~g"), "Loss on the training images")
     trained, trained_runs = (
-        [replace(row, series={name: values[1:] for name, values in row.series.items()}) for row in part]
+        Rows(replace(row, series={name: values[1:] for name, values in row.series.items()}) for row in part)
         for part in (ours, runs)
     )
-    accuracy_axis = Axis("accuracy", "Accuracy", format="~%")
-    accuracy = _curve_figure(trained, trained_runs, accuracy_axis, "Accuracy on the test images")
+    axis = Axis("accuracy", "Accuracy", format="~%")
+    accuracy = _curve_figure(trained, trained_runs, axis, "Accuracy on the test images")
+    text = FigureText("figure-network-rates", "The schedules", "η of each step.")
+    rates = line_chart(text, [(row.setting, row) for row in ours], STEP, Axis("rate", "η", zero=True), _BY, height=200)
     exhibits = (
         Exhibit(losses, (*best_schedule(ours), *constant_rate(ours), *data_set(ours))),
         Exhibit(accuracy, (*accuracies(ours), *in_frameworks(runs))),
         *([Exhibit(_peak_figure(peaks), tuple(by_peak(peaks)))] if peaks else []),
-        Exhibit(_rate_figure(ours), tuple(mean_rates(ours))),
+        Exhibit(rates, tuple(mean_rates(ours))),
     )
-    return Section(HEADING, exhibits, (_table(ours, runs),))
+    tables = run_table(
+        "The schedules in the oracle and in the frameworks",
+        ("Schedule", "Implementation", "Dialect"),
+        ("Loss", "Mean of the last epoch", "Accuracy"),
+        Rows(sorted([*ours, *runs], key=lambda row: (row.setting, row.implementation is not None))),
+        lambda row: (
+            row.setting,
+            run_name(row) if row.implementation else "oracle, float64",
+            row.dialect or "d2l",
+            number(row.results.get("loss"), 7),
+            number(row.results.get("mean_loss"), 4),
+            percent(row.results.get("accuracy") or 0.0, 4),
+        ),
+    )
+    return Section(HEADING, exhibits, tables)
 
 
 def best_schedule(ours: Rows) -> Iterator[str]:
     """State which schedules end with the lowest and the highest loss."""
-    means = by_setting(ours, "mean_loss")
+    means = ours.by_setting("mean_loss")
     if means:
         low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
         yield (
@@ -209,7 +203,7 @@ def best_schedule(ours: Rows) -> Iterator[str]:
 
 def constant_rate(ours: Rows) -> Iterator[str]:
     """State whether the loss settles with a constant η."""
-    ranges = by_setting(ours, "loss_range")
+    ranges = ours.by_setting("loss_range")
     if "constant" in ranges and len(ranges) > 1:
         steadiest = min(ranges, key=ranges.__getitem__)
         verb = "settles" if ranges["constant"] <= 2 * ranges[steadiest] else "does not settle"
@@ -234,14 +228,9 @@ def by_peak(peaks: Rows) -> Iterator[str]:
     if len(every) < 2:
         return
     best = {peak: min((known[peak], name) for name, known in losses.items() if peak in known)[1] for peak in every}
-    each = listing(
-        [
-            f"“{name}” for a largest η of {listing([exact(peak) for peak in every if best[peak] == name])}"
-            for name in dict.fromkeys(best.values())
-        ]
-    )
-    verb = "depends" if len(set(best.values())) > 1 else "does not depend"
-    yield f"The best schedule {verb} on the largest η: {each}."
+    peaks_of = {name: listing([exact(peak) for peak in every if best[peak] == name]) for name in best.values()}
+    each = listing([f"“{name}” for a largest η of {own}" for name, own in peaks_of.items()])
+    yield f"The best schedule {'depends' if len(peaks_of) > 1 else 'does not depend'} on the largest η: {each}."
     ranges = {name: max(known.values()) / min(known.values()) for name, known in losses.items() if known}
     robust, sensitive = min(ranges, key=ranges.__getitem__), max(ranges, key=ranges.__getitem__)
     yield (
@@ -252,7 +241,7 @@ def by_peak(peaks: Rows) -> Iterator[str]:
 
 def accuracies(ours: Rows) -> Iterator[str]:
     """State the accuracies, and whether their difference is statistically meaningful."""
-    right, losses = by_setting(ours, "accuracy"), by_setting(ours, "mean_loss")
+    right, losses = ours.by_setting("accuracy"), ours.by_setting("mean_loss")
     if not right or not losses:
         return
     high, low = max(right, key=right.__getitem__), min(right, key=right.__getitem__)
@@ -279,64 +268,32 @@ def in_frameworks(runs: Rows) -> Iterator[str]:
         f"On the same images, initial weights and batches, {agreement(runs)}; the largest error of an update is "
         f"{number(worst, 2)} of its bound."
     )
-    shares = [row.results.get("same_class") for row in runs if row.dialect == "d2l"]
-    if known := [share for share in shares if share is not None]:
-        images_ = "all test images" if min(known) == 1 else f"at least {percent(min(known), 4)} of the test images"
+    if shares := runs.select(dialect="d2l").numbers("same_class"):
+        images_ = "all test images" if min(shares) == 1 else f"at least {percent(min(shares), 4)} of the test images"
         yield f"After training, the networks from scratch in the frameworks predict the oracle's class for {images_}."
 
 
 def mean_rates(ours: Rows) -> Iterator[str]:
     """State the mean learning rate of each schedule."""
-    means = {
-        row.setting: sum(rate for _, rate in pairs) / len(pairs)
-        for row in ours
-        if (pairs := points(row, "step", "rate"))
-    }
+    rates = {row.setting: [rate for _, rate in points(row, "step", "rate")] for row in ours}
+    means = {name: sum(known) / len(known) for name, known in rates.items() if known}
     if "constant" in means and len(means) > 1:
         others = [f"“{name}” {percent(mean / means['constant'])}" for name, mean in means.items() if name != "constant"]
         yield f"All schedules reach the same η. Their mean η, relative to the constant one, is: {listing(others)}."
 
 
 def _curve_figure(ours: Rows, runs: Rows, axis: Axis, title: str) -> Figure:
-    text = FigureText(
-        f"figure-network-{axis.column}",
-        title,
-        f"Lines: the oracle. Marks: the frameworks from scratch, on the same batches. {HIGHLIGHT}",
-    )
-    scratch = [(row.setting, row) for row in runs if row.dialect == "d2l"]
-    return line_chart(text, [(row.setting, row) for row in ours], _STEP, axis, _BY, scratch, stride=2)
+    caption = f"Lines: the oracle. Marks: the frameworks from scratch, on the same batches. {HIGHLIGHT}"
+    text = FigureText(f"figure-network-{axis.column}", title, caption)
+    scratch = [(row.setting, row) for row in runs.select(dialect="d2l")]
+    return line_chart(text, [(row.setting, row) for row in ours], STEP, axis, _BY, scratch, stride=2)
 
 
 def _peak_figure(peaks: Rows) -> Figure:
-    text = FigureText(
-        "figure-network-peaks",
-        "The loss at the end by the largest η",
-        f"The mean over the last epoch, in the oracle. {HIGHLIGHT}",
-    )
+    caption = f"The mean over the last epoch, in the oracle. {HIGHLIGHT}"
+    text = FigureText("figure-network-peaks", "The loss at the end by the largest η", caption)
     peak, loss = Axis("peak", "Largest η", log=True, format="~g"), Axis("mean_loss", "Loss", log=True, format="~g")
     return line_chart(text, [(row.setting, row) for row in peaks], peak, loss, _BY, height=240)
-
-
-def _rate_figure(ours: Rows) -> Figure:
-    text = FigureText("figure-network-rates", "The schedules", "η of each step.")
-    return line_chart(text, [(row.setting, row) for row in ours], _STEP, Axis("rate", "η", zero=True), _BY, height=200)
-
-
-def _table(ours: Rows, runs: Rows) -> table.Table:
-    return run_table(
-        "The schedules in the oracle and in the frameworks",
-        ("Schedule", "Implementation", "Dialect"),
-        ("Loss", "Mean of the last epoch", "Accuracy"),
-        sorted([*ours, *runs], key=lambda row: (row.setting, row.framework != ORACLE)),
-        lambda row: (
-            row.setting,
-            run_name(row) if row.implementation else "oracle, float64",
-            row.dialect or "d2l",
-            number(row.results.get("loss"), 7),
-            number(row.results.get("mean_loss"), 4),
-            percent(row.results.get("accuracy") or 0.0, 4),
-        ),
-    )
 
 
 PART = Part(HEADING, run, describe)

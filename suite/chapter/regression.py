@@ -8,37 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference import dialects, replay
-from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart, strip_chart
-from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
-from reports.chapter.text import (
-    ORACLE,
-    Rows,
-    agreement,
-    capitalized,
-    framework_rows,
-    listing,
-    number,
-    oracle_rows,
-    run_name,
-    run_table,
-    values,
-)
 from reports.figures.chart_style import Figure
-from reports.tables import published, table
+from reports.tables import published
 from reports.tables.numbers import duration, fixed
+from reports.tables.table import Table
 from suite.benchmark import interleaved
 from suite.benchmark.statistics import timing_rows
 from suite.cases import tasks
 from suite.cases.benchmarks import PROFILES, epoch
 from suite.cases.tasks import EPOCHS, LOSS_EVERY, Task
-from suite.chapter.descent import LeastSquares
-from suite.chapter.part import Array, Context, Part, series
+from suite.chapter.charts import HIGHLIGHT, STEP, Axis, FigureText, line_chart, strip_chart
+from suite.chapter.descent import Array, LeastSquares
+from suite.chapter.part import Columns, Context, Exhibit, Heading, Part, PrintedNumber, Rows, Section, run_name
+from suite.chapter.text import agreement, capitalized, listing, number, run_table
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -50,9 +38,7 @@ HEADING = Heading(
     "five things besides the framework.",
 )
 PROGRAMS = ("section", "section-concise")
-RERUNS = 40
-"""Number of batch orders, and of initial weights, that are drawn."""
-
+RERUNS = 40  # batch orders, and initial weights, that are drawn
 EPSILONS = {
     "1e-6 inside": (1e-6, "d2l"),
     "1e-8 outside": (1e-8, "torch"),
@@ -74,60 +60,58 @@ REPEATED = {"order": "1", "start": "1", "epochs": "4", "doubled": "gradients dou
 
 IN_A_FRAMEWORK = "in a framework"
 AIRFOIL = "airfoil"
-HALF_DIGIT = 5e-4
-"""Half a unit of the last printed digit of a loss."""
-
-_row = partial(ChapterRow, part=HEADING.name)
+HALF_DIGIT = 5e-4  # half a unit of the last printed digit of a loss
 
 
 def run(context: Context) -> Iterator[ChapterRow]:
     """Run and time both programs in the frameworks; change one thing at a time in the oracle, then in frameworks."""
-    task = tasks.regression(context.data, context.seed)
+    task = tasks.regression(context.data, context.run.options.seed)
     inputs = {"epochs": EPOCHS, "minimum_loss": LeastSquares(task).minimum_loss}
-    columns: dict[str, Any] = {"part": HEADING.name, "problem": task.id, "inputs": inputs}
-    for one in context.runner.train({task.id: task}, PROGRAMS):
-        summary = {} if one.path is None else _losses(task, one.path)
-        yield one.row(**columns, method="program", detail=context.data.name, **summary)
+    columns: Columns = {"problem": task.id, "inputs": inputs}
+    for one in context.train([task], PROGRAMS):
+        summary = Columns() if one.path is None else _losses(task, one.path)
+        yield one.row(columns, summary, method="program", detail=context.data.name)
     yield from _timings(context, task)
+    repeated = []
     for method, setting, changed, dialect in changed_tasks(context, task):
         gradient = lambda step, x: changed.objective.gradient(x, step)  # noqa: B023, E731
         h = changed.hyperparameters
         trace = replay(gradient, changed.initial, h, dialects[dialect], steps=changed.steps)
-        results = {"loss": changed.objective.loss(trace.parameters[-1])}
-        yield ChapterRow(framework=ORACLE, method=method, setting=setting, results=results, **columns)
-    repeated = {changed.id: changed for changed in repeated_tasks(context, task)}
-    for one in context.runner.train(repeated, ("scratch",)):
+        loss = changed.objective.loss(trace.parameters[-1])
+        yield context.oracle_row(columns, method=method, setting=setting, results={"loss": loss})
+        if method == "nothing" or REPEATED.get(method) == setting:
+            repeated.append(replace(changed, id=method))
+    for one in context.train(repeated, ("scratch",)):
         results = {} if one.path is None else _losses(one.task, one.path)["results"]
-        yield one.row(**columns, method=one.task.id, setting=IN_A_FRAMEWORK, results=results)
+        yield one.row(columns, method=one.task.id, setting=IN_A_FRAMEWORK, results=results)
 
 
 def _timings(context: Context, task: Task) -> Iterator[ChapterRow]:
     """Time an epoch of each program: one sample of every program in each round, in random order."""
-    benchmark, profile, runner = epoch(task), PROFILES["quick"], context.runner
-    every = interleaved.timed_targets(runner.context.hellos, runner.available(PROGRAMS), benchmark)
+    benchmark, profile, run = epoch(task), PROFILES["quick"], context.run
+    every = interleaved.timed_targets(run.hellos, context.available(PROGRAMS), benchmark)
     targets = [one for one in every if one.instance == 1]
     if not targets:
         return
-    shared = (runner.context.coordinator, benchmark, runner.folder, profile)
-    timing_run = interleaved.InterleavedRun(*shared, profile.rounds, context.seed)
-    with context.progress.stage("timing", timing_run.step_count(targets)) as advance:
+    shared = (run.coordinator, benchmark, run.store.folder, profile)
+    timing_run = interleaved.InterleavedRun(*shared, profile.rounds, run.options.seed)
+    with run.progress.stage("timing", timing_run.step_count(targets)) as advance:
         for entrant in timing_run.run(targets):
             advance(entrant.target.framework)
+    names = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "reason")
     for timing in timing_rows(timing_run):
         low, high = timing.interval or (None, None)
-        names = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "reason")
+        copied = {name: getattr(timing, name) for name in names}
         results = {"median": timing.median, "low": low, "high": high}
-        yield _row(
-            problem=task.id, method="seconds", results=results, **{name: getattr(timing, name) for name in names}
-        )
+        yield ChapterRow(part=context.part, problem=task.id, method="seconds", results=results, **copied)
 
 
 def changed_tasks(context: Context, task: Task) -> Iterator[tuple[str, str, Task, str]]:
     """Change one thing at a time; yield the method, the setting, the changed task, and the dialect that runs it."""
     yield "nothing", "", task, "d2l"
     for rerun in range(1, RERUNS + 1):
-        other = tasks.regression(context.data, context.seed + rerun)
-        yield "order", str(rerun), reordered(task, other), "d2l"
+        other = tasks.regression(context.data, context.run.options.seed + rerun)
+        yield "order", str(rerun), reordered(task, other.data["batches"]), "d2l"
         yield "start", str(rerun), replace(task, initial=other.initial), "d2l"
         yield "both", str(rerun), other, "d2l"
     for epochs in (1, 2, 3, 4):
@@ -137,28 +121,15 @@ def changed_tasks(context: Context, task: Task) -> Iterator[tuple[str, str, Task
         yield "epsilon", name, with_hyperparameters(task, epsilon=epsilon), dialect
 
 
-def repeated_tasks(context: Context, task: Task) -> Iterator[Task]:
-    """Make one changed task of each kind for the frameworks (`REPEATED`)."""
-    other = tasks.regression(context.data, context.seed + 1)
-    yield replace(task, id="nothing")
-    yield replace(reordered(task, other), id="order")
-    yield replace(task, id="start", initial=other.initial)
-    yield replace(lengthened(task, 2 * EPOCHS), id="epochs")
-    yield replace(with_hyperparameters(task, rescale_gradient=2.0), id="doubled")
-    yield replace(with_hyperparameters(task, epsilon=1e-8), id="epsilon")
-
-
-def reordered(task: Task, other: Task) -> Task:
-    """Replace the batches of a task by those of another one."""
-    batches = other.data["batches"]
+def reordered(task: Task, batches: NDArray[np.int64]) -> Task:
+    """Replace the batches of a task."""
     return replace(task, objective=replace(task.objective, batches=batches), data={**task.data, "batches": batches})  # type: ignore[type-var]
 
 
 def lengthened(task: Task, epochs: int) -> Task:
     """Change the number of epochs; the batches repeat from the first one."""
-    steps = epochs * task.steps_per_epoch
-    batches = np.resize(task.data["batches"], (steps, task.data["batches"].shape[1]))
-    longer = reordered(task, replace(task, data={**task.data, "batches": batches}))
+    steps, batches = epochs * task.steps_per_epoch, task.data["batches"]
+    longer = reordered(task, np.resize(batches, (steps, batches.shape[1])))
     return replace(longer, steps=steps, evaluate=tuple(range(0, steps + 1, LOSS_EVERY)))
 
 
@@ -167,33 +138,43 @@ def with_hyperparameters(task: Task, **changes: Any) -> Task:
     return replace(task, hyperparameters=replace(task.hyperparameters, **changes))
 
 
-def _losses(task: Task, path: Array) -> dict[str, Any]:
+def _losses(task: Task, path: Array) -> Columns:
     losses = [task.objective.loss(path[step]) for step in task.evaluate]
-    return {"results": {"loss": losses[-1]}, "series": series(step=task.evaluate, loss=losses)}
+    return {"results": {"loss": losses[-1]}, "series": {"step": task.evaluate, "loss": losses}}
 
 
 def describe(rows: Rows) -> Section:
     """Describe both programs in every framework, and how the loss depends on each change."""
-    programs = framework_rows(rows, method="program")
-    seconds = {run_name(row): row for row in framework_rows(rows, method="seconds")}
-    changed = {name: oracle_rows(rows, method=name) for name in CHANGES}
-    original = next(iter(oracle_rows(rows, method="nothing")), None)
-    repeated = framework_rows(rows, setting=IN_A_FRAMEWORK)
+    programs, repeated = rows.runs(method="program"), rows.runs(setting=IN_A_FRAMEWORK)
+    seconds = {run_name(row): row for row in rows.runs(method="seconds")}
+    changed = {name: rows.oracle(method=name) for name in CHANGES}
+    original = next(iter(rows.oracle(method="nothing")), None)
     exhibits = []
     if original and any(changed.values()):
         findings = (*reruns(changed, programs), *single_changes(changed, original), *in_frameworks(rows, repeated))
         exhibits.append(Exhibit(_changes_figure(changed, original, repeated), findings))
     if any(row.series for row in programs):
-        exhibits.append(Exhibit(_loss_figure(programs), tuple(programs_agree(programs))))
+        caption = f"The loss over all rows during two epochs. {HIGHLIGHT}"
+        text = FigureText("figure-regression", "The section's two programs, on the same data, order and start", caption)
+        lines = [(run_name(row), row) for row in programs]
+        losses = line_chart(text, lines, STEP, Axis("loss", "Loss"), Axis("program", "Program"))
+        exhibits.append(Exhibit(losses, tuple(programs_agree(programs))))
     if speed := tuple(speeds(seconds)):
         exhibits.append(Exhibit(_seconds_figure(seconds), speed))
     numbers = _published(programs, seconds, _span(changed["both"]))
-    return Section(HEADING, tuple(exhibits), tuple(_tables(programs, seconds, repeated)), tuple(numbers))
+    tables = run_table(
+        "One change at a time in the frameworks",
+        ("Change", "Implementation"),
+        ("Loss",),
+        repeated,
+        lambda row: (CHANGES.get(row.method, "nothing"), run_name(row), fixed(row.results.get("loss"), 6)),
+    )
+    return Section(HEADING, tuple(exhibits), (*_program_table(programs, seconds), *tables), tuple(numbers))
 
 
 def _span(rows: Rows) -> tuple[float, float] | None:
     """The smallest and the largest loss."""
-    losses = values(rows, "loss")
+    losses = rows.numbers("loss")
     return (min(losses), max(losses)) if losses else None
 
 
@@ -240,8 +221,11 @@ def single_changes(changed: Mapping[str, Rows], original: ChapterRow) -> Iterato
 def in_frameworks(rows: Rows, repeated: Rows) -> Iterator[str]:
     """State whether the frameworks repeat the oracle's changes."""
     if repeated:
-        settings = REPEATED.items()
-        oracles = {n: loss for n, at in settings for loss in values(oracle_rows(rows, method=n, setting=at), "loss")}
+        oracles = {
+            name: loss
+            for name, setting in REPEATED.items()
+            for loss in rows.oracle(method=name, setting=setting).numbers("loss")
+        }
         off = [
             abs(loss - oracles[row.method]) / oracles[row.method]
             for row in repeated
@@ -253,9 +237,9 @@ def in_frameworks(rows: Rows, repeated: Rows) -> Iterator[str]:
 
 def programs_agree(programs: Rows) -> Iterator[str]:
     """State how far apart the losses are if only the framework differs."""
-    losses = values(programs, "loss")
+    losses = programs.numbers("loss")
     if len(losses) > 1:
-        scratch = values([row for row in programs if row.implementation == "section"], "loss")
+        scratch = programs.select(implementation="section").numbers("loss")
         statement = (
             f"With the same data, batch order and initial weights, the {len(losses)} programs end with losses from "
             f"{number(min(losses), 6)} to {number(max(losses), 6)}, at most {number(max(losses) - min(losses), 2)} "
@@ -279,8 +263,8 @@ def speeds(seconds: Mapping[str, ChapterRow]) -> Iterator[str]:
         first = min(printed, key=printed.__getitem__)
         statement += ", the fastest in the book too" if first == fastest else f"; in the book {first} is the fastest"
         ratios = sorted(printed[name] / times[name] for name in times)
-        statement += f". The published seconds, from another machine, are {number(ratios[0], 2)} to "
-        statement += f"{number(ratios[-1], 2)} times ours"
+        ratio = f"{number(ratios[0], 2)} to {number(ratios[-1], 2)}"
+        statement += f". The published seconds, from another machine, are {ratio} times ours"
     yield f"{statement}."
 
 
@@ -293,36 +277,27 @@ def _to(span: tuple[float, float]) -> str:
 
 
 def _changes_figure(changed: Mapping[str, Rows], original: ChapterRow, repeated: Rows) -> Figure:
-    dots: list[dict[str, Any]] = []
-    for name, words in CHANGES.items():
-        for row in changed[name]:
-            loss, label = row.results.get("loss"), f"{words}: {row.setting}"
-            dots.append({"change": words, "loss": loss, "source": ORACLE, "run": label})
-        for row in (row for row in repeated if row.method == name):
-            loss = row.results.get("loss")
-            dots.append({"change": words, "loss": loss, "source": row.framework, "run": run_name(row)})
+    dots = [
+        {
+            "change": words,
+            "loss": loss,
+            "source": row.framework,
+            "run": run_name(row) if row.implementation else f"{words}: {row.setting}",
+        }
+        for name, words in CHANGES.items()
+        for row in (*changed[name], *repeated.select(method=name))
+        if (loss := row.results.get("loss")) is not None
+    ]
     rules = [
         {"loss": one.loss, "run": f"published: {framework}, {column}"}
         for (framework, column), one in published.REGRESSION.items()
     ]
-    text = FigureText(
-        "figure-regression-changes",
-        "The loss after two epochs, with one change at a time",
+    caption = (
         f"Each row changes one thing of a run with the loss {fixed(original.results.get('loss'), 4)}. Dashed: the "
-        "losses that the section prints.",
+        "losses that the section prints."
     )
-    known = [dot for dot in dots if dot["loss"] is not None]
-    return strip_chart(text, known, Axis("loss", "Loss", format=".3f"), Axis("change", "Change"), rules)
-
-
-def _loss_figure(programs: Rows) -> Figure:
-    text = FigureText(
-        "figure-regression",
-        "The section's two programs, on the same data, order and start",
-        f"The loss over all rows during two epochs. {HIGHLIGHT}",
-    )
-    lines = [(run_name(row), row) for row in programs]
-    return line_chart(text, lines, Axis("step", "Step", zero=True), Axis("loss", "Loss"), Axis("program", "Program"))
+    text = FigureText("figure-regression-changes", "The loss after two epochs, with one change at a time", caption)
+    return strip_chart(text, dots, Axis("loss", "Loss", format=".3f"), Axis("change", "Change"), rules)
 
 
 def _seconds_figure(seconds: Mapping[str, ChapterRow]) -> Figure:
@@ -332,17 +307,14 @@ def _seconds_figure(seconds: Mapping[str, ChapterRow]) -> Figure:
         for source, time in (("here", median), ("published", one.seconds if one else None)):
             if time:
                 dots.append({"program": name, "seconds": time, "source": source, "run": f"{name}, {source}"})
-    text = FigureText(
-        "figure-regression-seconds",
-        "Seconds per epoch, here and published",
-        "Medians of interleaved samples: one of every program in each round, in random order, on one thread.",
-    )
+    caption = "Medians of interleaved samples: one of every program in each round, in random order, on one thread."
+    text = FigureText("figure-regression-seconds", "Seconds per epoch, here and published", caption)
     horizontal = Axis("seconds", "Seconds per epoch", log=True, format="~g")
     return strip_chart(text, dots, horizontal, Axis("program", "Program"))
 
 
-def _tables(programs: Rows, seconds: Mapping[str, ChapterRow], repeated: Rows) -> Iterator[table.Table]:
-    def program_cells(row: ChapterRow) -> tuple[str, ...]:
+def _program_table(programs: Rows, seconds: Mapping[str, ChapterRow]) -> tuple[Table, ...]:
+    def cells(row: ChapterRow) -> tuple[str, ...]:
         one, timing = _published_run(row), seconds.get(run_name(row))
         times = timing.results if timing else {}
         return (
@@ -355,22 +327,13 @@ def _tables(programs: Rows, seconds: Mapping[str, ChapterRow], repeated: Rows) -
             f"{fixed(low, 4)} to {fixed(times.get('high'), 4)}" if (low := times.get("low")) is not None else "",
         )
 
-    if programs:
-        headings = ("Published loss", "Our loss", "Published s/epoch", "Our s/epoch", "95 % interval")
-        yield run_table("The section's table and ours", ("Program", "Dialect"), headings, programs, program_cells)
-    if repeated:
-        yield run_table(
-            "One change at a time in the frameworks",
-            ("Change", "Implementation"),
-            ("Loss",),
-            repeated,
-            lambda row: (CHANGES.get(row.method, "nothing"), run_name(row), fixed(row.results.get("loss"), 6)),
-        )
+    headings = ("Published loss", "Our loss", "Published s/epoch", "Our s/epoch", "95 % interval")
+    return run_table("The section's table and ours", ("Program", "Dialect"), headings, programs, cells)
 
 
 def _published(
     programs: Rows, seconds: Mapping[str, ChapterRow], span: tuple[float, float] | None
-) -> Iterator[PublishedNumber]:
+) -> Iterator[PrintedNumber]:
     """List losses and seconds. Both change from run to run, so that no digit can be required."""
     for row in programs:
         if one := _published_run(row):
@@ -380,11 +343,11 @@ def _published(
                 within = span[0] - HALF_DIGIT <= one.loss <= span[1] + HALF_DIGIT
                 remark = f"other batch orders and initial weights give {_to(span)}, which "
                 remark += f"{'includes' if within else 'does not include'} the published loss"
-            yield PublishedNumber(name, fixed(one.loss, 3), fixed(row.results.get("loss"), 3), None, remark)
+            yield PrintedNumber(name, fixed(one.loss, 3), fixed(row.results.get("loss"), 3), None, remark)
     for name, row in seconds.items():
         if one := _published_run(row):
             ours = fixed(row.results.get("median"), 3)
-            yield PublishedNumber(f"seconds per epoch, {name}", fixed(one.seconds, 3), ours, None, "another machine")
+            yield PrintedNumber(f"seconds per epoch, {name}", fixed(one.seconds, 3), ours, None, "another machine")
 
 
 PART = Part(HEADING, run, describe)

@@ -8,33 +8,19 @@ place of (x1 ± x2)/√2; the frameworks run it as it is printed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from operator import itemgetter
 
 import numpy as np
 
-from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, line_chart
-from reports.chapter.document import Exhibit, Heading, Section
-from reports.chapter.text import (
-    ORACLE,
-    Rows,
-    agreement,
-    exact,
-    framework_rows,
-    listing,
-    number,
-    oracle_rows,
-    points,
-    run_name,
-    run_table,
-)
 from reports.figures.chart_style import Figure
-from reports.tables import table
 from reports.tables.numbers import coordinate
 from suite.cases import tasks
 from suite.chapter import trajectory
-from suite.chapter.descent import Method, adagrad, descend, gradient_descent, rmsprop
-from suite.chapter.part import Array, Context, Part, series
-from suite.chapter.trajectory import DECAY, EPSILON, RATE, SLOPES, STEPS, THRESHOLD
+from suite.chapter.charts import HIGHLIGHT, STEP, Axis, FigureText, line_chart
+from suite.chapter.descent import Array, Method, adagrad, descend, gradient_descent, rmsprop
+from suite.chapter.part import Columns, Context, Exhibit, Heading, Part, Rows, Section, points, run_name
+from suite.chapter.text import agreement, exact, listing, number, run_table
+from suite.chapter.trajectory import DECAY, EPSILON, RATE, SLOPES, STEPS
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -54,16 +40,8 @@ METHODS: Mapping[str, Method] = {
 }
 TITLES = {"rmsprop": "RMSProp", "adagrad": "Adagrad", "gradient descent": "gradient descent"}
 OBJECTIVES = {"quadratic": "0.1 x₁² + 2 x₂²", "rotated": "0.1 (x₁ + x₂)² + 2 (x₁ - x₂)²"}
-INPUTS = {
-    "learning_rate": RATE,
-    "decay": DECAY,
-    "epsilon": EPSILON,
-    "steps": STEPS,
-    "threshold": THRESHOLD,
-    "max_steps": MAX_STEPS,
-}
+INPUTS = {**trajectory.INPUTS, "max_steps": MAX_STEPS}
 
-_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
 _LOSS = Axis("loss", "f(x)", log=True, format="~e", smallest=1e-13)
 
 
@@ -72,21 +50,21 @@ def run(context: Context) -> Iterator[ChapterRow]:
     start = tasks.quadratic().initial.astype(np.float64)
     for name, method in METHODS.items():
         curves = [rotated_losses(angle, start, method) for angle in ANGLES]
-        ends, steps = [losses[STEPS] for losses in curves], [steps_to_threshold(losses) for losses in curves]
-        over_angles = series(angle=ANGLES, loss=ends, steps_to_threshold=steps)
-        yield _row(problem="rotated", method=name, setting="over angles", inputs=INPUTS, series=over_angles)
+        ends, steps = [losses[STEPS] for losses in curves], [trajectory.steps_to_threshold(losses) for losses in curves]
+        columns: Columns = {"problem": "rotated", "method": name}
+        over_angles = {"angle": ANGLES, "loss": ends, "steps_to_threshold": steps}
+        yield context.oracle_row(columns, setting="over angles", inputs=INPUTS, series=over_angles)
         for angle in SHOWN_ANGLES:
             losses = curves[ANGLES.index(angle)][: 3 * STEPS + 1]
-            curve = series(step=np.arange(len(losses)), loss=losses)
-            yield _row(problem="rotated", method=name, setting=f"{angle}°", inputs={"angle": angle}, series=curve)
-    printed = {one.id: one for one in (tasks.quadratic(), tasks.quadratic(rotated=True))}
-    for task in printed.values():
+            curve = {"step": np.arange(len(losses)), "loss": losses}
+            yield context.oracle_row(columns, setting=f"{angle}°", inputs={"angle": angle}, series=curve)
+    printed = (tasks.quadratic(), tasks.quadratic(rotated=True))
+    for task in printed:
         path = descend(lambda step, x: task.objective.gradient(x, step), task.initial, STEPS, METHODS["rmsprop"])  # noqa: B023
-        yield _row(problem=task.id, method="rmsprop", setting="as printed", results=_end(task, path))
-    for one in context.runner.train(printed, trajectory.IMPLEMENTATIONS):
+        yield context.oracle_row(problem=task.id, method="rmsprop", setting="as printed", results=_end(task, path))
+    for one in context.train(printed, trajectory.IMPLEMENTATIONS):
         results = {} if one.path is None else _end(one.task, one.path)
-        columns = {"method": "rmsprop", "setting": "as printed", "results": results}
-        yield one.row(part=HEADING.name, problem=one.task.id, **columns)
+        yield one.row(problem=one.task.id, method="rmsprop", setting="as printed", results=results)
 
 
 def rotated_losses(angle: float, start: Array, method: Method) -> Array:
@@ -98,39 +76,45 @@ def rotated_losses(angle: float, start: Array, method: Method) -> Array:
     return trajectory.loss(path @ rotation.T)
 
 
-def steps_to_threshold(losses: Array) -> float:
-    """Find the first step with a loss of at most THRESHOLD; NaN if there is none."""
-    close = np.flatnonzero(losses <= THRESHOLD)
-    return float(close[0]) if close.size else float("nan")
-
-
-def _end(task: tasks.Task, path: Array) -> dict[str, float]:
+def _end(task: tasks.Task, path: Array) -> dict[str, float | None]:
     x = path[STEPS]
     return {"x1": float(x[0]), "x2": float(x[1]), "loss": task.objective.loss(x)}
 
 
 def describe(rows: Rows) -> Section:
     """Describe the losses over the angles, and the exercise as it is printed."""
-    over = {
-        name: row
-        for name in METHODS
-        for row in oracle_rows(rows, problem="rotated", method=name, setting="over angles")
-    }
-    runs = [row for row in framework_rows(rows, setting="as printed") if row.problem in OBJECTIVES]
+    over = {name: row for name in METHODS for row in rows.oracle(problem="rotated", method=name, setting="over angles")}
+    runs = Rows(row for row in rows.runs(setting="as printed") if row.problem in OBJECTIVES)
     exhibits: tuple[Exhibit, ...] = ()
     if "rmsprop" in over:
+        caption = "The start is rotated with the objective, so every angle is the same problem in other coordinates."
+        text = FigureText("figure-rotation", "f after 20 steps by the angle of the objective", caption)
+        lines = [(TITLES[name], row) for name, row in over.items()]
+        angle = Axis("angle", "Angle (°)", zero=True, domain=(0, 90))
+        by_angle = line_chart(text, lines, angle, _LOSS, Axis("method", "Method"))
         findings = (*worst_angle(over["rmsprop"]), *sensitivity_to_rotation(over), *convergence(over["rmsprop"]))
-        exhibits = (
-            Exhibit(_angle_figure(over), findings),
-            Exhibit(_curve_figure(rows), tuple(as_printed(rows, runs))),
-        )
-    return Section(HEADING, exhibits, tuple(_tables(runs)))
+        printed = tuple(as_printed(rows, runs))
+        exhibits = (Exhibit(by_angle, findings), Exhibit(_curve_figure(rows), printed))
+    tables = run_table(
+        "The frameworks on both objectives after 20 steps",
+        ("Objective", "Implementation", "Dialect"),
+        ("x₁", "x₂", "f"),
+        Rows(sorted(runs, key=lambda row: row.problem)),
+        lambda row: (
+            OBJECTIVES[row.problem],
+            run_name(row),
+            row.dialect or "",
+            *(coordinate(row.results.get(name)) for name in ("x1", "x2")),
+            number(row.results.get("loss"), 6),
+        ),
+    )
+    return Section(HEADING, exhibits, tables)
 
 
 def worst_angle(row: ChapterRow) -> Iterator[str]:
     """State the loss along the axes, at the worst angle, and at the best one."""
     pairs = points(row, "angle", "loss")
-    best, worst = min(pairs, key=lambda p: p[1]), max(pairs, key=lambda p: p[1])
+    best, worst = min(pairs, key=itemgetter(1)), max(pairs, key=itemgetter(1))
     axis = dict(pairs).get(0.0)
     if axis is None:
         return
@@ -170,7 +154,7 @@ def convergence(row: ChapterRow) -> Iterator[str]:
     angles = len(row.series.get("angle", ()))
     if not pairs:
         return
-    best, worst = min(pairs, key=lambda p: p[1]), max(pairs, key=lambda p: p[1])
+    best, worst = min(pairs, key=itemgetter(1)), max(pairs, key=itemgetter(1))
     never = f"; at {angles - len(pairs)} angles it never reaches it" if len(pairs) < angles else ""
     yield (
         f"RMSProp reaches f ≤ {exact(row.inputs.get('threshold'))} after {best[1]:.0f} steps at {best[0]:.0f}° and "
@@ -181,9 +165,7 @@ def convergence(row: ChapterRow) -> Iterator[str]:
 def as_printed(rows: Rows, runs: Rows) -> Iterator[str]:
     """Compare the exercise's objective with the section's."""
     ends = {
-        name: row
-        for name in OBJECTIVES
-        for row in oracle_rows(rows, problem=name, method="rmsprop", setting="as printed")
+        name: row for name in OBJECTIVES for row in rows.oracle(problem=name, method="rmsprop", setting="as printed")
     }
     if len(ends) == 2:
         losses = {name: row.results.get("loss") or 0.0 for name, row in ends.items()}
@@ -198,47 +180,16 @@ def as_printed(rows: Rows, runs: Rows) -> Iterator[str]:
         yield f"In the frameworks, on both objectives as they are printed, {agreement(runs)}."
 
 
-def _angle_figure(over: Mapping[str, ChapterRow]) -> Figure:
-    text = FigureText(
-        "figure-rotation",
-        "f after 20 steps by the angle of the objective",
-        "The start is rotated with the objective, so every angle is the same problem in other coordinates.",
-    )
-    lines = [(TITLES[name], row) for name, row in over.items()]
-    angle = Axis("angle", "Angle (°)", zero=True, domain=(0, 90))
-    return line_chart(text, lines, angle, _LOSS, Axis("method", "Method"))
-
-
 def _curve_figure(rows: Rows) -> Figure:
-    text = FigureText(
-        "figure-rotation-curves",
-        "f along the axes and across them",
-        f"f during 60 steps at 0° and at 45°. {HIGHLIGHT}",
-    )
+    caption = f"f during 60 steps at 0° and at 45°. {HIGHLIGHT}"
+    text = FigureText("figure-rotation-curves", "f along the axes and across them", caption)
     lines = [
         (f"{TITLES[name]}, {angle}°", row)
         for name in METHODS
         for angle in SHOWN_ANGLES
-        for row in oracle_rows(rows, problem="rotated", method=name, setting=f"{angle}°")
+        for row in rows.oracle(problem="rotated", method=name, setting=f"{angle}°")
     ]
-    return line_chart(text, lines, Axis("step", "Step", zero=True), _LOSS, Axis("curve", "Run"))
-
-
-def _tables(runs: Rows) -> Iterator[table.Table]:
-    if runs:
-        yield run_table(
-            "The frameworks on both objectives after 20 steps",
-            ("Objective", "Implementation", "Dialect"),
-            ("x₁", "x₂", "f"),
-            sorted(runs, key=lambda row: row.problem),
-            lambda row: (
-                OBJECTIVES[row.problem],
-                run_name(row),
-                row.dialect or "",
-                *(coordinate(row.results.get(name)) for name in ("x1", "x2")),
-                number(row.results.get("loss"), 6),
-            ),
-        )
+    return line_chart(text, lines, STEP, _LOSS, Axis("curve", "Run"))
 
 
 PART = Part(HEADING, run, describe)

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference import Hyperparameters
-from reports.chapter.charts import HIGHLIGHT, Axis, FigureText, heat_map, line_chart
-from reports.chapter.document import Exhibit, Heading, Section
-from reports.chapter.text import (
-    ORACLE,
-    Rows,
-    agreement,
-    framework_rows,
-    listing,
-    number,
-    oracle_rows,
-    percent,
-    points,
-    run_name,
-    run_table,
-)
 from reports.figures.chart_style import Figure
-from reports.tables import table
+from reports.tables.table import Table, columns
 from suite.cases import tasks
 from suite.cases.tasks import Task
 from suite.chapter import trajectory
-from suite.chapter.descent import LeastSquares, Method, Schedule, constant, descend, rmsprop
-from suite.chapter.part import Array, Context, Part, series
+from suite.chapter.charts import HIGHLIGHT, STEP, Axis, FigureText, heat_map, line_chart
+from suite.chapter.descent import Array, LeastSquares, Method, Schedule, constant, descend, rmsprop
+from suite.chapter.part import Context, Exhibit, Heading, Part, Rows, Section, points, run_name
+from suite.chapter.text import agreement, listing, number, percent, run_table
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -69,8 +55,6 @@ CLASSES = {
 }  # fmt: skip
 """Problem -> classes of a heat map: the upper limit of `Cell.excess`, and the name."""
 
-_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
-
 
 def decay_schedules(steps: int) -> Mapping[str, Schedule]:
     """Schedules of γ over a number of steps, by their description."""
@@ -87,7 +71,7 @@ def decay_schedules(steps: int) -> Mapping[str, Schedule]:
 
 def run(context: Context) -> Iterator[ChapterRow]:
     """Compute both grids and the schedules of γ in the oracle; run the corners of one grid in the frameworks."""
-    task = tasks.regression(context.data, context.seed)
+    task = tasks.regression(context.data, context.run.options.seed)
     problem, rate = LeastSquares(task), SECTION_RATES["regression"]
     for name, losses, minimum in (
         ("regression", regression_grid(problem, task), problem.minimum_loss),
@@ -95,25 +79,25 @@ def run(context: Context) -> Iterator[ChapterRow]:
     ):
         for decay, line in zip(DECAYS, losses, strict=True):
             inputs = {"decay": decay, "minimum_loss": minimum}
-            cells = series(rate=RATES[name], loss=line)
-            yield _row(problem=name, method="grid", setting=f"γ = {decay}", inputs=inputs, series=cells)
+            cells = {"rate": RATES[name], "loss": line}
+            yield context.oracle_row(problem=name, method="grid", setting=f"γ = {decay}", inputs=inputs, series=cells)
     for name, schedule in decay_schedules(task.steps).items():
         method = Method(constant(rate), schedule, constant(EPSILON))
         curve = problem.losses(descend(problem.gradient, task.initial, task.steps, method))
         decays, last = [float(schedule(t)) for t in range(1, task.steps + 1)], curve[-LAST_STEPS:]
-        yield _row(
+        yield context.oracle_row(
             problem="regression",
             method="decay schedule",
             setting=name,
             inputs={"learning_rate": rate, "minimum_loss": problem.minimum_loss, "last_steps": LAST_STEPS},
             results={"loss": float(curve[-1]), "mean_loss": float(last.mean()), "loss_deviation": float(last.std())},
-            series=series(step=np.arange(task.steps + 1), loss=curve, decay=[decays[0], *decays]),
+            series={"step": np.arange(task.steps + 1), "loss": curve, "decay": [decays[0], *decays]},
         )
-    corners = [_corner(task, *pair) for pair in CORNERS]
-    for one in context.runner.train({corner.id: corner for corner in corners}, ("scratch",)):
+    pairs = [Hyperparameters(learning_rate=rate, decay=decay, epsilon=EPSILON) for decay, rate in CORNERS]
+    corners = [replace(task, id=f"{task.id}-{h.decay}-{h.rate(0)}", hyperparameters=h) for h in pairs]
+    for one in context.train(corners, ("scratch",)):
         h = one.task.hyperparameters
         yield one.row(
-            part=HEADING.name,
             problem="regression",
             method="grid",
             setting=f"γ = {h.decay}, η = {h.rate(0):g}",
@@ -122,43 +106,31 @@ def run(context: Context) -> Iterator[ChapterRow]:
         )
 
 
-def _corner(task: Task, decay: float, rate: float) -> Task:
-    h = Hyperparameters(learning_rate=rate, decay=decay, epsilon=EPSILON)
-    return replace(task, id=f"{task.id}-{decay}-{rate}", hyperparameters=h)
-
-
 def regression_grid(problem: LeastSquares, task: Task) -> Array:
     """Compute the loss after the task's steps; shape (decays, rates)."""
-    end = _end_points(problem.gradient, task.initial, task.steps, RATES["regression"])
-    return problem.losses(np.moveaxis(end, 0, -1))
+    return problem.losses(_end_points(problem.gradient, task.initial, task.steps, RATES["regression"]))
 
 
 def quadratic_grid() -> Array:
     """Compute the loss on the quadratic after the section's steps; shape (decays, rates)."""
-    slopes = trajectory.SLOPES[:, None, None]
-    start = tasks.quadratic().initial
-    end = _end_points(lambda step, x: slopes * x, start, trajectory.STEPS, RATES["quadratic"])  # noqa: ARG005
-    return trajectory.loss(np.moveaxis(end, 0, -1))
+    slopes, start = trajectory.SLOPES[:, None, None], tasks.quadratic().initial
+    return trajectory.loss(_end_points(lambda step, x: slopes * x, start, trajectory.STEPS, RATES["quadratic"]))  # noqa: ARG005
 
 
 def _end_points(
     gradient: Callable[[int, Array], Array], start: NDArray[Any], steps: int, rates: Sequence[float]
 ) -> Array:
-    """Compute the final parameters for each γ and η; shape (n, decays, rates)."""
+    """Compute the final parameters for each γ and η; shape (decays, rates, n)."""
     decays, columns = np.array(DECAYS)[:, None], np.array(rates)
     initial = np.broadcast_to(start[:, None, None], (len(start), len(decays), len(columns)))
-    return np.asarray(descend(gradient, initial, steps, rmsprop(columns, decays, EPSILON))[-1])
+    return np.moveaxis(descend(gradient, initial, steps, rmsprop(columns, decays, EPSILON))[-1], 0, -1)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A pair of γ and η of a grid.
+    """A pair of γ and η of a grid, and the loss at the end of its run.
 
-    Attributes:
-        decay: γ.
-        rate: η.
-        loss: at the end of the run.
-        excess: (loss - minimum) / minimum; the loss itself where the minimum is 0.
+    `excess` is (loss - minimum) / minimum, or the loss itself where the minimum is 0.
     """
 
     decay: float
@@ -169,29 +141,40 @@ class Cell:
 
 def describe(rows: Rows) -> Section:
     """Describe two heat maps over γ and η, and the loss curves of several schedules of γ."""
-    corners = framework_rows(rows, problem="regression", method="grid")
+    corners = rows.runs(problem="regression", method="grid")
     exhibits = []
     for problem in ("regression", "quadratic"):
-        cells = grid(rows, problem)
-        if cells:
-            findings = [*best_pair(cells, problem), *effect_of_each(cells, problem)]
+        if pairs := grid(rows, problem):
+            findings = [*best_pair(pairs, problem), *effect_of_each(pairs, problem)]
             if problem == "regression":
-                findings += [*best_rates(cells), *in_frameworks(corners)]
-            exhibits.append(Exhibit(_heat_map(cells, problem, corners), tuple(findings)))
-    schedules = oracle_rows(rows, problem="regression", method="decay schedule")
+                findings += [*best_rates(pairs), *in_frameworks(corners)]
+            exhibits.append(Exhibit(_heat_map(pairs, problem, corners), tuple(findings)))
+    schedules = rows.oracle(problem="regression", method="decay schedule")
     if schedules:
         exhibits.append(Exhibit(_schedule_figure(schedules), tuple(changing_decay(schedules))))
-    return Section(HEADING, tuple(exhibits), tuple(_tables(schedules, corners)))
+    tables = run_table(
+        "The frameworks at pairs of the first heat map",
+        ("Pair", "Implementation"),
+        ("Loss",),
+        corners,
+        lambda row: (row.setting, run_name(row), number(row.results.get("loss"), 9)),
+    )
+    headings = ("Loss at the end", "Mean of the last steps", "Standard deviation")
+    names = ("loss", "mean_loss", "loss_deviation")
+    cells = [(row.setting, *(number(row.results.get(name), 5) for name in names)) for row in schedules]
+    if schedules:
+        tables = (Table.of(columns("γ", numbers=headings), cells, "Schedules of γ"), *tables)
+    return Section(HEADING, tuple(exhibits), tables)
 
 
 def grid(rows: Rows, problem: str) -> list[Cell]:
     """Select all pairs with a finite loss."""
     cells = []
-    for row in oracle_rows(rows, problem=problem, method="grid"):
+    for row in rows.oracle(problem=problem, method="grid"):
         decay, minimum = row.inputs.get("decay"), row.inputs.get("minimum_loss") or 0.0
-        for rate, loss in points(row, "rate", "loss"):
-            if decay is not None:
-                cells.append(Cell(decay, rate, loss, loss / minimum - 1 if minimum else loss))
+        if decay is not None:
+            pairs = points(row, "rate", "loss")
+            cells += [Cell(decay, rate, loss, loss / minimum - 1 if minimum else loss) for rate, loss in pairs]
     return cells
 
 
@@ -255,8 +238,7 @@ def changing_decay(schedules: Rows) -> Iterator[str]:
     minimum, last = schedules[0].inputs.get("minimum_loss"), schedules[0].inputs.get("last_steps") or 0
     if not minimum:
         return
-    means = {row.setting: mean for row in schedules if (mean := row.results.get("mean_loss"))}
-    excess = {name: mean / minimum - 1 for name, mean in means.items()}
+    excess = {name: mean / minimum - 1 for name, mean in schedules.by_setting("mean_loss").items()}
     if not excess:
         return
     best, worst = min(excess, key=excess.__getitem__), max(excess, key=excess.__getitem__)
@@ -267,19 +249,14 @@ def changing_decay(schedules: Rows) -> Iterator[str]:
     changing = [excess[name] for name in excess if not name.startswith("γ =")]
     if SECTION_SCHEDULE in excess and changing:
         gain = excess[SECTION_SCHEDULE] - min(changing)
-        deviations = (row.results.get("loss_deviation") for row in schedules if row.setting == SECTION_SCHEDULE)
-        variation = max((deviation or 0.0) / minimum for deviation in deviations)
-        statement = (
-            f"The best changing γ {'improves' if gain > 0 else 'worsens'} the loss of {SECTION_SCHEDULE} by "
-            f"{percent(abs(gain))}"
-        )
+        variation = schedules.by_setting("loss_deviation").get(SECTION_SCHEDULE, 0.0) / minimum
+        less, conclusion = "more", "changing γ helps here"
         if gain < variation:
-            yield (
-                f"{statement}, less than it varies from batch to batch ({percent(variation)}): here γ can stay "
-                "constant, and η is the parameter to adjust."
-            )
-        else:
-            yield f"{statement}, more than it varies from batch to batch ({percent(variation)}): changing γ helps here."
+            less, conclusion = "less", "here γ can stay constant, and η is the parameter to adjust"
+        yield (
+            f"The best changing γ {'improves' if gain > 0 else 'worsens'} the loss of {SECTION_SCHEDULE} by "
+            f"{percent(abs(gain))}, {less} than it varies from batch to batch ({percent(variation)}): {conclusion}."
+        )
 
 
 def _heat_map(cells: Sequence[Cell], problem: str, corners: Rows) -> Figure:
@@ -293,12 +270,9 @@ def _heat_map(cells: Sequence[Cell], problem: str, corners: Rows) -> Figure:
         if (cell.decay, cell.rate) in runs
     ]
     title, quantity, short = TEXTS[problem]
-    text = FigureText(
-        f"figure-sensitivity-{problem}",
-        f"{title}: γ against η",
-        f"{quantity}, computed by the oracle for each pair; blank where it is not finite."
-        + (" Framed: pairs that were run in the frameworks too." if framed else ""),
-    )
+    caption = f"{quantity}, computed by the oracle for each pair; blank where it is not finite."
+    caption += " Framed: pairs that were run in the frameworks too." if framed else ""
+    text = FigureText(f"figure-sensitivity-{problem}", f"{title}: γ against η", caption)
     every = [_point(cell, problem) for cell in cells]
     names = [name for _, name in CLASSES[problem]]
     return heat_map(text, every, Axis("rate", "η"), Axis("decay", "γ"), Axis("value", short), names, framed)
@@ -322,34 +296,15 @@ def _point(cell: Cell, problem: str) -> dict[str, Any]:
 
 
 def _schedule_figure(schedules: Rows) -> Figure:
-    text = FigureText(
-        "figure-sensitivity-schedules",
-        "Schedules of γ, linear regression",
-        f"Loss above the minimum, relative to it, during two epochs with the section's η. {HIGHLIGHT}",
-    )
+    caption = f"Loss above the minimum, relative to it, during two epochs with the section's η. {HIGHLIGHT}"
+    text = FigureText("figure-sensitivity-schedules", "Schedules of γ, linear regression", caption)
     lines = []
     for row in schedules:
         minimum, thinned = row.inputs.get("minimum_loss") or 1.0, points(row, "step", "loss")[::3]
-        excess = series(step=[step for step, _ in thinned], excess=[loss / minimum - 1 for _, loss in thinned])
+        excess = {"step": [step for step, _ in thinned], "excess": [loss / minimum - 1 for _, loss in thinned]}
         lines.append((row.setting, replace(row, series=excess)))
     excess_axis = Axis("excess", "Above the minimum", log=True, format="~%", smallest=1e-4)
-    return line_chart(text, lines, Axis("step", "Step", zero=True), excess_axis, Axis("schedule", "γ"))
-
-
-def _tables(schedules: Rows, corners: Rows) -> Iterator[table.Table]:
-    if schedules:
-        headings = ("Loss at the end", "Mean of the last steps", "Standard deviation")
-        names = ("loss", "mean_loss", "loss_deviation")
-        cells = ((row.setting, *(number(row.results.get(name), 5) for name in names)) for row in schedules)
-        yield table.Table.of(["γ", *map(table.number, headings)], cells, "Schedules of γ")
-    if corners:
-        yield run_table(
-            "The frameworks at pairs of the first heat map",
-            ("Pair", "Implementation"),
-            ("Loss",),
-            corners,
-            lambda row: (row.setting, run_name(row), number(row.results.get("loss"), 9)),
-        )
+    return line_chart(text, lines, STEP, excess_axis, Axis("schedule", "γ"))
 
 
 PART = Part(HEADING, run, describe)

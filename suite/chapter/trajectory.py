@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from reports.chapter.charts import Axis, FigureText, line_chart, path_chart
-from reports.chapter.document import Exhibit, Heading, PublishedNumber, Section
-from reports.chapter.text import (
-    ORACLE,
-    Rows,
-    agreement,
-    counted,
-    exact,
-    framework_rows,
-    listing,
-    number,
-    oracle_rows,
-    points,
-    run_name,
-    run_table,
-)
 from reports.figures.chart_style import Figure
-from reports.tables import published, table
+from reports.tables import published
 from reports.tables.numbers import coordinate
 from suite.cases import tasks
-from suite.chapter.descent import Method, adagrad, descend, mean_of_squares, rmsprop
-from suite.chapter.part import Array, Context, Part, series
+from suite.chapter.charts import Axis, FigureText, line_chart, path_chart
+from suite.chapter.descent import Array, Method, adagrad, descend, mean_of_squares, rmsprop
+from suite.chapter.part import (
+    Columns,
+    Context,
+    Exhibit,
+    Heading,
+    Part,
+    PrintedNumber,
+    Rows,
+    Section,
+    points,
+    run_name,
+)
+from suite.chapter.text import agreement, counted, exact, listing, number, run_table
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -43,12 +39,8 @@ HEADING = Heading(
 RATE, DECAY, EPSILON = 0.4, 0.9, 1e-6  # of the section
 STEPS = 20  # of the section
 MAX_STEPS = 400
-THRESHOLD = 1e-2
-"""The loss below which a run counts as close to the minimum."""
-
-SLOPES = np.array([0.2, 4.0])
-"""The gradient of f is SLOPES * x."""
-
+THRESHOLD = 1e-2  # the loss below which a run counts as close to the minimum
+SLOPES = np.array([0.2, 4.0])  # the gradient of f is SLOPES * x
 METHODS: Mapping[str, Method] = {
     "rmsprop": rmsprop(RATE, DECAY, EPSILON),
     "mean of squares": mean_of_squares(RATE, EPSILON),
@@ -59,8 +51,7 @@ IMPLEMENTATIONS = ("scratch", "section", "builtin")
 INPUTS = {"learning_rate": RATE, "decay": DECAY, "epsilon": EPSILON, "steps": STEPS, "threshold": THRESHOLD}
 SHOWN_STEPS = 120  # of the loss curves
 SMALLEST_SHOWN = 1e-12
-
-_row = partial(ChapterRow, part=HEADING.name, framework=ORACLE)
+PRINTED = tuple(map(coordinate, published.QUADRATIC))
 
 
 def run(context: Context) -> Iterator[ChapterRow]:
@@ -68,10 +59,10 @@ def run(context: Context) -> Iterator[ChapterRow]:
     task = tasks.quadratic()
     for name, method in METHODS.items():
         path = descend(lambda step, x: SLOPES * x, task.initial, MAX_STEPS, method)  # noqa: ARG005
-        yield _row(problem=task.id, method=name, inputs=INPUTS, **summarize(path))
-    for one in context.runner.train({task.id: task}, IMPLEMENTATIONS):
-        summary = {} if one.path is None else summarize(one.path)
-        yield one.row(part=HEADING.name, problem=task.id, method="rmsprop", inputs=INPUTS, **summary)
+        yield context.oracle_row(summarize(path), problem=task.id, method=name, inputs=INPUTS)
+    for one in context.train([task], IMPLEMENTATIONS):
+        summary = Columns() if one.path is None else summarize(one.path)
+        yield one.row(summary, problem=task.id, method="rmsprop", inputs=INPUTS)
 
 
 def loss(path: Array) -> Array:
@@ -79,43 +70,62 @@ def loss(path: Array) -> Array:
     return np.asarray(path**2 @ SLOPES / 2)
 
 
-def summarize(path: Array) -> dict[str, Any]:
+def steps_to_threshold(losses: Array) -> int | None:
+    """Find the first step with a loss of at most THRESHOLD; None if there is none."""
+    close = np.flatnonzero(losses <= THRESHOLD)
+    return int(close[0]) if close.size else None
+
+
+def summarize(path: Array) -> Columns:
     """Make the columns `results` and `series` of a path of at least STEPS steps."""
     losses, step_sizes = loss(path), np.abs(np.diff(path[:, 0]))
-    close = np.flatnonzero(losses <= THRESHOLD)
     return {
         "results": {
             "x1": float(path[STEPS, 0]),
             "x2": float(path[STEPS, 1]),
             "loss": float(losses[STEPS]),
-            "steps_to_threshold": int(close[0]) if close.size else None,
+            "steps_to_threshold": steps_to_threshold(losses),
             "first_step_size": float(step_sizes[0]),
             "last_step_size": float(step_sizes[STEPS - 1]),
             "late_loss": float(np.median(losses[-len(losses) // 4 :])),
         },
-        "series": series(step=np.arange(len(path)), loss=losses, x1=path[:, 0], x2=path[:, 1]),
+        "series": {"step": np.arange(len(path)), "loss": losses, "x1": path[:, 0], "x2": path[:, 1]},
     }
 
 
 def describe(rows: Rows) -> Section:
     """Describe the section's second figure with two more methods, and what follows after the twentieth step."""
-    methods = {name: row for name in METHODS for row in oracle_rows(rows, problem="quadratic", method=name)}
-    runs = framework_rows(rows, problem="quadratic", method="rmsprop")
+    methods = {name: row for name in METHODS for row in rows.oracle(problem="quadratic", method=name)}
+    runs = rows.runs(problem="quadratic", method="rmsprop")
     if "rmsprop" not in methods:
         return Section(HEADING)
-    same_update = [row for row in runs if row.dialect == "d2l"]
+    same_update = runs.select(dialect="d2l")
     findings = (end_point(methods["rmsprop"], same_update), *adagrad_slows_down(methods), *first_step(methods))
+    caption = f"f along the same runs, for {SHOWN_STEPS} steps; the section stops after {STEPS}."
+    text = FigureText("figure-trajectory-loss", "After the twentieth step", caption)
+    lines = [(TITLES[name], row) for name, row in methods.items()]
+    step = Axis("step", "Step", zero=True, domain=(0, SHOWN_STEPS))
+    f = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, 20), smallest=SMALLEST_SHOWN)
     exhibits = (
         Exhibit(_path_figure(methods, same_update), findings),
-        Exhibit(_loss_figure(methods), tuple(after_the_section(methods))),
+        Exhibit(line_chart(text, lines, step, f, Axis("method", "Method")), tuple(after_the_section(methods))),
     )
-    return Section(HEADING, exhibits, tuple(_tables(runs)), tuple(_published(methods["rmsprop"])))
+    tables = run_table(
+        f"The frameworks from the same start: {agreement(runs)}",
+        ("Implementation", "Dialect"),
+        ("x₁ after 20 steps", "x₂"),
+        runs,
+        lambda row: (run_name(row), row.dialect or "", *_end(row)),
+    )
+    pairs = zip(("x₁", "x₂"), PRINTED, _end(methods["rmsprop"]), strict=True)
+    numbers = (PrintedNumber(f"{x} after 20 steps", printed, ours, printed == ours) for x, printed, ours in pairs)
+    return Section(HEADING, exhibits, tables, tuple(numbers))
 
 
 def end_point(row: ChapterRow, runs: Rows) -> str:
     """State the point after STEPS steps, whether the section prints it, and whether the frameworks reach it."""
     x1, x2 = _end(row)
-    same = "as the section prints it, to the last digit" if _as_printed(row) else "not as the section prints it"
+    same = "as the section prints it, to the last digit" if (x1, x2) == PRINTED else "not as the section prints it"
     statement = f"After {STEPS} steps RMSProp is at x₁ = {x1}, x₂ = {x2}, {same}"
     if not runs:
         return f"{statement}."
@@ -142,8 +152,8 @@ def adagrad_slows_down(methods: Mapping[str, ChapterRow]) -> Iterator[str]:
     steps = {name: one.results.get("steps_to_threshold") for name, one in methods.items()}
     if steps["adagrad"] and steps["rmsprop"]:
         threshold = exact(row.inputs.get("threshold"))
-        statement += f". It reaches f ≤ {threshold} after {steps['adagrad']:.0f} steps, RMSProp after "
-        statement += f"{steps['rmsprop']:.0f}"
+        reached = f"after {steps['adagrad']:.0f} steps, RMSProp after {steps['rmsprop']:.0f}"
+        statement += f". It reaches f ≤ {threshold} {reached}"
         if mean := steps.get("mean of squares"):
             statement += f", and sₜ/t after {mean:.0f}"
     yield f"{statement}."
@@ -155,11 +165,8 @@ def first_step(methods: Mapping[str, ChapterRow]) -> Iterator[str]:
     rate, decay, first = row.inputs.get("learning_rate"), row.inputs.get("decay"), row.results.get("first_step_size")
     if rate and first and decay is not None and decay < 1:
         predicted = rate / (1 - decay) ** 0.5
-        reason = (
-            "because s starts at 0 and is then (1 - γ) g²"
-            if abs(first / predicted - 1) < 1e-3
-            else f"not η/√(1 - γ) = {predicted:.3f}"
-        )
+        equal, explained = abs(first / predicted - 1) < 1e-3, "because s starts at 0 and is then (1 - γ) g²"
+        reason = explained if equal else f"not η/√(1 - γ) = {predicted:.3f}"
         yield (
             f"RMSProp's first step is {number(first)} in every coordinate, {number(first / rate)} times η, {reason}. "
             "The bias of an average that starts at 0 is not corrected."
@@ -197,12 +204,11 @@ def _path_figure(methods: Mapping[str, ChapterRow], runs: Rows) -> Figure:
         for row in first_runs
         for point in _path(row, TITLES["rmsprop"])[frameworks.index(row.framework) :: len(frameworks)]
     ]
-    text = FigureText(
-        "figure-trajectory",
-        "Three ways to divide by the size of past gradients",
+    caption = (
         "Lines and dots: the oracle, one dot a step. Open marks: runs in frameworks, each at other steps. Grey: "
-        "contours of f.",
+        "contours of f."
     )
+    text = FigureText("figure-trajectory", "Three ways to divide by the size of past gradients", caption)
     return path_chart(text, lines, Axis("method", "Method"), marks)
 
 
@@ -211,41 +217,8 @@ def _path(row: ChapterRow, title: str) -> list[dict[str, Any]]:
     return [{"method": title, "step": step, "x1": x1, "x2": x2} for (step, _), (x1, x2) in both if step <= STEPS]
 
 
-def _loss_figure(methods: Mapping[str, ChapterRow]) -> Figure:
-    text = FigureText(
-        "figure-trajectory-loss",
-        "After the twentieth step",
-        f"f along the same runs, for {SHOWN_STEPS} steps; the section stops after {STEPS}.",
-    )
-    lines = [(TITLES[name], row) for name, row in methods.items()]
-    step = Axis("step", "Step", zero=True, domain=(0, SHOWN_STEPS))
-    loss = Axis("loss", "f(x)", log=True, format="~e", domain=(SMALLEST_SHOWN, 20), smallest=SMALLEST_SHOWN)
-    return line_chart(text, lines, step, loss, Axis("method", "Method"))
-
-
 def _end(row: ChapterRow) -> tuple[str, str]:
     return coordinate(row.results.get("x1")), coordinate(row.results.get("x2"))
-
-
-def _as_printed(row: ChapterRow) -> bool:
-    return _end(row) == tuple(map(coordinate, published.QUADRATIC))
-
-
-def _tables(runs: Rows) -> Iterator[table.Table]:
-    if runs:
-        yield run_table(
-            f"The frameworks from the same start: {agreement(runs)}",
-            ("Implementation", "Dialect"),
-            ("x₁ after 20 steps", "x₂"),
-            runs,
-            lambda row: (run_name(row), row.dialect or "", *_end(row)),
-        )
-
-
-def _published(row: ChapterRow) -> Iterator[PublishedNumber]:
-    names = ("x₁ after 20 steps", "x₂ after 20 steps")
-    for name, printed, ours in zip(names, map(coordinate, published.QUADRATIC), _end(row), strict=True):
-        yield PublishedNumber(name, printed, ours, printed == ours)
 
 
 PART = Part(HEADING, run, describe)

@@ -4,8 +4,7 @@ import copy
 
 import pytest
 
-from reports.chapter.document import load
-from suite.chapter.chapter import describe
+from suite.chapter.chapter import describe, load
 from tests.support import sample_chapter
 
 

@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from reports.chapter.document import load
-from suite.chapter.chapter import PARTS, describe, findings, write
+from suite.chapter.chapter import PARTS, describe, findings, load, write
 from suite.errors import UserError
 from tests.support import sample_chapter, sample_results
 
@@ -96,7 +95,7 @@ def test_repeated_rows_count_once(tmp_path):
     assert len(load(folder).rows["averages"]) == len(once)
 
 
-@pytest.mark.parametrize("part", [part.name for part in PARTS])
+@pytest.mark.parametrize("part", [part.heading.name for part in PARTS])
 def test_a_part_without_usable_rows_is_a_section_without_findings(tmp_path, part):
     row = {
         "part": part,
@@ -110,7 +109,7 @@ def test_a_part_without_usable_rows_is_a_section_without_findings(tmp_path, part
     assert section.findings == ()
 
 
-@pytest.mark.parametrize("part", [part.name for part in PARTS])
+@pytest.mark.parametrize("part", [part.heading.name for part in PARTS])
 def test_a_part_with_rows_of_the_oracle_alone_has_findings(tmp_path, part):
     made = [row for row in sample_chapter.rows() if row["part"] == part and row["framework"] == "oracle"]
     folder = sample_chapter.build(tmp_path / "alone", made)

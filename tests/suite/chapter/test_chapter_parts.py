@@ -161,7 +161,7 @@ def test_schedules_of_gamma_start_and_end_as_described():
 
 def test_a_change_leaves_everything_else_as_it_was(task):
     other = tasks.regression(datasets.generated(), 1)
-    order = regression.reordered(task, other)
+    order = regression.reordered(task, other.data["batches"])
     assert np.array_equal(order.initial, task.initial)
     assert np.array_equal(order.data["batches"], other.data["batches"])
     assert order.objective.batches is order.data["batches"]
@@ -216,7 +216,7 @@ def test_the_predicted_class_is_that_of_the_largest_logit():
 
 def test_parts_are_selected_by_number_or_name_in_the_order_of_the_section():
     assert [part.heading.number for part in PARTS] == [1, 2, 3, 4, 5, 6, 7]
-    assert [part.name for part in select_parts(["7", "gamma-one", "4"])] == ["gamma-one", "sensitivity"]
+    assert [part.heading.name for part in select_parts(["7", "gamma-one", "4"])] == ["gamma-one", "sensitivity"]
     assert select_parts([]) == list(PARTS)
     with pytest.raises(UserError, match=r"no part 'eight'; there are 1 \(averages\), 2"):
         select_parts(["eight"])

@@ -8,17 +8,14 @@ from typing import Any
 
 import altair as alt
 
-from reports.chapter.text import points, run_name
 from reports.figures.chart_style import WIDTH, Category, Chart, Figure, Point, dataset, figure, shapes
 from reports.figures.traces import Box, box_around, contour_lines, contours
+from suite.chapter.part import points, run_name
 from suite.results.rows import ChapterRow
 
 Points = Sequence[Point]
-LabelledRows = Iterable[tuple[str, ChapterRow]]
-"""Rows with the labels of their lines."""
 
-HIGHLIGHT = "Select a name in the legend to highlight it."
-"""A sentence for captions."""
+HIGHLIGHT = "Select a name in the legend to highlight it."  # for captions
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,9 @@ class Axis:
         return alt.Tooltip(f"{self.column}:Q", title=self.title, format=".5~g")
 
 
+STEP = Axis("step", "Step", zero=True)
+
+
 class Legend(Category):
     """The names in a column of some points, with a legend below the chart."""
 
@@ -97,7 +97,7 @@ class Legend(Category):
 
 def line_chart(
     text: FigureText,
-    lines: LabelledRows,
+    lines: Iterable[tuple[str, ChapterRow]],
     x: Axis,
     y: Axis,
     by: Axis,
@@ -107,7 +107,7 @@ def line_chart(
 ) -> Figure:
     """Draw two series of rows as lines, and one of `stride` points of runs of frameworks as marks on them.
 
-    `by` is the column of the labels in the figure's data, and the title of the legend.
+    Rows come with their labels; `by` is the column of the labels in the figure's data, and the title of the legend.
     """
     rows = [point for label, row in lines for point in _points(row, x, y, {by.column: label})]
     frameworks = sorted({row.framework for _, row in runs})
