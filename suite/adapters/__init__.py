@@ -1,6 +1,6 @@
 """Adapters: run RMSProp in each framework. These are the only modules that import a framework.
 
-`contract.py` describes what an adapter is; each framework has a folder of the same five modules. An adapter imports its
+`contract.py` describes what an adapter is; each framework has a folder of the same four modules. An adapter imports its
 framework, NumPy, `reference` and the modules beside this one; nothing else of the project.
 """
 

@@ -9,7 +9,7 @@ run RMSProp, an `Implementation`.
 - `Implementation` is bound to the parameters that it changes. It takes the hyper-parameters under this project's names
   and passes every one of them to the framework explicitly, under the framework's name (`names`), so that a default that
   changes does not change a verdict. It says what it can't do (`unsupported`), and declares the dialect that it computes
-  (`declared`): the same for every release, so that the suite finds a release that computes something else. It takes
+  (`computes`): the same for every release, so that the suite finds a release that computes something else. It takes
   steps with given gradients (`step`), and runs a training loop (`train`), step by step or, where its mode compiles, as
   one program. Each mode that users choose between is an implementation of its own.
 - `scratch` runs any dialect with the framework's own operations; `scratch-…` does so in another mode.
@@ -25,7 +25,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,12 +39,6 @@ Tensor = Any
 Array = NDArray[Any]
 State = dict[str, list[Array]]
 
-DTYPES = ("float16", "bfloat16", "float32", "float64")
-"""The formats in which an implementation may be run."""
-
-BASIC = frozenset({"learning_rate", "decay", "epsilon"})
-"""The hyper-parameters that every RMSProp has."""
-
 
 class Unsupported(Exception):
     """A framework or an implementation can't do what was requested; the message says what, and why."""
@@ -51,25 +46,13 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """The training problem of a closed loop.
+    """The training problem of a closed loop."""
 
-    Attributes:
-        parameters: with their initial values.
-        loss: a scalar tensor, as a function of the parameters and the tensors of a batch.
-        batches: the batch of each step, in order, and then again from the first; one empty batch if there are no data.
-        steps_per_epoch: the number of steps of an epoch.
-        arrays: the task's arrays, for a loop that loads data in its own way.
-    """
-
-    parameters: list[Tensor]
-    loss: Callable[..., Tensor]
-    batches: Sequence[tuple[Tensor, ...]]
+    parameters: list[Tensor]  # with their initial values
+    loss: Callable[..., Tensor]  # a scalar, as a function of the parameters and the tensors of a batch
+    batches: Sequence[tuple[Tensor, ...]]  # one a step, then again from the first; one empty batch if there are no data
     steps_per_epoch: int
-    arrays: Mapping[str, Array]
-
-    def loss_at(self, parameters: list[Tensor], step: int) -> Tensor:
-        """Return the loss on the batch of a step, counted from 0."""
-        return self.loss(*parameters, *self.batches[step % len(self.batches)])
+    arrays: Mapping[str, Array]  # of the task, for a loop that loads data in its own way
 
 
 class Implementation(ABC):
@@ -85,7 +68,7 @@ class Implementation(ABC):
         zero_disables: the limits among `names` for which it takes 0 as "no limit".
         twin: the implementation of the same framework whose results it must equal to the bit, if there is one.
         max_steps: the longest replay that it runs, if a step takes half a millisecond or more; None: no limit.
-        unsupported_dtypes: format of `DTYPES` -> why it does not run in it.
+        unsupported_dtypes: dtype -> why it does not run in it.
         unsupported_sparse: what it does instead of taking a sparse gradient; None if it takes one.
         unsupported_rate_scale: what it does instead of giving each parameter its own learning rate; None if it does so.
     """
@@ -110,31 +93,15 @@ class Implementation(ABC):
         framework: Framework,
         rate_scale: Sequence[float] | None = None,
     ) -> None:
-        """Bind parameters.
+        """Bind parameters, which steps change in place; `rate_scale` has a factor on the learning rate for each.
 
-        Args:
-            parameters: to be changed in place.
-            h: hyper-parameters.
-            dialect: to be run, if the implementation runs any dialect.
-            framework: to which the parameters belong.
-            rate_scale: a factor on the learning rate for each parameter; None: the same rate for all.
-
-        Raises:
-            Unsupported: if it can't be bound to these parameters.
+        Raises Unsupported if it can't be bound to these.
         """
-        self.parameters = parameters
-        self.h = h
-        self.dialect = dialect
-        self.framework = framework
-        self.rate_scale = rate_scale
+        self.parameters, self.h, self.dialect = parameters, h, dialect
+        self.framework, self.rate_scale = framework, rate_scale
         self.steps = 0
         self.prepare(dialect)
         self.set_rate(h.rate(0))
-
-    @classmethod
-    def declared(cls, h: Hyperparameters) -> str | None:  # noqa: ARG003
-        """Return the name of the dialect that it computes with these hyper-parameters; None if it runs any."""
-        return cls.computes
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
@@ -152,10 +119,9 @@ class Implementation(ABC):
         """Build the optimizer for `self.parameters` and `self.h`; raise Unsupported if that is impossible."""
 
     def set_rate(self, learning_rate: float) -> None:
-        """Use a learning rate from now on. It is called before the first step, and whenever the rate changes.
+        """Use a learning rate from now on: `rates` has it for each parameter, times its factor, in double precision.
 
-        `rates` then has the rate of each parameter: the learning rate times the parameter's factor, multiplied in
-        double precision.
+        It is called before the first step, and whenever the rate changes.
         """
         scales = self.rate_scale or [1.0] * len(self.parameters)
         self.rates = [self.native_rate(learning_rate * scale) for scale in scales]
@@ -176,41 +142,42 @@ class Implementation(ABC):
         """Take one step with the learning rates that were set."""
 
     def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
-        """Take steps of a closed loop on a problem that has the same parameters.
+        """Take steps of a closed loop on a problem that has the same parameters; return the last step's gradients.
 
-        Args:
-            problem: whose gradients the framework's automatic differentiation computes.
-            first: the step to begin with, counted from 0, where the previous call ended.
-            count: the number of steps, at least one.
-
-        Returns:
-            The gradients of the last step.
+        There is at least one step; `first`, counted from 0, is where the previous call ended.
         """
-        gradients: list[Tensor] = []
+        x, batches, gradients = self.parameters, problem.batches, []
         for step in range(first, first + count):
-            gradients = self.framework.gradients(lambda: problem.loss_at(self.parameters, step), self.parameters)  # noqa: B023
+            loss = partial(problem.loss, *x, *batches[step % len(batches)])
+            gradients = self.framework.gradients(loss, x)
             self.step(gradients)
         return gradients
 
     @abstractmethod
-    def state(self) -> State:
-        """Return the state under the oracle's names: an array for each parameter, for each part that there is.
+    def slots(self) -> Mapping[str, Sequence[Tensor]]:
+        """Return the state's tensors, one for each parameter, for each part that there is, under the oracle's names.
 
         The parts are `square_average`, `mean_gradient` and `momentum_buffer`; none, if the framework hides its state.
         """
 
-    def named_state(self, v: Sequence[Tensor], m: Sequence[Tensor], b: Sequence[Tensor]) -> State:
-        """Return the parts of the state under the oracle's names; an empty sequence is a part that does not exist."""
-        parts = {"square_average": v, "mean_gradient": m, "momentum_buffer": b}
-        return {name: [self.framework.numpy(t) for t in tensors] for name, tensors in parts.items() if tensors}
+    def state(self) -> State:
+        """Return the values of the state, of which a momentum buffer is no part where momentum is 0."""
+        unused = () if self.h.momentum else ("momentum_buffer",)
+        return {name: self.values(tensors) for name, tensors in self.slots().items() if tensors and name not in unused}
 
-    @abstractmethod
+    def values(self, tensors: Sequence[Tensor]) -> list[Array]:
+        """Return the values of tensors."""
+        return [self.framework.numpy(tensor) for tensor in tensors]
+
     def save(self) -> Any:
-        """Return the state in the form in which the framework saves it, independent of later steps."""
+        """Return the state in the form in which the framework saves it, if it does, independent of later steps."""
+        return {name: self.values(tensors) for name, tensors in self.slots().items()}
 
-    @abstractmethod
     def restore(self, saved: Any) -> None:
         """Take over what `save` of another one returned."""
+        slots = self.slots()
+        for name, arrays in saved.items():
+            self.framework.assign(slots[name], arrays)
 
     def restored(self, parameters: list[Tensor]) -> Implementation:
         """Return a new one that is bound to other parameters and continues from the saved state of this one."""
@@ -220,22 +187,17 @@ class Implementation(ABC):
         return other
 
     def native_arguments(self, learning_rate: float) -> dict[str, Any]:
-        """Return every hyper-parameter that it takes, under the framework's name."""
-        return to_native(self.names, self.h, learning_rate)
+        """Return every hyper-parameter that it takes, under the framework's name, with one step's learning rate."""
+        arguments = {theirs: getattr(self.h, ours) for ours, theirs in self.names.items()}
+        return {**arguments, self.names["learning_rate"]: learning_rate}
 
 
 class Framework(ABC):
-    """One framework on one device.
-
-    Attributes:
-        name: of the framework.
-        implementations: name -> class; `scratch` and `builtin` are always among them.
-        environment_variables: those that select among its kernels, and so may change last bits.
-    """
+    """One framework on one device."""
 
     name: ClassVar[str]
-    environment_variables: ClassVar[Sequence[str]] = ()
-    implementations: ClassVar[Mapping[str, type[Implementation]]]
+    environment_variables: ClassVar[Sequence[str]] = ()  # that select among its kernels, and so may change last bits
+    implementations: ClassVar[Mapping[str, type[Implementation]]]  # `scratch` and `builtin` are always among them
 
     def __init__(self, device: str) -> None:
         """Raise UserError, naming the devices that there are, if `device` (cpu, cuda:0, …) is not one of them."""
@@ -269,7 +231,7 @@ class Framework(ABC):
 
     @abstractmethod
     def tensor(self, array: Array, dtype: str) -> Tensor:
-        """Return a copy of an array, of the same shape, rounded to a format of `DTYPES`."""
+        """Return a copy of an array, of the same shape, rounded to float16, bfloat16, float32 or float64."""
 
     @abstractmethod
     def parameter(self, array: Array, dtype: str) -> Tensor:
@@ -279,14 +241,9 @@ class Framework(ABC):
     def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:
         """Return a gradient that is zero except in some rows, as the framework's differentiation would make it.
 
-        Args:
-            rows: their numbers, int64, shape (k,), in any order; the values of a row that occurs twice are added.
-            values: shape (k, width).
-            shape: of the parameter, (height, width).
-            dtype: as in `tensor`.
-
-        Raises:
-            Unsupported: if the framework has no such gradients.
+        `rows`, int64, shape (k,), has their numbers in any order. `values`, shape (k, width), are added where a row
+        occurs twice. The parameter has shape (height, width).
+        Raises Unsupported if the framework has no such gradients.
         """
 
     @abstractmethod
@@ -301,8 +258,7 @@ class Framework(ABC):
     def strided(self, tensor: Tensor) -> Tensor:
         """Return a copy, a parameter if it was one, transposed in memory and with a gap after each number.
 
-        Raises:
-            Unsupported: if the framework has no such tensors.
+        Raises Unsupported if the framework has no such tensors.
         """
 
     @abstractmethod
@@ -311,7 +267,7 @@ class Framework(ABC):
 
     @abstractmethod
     def dtype(self, tensor: Tensor) -> str:
-        """Return a tensor's dtype, by its name in `DTYPES`."""
+        """Return the name of a tensor's dtype, as `tensor` takes it."""
 
     @abstractmethod
     def synchronize(self, tensors: list[Tensor]) -> None:
@@ -346,27 +302,9 @@ class Framework(ABC):
 
 
 def effective(h: Hyperparameters) -> set[str]:
-    """Return the hyper-parameters that have an effect: the basic ones, and those that differ from their default."""
-    plain = Hyperparameters()
-    return {f.name for f in fields(h) if f.name in BASIC or getattr(h, f.name) != getattr(plain, f.name)}
-
-
-def to_native(names: Mapping[str, str], h: Hyperparameters, learning_rate: float) -> dict[str, Any]:
-    """Return hyper-parameters under a framework's names, all that it takes, with the learning rate of one step."""
-    return {theirs: learning_rate if ours == "learning_rate" else getattr(h, ours) for ours, theirs in names.items()}
-
-
-def from_native(names: Mapping[str, str], arguments: Mapping[str, Any]) -> Hyperparameters:
-    """Return a framework's arguments as hyper-parameters; those that are not given have this project's defaults.
-
-    Raises:
-        ValueError: if an argument has none of the framework's names.
-    """
-    ours = {theirs: mine for mine, theirs in names.items()}
-    unknown = set(arguments) - set(ours)
-    if unknown:
-        raise ValueError(f"no hyper-parameter {', '.join(sorted(unknown))}; there are {', '.join(sorted(ours))}")
-    return Hyperparameters(**{ours[name]: value for name, value in arguments.items()})
+    """Return the hyper-parameters that have an effect: those of every RMSProp, and those not at their default."""
+    given, plain = vars(h), vars(Hyperparameters())
+    return {"learning_rate", "decay", "epsilon"} | {name for name in given if given[name] != plain[name]}
 
 
 def flatten(arrays: Sequence[Array]) -> Array:

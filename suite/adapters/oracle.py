@@ -11,7 +11,7 @@ import numpy as np
 
 from reference import Dialect, Hyperparameters
 from reference.optimizer import BLOCK, RMSProp
-from suite.adapters.contract import Array, Framework, Implementation, State, Tensor, Unsupported
+from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
 
 
 class OracleNumpy(Implementation):
@@ -28,17 +28,14 @@ class OracleNumpy(Implementation):
     def update(self, gradients: list[Tensor]) -> None:
         self.optimizer.step(gradients, self.rate_scale)
 
-    def state(self) -> State:
+    def slots(self) -> dict[str, Sequence[Array]]:
         a = self.optimizer.algorithm
         v, m, b = zip(*self.optimizer.states)
-        return self.named_state(v, m if a.centered else (), b if a.buffered else ())
-
-    def save(self) -> list[list[Array]]:
-        return [[np.array(part) for part in state] for state in self.optimizer.states]
-
-    def restore(self, saved: list[list[Array]]) -> None:
-        for state, parts in zip(self.optimizer.states, saved):
-            self.framework.assign(state, parts)
+        return {
+            "square_average": v,
+            "mean_gradient": m if a.centered else (),
+            "momentum_buffer": b if a.buffered else (),
+        }
 
 
 class Loss(NamedTuple):

@@ -23,8 +23,7 @@ from suite.cases.random import Bits
 from suite.conformance.targets import DIALECT, DTYPE
 from suite.results.rows import Outcome, TimingRow
 from suite.workers import arrays
-from suite.workers.coordinator import Coordinator
-from suite.workers.process import Worker
+from suite.workers.coordinator import Coordinator, WorkerProcess
 from suite.workers.protocol import Message, Request, Response
 from suite.workers.selection import selection_text
 
@@ -121,7 +120,7 @@ class Entrant:
     row: TimingRow
     loops: int = 1
     opened: int | None = None
-    worker: Worker | None = None
+    worker: WorkerProcess | None = None
     samples: list[Message] = field(default_factory=list)
     start: Message | None = None
 

@@ -1,9 +1,10 @@
 """Runs implementations in the environments of their frameworks: environments, worker processes and their protocol.
 
-A worker is a process that runs `worker.py`, by path, in a framework's environment. `worker`, `replay` and `timer` are
-its side; `protocol` and `arrays` are used on both sides; the other modules run in the harness. The worker's side runs
-on CPython 3.9 with NumPy and safetensors, and imports `reference` and `suite.adapters` besides. No module here knows
-which result is expected. Nothing here may import results, comparisons, or anything that comes after them.
+The `coordinator` starts a worker process for each framework: `worker.py`, by path, in the framework's environment.
+`worker`, `replay` and `timer` are its side; `protocol` and `arrays` are used on both sides; the other modules run in
+the harness. The worker's side runs on CPython 3.9 with NumPy and safetensors, and imports `reference` and
+`suite.adapters` besides. No module here knows which result is expected. Nothing here may import results, comparisons,
+or anything that comes after them.
 
 What can go wrong:
 

@@ -1,50 +1,189 @@
-"""Sends requests to the workers of several frameworks, and gives a response to each, whatever happens."""
+"""Starts the worker processes of frameworks, and sends them requests. Each request gets a response, whatever happens.
+
+A request to a process always ends: with a reply, or with an error after the time limit.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import queue
+import signal
+import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Self
 
+from jsonschema import Draft202012Validator
+
+from suite.workers import protocol
 from suite.workers.environments import Environment
-from suite.workers.process import Worker, worker_command
-from suite.workers.protocol import Message, Request, Response, WorkerError
+from suite.workers.protocol import (
+    MalformedMessage,
+    Message,
+    ProtocolError,
+    Request,
+    Response,
+    WorkerCrashed,
+    WorkerError,
+    WorkerRefused,
+    WorkerTimeout,
+)
 
 START_TIMEOUT = 180.0  # seconds that a worker may take to import its framework
 
+_WORKER = Path(__file__).with_name("worker.py")
+_SCHEMA = json.loads(Path(__file__).with_name("protocol.schema.json").read_text("utf-8"))
+_REPLIES = {
+    kind: Draft202012Validator({"oneOf": [{"$ref": f"#/$defs/{one}"} for one in replies], "$defs": _SCHEMA["$defs"]})
+    for kind, replies in {
+        "hello": ("hello", "error"),
+        "replay": ("replayed", "unsupported", "error"),
+        "train": ("replayed", "unsupported", "error"),
+        "open": ("opened", "unsupported", "error"),
+        "sample": ("sampled", "error"),
+        "close": ("closed", "error"),
+    }.items()
+}  # the kind of a request -> a validator of its replies
+_ERROR_LINES = 40  # of standard error that are kept
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
-@dataclass
-class FrameworkClient:
-    """Sends requests to one framework's worker, and starts the worker again after it has ended.
 
-    Attributes:
-        environment: of the framework.
-        device: that the worker uses.
-        threads: of the framework in the worker.
-        timeout: in seconds, for each reply.
-        hello: the worker's reply to the handshake, once there was one.
-        worker: the process, while there is one.
+class WorkerProcess:
+    """A worker process, started by path and isolated, since this project is not installed in its environment.
+
+    It runs in a process group of its own. An interrupt at the terminal then reaches the harness only, and killing the
+    worker also ends the processes that it has started.
     """
 
-    environment: Environment
-    device: str
-    threads: int
-    timeout: float
-    hello: Message | None = None
-    worker: Worker | None = None
-    _refusal: WorkerError | None = field(default=None, init=False)
+    def __init__(self, python: Path, framework: str, device: str, threads: int) -> None:
+        """Start the process; raise WorkerCrashed if the interpreter can't be started."""
+        command = [str(python), "-I", str(_WORKER), framework, "--device", device, "--threads", str(threads)]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environment.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+        pipe = subprocess.PIPE
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+            )
+        except OSError as error:
+            raise WorkerCrashed(f"can't start {python}: {error.strerror}") from error
+        assert self.process.stdin and self.process.stdout and self.process.stderr  # noqa: PT018, S101  (pipes)
+        self._requests = self.process.stdin
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        self._errors: deque[str] = deque(maxlen=_ERROR_LINES)
+        self._sent = 0
+        streams = ((self._read_output, self.process.stdout), (self._read_errors, self.process.stderr))
+        self._readers = [threading.Thread(target=read, args=(stream,), daemon=True) for read, stream in streams]
+        for reader in self._readers:
+            reader.start()
 
-    def ask(self, message: Message) -> tuple[Message, float]:
-        """Return the reply and the seconds that it took; an error becomes a reply of status `error`."""
+    def hello(self, timeout: float) -> Message:
+        """Shake hands, and return the worker's description of itself.
+
+        Raises:
+            WorkerRefused: if the worker can't serve, or speaks another version of the protocol.
+            WorkerError: as `ask`.
+        """
+        reply = self.ask({"method": "hello", "protocol": protocol.VERSION}, timeout)
+        if reply["status"] != "ok":
+            self.kill()
+            raise WorkerRefused(reply["reason"])
+        if reply["protocol"] != protocol.VERSION:
+            self.kill()
+            raise WorkerRefused(f"the worker speaks protocol {reply['protocol']}, not {protocol.VERSION}")
+        return reply
+
+    def ask(self, message: Message, timeout: float) -> Message:
+        """Send a request, to which an `id` is added, and return the reply; the timeout is in seconds.
+
+        Raises:
+            WorkerTimeout, WorkerCrashed, ProtocolError: in each case the worker has ended.
+        """
+        self._sent += 1
+        deadline = time.monotonic() + timeout
+        with suppress(OSError, ValueError):  # the process or the pipe is closed: what it wrote before is read below
+            self._requests.write(protocol.encode({"id": self._sent, **message}))
+            self._requests.flush()
+        try:
+            line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            self.kill()
+            raise WorkerTimeout(f"no answer within {timeout:g} s") from None
+        if line is None:
+            self.kill()  # and the processes that it has started
+            raise WorkerCrashed(protocol.exit_reason("the worker", self.process.returncode, list(self._errors)))
+        try:
+            return self._checked(line, message["method"])
+        except ProtocolError:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End the process, and all that it has started, at once."""
+        with suppress(ProcessLookupError, PermissionError):  # it has ended already
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        with suppress(OSError):  # nobody reads what is still in the buffer
+            self._requests.close()
+        for reader in self._readers:
+            reader.join(timeout=1)  # a process that left the group may hold a pipe open: it is not waited for
+
+    def close(self) -> None:
+        """Let the process end by itself, and kill it if it does not within two seconds."""
+        with suppress(OSError):  # the other end of the pipe is closed already
+            self._requests.close()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=2)
+        self.kill()
+
+    def _checked(self, line: bytes, kind: str) -> Message:
+        """Return the message of a line, if it is a reply to the last request, of this kind."""
+        if len(line) > protocol.MAX_BYTES:
+            raise ProtocolError(f"a line of more than {protocol.MAX_BYTES} bytes")
+        try:
+            reply = protocol.decode(line)
+        except MalformedMessage as error:
+            raise ProtocolError(str(error)) from error
+        if reply["id"] != self._sent or not _REPLIES[kind].is_valid(reply):
+            raise ProtocolError(f"not an answer to request {self._sent}: {line[:80]!r}")
+        return reply
+
+    def _read_output(self, stream: IO[bytes]) -> None:
+        with stream:
+            while line := stream.readline(protocol.MAX_BYTES + 1):
+                self._lines.put(line)
+                if len(line) > protocol.MAX_BYTES:
+                    break
+        self._lines.put(None)
+
+    def _read_errors(self, stream: IO[bytes]) -> None:
+        with stream:
+            while line := stream.readline(1 << 16):
+                self._errors.append(line.decode("utf-8", "replace").rstrip())
+
+
+class FrameworkClient:
+    """Sends requests to one framework's worker, and starts the worker again after it has ended."""
+
+    def __init__(self, environment: Environment, device: str, threads: int, timeout: float) -> None:
+        self.environment, self.device = environment, device
+        self.threads, self.timeout = threads, timeout  # threads of the framework; seconds for each reply
+        self.hello: Message = {}  # the reply to the handshake, once there was one
+        self.worker: WorkerProcess | None = None
+        self._refusal: WorkerError | None = None
+
+    def ask(self, request: Request) -> Response:
+        """Return the response with the seconds that it took; an error becomes a reply of status `error`."""
         begin = time.perf_counter()
         try:
             worker = self.started()
             begin = time.perf_counter()
-            reply = worker.ask(message, self.timeout)
+            reply = worker.ask(request.message, self.timeout)
         except WorkerError as error:
             self.worker = None
             reply = {"status": "error", "reason": str(error)}
@@ -52,9 +191,9 @@ class FrameworkClient:
             self.kill()
             self.worker = None
             reply = {"status": "error", "reason": f"in the harness: {type(error).__name__}: {error}"}
-        return reply, time.perf_counter() - begin
+        return Response(request, reply, time.perf_counter() - begin)
 
-    def started(self) -> Worker:
+    def started(self) -> WorkerProcess:
         """Return the worker, started if need be, after the handshake.
 
         Raises:
@@ -65,11 +204,8 @@ class FrameworkClient:
         if self.worker is None:
             try:
                 python = self.environment.require()
-                worker = Worker(
-                    worker_command(python, self.environment.framework, self.device, self.threads), self.threads
-                )
-                self.worker = worker
-                self.hello = worker.hello(START_TIMEOUT)
+                self.worker = WorkerProcess(python, self.environment.framework, self.device, self.threads)
+                self.hello = self.worker.hello(START_TIMEOUT)
             except WorkerError as error:
                 self.worker, self._refusal = None, error
                 raise
@@ -88,12 +224,10 @@ class FrameworkClient:
 
 
 class Coordinator:
-    """The clients of several frameworks, as a context manager at whose end all workers have ended.
+    """The clients of several frameworks, by name, as a context manager at whose end all workers have ended.
 
-    Attributes:
-        clients: framework -> client.
-        framework_seconds: that the workers report to have spent in their frameworks, imports included.
-        overhead_seconds: that requests and responses took besides, reading and writing of files included.
+    `framework_seconds` is what the workers report to have spent in their frameworks, imports included;
+    `overhead_seconds` is what requests and responses took besides, reading and writing of files included.
     """
 
     def __init__(self, environments: Mapping[str, Environment], device: str, threads: int, timeout: float) -> None:
@@ -117,7 +251,7 @@ class Coordinator:
             begin = time.perf_counter()
             try:
                 client.started()
-                found[name] = client.hello or {}
+                found[name] = client.hello
                 self._account(time.perf_counter() - begin, 0.0)
             except WorkerError as error:
                 found[name] = error
@@ -131,8 +265,7 @@ class Coordinator:
 
     def ask(self, request: Request) -> Response:
         """Send one request, while no other is under way, and return the response."""
-        reply, seconds = self.clients[request.framework].ask(request.message)
-        return self._accounted(Response(request, reply, seconds))
+        return self._accounted(self.clients[request.framework].ask(request))
 
     def ask_all(self, requests: Sequence[Request]) -> Iterator[Response]:
         """Yield the responses as they come, with as many frameworks at work as there are processors."""
@@ -145,8 +278,8 @@ class Coordinator:
                 with processors:
                     if stopped.is_set():
                         return
-                    reply, seconds = self.clients[name].ask(request.message)
-                responses.put(Response(request, reply, seconds))
+                    response = self.clients[name].ask(request)
+                responses.put(response)
 
         for name in dict.fromkeys(request.framework for request in requests):
             threading.Thread(target=work, args=(name,), daemon=True).start()
@@ -164,7 +297,7 @@ class Coordinator:
         """Return the process ids of the workers."""
         return [client.worker.process.pid for client in self.clients.values() if client.worker is not None]
 
-    def worker(self, framework: str) -> Worker | None:
+    def worker(self, framework: str) -> WorkerProcess | None:
         """Return the worker process of a framework, while there is one."""
         return self.clients[framework].worker
 

@@ -48,15 +48,10 @@ class NotInstalled(EnvironmentMissing):
 
 @dataclass(frozen=True, order=True)
 class Release:
-    """A release of a framework.
-
-    Attributes:
-        framework: its name.
-        version: normalized; None for the release that pyproject.toml pins.
-    """
+    """A release of a framework."""
 
     framework: str
-    version: str | None = None
+    version: str | None = None  # normalized; None for the release that pyproject.toml pins
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -95,19 +90,12 @@ class Release:
 
 @dataclass(frozen=True)
 class Environment:
-    """The interpreter of a framework, whether it exists or not.
-
-    Attributes:
-        framework: its name.
-        python: the interpreter.
-        user_supplied: whether the user named it; such an environment is never built.
-        version: of the framework; None for the one that pyproject.toml pins.
-    """
+    """The interpreter of a framework, whether it exists or not."""
 
     framework: str
     python: Path
-    user_supplied: bool = False
-    version: str | None = None
+    user_supplied: bool = False  # such an environment is never built
+    version: str | None = None  # as in a release
 
     @property
     def release(self) -> Release:
@@ -126,22 +114,15 @@ class Environment:
 
     @property
     def state(self) -> str:
-        """`missing`, `out of date` or `ready`."""
+        """`missing`, `out of date` or `ready`: built completely, from the requirements that pyproject.toml has now."""
         if not self.exists:
             return "missing"
-        return "ready" if self.user_supplied or self.is_up_to_date() else "out of date"
-
-    def is_up_to_date(self) -> bool:
-        """Whether it was built completely, from the requirements that pyproject.toml has now."""
         stamp = self.folder / STAMP
-        return self.exists and stamp.is_file() and stamp.read_text("utf-8") == _stamp(self.release)
+        current = self.user_supplied or (stamp.is_file() and stamp.read_text("utf-8") == _stamp(self.release))
+        return "ready" if current else "out of date"
 
     def require(self) -> Path:
-        """Return the interpreter.
-
-        Raises:
-            EnvironmentMissing: if it does not exist.
-        """
+        """Return the interpreter, or raise EnvironmentMissing."""
         if not self.exists:
             raise EnvironmentMissing(f"no environment for {self.release.name}: {self.python} does not exist")
         return self.python
@@ -152,10 +133,8 @@ def environments(
 ) -> dict[str, Environment]:
     """Return the environments of the oracle, of every framework, and of other releases, by name.
 
-    Args:
-        user_supplied: framework or release -> interpreter. The others are in nox's folder; the oracle's is our own.
-        folder: in place of nox's.
-        releases: to be included besides those that pyproject.toml pins.
+    `user_supplied` maps frameworks or releases to interpreters. The others are in nox's folder, or in the one that is
+    given; the oracle's is our own.
     """
     every = dict.fromkeys([*(Release(name) for name in FRAMEWORKS), *releases])
     found = {release.name: environment(release, folder) for release in every}
@@ -174,17 +153,12 @@ def environment(release: Release, folder: Path | None = None) -> Environment:
 
 
 def build(environment: Environment, say: Callable[[str], None]) -> None:
-    """Create an environment or bring it up to date, unless the user supplied it.
+    """Create an environment or bring it up to date, unless the user supplied it; `say` is told what is being done.
 
-    Args:
-        environment: to be built.
-        say: called with a line on what is being done.
-
-    Raises:
-        EnvironmentMissing: if its requirements are not known or can't be installed.
+    Raises EnvironmentMissing if its requirements are not known or can't be installed.
     """
     name = environment.release.name
-    if environment.user_supplied or environment.is_up_to_date():
+    if environment.user_supplied or environment.state == "ready":
         say(f"{name}: {environment.python} is ready")
         return
     wanted = requirements(environment.release)
@@ -215,7 +189,7 @@ def build_all(wanted: Iterable[Environment], say: Callable[[str], None]) -> dict
 
 
 def requirements(release: Release) -> tuple[str, ...]:
-    """Return the requirements of a release's environment.
+    """Return the requirements of a release's environment; those of a framework's group if no version is given.
 
     Raises:
         EnvironmentMissing: if there is no pyproject.toml to read, as in an installed copy.
@@ -237,21 +211,13 @@ def requirements(release: Release) -> tuple[str, ...]:
 
 
 def pinned_version(framework: str) -> str:
-    """Return the version that a framework's dependency group pins.
-
-    Raises:
-        EnvironmentMissing: as `requirements`.
-    """
-    first = Requirement(resolve(_project()["dependency-groups"], framework)[0])
+    """Return the version that a framework's dependency group pins; raise as `requirements`."""
+    first = Requirement(requirements(Release(framework))[0])
     return str(Version(next(iter(first.specifier)).version))
 
 
 def compared_releases() -> list[Release]:
-    """Return the releases that are compared by default.
-
-    Raises:
-        EnvironmentMissing: as `requirements`.
-    """
+    """Return the releases that are compared by default; raise as `requirements`."""
     return [Release.parse(text) for text in _project()["tool"]["rmsuite"]["compared"]]
 
 

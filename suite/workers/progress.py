@@ -30,15 +30,10 @@ class Progress:
             yield self._lines(name, total)
             self.say(f"{name}: done")
             return
+        described, word, left = map(TextColumn, ("{task.description:<10}", "{task.fields[word]:<10}", "left"))
         columns = (
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[word]:<10}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
+            described, BarColumn(), MofNCompleteColumn(), word, TimeElapsedColumn(), left, TimeRemainingColumn()
+        )  # fmt: skip
         with Bar(*columns, console=self.console) as bar:
             task = bar.add_task(name, total=total, word="")
             yield lambda word: bar.update(task, advance=1, word=word)

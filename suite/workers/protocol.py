@@ -51,13 +51,9 @@ class MalformedMessage(ValueError):
 
 
 class WorkerError(Exception):
-    """A worker did not respond as it should. This costs the rows that were requested, not the run.
+    """A worker did not respond as it should. This costs the rows that were requested, not the run."""
 
-    Attributes:
-        hint: what the user can do; empty if nothing.
-    """
-
-    hint = ""
+    hint = ""  # what the user can do
 
     def __str__(self) -> str:
         return f"{super().__str__()}; {self.hint}" if self.hint else super().__str__()
@@ -86,11 +82,7 @@ class DataMismatch(WorkerError):
 
 
 def encode(message: Message) -> bytes:
-    """Return a message as a line.
-
-    Raises:
-        ValueError: if it holds NaN or an infinity, which JSON does not have.
-    """
+    """Return a message as a line; raise ValueError if it holds NaN or an infinity, which JSON does not have."""
     return json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
@@ -99,11 +91,7 @@ def _refuse_constant(constant: str) -> None:
 
 
 def decode(line: bytes) -> Message:
-    """Return the message of a line.
-
-    Raises:
-        MalformedMessage: if the line is not a JSON object with an id.
-    """
+    """Return the message of a line; raise MalformedMessage if it is not a JSON object with an id."""
     try:
         message = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -122,12 +110,9 @@ def private_output() -> BinaryIO:
 
 
 def exit_reason(process: str, returncode: int, errors: Sequence[str]) -> str:
-    """Say why a process ended: by which signal or with which status, and the last line that it wrote.
+    """Say why a process ended: by which signal or with which status, and the last line of its standard error.
 
-    Args:
-        process: what to call it.
-        returncode: as `subprocess.Popen` reports it.
-        errors: lines of its standard error.
+    The return code is the one that `subprocess.Popen` reports.
     """
     how = f"was ended by {signal.Signals(-returncode).name}" if returncode < 0 else f"ended with status {returncode}"
     last = next((line for line in reversed(errors) if line.strip()), "")

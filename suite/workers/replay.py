@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -25,20 +25,14 @@ def create(
 def replay(
     framework: Framework, name: str, dialect: str, tape: Mapping[str, Array], h: Hyperparameters, dtype: str
 ) -> dict[str, Array]:
-    """Run an open loop: the tape's gradients drive the optimizer.
+    """Run an open loop: the tape's gradients drive the optimizer. Only scratch implementations heed the dialect.
 
-    Args:
-        framework: on its device.
-        name: of the implementation.
-        dialect: the name of the dialect that a scratch implementation runs; others ignore it.
-        tape: `initial`, shape (n,), and `gradients`, shape (steps, n). Optional entries: with `shapes`, rows padded
-            with -1, the coordinates are divided into parameters of these shapes; with `rate_scale`, each of these has
-            its own factor on the learning rate; with `strided`, parameters and gradients are not contiguous in memory;
-            with `restored`, the optimizer is recreated from its saved state after that many steps. A sparse gradient of
-            the only parameter has, in place of `gradients`, `rows`, int64, shape (steps, k), where -1 is no row, and
-            `values`, shape (steps, k, width).
-        h: hyper-parameters.
-        dtype: the format to which the framework rounds the tape, and in which it runs.
+    The tape has `initial`, shape (n,), and `gradients`, shape (steps, n), which the framework rounds to the dtype.
+    Optional entries: with `shapes`, rows padded with -1, the coordinates are divided into parameters of these shapes;
+    with `rate_scale`, each of these has its own factor on the learning rate; with `strided`, parameters and gradients
+    are not contiguous in memory; with `restored`, the optimizer is recreated from its saved state after that many
+    steps. A sparse gradient of the only parameter has, in place of `gradients`, `rows`, int64, shape (steps, k), where
+    -1 is no row, and `values`, shape (steps, k, width).
 
     Returns:
         The trace: `parameters` and each part of the state that the implementation shows, shape (steps, n); and
@@ -48,7 +42,7 @@ def replay(
         Unsupported: if the implementation can't replay this tape.
     """
     require_supported(framework.implementations[name], tape)
-    shapes = [tuple(int(d) for d in row if d >= 0) for row in tape.get("shapes", [tape["initial"].shape])]
+    shapes = unpadded(tape.get("shapes", [tape["initial"].shape]))
     arranged = framework.strided if "strided" in tape else lambda tensor: tensor
     rate_scale = tape["rate_scale"].tolist() if "rate_scale" in tape else None
     parameters = [arranged(framework.parameter(part, dtype)) for part in unflatten(tape["initial"], shapes)]
@@ -129,8 +123,7 @@ def make_problem(framework: Framework, task: Mapping[str, Array], dtype: str) ->
         rotated = bool(task["rotated"])
         x = framework.parameter(task["initial"], dtype)
         return Problem([x], lambda x: framework.quadratic(x, rotated), [()], steps_per_epoch, task)
-    shapes = [tuple(int(d) for d in row if d >= 0) for row in task["shapes"]]
-    parameters = [framework.parameter(part, dtype) for part in unflatten(task["initial"], shapes)]
+    parameters = [framework.parameter(part, dtype) for part in unflatten(task["initial"], unpadded(task["shapes"]))]
     classes = task["labels"].dtype.kind in "iu"
     features, labels = task["features"], task["labels"] if classes else task["labels"][:, None]
     batches = [
@@ -139,6 +132,11 @@ def make_problem(framework: Framework, task: Mapping[str, Array], dtype: str) ->
     ]
     loss = framework.cross_entropy if classes else framework.squared_loss
     return Problem(parameters, loss, batches, steps_per_epoch, task)
+
+
+def unpadded(shapes: Iterable[Iterable[int]]) -> list[tuple[int, ...]]:
+    """Return shapes that are padded with -1 without the padding."""
+    return [tuple(int(length) for length in shape if length >= 0) for shape in shapes]
 
 
 def flat_values(framework: Framework, tensors: Sequence[Tensor]) -> Array:

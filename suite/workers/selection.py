@@ -44,27 +44,24 @@ def matching_frameworks(every: Sequence[str], patterns: Sequence[str]) -> Sequen
 def matching_implementations(hellos: Mapping[str, Message], patterns: Sequence[str]) -> dict[str, list[str]]:
     """Return the implementations that match a pattern, by framework; all if there is no pattern.
 
-    Raises:
-        UserError: if a pattern matches none.
+    A pattern that matches none raises UserError.
     """
     every = [f"{framework}/{name}" for framework, hello in hellos.items() for name in hello["implementations"]]
     for pattern in patterns:
         if not any(matches_pattern(name, pattern) for name in every):
             raise UserError(f"no implementation matches {pattern!r}; there are {', '.join(every)}")
-    chosen: dict[str, list[str]] = {framework: [] for framework in hellos}
-    for name in every:
-        if not patterns or any(matches_pattern(name, pattern) for pattern in patterns):
-            framework, _, implementation = name.partition("/")
-            chosen[framework].append(implementation)
-    return chosen
+    return {
+        framework: [
+            name
+            for name in hello["implementations"]
+            if not patterns or any(matches_pattern(f"{framework}/{name}", pattern) for pattern in patterns)
+        ]
+        for framework, hello in hellos.items()
+    }
 
 
 def matching_tasks(every: Mapping[str, Task], wanted: Iterable[str]) -> dict[str, Task]:
-    """Return the tasks of these names; all if there is no name.
-
-    Raises:
-        UserError: if there is no such task.
-    """
+    """Return the tasks of these names, all if there is no name; raise UserError if there is no such task."""
     wanted = list(wanted)
     unknown = [name for name in wanted if name not in every]
     if unknown:

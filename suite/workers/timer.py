@@ -35,24 +35,18 @@ REPORTED = 8  # parameters whose values are reported
 
 
 class TimedOperation:
-    """An operation that is called many times.
+    """An operation that is called many times: `call` performs it once and changes `tensors`.
 
-    Attributes:
-        call: performs it once.
-        tensors: that it changes.
-        trace: of the calls before it is timed, for the oracle.
-        first_call: seconds from the creation of the parameters to the end of the first step.
-        memory: in bytes, `state_bytes` of the state that the implementation shows, `held_bytes` by which the process
-            grew, and `peak_bytes` by which it grows beyond that during a call; None where that is not known.
-        calls: the number of calls after those of the trace.
+    Of its memory, in bytes, it measures `state_bytes` of the state that the implementation shows, `held_bytes` by which
+    the process grew, and `peak_bytes` by which it grows beyond that during a call; None where that is not known.
     """
 
     def __init__(self, framework: Framework, call: Callable[[], Any], tensors: list[Tensor]) -> None:
         self.framework, self.call, self.tensors = framework, call, tensors
-        self.trace: dict[str, Array] = {}
-        self.first_call: float | None = None
+        self.trace: dict[str, Array] = {}  # of the calls before it is timed, for the oracle
+        self.first_call: float | None = None  # seconds from creating the parameters to the end of the first step
         self.memory: dict[str, int | None] = {}
-        self.calls = 0
+        self.calls = 0  # after those of the trace
 
     def sample(self, loops: int) -> dict[str, Any]:
         """Time `loops` calls, after a few that are not timed.
@@ -104,12 +98,9 @@ class TimedOperation:
         return {"calls": self.calls, "parameters": [float(x) if np.isfinite(x) else None for x in values]}
 
     def measure_memory(self, implementation: Implementation, before: int | None, size: int) -> None:
-        """Fill in `memory`, by one more call.
+        """Fill in `memory`, by one more call; `before` has the bytes of the process before there were parameters.
 
-        Args:
-            implementation: that is timed. If it is large its state is not measured, because that copies it.
-            before: bytes of the process before there were parameters.
-            size: the number of parameters.
+        The state of many parameters is not measured, because that copies it.
         """
         small = size <= MAX_STATE_COPIED
         state = sum(array.nbytes for arrays in implementation.state().values() for array in arrays) if small else None
@@ -141,25 +132,15 @@ def timed_step(
 ) -> TimedOperation:
     """Prepare one step of an optimizer, on the same gradients each time.
 
-    Args:
-        framework: on its device.
-        name: of the implementation.
-        dialect: that a scratch implementation runs.
-        tape: `initial` and `gradient`, shape (n,), which are repeated until there are `size` numbers, and divided as
-            evenly as possible among `tensors` parameters.
-        h: hyper-parameters.
-        dtype: of parameters and gradients.
-
-    Returns:
-        The operation. Its trace has, for the first steps and each of the n numbers, the `lowest` and the `highest`
-        result among its repetitions, shape (steps, n).
+    The tape has `initial` and `gradient`, shape (n,), which are repeated until there are `size` numbers, and divided as
+    evenly as possible among `tensors` parameters. The operation's trace has, for the first steps and each of the n
+    numbers, the `lowest` and the `highest` result among its repetitions, shape (steps, n).
     """
     before, begin = process_memory("VmRSS"), time.perf_counter()
     parameters = [framework.parameter(part, dtype) for part in parts(tape, "initial")]
     gradients = [framework.tensor(part, dtype) for part in parts(tape, "gradient")]
     implementation = replay.create(framework, name, dialect, parameters, h)
-    timed = TimedOperation(framework, partial(implementation.step, gradients), parameters)
-    trace = replay.Recorder()
+    timed, trace = TimedOperation(framework, partial(implementation.step, gradients), parameters), replay.Recorder()
     for _ in range(CHECKED_STEPS):
         timed.call()
         framework.synchronize(parameters)
@@ -178,12 +159,11 @@ def timed_epoch(
     before, begin = process_memory("VmRSS"), time.perf_counter()
     problem = replay.make_problem(framework, task, dtype)
     implementation = replay.create(framework, name, dialect, problem.parameters, h)
-    timed = TimedOperation(
-        framework,
-        lambda: implementation.train(problem, implementation.steps, problem.steps_per_epoch),
-        problem.parameters,
-    )
-    trace = replay.Recorder()
+
+    def epoch() -> None:
+        implementation.train(problem, implementation.steps, problem.steps_per_epoch)
+
+    timed, trace = TimedOperation(framework, epoch, problem.parameters), replay.Recorder()
     for step in range(int(task["steps"])):
         replay.record_step(trace, implementation, problem, step)
         timed.first_call = timed.first_call or time.perf_counter() - begin
@@ -193,11 +173,7 @@ def timed_epoch(
 
 
 def timed_traffic(framework: Framework, tape: Mapping[str, Array], dtype: str) -> TimedOperation:
-    """Prepare the memory traffic of a step, with almost no arithmetic, on all of the tape's numbers in one tensor.
-
-    Raises:
-        Unsupported: if the framework can't move the memory in one pass.
-    """
+    """Prepare the memory traffic of a step, with almost no arithmetic, on all of the tape's numbers in one tensor."""
     (x,), (g,) = (parts({**tape, "tensors": np.array(1)}, part) for part in ("initial", "gradient"))
     moved = [framework.parameter(x, dtype), framework.full_like(framework.parameter(x, dtype), 1.0)]
     move = framework.traffic(moved[0], moved[1], framework.tensor(g, dtype))
@@ -235,13 +211,11 @@ def envelope(blocks: Iterable[Array], period: int) -> tuple[Array, Array]:
 @contextmanager
 def garbage_collection_disabled() -> Iterator[None]:
     """Disable Python's garbage collector, which would lengthen some samples."""
-    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        gc.enable()
 
 
 def process_memory(kind: str, process: int | str = "self") -> int | None:

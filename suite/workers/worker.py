@@ -14,7 +14,8 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,8 +44,8 @@ class Worker:
         """Return the reply to a request; an exception becomes a reply too."""
         handlers: dict[str, Callable[[protocol.Message], protocol.Message]] = {
             "hello": self.hello,
-            "replay": self.replay,
-            "train": self.train,
+            "replay": partial(self.run, replay.replay),
+            "train": partial(self.run, replay.train),
             "open": self.open,
             "sample": self.sample,
             "close": self.close,
@@ -55,20 +56,20 @@ class Worker:
         except Unsupported as reason:
             reply = {"status": "unsupported", "reason": str(reason), "dialect": self._dialect(request)}
         except Exception as error:
-            traceback.print_exc()
-            reply = {"status": "error", "reason": f"{type(error).__name__}: {error}"[:MAX_REASON]}
+            reply = _error(error)
         return {"id": request["id"], **reply}
 
     def hello(self, request: protocol.Message) -> protocol.Message:  # noqa: ARG002
         """Describe the framework, its implementations and this process."""
         framework = self.framework
+        variables = {name: os.environ[name] for name in framework.environment_variables if name in os.environ}
         return {
             "status": "ok",
             "protocol": protocol.VERSION,
             "framework": framework.name,
             "python": platform.python_version(),
             "versions": framework.versions(),
-            "instructions": {**framework.instructions(), **_variables_set(framework.environment_variables)},
+            "instructions": {**framework.instructions(), **variables},
             "devices": framework.devices(),
             "device": framework.device,
             "threads": self.threads,
@@ -79,21 +80,22 @@ class Worker:
                     "mode": cls.mode,
                     "lean": cls.lean,
                     "names": dict(cls.names),
-                    "any_dialect": cls.declared(Hyperparameters()) is None,
-                    "dialect": cls.declared(Hyperparameters()),
+                    "any_dialect": cls.computes is None,
+                    "dialect": cls.computes,
                     "twin": cls.twin,
                 }
                 for name, cls in framework.implementations.items()
             },
         }
 
-    def replay(self, request: protocol.Message) -> protocol.Message:
-        """Run an open loop: read a tape, write a trace."""
-        return self._run(request, replay.replay)
-
-    def train(self, request: protocol.Message) -> protocol.Message:
-        """Run a closed loop: read a task, write a trace with the gradients."""
-        return self._run(request, replay.train)
+    def run(self, run: Callable[..., dict[str, Array]], request: protocol.Message) -> protocol.Message:
+        """Read a tape or a task, run an open or a closed loop, and write the trace."""
+        name, dialect, h, given, sha256 = self._inputs(request)
+        begin = time.perf_counter()
+        trace = run(self.framework, name, dialect, given, h, request["dtype"])
+        seconds = time.perf_counter() - begin
+        arrays.write(Path(request["output"]), trace)
+        return _done(dialect, sha256, seconds)
 
     def open(self, request: protocol.Message) -> protocol.Message:
         """Prepare an operation that will be timed, and write the trace of its first steps."""
@@ -111,7 +113,7 @@ class Worker:
             timed.call = timer.slowed_down(timed, request["slowdown"])
         self.opened[request["id"]] = timed
         return {
-            **self._done(dialect, sha256, time.perf_counter() - begin),
+            **_done(dialect, sha256, time.perf_counter() - begin),
             "first_call": timed.first_call,
             "memory": timed.memory,
             "progress": timed.progress(),
@@ -125,14 +127,6 @@ class Worker:
         """Discard an operation that was opened, and report its progress."""
         timed = self.opened.pop(request["opened"])
         return {"status": "ok", **timed.progress()}
-
-    def _run(self, request: protocol.Message, run: Callable[..., dict[str, Array]]) -> protocol.Message:
-        name, dialect, h, given, sha256 = self._inputs(request)
-        begin = time.perf_counter()
-        trace = run(self.framework, name, dialect, given, h, request["dtype"])
-        seconds = time.perf_counter() - begin
-        arrays.write(Path(request["output"]), trace)
-        return self._done(dialect, sha256, seconds)
 
     def _inputs(self, request: protocol.Message) -> tuple[str, str, Hyperparameters, arrays.Arrays, str]:
         """Return implementation, dialect, hyper-parameters and arrays of a request, and the SHA-256 of the arrays.
@@ -153,17 +147,18 @@ class Worker:
     def _dialect(self, request: protocol.Message) -> str:
         """Return the dialect that the implementation of a request declares; else the one that was requested."""
         implementation = self.framework.implementations.get(request["implementation"])
-        h = Hyperparameters.from_json(request["hyperparameters"])
-        return (implementation and implementation.declared(h)) or str(request["dialect"])
-
-    @staticmethod
-    def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:
-        return {"status": "ok", "dialect": dialect, "sha256": sha256, "seconds": seconds}
+        return (implementation and implementation.computes) or str(request["dialect"])
 
 
-def _variables_set(names: Sequence[str]) -> dict[str, str]:
-    """Return those of these environment variables that are set."""
-    return {name: os.environ[name] for name in names if name in os.environ}
+def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:
+    return {"status": "ok", "dialect": dialect, "sha256": sha256, "seconds": seconds}
+
+
+def _error(error: Exception, *, plain: type[Exception] | tuple[()] = ()) -> protocol.Message:
+    """Print the traceback of an error, and return a reply that has its text, alone if it is of a plain kind."""
+    traceback.print_exc()
+    reason = str(error) if isinstance(error, plain) else f"{type(error).__name__}: {error}"
+    return {"status": "error", "reason": reason[:MAX_REASON]}
 
 
 def main() -> None:
@@ -182,9 +177,7 @@ def main() -> None:
                 framework = suite.adapters.load(options.framework, options.device)
                 worker = Worker(framework, framework.set_threads(options.threads))
             except Exception as error:
-                traceback.print_exc()
-                reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-                channel.write(protocol.encode({"id": request["id"], "status": "error", "reason": reason[:MAX_REASON]}))
+                channel.write(protocol.encode({"id": request["id"], **_error(error, plain=UserError)}))
                 return
         channel.write(protocol.encode(worker.reply(request)))
 

@@ -11,8 +11,8 @@ import pytest
 from reference import Hyperparameters
 from suite.cases import datasets, tasks
 from suite.workers import arrays
+from suite.workers.coordinator import WorkerProcess
 from suite.workers.environments import Environment, environments
-from suite.workers.process import Worker, worker_command
 
 H = Hyperparameters(learning_rate=2.0**-4, decay=0.5, epsilon=2.0**-6)
 EVERYTHING = Hyperparameters(
@@ -47,7 +47,7 @@ class FrameworkWorker:
     def __init__(self, framework: str, folder: Path) -> None:
         environment = require(framework)
         self.python, self.folder = environment.python, folder
-        self.worker = Worker(worker_command(environment.python, framework, "cpu", 1), 1)
+        self.worker = WorkerProcess(environment.python, framework, "cpu", 1)
         self.implementations = self.worker.hello(180.0)["implementations"]
 
     def replay(self, implementation, tape, h=H, dtype="float32"):

@@ -27,10 +27,11 @@ from suite.adapters.mxnet.builtin import (
     MxnetHybrid,
     MxnetKernel,
     MxnetOptimizer,
+    MxnetSection,
+    MxnetSectionConcise,
     MxnetUnfused,
 )
 from suite.adapters.mxnet.scratch import MxnetScratch, MxnetScratchHybrid
-from suite.adapters.mxnet.section import MxnetSection, MxnetSectionConcise
 
 HUGE_PAGE = 1 << 22  # bytes from which NumPy asks the system for huge pages
 

@@ -1,4 +1,8 @@
-"""MXNet's own RMSProp: the trainer, the optimizer that it drives, and the operations that this calls."""
+"""MXNet's own RMSProp: the trainer, the optimizer that it drives, and the operations that this calls.
+
+At the end, the loops of the book's section; see `suite.adapters.scratch`. They use `mx.np` as the section does, on
+arrays that share the memory of the parameters.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,10 @@ from typing import Any, ClassVar
 
 import mxnet as mx
 
-from reference import Dialect, Hyperparameters
-from suite.adapters.contract import Array, Framework, Implementation, State, Tensor, Unsupported
+from reference import Dialect
+from suite.adapters.contract import Implementation, Problem, State, Tensor, Unsupported
 from suite.adapters.mxnet.scratch import TRUNCATED, HybridTraining, Program
+from suite.adapters.scratch import Batches, Section, SectionLoop, endless
 
 # What releases call by other names. It is looked up, not derived from MXNet's version.
 _ARGUMENTS = inspect.signature(mx.optimizer.RMSProp).parameters
@@ -25,31 +30,38 @@ DECAY, MOMENTUM = ("rho", "momentum") if _RENAMED else ("gamma1", "gamma2")
 
 _V, _M, _B = "square_average", "mean_gradient", "momentum_buffer"
 CENTERED = (_M, _V, _B) if _RENAMED else (_V, _M, _B)
-"""The state of the centered variant, in order. All releases document it as n, g, delta; those with new names pass g
-first.
-"""
+"""The state of the centered variant, in order. All releases document n, g, delta; those with new names pass g first."""
 
 HAS_UNFUSED_STEP = "use_fused_step" in _ARGUMENTS
 """Whether there is a step of several operations besides the one that is a single operation."""
 
 
-class MxnetBuiltin(Implementation):
+class MxnetOwn(Implementation):
+    """MXNet's RMSProp. Its `delta` is what is added to the parameters, -b; without momentum, the last step."""
+
+    computes = "mxnet1"
+    names: ClassVar[Mapping[str, str]] = dict(
+        learning_rate="learning_rate", decay=DECAY, epsilon="epsilon", momentum=MOMENTUM, centered="centered",
+        weight_decay="wd", clip_gradient="clip_gradient", clip_weights="clip_weights", rescale_gradient="rescale_grad",
+    )  # fmt: skip
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the state, in MXNet's order."""
+        return CENTERED if self.h.centered else (_V,)
+
+    def state(self) -> State:
+        found = super().state()
+        if _B in found:
+            found[_B] = [-delta for delta in found[_B]]
+        return found
+
+
+class MxnetBuiltin(MxnetOwn):
     """`gluon.Trainer` with "rmsprop", on parameters that share their memory with the tensors."""
 
     native = 'mxnet.gluon.Trainer(…, "rmsprop")'
     mode = "trainer"
-    computes = "mxnet1"
-    names: ClassVar[Mapping[str, str]] = {
-        "learning_rate": "learning_rate",
-        "decay": DECAY,
-        "epsilon": "epsilon",
-        "momentum": MOMENTUM,
-        "centered": "centered",
-        "weight_decay": "wd",
-        "clip_gradient": "clip_gradient",
-        "clip_weights": "clip_weights",
-        "rescale_gradient": "rescale_grad",
-    }
     zero_disables: ClassVar[Sequence[str]] = ("clip_gradient", "clip_weights")
     unsupported_dtypes: ClassVar[Mapping[str, str]] = {
         **TRUNCATED,
@@ -63,11 +75,15 @@ class MxnetBuiltin(Implementation):
         """
         if any(x.size == 0 for x in self.parameters):
             raise Unsupported('a gluon.Parameter without elements raises ValueError("invalid shape")')
-        arguments = self.native_arguments(self.h.rate(0))
-        self.shared = [self.shared_parameter(x, f"x{i}_weight") for i, x in enumerate(self.parameters)]
-        for parameter, scale in zip(self.shared, self.rate_scale or ()):
+        self.bind([self.shared_parameter(x, f"x{i}_weight") for i, x in enumerate(self.parameters)])
+
+    def bind(self, shared: list[Any]) -> None:
+        """Build the trainer of gluon Parameters."""
+        for parameter, scale in zip(shared, self.rate_scale or ()):
             parameter.lr_mult = scale
-        self.trainer = mx.gluon.Trainer(self.shared, "rmsprop", arguments, kvstore=None)
+        self.shared = shared
+        self.trainer = mx.gluon.Trainer(shared, "rmsprop", self.native_arguments(self.h.rate(0)), kvstore=None)
+        self.updater = self.trainer._updaters[0]
 
     def shared_parameter(self, x: Tensor, name: str) -> Any:
         """Return a gluon Parameter on the memory of a tensor; `set_data` would copy."""
@@ -87,8 +103,10 @@ class MxnetBuiltin(Implementation):
             x._fresh_grad = True  # as `backward` does; the trainer refuses to use a gradient twice
         self.trainer.step(1)
 
-    def state(self) -> State:
-        return oracle_state(self.framework, self.h, *updater_state(self.trainer._updaters[0]))
+    def slots(self) -> dict[str, Sequence[Tensor]]:
+        of_each = [state for _, state in sorted(self.updater.states.items())]
+        parts = zip(*(state if isinstance(state, (tuple, list)) else (state,) for state in of_each))
+        return dict(zip(self.parts, parts))
 
     def save(self) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -131,9 +149,6 @@ class MxnetOptimizer(MxnetBuiltin):
     def update(self, gradients: list[Tensor]) -> None:
         self.updater(self.indices, gradients, self.parameters)
 
-    def state(self) -> State:
-        return oracle_state(self.framework, self.h, *updater_state(self.updater))
-
     def save(self) -> bytes:
         return bytes(self.updater.get_states())
 
@@ -141,20 +156,18 @@ class MxnetOptimizer(MxnetBuiltin):
         self.updater.set_states(saved)
 
 
-class MxnetKernel(Implementation):
+class MxnetKernel(MxnetOwn):
     """The operations that `mx.optimizer.RMSProp` calls."""
 
     native = "mxnet.nd.rmsprop_update, rmspropalex_update"
     mode = "kernel"
-    computes = "mxnet1"
-    names: ClassVar[Mapping[str, str]] = {**MxnetBuiltin.names, "learning_rate": "lr"}
+    names: ClassVar[Mapping[str, str]] = dict(MxnetOwn.names, learning_rate="lr")
     max_steps = 1000
     unsupported_dtypes: ClassVar[Mapping[str, str]] = {"bfloat16": "MXNetError: Unknown type enum 12"}
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """See `Implementation`. Makes n, and for the centered variant g and delta."""
-        parts = 3 if self.h.centered else 1
-        self.slots = [[self.framework.full_like(p, 0.0) for p in self.parameters] for _ in range(parts)]
+        self.memory = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in self.parts}
 
     def set_rate(self, learning_rate: float) -> None:
         """See `Implementation`. Binds all numbers to the operations, once for many steps."""
@@ -168,18 +181,11 @@ class MxnetKernel(Implementation):
         self.kernels = [partial(operation, **{**arguments, "lr": rate}) for rate in self.rates]
 
     def update(self, gradients: list[Tensor]) -> None:
-        for kernel, x, gradient, *slots in zip(self.kernels, self.parameters, gradients, *self.slots):
+        for kernel, x, gradient, *slots in zip(self.kernels, self.parameters, gradients, *self.memory.values()):
             kernel(x, gradient, *slots, out=x)
 
-    def state(self) -> State:
-        return oracle_state(self.framework, self.h, *self.slots)
-
-    def save(self) -> list[list[Array]]:
-        return [[self.framework.numpy(slot) for slot in slots] for slots in self.slots]
-
-    def restore(self, saved: list[list[Array]]) -> None:
-        for slots, arrays in zip(self.slots, saved):
-            self.framework.assign(slots, arrays)
+    def slots(self) -> dict[str, list[Tensor]]:
+        return self.memory
 
 
 class MxnetHybrid(HybridTraining, MxnetKernel):
@@ -192,7 +198,7 @@ class MxnetHybrid(HybridTraining, MxnetKernel):
     def prepare(self, dialect: Dialect) -> None:
         super().prepare(dialect)
         self.programs: dict[tuple[float, ...], Program] = {}  # by the learning rates
-        self.arguments = [tensor for tensors in (self.parameters, *self.slots) for tensor in tensors]
+        self.arguments = [tensor for tensors in (self.parameters, *self.memory.values()) for tensor in tensors]
 
     def update(self, gradients: list[Tensor]) -> None:
         """See `Implementation`. The operations change the state in place; the parameters are a program's results."""
@@ -209,19 +215,87 @@ class MxnetHybrid(HybridTraining, MxnetKernel):
         return [mx.nd.BlockGrad(kernel(*piece)) for kernel, *piece in pieces]
 
 
-def updater_state(updater: Any) -> list[Sequence[Any]]:
-    """Return the state of an updater: for each part of it, a sequence with one tensor for each parameter."""
-    of_each = [state for _, state in sorted(updater.states.items())]
-    return list(zip(*(state if isinstance(state, (tuple, list)) else (state,) for state in of_each)))
+def rmsprop(
+    parameters: list[Tensor], gradients: list[Tensor], states: list[Tensor], hyperparameters: dict[str, float]
+) -> None:
+    """The update of section 11.8.2."""
+    gamma, eps = hyperparameters["gamma"], hyperparameters["eps"]
+    for p, g, s in zip(parameters, gradients, states):
+        s[:] = gamma * s + (1 - gamma) * mx.np.square(g)
+        p[:] -= hyperparameters["lr"] * g / mx.np.sqrt(s + eps)
 
 
-def oracle_state(framework: Framework, h: Hyperparameters, *slots: Any) -> State:
-    """Return n, or n, g and delta, a sequence of tensors each, under the oracle's names.
+def load(loop: SectionLoop, problem: Problem, first: int) -> Batches:
+    """Return the batches that Gluon's loader makes, from a step on."""
+    dtype, arrays = loop.framework.dtype(loop.parameters[0]), problem.arrays
+    with mx.util.np_array(True):
+        data = mx.gluon.data.ArrayDataset(*(mx.np.array(arrays[name], dtype) for name in ("features", "labels")))
+        return endless(mx.gluon.data.DataLoader(data, batch_sampler=arrays["batches"].tolist()), first)
 
-    `delta` is what is added to the parameters, -b; without momentum it is the last step, and no part of the state.
-    """
-    parts = CENTERED[: 3 if h.momentum else 2] if h.centered else ("square_average",)
-    state = {name: [framework.numpy(t) for t in tensors] for name, tensors in zip(parts, slots)}
-    if "momentum_buffer" in state:
-        state["momentum_buffer"] = [-delta for delta in state["momentum_buffer"]]
-    return state
+
+class MxnetSection(Section):
+    """Section 11.8.2 in MXNet."""
+
+    max_steps = 1000
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
+    load = load
+
+    def prepare(self, dialect: Dialect) -> None:
+        if any(x.ndim == 0 for x in self.parameters):
+            raise Unsupported("p[:] -= … of an mx.np array without axes raises IndexError")
+        super().prepare(dialect)
+        self.arrays = [x.as_np_ndarray() for x in self.parameters]
+        self.square_average = [mx.np.zeros_like(p) for p in self.arrays]
+
+    def update(self, gradients: list[Tensor]) -> None:
+        gradients = [gradient.as_np_ndarray() for gradient in gradients]
+        rmsprop(self.arrays, gradients, self.square_average, self.hyperparameters)
+
+    def connect(self) -> None:
+        with mx.util.np_array(True):
+            for array in self.arrays:
+                array.attach_grad()
+
+    def loop(self, batches: Batches) -> list[Tensor]:
+        (w, b), states, hyperparameters = self.arrays, self.square_average, self.hyperparameters
+        with mx.util.np_array(True):
+            for features, labels in batches:
+                with mx.autograd.record():
+                    predicted = mx.np.dot(features, w) + b
+                    loss = ((predicted - labels.reshape(predicted.shape)) ** 2 / 2).mean()
+                loss.backward()
+                rmsprop([w, b], [w.grad, b.grad], states, hyperparameters)
+        return [w.grad, b.grad]
+
+
+class MxnetSectionConcise(SectionLoop, MxnetBuiltin):
+    """Section 11.8.3: Gluon's trainer, layer and loss."""
+
+    native = "the section's concise loop"
+    names: ClassVar[Mapping[str, str]] = {"learning_rate": "learning_rate", "decay": DECAY, "epsilon": "epsilon"}
+    zero_disables = ()
+    unsupported_rate_scale = "has one learning rate for all parameters"
+    load = load
+
+    def connect(self) -> None:
+        """See `SectionLoop`. The layer shares the parameters' memory; its weights are a row where ours are a column."""
+        w, b = self.parameters
+        with mx.util.np_array(True):
+            layer = mx.gluon.nn.Dense(1, in_units=w.size, dtype=self.framework.dtype(w))
+            layer.initialize(ctx=w.context)
+            for parameter, tensor in ((layer.weight, w.reshape((1, -1))), (layer.bias, b)):
+                parameter._data = [tensor.as_np_ndarray()]
+                parameter._init_grad()
+            self.bind([layer.weight, layer.bias])
+            self.net, self.loss = mx.gluon.nn.Sequential(), mx.gluon.loss.L2Loss()
+            self.net.add(layer)
+
+    def loop(self, batches: Batches) -> list[Tensor]:
+        net, half_square, trainer = self.net, self.loss, self.trainer
+        with mx.util.np_array(True):
+            for features, labels in batches:
+                with mx.autograd.record():
+                    loss = half_square(net(features), labels).mean()
+                loss.backward()
+                trainer.step(1)
+        return [parameter.grad() for parameter in self.shared]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -22,27 +23,19 @@ BLOCK = 65536
 Piece = Sequence[Tensor]  # a parameter, or a block of it, and as far as there are such, v, m and b
 
 
-def new_tensor(tensor: Tensor) -> None:
-    """Return where to write the new value of a tensor: to a new tensor."""
-
-
-def in_place(tensor: Tensor) -> Tensor:
-    """Return where to write the new value of a tensor: over the old value."""
-    return tensor
-
-
 class MxnetScratch(Scratch):
     """RMSProp in mxnet.nd operations, block by block."""
 
     native = "mxnet.nd operations, in place"
     max_steps = 1000
     unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
+    operations = mx.nd
 
     def prepare(self, dialect: Dialect) -> None:
         super().prepare(dialect)
         self.decay = self.numbers["decay"]
         self.numbers = {name: self.exact(value) for name, value in self.numbers.items()}
-        parts = (self.parameters, self.square_average, self.mean_gradient, self.momentum_buffer)
+        parts = (self.parameters, *self.slots().values())
         self.wholes = [list(piece) for piece in zip(*(tensors for tensors in parts if tensors))]
         # an empty parameter has no pieces: operations can't write over it
         self.pieces = [list(zip(*map(self.blocks, whole))) if whole[0].size else [] for whole in self.wholes]
@@ -71,53 +64,34 @@ class MxnetScratch(Scratch):
         correction = self.correction()
         for pieces, grad, rate in zip(self.pieces, gradients, self.rates):
             for piece, g in zip(pieces, self.blocks(grad)):
-                self.updated(piece, g, rate, correction, target=in_place)
+                for old, new in zip(piece, self.updated_piece(piece, g, rate, correction)):
+                    if new is not old:
+                        new.copyto(old)
 
-    def updated(
-        self,
-        piece: Piece,
-        grad: Tensor,
-        rate: Any,
-        correction: Any = None,
-        target: Callable[[Tensor], Any] = new_tensor,
-    ) -> list[Tensor]:
-        """Return a piece after a step.
-
-        Args:
-            piece: x, v, and m and b where there are such.
-            grad: the gradient.
-            rate: η.
-            correction: as `correction` returns it.
-            target: given a tensor of the piece, returns the tensor to which its new value is written.
-        """
-        a, n = self.algorithm, self.numbers
+    def updated_piece(self, piece: Piece, g: Tensor, rate: Any, correction: Any = None) -> list[Tensor]:
+        """Return a piece after a step."""
         x, v, *more = piece
-        m: Any = more[0] if a.centered else None
-        b: Any = more[-1] if a.buffered else None
-        g = self.effective_gradient(grad, x)
-        v = w = mx.nd.elemwise_add(v * n["decay"], mx.nd.square(g) * n["complement"], out=target(v))
-        if a.bias_corrected:
-            w = w / correction
-        if a.centered:
-            m = mx.nd.elemwise_add(m * n["decay"], g * n["complement"], out=target(m))
-            w = w - mx.nd.square(m / correction if a.bias_corrected else m)
-        d = mx.nd.sqrt(w + n["epsilon"]) if a.epsilon_inside else mx.nd.sqrt(w) + n["epsilon"]
-        u = (g * rate if a.rate_in_buffer else g) / d
-        if a.buffered:
-            b = mx.nd.elemwise_add(b * n["momentum"], u, out=target(b))
-            u = u + b * n["momentum"] if a.nesterov else b
-        shrunk = x * (1 - rate * n["weight_decay"]) if a.decoupled else x
-        moved = mx.nd.elemwise_sub(shrunk, u if a.rate_in_buffer else u * rate, out=target(x))
-        if a.clip_weights is not None:
-            moved = mx.nd.identity(within(moved, n["clip_weights"]), out=target(x))
-        return [moved, *(tensor for tensor in (v, m, b) if tensor is not None)]
+        m = more[0] if self.algorithm.centered else None
+        b = more[-1] if self.algorithm.buffered else None
+        return [new for new in self.updated(g, rate, correction, x, v, m, b) if new is not None]
 
-    def clipped(self, g: Tensor) -> Tensor:
-        a, n = self.algorithm, self.numbers
-        if a.clip_norm is not None:
-            norm = mx.nd.sqrt(mx.nd.sum(mx.nd.square(g)))
-            g = g * n["clip_norm"] / mx.nd.maximum(norm, n["clip_norm"])
-        return g if a.clip_gradient is None else within(g, n["clip_gradient"])
+    def target(self, old: Tensor) -> Tensor | None:
+        """Return the tensor to which the new value of a tensor is written; None: a new one."""
+        return old
+
+    def plus(self, one: Tensor, other: Tensor, old: Tensor) -> Tensor:
+        return mx.nd.elemwise_add(one, other, out=self.target(old))
+
+    def minus(self, one: Tensor, other: Tensor, old: Tensor) -> Tensor:
+        return mx.nd.elemwise_sub(one, other, out=self.target(old))
+
+    def shortened(self, g: Tensor, limit: Any) -> Tensor:
+        norm = mx.nd.sqrt(mx.nd.sum(mx.nd.square(g)))
+        return g * limit / mx.nd.maximum(norm, limit)
+
+    def within(self, z: Tensor, limit: Any) -> Tensor:
+        """See `Scratch`. `mx.nd.clip` would round the limit to float32."""
+        return mx.nd.minimum(mx.nd.maximum(z, -limit), limit)
 
 
 class Program:
@@ -130,12 +104,10 @@ class Program:
     def __init__(
         self, function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], constants: Sequence[Tensor] = ()
     ) -> None:
-        """Call the function once, on copies, and compile the record.
+        """Call the function once, on copies of inputs, and compile the record.
 
-        Args:
-            function: that changes nothing in place.
-            inputs: tensors of the shapes and dtypes with which the program will be called.
-            constants: other tensors that the function reads.
+        It must change nothing in place. The program is called with inputs of the same shapes and dtypes. `constants`
+        are other tensors that the function reads.
         """
         copies = [tensor.copy() for tensor in inputs]
         for tensor in (*copies, *constants):
@@ -191,6 +163,9 @@ class MxnetScratchHybrid(HybridTraining, MxnetScratch):
         self.large = [i for i, pieces in enumerate(self.pieces) if len(pieces) > 1]
         self.together = [tensor for i in self.small for tensor in self.wholes[i]]
 
+    def target(self, old: Tensor) -> None:
+        """See `MxnetScratch`. A program changes nothing in place."""
+
     def native_rate(self, learning_rate: float) -> Tensor:
         """See `Implementation`. A tensor, so that the program stays the same when the rate changes."""
         return self.input(float(self.algorithm.rate(learning_rate)))
@@ -215,7 +190,7 @@ class MxnetScratchHybrid(HybridTraining, MxnetScratch):
     def call(
         self, key: int | None, pieces: Piece, gradients: list[Tensor], rates: list[Tensor], last: tuple[Tensor, ...]
     ) -> None:
-        """Update pieces, one after another, by the program with this key, which is compiled if need be."""
+        """Update pieces by the program with this key, which is compiled if need be."""
         inputs = (*pieces, *gradients, *rates, *last)
         if key not in self.programs:
             constants = [number for number in self.numbers.values() if isinstance(number, mx.nd.NDArray)]
@@ -224,15 +199,8 @@ class MxnetScratchHybrid(HybridTraining, MxnetScratch):
 
     def all_updated(self, count: int, *inputs: Tensor) -> list[Tensor]:
         """Return so many pieces after a step, one after another, from a program's inputs."""
-        width = len(self.wholes[0])
-        pieces, others = inputs[: count * width], inputs[count * width :]
-        gradients, rates, last = others[:count], others[count : 2 * count], others[2 * count :]
-        results: list[Tensor] = []
-        for i, (g, rate) in enumerate(zip(gradients, rates)):
-            results += self.updated(pieces[i * width : (i + 1) * width], g, rate, *last)
-        return results
-
-
-def within(z: Tensor, limit: Any) -> Tensor:
-    """Return z with each coordinate clipped to ±limit; `mx.nd.clip` would round the limit to float32."""
-    return mx.nd.minimum(mx.nd.maximum(z, -limit), limit)
+        given, width = iter(inputs), len(self.wholes[0])
+        pieces = [list(islice(given, width)) for _ in range(count)]
+        gradients, rates, last = list(islice(given, count)), list(islice(given, count)), list(given)
+        steps = (self.updated_piece(*given, *last) for given in zip(pieces, gradients, rates))
+        return list(chain.from_iterable(steps))

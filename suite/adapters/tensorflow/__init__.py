@@ -20,6 +20,8 @@ from suite.adapters.tensorflow.builtin import (
     TensorFlowFunction,
     TensorFlowKernel,
     TensorFlowLegacy,
+    TensorFlowSection,
+    TensorFlowSectionConcise,
     TensorFlowV1,
     TensorFlowXla,
     keras,
@@ -30,7 +32,6 @@ from suite.adapters.tensorflow.scratch import (
     TensorFlowScratchXla,
     direct_call,
 )
-from suite.adapters.tensorflow.section import TensorFlowSection, TensorFlowSectionConcise
 
 # TF32 would round the factors of float32 matrix products to 11 bits, and a GPU's gradients would differ from a CPU's.
 tf.config.experimental.enable_tensor_float_32_execution(False)

@@ -1,4 +1,7 @@
-"""TensorFlow's own RMSProps: that of `tf.keras` in each of its modes, the kernels, and the older optimizers."""
+"""TensorFlow's own RMSProps: that of `tf.keras` in each of its modes, the kernels, and the older optimizers.
+
+At the end, the loops of the book's section; see `suite.adapters.scratch`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from reference import Dialect, Hyperparameters
-from suite.adapters.contract import Array, Implementation, State, Tensor, Unsupported
+from suite.adapters.contract import Array, Implementation, Problem, Tensor, Unsupported
+from suite.adapters.scratch import Batches, Section, SectionLoop
 from suite.adapters.tensorflow.scratch import CompiledTraining
 
 # What releases have in other places or under other names. It is looked up, not derived from TensorFlow's version.
@@ -36,16 +40,10 @@ class TensorFlowBuiltin(Implementation):
 
     native = "tf.keras.optimizers.RMSprop"
     computes = "keras3"
-    names: ClassVar[Mapping[str, str]] = {
-        "learning_rate": "learning_rate",
-        "decay": "rho",
-        "epsilon": "epsilon",
-        "momentum": "momentum",
-        "centered": "centered",
-        "weight_decay": "weight_decay",
-        "clip_norm": "clipnorm",
-        "clip_gradient": "clipvalue",
-    }
+    names: ClassVar[Mapping[str, str]] = dict(
+        learning_rate="learning_rate", decay="rho", epsilon="epsilon", momentum="momentum", centered="centered",
+        weight_decay="weight_decay", clip_norm="clipnorm", clip_gradient="clipvalue",
+    )  # fmt: skip
     zero_disables = ("clip_norm", "clip_gradient")
     max_steps = 1000
     unsupported_rate_scale = "has one learning rate for all parameters"
@@ -69,10 +67,11 @@ class TensorFlowBuiltin(Implementation):
     def update(self, gradients: list[Tensor]) -> None:
         self.optimizer.apply_gradients(zip(gradients, self.parameters))
 
-    def state(self) -> State:
+    def slots(self) -> dict[str, list[Tensor]]:
         """See `Implementation`. Reads private lists, because `variables` does not say which variable is which."""
         own = self.optimizer
-        return self.named_state(own._velocities, own._average_gradients, own._momentums)
+        v, m, b = own._velocities, own._average_gradients, own._momentums
+        return {"square_average": v, "mean_gradient": m, "momentum_buffer": b}
 
     def save(self) -> dict[str, Array]:
         store: dict[str, Array] = {}
@@ -115,18 +114,15 @@ class TensorFlowKernel(Implementation):
 
     native = "tf.raw_ops.ResourceApplyRMSProp"
     computes = "tf-kernel"
-    names: ClassVar[Mapping[str, str]] = {
-        "learning_rate": "lr",
-        "decay": "rho",
-        "epsilon": "epsilon",
-        "momentum": "momentum",
-        "centered": "centered",
-    }
+    names: ClassVar[Mapping[str, str]] = dict(
+        learning_rate="lr", decay="rho", epsilon="epsilon", momentum="momentum", centered="centered"
+    )
+    slot_names: ClassVar[Mapping[str, str]] = dict(square_average="ms", momentum_buffer="mom", mean_gradient="mg")
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """See `Implementation`. Makes the state; the kernels require a momentum buffer even where momentum is 0."""
-        names = ("ms", "mom", "mg") if self.h.centered else ("ms", "mom")
-        self.slots = {name: [self.framework.full_like(p, 0.0) for p in self.parameters] for name in names}
+        parts = list(self.slot_names)[: 3 if self.h.centered else 2]
+        self.memory = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in parts}
 
     def update(self, gradients: list[Tensor]) -> None:
         require_kernel(gradients, self.framework.device)
@@ -135,23 +131,15 @@ class TensorFlowKernel(Implementation):
             arguments = self.native_arguments(rate)
             del arguments["centered"]
             numbers = {name: tf.constant(value, g.dtype) for name, value in arguments.items()}
-            handles = {name: slots[i].handle for name, slots in self.slots.items()}
+            handles = {self.slot_names[part]: tensors[i].handle for part, tensors in self.memory.items()}
             inputs = {"var": x.handle, **handles, **numbers, "use_locking": False}
             if isinstance(g, tf.IndexedSlices):
                 getattr(tf.raw_ops, f"ResourceSparseApply{kind}")(**inputs, grad=g.values, indices=g.indices)
             else:
                 getattr(tf.raw_ops, f"ResourceApply{kind}")(**inputs, grad=g)
 
-    def state(self) -> State:
-        buffer = self.slots["mom"] if self.h.momentum != 0 else []
-        return self.named_state(self.slots["ms"], self.slots.get("mg", []), buffer)
-
-    def save(self) -> dict[str, list[Array]]:
-        return {name: [self.framework.numpy(slot) for slot in slots] for name, slots in self.slots.items()}
-
-    def restore(self, saved: dict[str, list[Array]]) -> None:
-        for name, arrays in saved.items():
-            self.framework.assign(self.slots[name], arrays)
+    def slots(self) -> dict[str, list[Tensor]]:
+        return self.memory
 
 
 def require_kernel(gradients: list[Tensor], device: str) -> None:
@@ -181,24 +169,16 @@ class TensorFlowV1(Implementation):
         require_kernel(gradients, self.framework.device)
         self.optimizer.apply_gradients(zip(gradients, self.parameters))
 
-    def state(self) -> State:
+    def slots(self) -> dict[str, list[Tensor]]:
         """See `Implementation`. The optimizer has a momentum buffer even where momentum is 0."""
-        names = ("rms", "mg", "momentum" if self.h.momentum != 0 else "")
-        return self.named_state(*(self.slots(name) for name in names))
-
-    def slots(self, name: str) -> list[Tensor]:
-        """Return the optimizer's slots of a name, one for each parameter; none if there is no such name."""
-        return [self.optimizer.get_slot(p, name) for p in self.parameters if name in self.optimizer.get_slot_names()]
-
-    def save(self) -> dict[str, list[Array]]:
-        names = self.optimizer.get_slot_names()
-        return {name: [self.framework.numpy(slot) for slot in self.slots(name)] for name in names}
+        own, theirs = self.optimizer, {"square_average": "rms", "mean_gradient": "mg", "momentum_buffer": "momentum"}
+        made = own.get_slot_names()
+        return {part: [own.get_slot(p, name) for p in self.parameters] for part, name in theirs.items() if name in made}
 
     def restore(self, saved: dict[str, list[Array]]) -> None:
         """See `Implementation`. The first step would make the slots; here they are needed before."""
         self.optimizer._create_slots(self.parameters)
-        for name, arrays in saved.items():
-            self.framework.assign(self.slots(name), arrays)
+        super().restore(saved)
 
 
 class TensorFlowLegacy(TensorFlowV1):
@@ -206,11 +186,9 @@ class TensorFlowLegacy(TensorFlowV1):
 
     native = "tf.keras.optimizers.legacy.RMSprop"
     computes = "keras-legacy"
-    names: ClassVar[Mapping[str, str]] = {
-        **{ours: "rho" if ours == "decay" else ours for ours in TensorFlowKernel.names},
-        "clip_norm": "clipnorm",
-        "clip_gradient": "clipvalue",
-    }
+    names: ClassVar[Mapping[str, str]] = dict(
+        TensorFlowV1.names, decay="rho", clip_norm="clipnorm", clip_gradient="clipvalue"
+    )
 
     @classmethod
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
@@ -224,3 +202,72 @@ class TensorFlowLegacy(TensorFlowV1):
 
     def set_rate(self, learning_rate: float) -> None:
         self.optimizer.learning_rate = learning_rate
+
+
+def rmsprop(
+    parameters: list[Tensor], gradients: list[Tensor], states: list[Tensor], hyperparameters: dict[str, float]
+) -> None:
+    """The update of section 11.8.2."""
+    rate, gamma, eps = hyperparameters["lr"], hyperparameters["gamma"], hyperparameters["eps"]
+    for p, g, s in zip(parameters, gradients, states):
+        s.assign(gamma * s + (1 - gamma) * tf.square(g))
+        p.assign(p - rate * g / tf.sqrt(s + eps))
+
+
+def load(loop: SectionLoop, problem: Problem, first: int) -> Batches:
+    """Return the batches that `tf.data` makes, from a step on and without end."""
+    order, dtype = problem.arrays["batches"], loop.parameters[0].dtype
+    tensors = tuple(tf.constant(problem.arrays[name][order.ravel()], dtype) for name in ("features", "labels"))
+    batches = tf.data.Dataset.from_tensor_slices(tensors).batch(order.shape[1])
+    return iter(batches.repeat().skip(first % len(order)))
+
+
+class TensorFlowSection(Section):
+    """Section 11.8.2 in TensorFlow."""
+
+    max_steps = 1000
+    load = load
+
+    def update(self, gradients: list[Tensor]) -> None:
+        rmsprop(self.parameters, gradients, self.square_average, self.hyperparameters)
+
+    def loop(self, batches: Batches) -> list[Tensor]:
+        (w, b), states, hyperparameters = self.parameters, self.square_average, self.hyperparameters
+        gradients: list[Tensor] = []
+        for features, labels in batches:
+            with tf.GradientTape() as tape:
+                predicted = tf.matmul(features, w) + b
+                loss = tf.reduce_mean((predicted - tf.reshape(labels, predicted.shape)) ** 2 / 2)
+            gradients = tape.gradient(loss, [w, b])
+            rmsprop([w, b], gradients, states, hyperparameters)
+        return gradients
+
+
+class TensorFlowSectionConcise(SectionLoop, TensorFlowBuiltin):
+    """Section 11.8.3: the optimizer, a layer and a loss of Keras."""
+
+    native = "the section's concise loop"
+    names: ClassVar[Mapping[str, str]] = {"learning_rate": "learning_rate", "decay": "rho", "epsilon": "epsilon"}
+    load = load
+
+    def connect(self) -> None:
+        """See `SectionLoop`. The layer gets the parameters as its variables; the optimizer has these already."""
+        w, b = self.parameters
+        layer = tf.keras.layers.Dense(1, dtype=self.framework.dtype(w))
+        layer.build((None, w.shape[0]))
+        if KERAS_2:
+            layer.kernel, layer.bias = w, b
+        else:
+            for variable, parameter in zip(layer.trainable_variables, (w, b)):
+                variable._value = parameter
+        self.net, self.loss = tf.keras.Sequential([layer]), tf.keras.losses.MeanSquaredError()
+
+    def loop(self, batches: Batches) -> list[Tensor]:
+        net, mean_square, parameters = self.net, self.loss, self.parameters
+        gradients: list[Tensor] = []
+        for features, labels in batches:
+            with tf.GradientTape() as tape:
+                loss = mean_square(labels, net(features)) / 2
+            gradients = tape.gradient(loss, parameters)
+            self.optimizer.apply_gradients(zip(gradients, parameters))
+        return gradients

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -21,12 +21,13 @@ class TensorFlowScratch(Scratch):
 
     native = "TensorFlow operations, in place"
     max_steps: ClassVar[int | None] = 1000
+    operations = tf
 
     def prepare(self, dialect: Dialect) -> None:
         """See `Scratch`. Numbers become tensors, since converting one at each use takes as long as multiplying."""
         super().prepare(dialect)
         self.numbers = {name: self.number(value) for name, value in self.numbers.items()}
-        self.memory = self.square_average, self.mean_gradient, self.momentum_buffer
+        self.memory = tuple(self.slots().values())
 
     def number(self, value: float) -> Tensor:
         """Return a number in the parameters' format."""
@@ -47,44 +48,23 @@ class TensorFlowScratch(Scratch):
         t: Any,
     ) -> None:
         """Update variables by step t, counted from 1; each is read once and written once."""
+        n = self.numbers
         for x, v, m, b, g, rate in zip_longest(parameters, *memory, gradients, rates):
             variables = x, v, m, b
             before = [old if old is None else old.value() for old in variables]
-            for variable, new in zip(variables, self.updated(g, t, rate, *before)):
+            # γ^t is near 1 at first: 1 - γ^t is computed in double precision, and rounded once
+            corrected = self.algorithm.bias_corrected
+            correction = tf.cast(1 - tf.cast(n["decay"], tf.float64) ** t, x.dtype) if corrected else None
+            for variable, new in zip(variables, self.updated(g, rate, correction, *before)):
                 if variable is not None:
                     variable.assign(new, read_value=False)
 
-    def updated(
-        self, g: Tensor, t: Any, rate: Tensor, x: Tensor, v: Tensor, m: Tensor, b: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return a parameter and its state after step t, as new tensors."""
-        a, n = self.algorithm, self.numbers
-        g = self.effective_gradient(g, x)
-        if a.decoupled:
-            x = x * (1 - rate * n["weight_decay"])
-        v = v * n["decay"] + tf.square(g) * n["complement"]
-        # γ^t is near 1 at first: 1 - γ^t is computed in double precision, and rounded once
-        correction = tf.cast(1 - tf.cast(n["decay"], tf.float64) ** t, x.dtype) if a.bias_corrected else None
-        w = v / correction if a.bias_corrected else v
-        if a.centered:
-            m = m * n["decay"] + g * n["complement"]
-            w = w - tf.square(m / correction if a.bias_corrected else m)
-        d = tf.sqrt(w + n["epsilon"]) if a.epsilon_inside else tf.sqrt(w) + n["epsilon"]
-        u = (g * rate if a.rate_in_buffer else g) / d
-        if a.buffered:
-            b = b * n["momentum"] + u
-            u = u + b * n["momentum"] if a.nesterov else b
-        x = x - (u if a.rate_in_buffer else u * rate)
-        if a.clip_weights is not None:
-            x = tf.clip_by_value(x, -n["clip_weights"], n["clip_weights"])
-        return x, v, m, b
+    def shortened(self, g: Tensor, limit: Tensor) -> Tensor:
+        norm = tf.sqrt(tf.reduce_sum(tf.square(g)))
+        return g * limit / tf.maximum(norm, limit)
 
-    def clipped(self, g: Tensor) -> Tensor:
-        a, n = self.algorithm, self.numbers
-        if a.clip_norm is not None:
-            norm = tf.sqrt(tf.reduce_sum(tf.square(g)))
-            g = g * n["clip_norm"] / tf.maximum(norm, n["clip_norm"])
-        return g if a.clip_gradient is None else tf.clip_by_value(g, -n["clip_gradient"], n["clip_gradient"])
+    def within(self, z: Tensor, limit: Tensor) -> Tensor:
+        return tf.clip_by_value(z, -limit, limit)
 
 
 class CompiledTraining(Implementation):
@@ -142,18 +122,19 @@ class TensorFlowScratchFunction(CompiledTraining, TensorFlowScratch):
     def prepare(self, dialect: Dialect) -> None:
         """See `Scratch`. Algorithms of the same form share a program, which takes their numbers as arguments."""
         super().prepare(dialect)
-        names = tuple(self.numbers)
+        a, names = self.algorithm, tuple(self.numbers)
         self.vector, self.any_step = tf.stack([self.numbers[name] for name in names]), tf.constant(1.0, tf.float64)
         rates = tf.TensorSpec((len(self.parameters),), self.vector.dtype)
         gradients = [tf.TensorSpec(x.shape, x.dtype) for x in self.parameters]
         examples = self.parameters, self.memory, self.vector, rates, self.any_step, gradients
-        function = update_function(type(self), form(self.algorithm), names)
+        compiled_in = a.structure().with_numbers({"gradient_scale": int(a.gradient_scale == 1)})
+        function = update_function(type(self), compiled_in, names)
         self.program = direct_call(function, *examples, inline=self.inline)
 
     def set_rate(self, learning_rate: float) -> None:
         """See `Implementation`. Collects the program's arguments that stay the same from step to step."""
         super().set_rate(learning_rate)
-        variables = [*self.parameters, *self.square_average, *self.mean_gradient, *self.momentum_buffer]
+        variables = chain(self.parameters, *self.memory)
         self.constant_arguments = [*(variable.handle for variable in variables), self.vector, tf.stack(self.rates)]
 
     def update(self, gradients: list[Tensor]) -> None:
@@ -172,20 +153,9 @@ class TensorFlowScratchXla(TensorFlowScratchFunction):
     jit_compile: ClassVar[bool] = True
 
 
-def form(a: Algorithm) -> Algorithm:
-    """Return the part of an algorithm that is compiled in: its structure, and whether the gradient is scaled."""
-    return a.structure().with_numbers({"gradient_scale": int(a.gradient_scale == 1)})
-
-
 @cache
 def update_function(kind: type[TensorFlowScratchFunction], a: Algorithm, names: tuple[str, ...]) -> Any:
-    """Return an update in place, as a `tf.function` of variables, numbers, rates, the step and gradients.
-
-    Args:
-        kind: the class whose `apply` is traced.
-        a: the algorithm's form.
-        names: of the numbers.
-    """
+    """Return `kind.apply` as a `tf.function`, for an algorithm's form and the names of its numbers."""
     stand_in = object.__new__(kind)  # without parameters, which a program in the cache would keep alive
     stand_in.algorithm = a
 
@@ -201,15 +171,12 @@ Program = Callable[..., Sequence[Tensor]]
 
 
 def direct_call(function: Any, *arguments: Any, inline: bool = False) -> Program:
-    """Trace a `tf.function`, and return it as a program that does not inspect its arguments.
+    """Trace a `tf.function`, and return it as a program that does not inspect its arguments, and returns tensors.
 
     For a small update, TensorFlow's inspection of each argument takes longer than the update, and so does handing each
-    operation to another thread. The operations are the same.
-
-    Args:
-        function: whatever it returns, the program returns as tensors.
-        arguments: for which it is traced: tensors, variables, or lists of these; a `tf.TensorSpec` for any such tensor.
-        inline: whether all operations run in the calling thread, on a CPU. Programs of XLA can't.
+    operation to another thread: with `inline` all run in the calling one, on a CPU, which programs of XLA can't. The
+    operations are the same. The arguments are tensors, variables, or lists of these; a `tf.TensorSpec` stands for any
+    such tensor.
     """
     traced = function.get_concrete_function(*arguments)
     captured, types = traced.captured_inputs, [output.dtype for output in traced.outputs]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor
-from suite.adapters.torch.builtin import TorchBuiltin, TorchCompiled, TorchForeach
+from suite.adapters.torch.builtin import TorchBuiltin, TorchCompiled, TorchForeach, TorchSection, TorchSectionConcise
 from suite.adapters.torch.scratch import (
     TorchScratch,
     TorchScratchCompiled,
@@ -18,7 +18,6 @@ from suite.adapters.torch.scratch import (
     compiled,
     missing_compiler,
 )
-from suite.adapters.torch.section import TorchSection, TorchSectionConcise
 
 # TF32 would round the factors of float32 matrix products to 11 bits, and a GPU's gradients would differ from a CPU's.
 torch.set_float32_matmul_precision("highest")

@@ -1,4 +1,7 @@
-"""PyTorch's own RMSProp, `torch.optim.RMSprop`, in each of its modes."""
+"""PyTorch's own RMSProp, `torch.optim.RMSprop`, in each of its modes.
+
+At the end, the loops of the book's section; see `suite.adapters.scratch`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
-from reference import Dialect, Hyperparameters
-from suite.adapters.contract import Implementation, State, Tensor, Unsupported
-from suite.adapters.torch.scratch import missing_compiler
+from reference import Dialect
+from suite.adapters.contract import Implementation, Problem, Tensor, Unsupported
+from suite.adapters.scratch import Batches, Section, SectionLoop, endless
+from suite.adapters.torch.scratch import Compiled
 
 MAX_COMPILED = 16  # parameters that are compiled in seconds
 
@@ -20,15 +25,10 @@ class TorchBuiltin(Implementation):
 
     native = "torch.optim.RMSprop"
     computes = "torch"
-    names: ClassVar[Mapping[str, str]] = {
-        "learning_rate": "lr",
-        "decay": "alpha",
-        "epsilon": "eps",
-        "momentum": "momentum",
-        "centered": "centered",
-        "weight_decay": "weight_decay",
-        "maximize": "maximize",
-    }
+    names: ClassVar[Mapping[str, str]] = dict(
+        learning_rate="lr", decay="alpha", epsilon="eps", momentum="momentum", centered="centered",
+        weight_decay="weight_decay", maximize="maximize",
+    )  # fmt: skip
     unsupported_sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
     foreach: ClassVar[bool | None] = False
 
@@ -54,14 +54,11 @@ class TorchBuiltin(Implementation):
             parameter.grad = gradient
         self.step_optimizer()
 
-    def state(self) -> State:
+    def slots(self) -> dict[str, list[Tensor]]:
         theirs = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
-        slots = [self.optimizer.state[p] for group in self.optimizer.param_groups for p in group["params"]]
-        return {
-            ours: [self.framework.numpy(slot[name]) for slot in slots]
-            for ours, name in theirs.items()
-            if slots and all(name in slot for slot in slots)
-        }
+        of_each = [self.optimizer.state[p] for group in self.optimizer.param_groups for p in group["params"]]
+        made = {part: name for part, name in theirs.items() if all(name in state for state in of_each)}
+        return {part: [state[name] for state in of_each] for part, name in made.items()}
 
     def save(self) -> bytes:
         file = io.BytesIO()
@@ -80,16 +77,11 @@ class TorchForeach(TorchBuiltin):
     foreach = True
 
 
-class TorchCompiled(TorchBuiltin):
+class TorchCompiled(Compiled, TorchBuiltin):
     """`torch.optim.RMSprop` under `torch.compile`."""
 
     native = "torch.compile of torch.optim.RMSprop"
     max_steps = 1000
-
-    @classmethod
-    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
-        reason = missing_compiler()
-        return f"{cls.native} {reason}" if reason else super().unsupported(h, dtype)
 
     def prepare(self, dialect: Dialect) -> None:
         """Compile the step. The learning rate is a tensor, since each new number would be compiled again.
@@ -109,3 +101,70 @@ class TorchCompiled(TorchBuiltin):
         super(TorchBuiltin, self).set_rate(learning_rate)
         for group, rate in zip(self.optimizer.param_groups, self.rates):
             group["lr"].fill_(rate)
+
+
+def rmsprop(parameters: list[Tensor], states: list[Tensor], hyperparameters: dict[str, float]) -> None:
+    """The update of section 11.8.2, with the gradients that autograd has left in the parameters."""
+    rate, gamma, eps = hyperparameters["lr"], hyperparameters["gamma"], hyperparameters["eps"]
+    with torch.no_grad():
+        for p, s in zip(parameters, states):
+            s[...] = gamma * s + (1 - gamma) * torch.square(p.grad)
+            p[...] -= rate * p.grad / torch.sqrt(s + eps)
+
+
+def load(loop: SectionLoop, problem: Problem, first: int) -> Batches:
+    """Return the batches that a loader of torch makes, from a step on."""
+    dtype = loop.parameters[0].dtype
+    data = TensorDataset(*(torch.tensor(problem.arrays[name], dtype=dtype) for name in ("features", "labels")))
+    return endless(DataLoader(data, batch_sampler=problem.arrays["batches"].tolist()), first)
+
+
+class TorchSection(Section):
+    """Section 11.8.2 in torch."""
+
+    load = load
+
+    def update(self, gradients: list[Tensor]) -> None:
+        for p, gradient in zip(self.parameters, gradients):
+            p.grad = gradient
+        rmsprop(self.parameters, self.square_average, self.hyperparameters)
+
+    def loop(self, batches: Batches) -> list[Tensor]:
+        (w, b), states, hyperparameters = self.parameters, self.square_average, self.hyperparameters
+        for features, labels in batches:
+            w.grad = b.grad = None
+            predicted = torch.matmul(features, w) + b
+            loss = (predicted - labels.reshape(predicted.shape)) ** 2 / 2
+            loss.mean().backward()
+            rmsprop([w, b], states, hyperparameters)
+        return [w.grad, b.grad]
+
+
+class TorchSectionConcise(SectionLoop, TorchBuiltin):
+    """Section 11.8.3: torch's optimizer, layer and loss."""
+
+    native = "the section's concise loop"
+    names: ClassVar[Mapping[str, str]] = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps"}
+    foreach: ClassVar[bool | None] = None
+    load = load
+
+    def connect(self) -> None:
+        """See `SectionLoop`. The layer shares the parameters' memory; its weights are a row where ours are a column."""
+        w, b = self.parameters
+        layer = torch.nn.Linear(*w.shape, device=self.framework.device, dtype=w.dtype)
+        layer.weight, layer.bias = (torch.nn.Parameter(p.detach()) for p in (w.t(), b))
+        before = self.optimizer.state_dict()
+        self.bind(list(layer.parameters()))
+        self.optimizer.load_state_dict(before)
+        self.net, self.loss = torch.nn.Sequential(layer), torch.nn.MSELoss()
+
+    def loop(self, batches: Batches) -> list[Tensor]:
+        net, optimizer, mean_square = self.net, self.optimizer, self.loss
+        for features, labels in batches:
+            optimizer.zero_grad()
+            predicted = net(features)
+            loss = mean_square(predicted, labels.reshape(predicted.shape)) / 2
+            loss.backward()
+            optimizer.step()
+        weight, bias = net.parameters()
+        return [weight.grad.t(), bias.grad]

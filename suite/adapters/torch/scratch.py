@@ -17,7 +17,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 
 from reference import Dialect, Hyperparameters
-from suite.adapters.contract import Problem, Tensor
+from suite.adapters.contract import Implementation, Problem, Tensor
 from suite.adapters.scratch import Scratch
 
 BLOCK = 4 * 1024 * 1024
@@ -36,7 +36,6 @@ class TorchScratch(Scratch):
     """
 
     native = "torch operations, in place"
-    numbers: dict[str, Any]
 
     def prepare(self, dialect: Dialect) -> None:
         super().prepare(dialect)
@@ -44,20 +43,19 @@ class TorchScratch(Scratch):
         self.numbers = self.operands({**self.numbers, "correction": 1.0})
         self.lengths = [self.block_length(x) for x in self.parameters]
         parameters = [x.detach() for x in self.parameters]
-        parts = (parameters, self.square_average, self.mean_gradient, self.momentum_buffer)
-        self.pieces = list(zip_longest(*map(self.cut, parts)))
+        self.pieces = list(zip_longest(*map(self.cut, (parameters, *self.slots().values()))))
         blocks = [-(-x.numel() // length) if length else 1 for x, length in zip(parameters, self.lengths)]
         self.owners = [i for i, count in enumerate(blocks) for _ in range(count)]
 
     def operands(self, numbers: dict[str, float]) -> dict[str, Any]:
-        """Return the numbers, those of `OPERANDS` as tensors, which are at least as precise as the parameters."""
-        made = self.framework.tensor(np.array([numbers[name] for name in OPERANDS]), self.wide)
+        """Return the numbers, those of `OPERANDS` as tensors."""
+        made = self.wide([numbers[name] for name in OPERANDS])
         return {**numbers, **dict(zip(OPERANDS, made.unbind()))}
 
-    @property
-    def wide(self) -> str:
-        """The format of numbers that are tensors."""
-        return "float64" if self.parameters[0].dtype == torch.float64 else "float32"
+    def wide(self, numbers: list[float]) -> Tensor:
+        """Return numbers as a tensor that is at least as precise as the parameters."""
+        dtype = "float64" if self.parameters[0].dtype == torch.float64 else "float32"
+        return self.framework.tensor(np.array(numbers), dtype)
 
     def block_length(self, x: Tensor) -> int | None:
         """Return the length of the blocks into which a parameter is cut; None if it is not.
@@ -97,12 +95,7 @@ class TorchScratch(Scratch):
             self.update_piece(x, v, m, b, g, rate)
 
     def update_piece(self, x: Any, v: Any, m: Any, b: Any, g: Any, rate: Any) -> None:
-        """Update in place; the arguments are tensors, or have the methods of tensors.
-
-        v ← γ v + (1-γ) g²             m ← γ m + (1-γ) g
-        u = η g / √(v + ε)             or η g / (√v + ε);  v - m² in place of v when centered
-        b ← μ b + u                    x ← x - b, where there is no buffer x ← x - u
-        """
+        """Update as `updated`, in place; the arguments are tensors, or have the methods of tensors."""
         a, n = self.algorithm, self.numbers
         g = self.effective_gradient(g, x)
         if a.decoupled:
@@ -128,18 +121,17 @@ class TorchScratch(Scratch):
         w = v.addcmul(m, m, value=-1) if a.centered else v
         return w.add(n["epsilon"]).sqrt_() if a.epsilon_inside else w.sqrt().add_(n["epsilon"])
 
-    def clipped(self, g: Tensor) -> Tensor:
-        a, n = self.algorithm, self.numbers
-        if a.clip_norm is not None:
-            g = g.mul(n["clip_norm"]).div(g.norm().clamp_min(n["clip_norm"]))
-        return g if a.clip_gradient is None else g.clamp_min(-n["clip_gradient"]).clamp_max(n["clip_gradient"])
+    def shortened(self, g: Tensor, limit: Any) -> Tensor:
+        return g.mul(limit).div(g.norm().clamp_min(limit))
+
+    def within(self, z: Tensor, limit: Any) -> Tensor:
+        return z.clamp_min(-limit).clamp_max(limit)
 
 
 class TensorList:
-    """Tensors that are updated together by one call of torch.
+    """Tensors that are updated together by one call, with those methods of a tensor that have a `torch._foreach_…`.
 
-    It has those methods of `torch.Tensor` for which there is a `torch._foreach_…`; an operand is another list, or one
-    number for all.
+    An operand is another list, or one number for all.
     """
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
@@ -176,15 +168,12 @@ class TorchScratchForeach(TorchScratch):
     def groups(self) -> list[slice]:
         """Consecutive pieces that have the same learning rate and fit into a block."""
         groups: list[slice] = []
-        bytes_ = 0
-        pieces = super().cut(self.parameters)
-        for i, piece in enumerate(pieces):
+        filled = 0  # bytes of the last group
+        for i, piece in enumerate(super().cut(self.parameters)):
             size = piece.numel() * piece.element_size()
-            if groups and self.rate_scale is None and bytes_ + size <= BLOCK:
-                groups[-1], bytes_ = slice(groups[-1].start, i + 1), bytes_ + size
-            else:
-                groups.append(slice(i, i + 1))
-                bytes_ = size
+            fits = groups and self.rate_scale is None and filled + size <= BLOCK
+            start, filled = (groups.pop().start, filled + size) if fits else (i, size)
+            groups.append(slice(start, i + 1))
         return groups
 
     def prepare(self, dialect: Dialect) -> None:
@@ -196,7 +185,16 @@ class TorchScratchForeach(TorchScratch):
         return [TensorList(pieces[group]) for group in self.groups] if pieces else []
 
 
-class TorchScratchCompiled(TorchScratch):
+class Compiled(Implementation):
+    """An implementation that needs a compiler."""
+
+    @classmethod
+    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
+        reason = missing_compiler()
+        return f"{cls.native} {reason}" if reason else super().unsupported(h, dtype)
+
+
+class TorchScratchCompiled(Compiled, TorchScratch):
     """RMSProp as one compiled program for all parameters; in training, with the loss and its gradients in it.
 
     All numbers are tensors, so that a program serves all learning rates, decays, … for parameters of the same shapes.
@@ -206,11 +204,6 @@ class TorchScratchCompiled(TorchScratch):
     mode = "compiled"
     lean = True
 
-    @classmethod
-    def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
-        reason = missing_compiler()
-        return f"{cls.native} {reason}" if reason else super().unsupported(h, dtype)
-
     def prepare(self, dialect: Dialect) -> None:
         super().prepare(dialect)
         self.update_program: Program | None = None
@@ -218,7 +211,7 @@ class TorchScratchCompiled(TorchScratch):
 
     def operands(self, numbers: dict[str, float]) -> dict[str, Any]:
         """Pack all numbers, and after them the learning rates, into one tensor."""
-        self.packed = self.framework.tensor(np.array([*numbers.values(), *[0.0] * len(self.parameters)]), self.wide)
+        self.packed = self.wide([*numbers.values(), *[0.0] * len(self.parameters)])
         return dict(zip(numbers, self.packed.unbind()))
 
     def block_length(self, x: Tensor) -> int | None:  # noqa: ARG002
@@ -243,11 +236,10 @@ class TorchScratchCompiled(TorchScratch):
 
     def train(self, problem: Problem, first: int, count: int) -> list[Tensor]:
         """See `Implementation`. One call for each step."""
-        batches, (loss, program) = problem.batches, self.training_program or (None, None)
-        if program is None or loss != problem.loss:
-            program = self.program(problem.loss, batches[0])
-            self.training_program = problem.loss, program
-        gradients: list[Tensor] = []
+        batches, gradients = problem.batches, []
+        if self.training_program is None or self.training_program[0] != problem.loss:
+            self.training_program = problem.loss, self.program(problem.loss, batches[0])
+        program = self.training_program[1]
         for i in range(first, first + count):
             if self.h.scheduled:
                 self.set_rate(self.h.rate(self.steps))
@@ -285,8 +277,7 @@ SMALL_PRODUCT = 4096  # multiplications up to which a loop in the program is fas
 
 def missing_compiler() -> str | None:
     """Return what is missing to compile for a CPU; None if nothing is."""
-    compilers = (os.environ.get("CXX"), "g++", "clang++")
-    found = any(shutil.which(compiler) for compiler in compilers if compiler)
+    found = any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++")))
     return None if found else "needs a C++ compiler, and there is none on the path"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reference import Hyperparameters
+from reference import Hyperparameters, dialects
 from suite.adapters import load
-from suite.adapters.contract import Unsupported, effective, flatten, from_native, to_native, unflatten
+from suite.adapters.contract import Unsupported, effective, flatten, unflatten
 from suite.errors import UserError
 from suite.workers import replay as replays
 from tests.support.numpy_framework.adapter import Numpy
@@ -25,16 +25,11 @@ def test_unflatten_divides_a_vector_into_shapes_and_flatten_is_its_inverse():
     assert np.array_equal(flatten(parts), vector)
 
 
-def test_hyperparameters_are_translated_to_native_names_and_back():
+def test_hyperparameters_are_passed_under_their_native_names():
     h = Hyperparameters(learning_rate=0.1, decay=0.8, epsilon=1e-3, momentum=0.5)
-    native = to_native(TORCH, h, learning_rate=0.1)
-    assert native == {"lr": 0.1, "alpha": 0.8, "eps": 1e-3, "momentum": 0.5}
-    assert from_native(TORCH, native) == h
-
-
-def test_an_unknown_native_name_is_refused_with_the_known_names():
-    with pytest.raises(ValueError, match="no hyper-parameter rho; there are alpha, eps, lr, momentum"):
-        from_native(TORCH, {"rho": 0.9})
+    implementation = ClaimsD2l([np.zeros(2)], h, dialects["d2l"], Numpy("cpu"))
+    implementation.names = TORCH
+    assert implementation.native_arguments(0.2) == {"lr": 0.2, "alpha": 0.8, "eps": 1e-3, "momentum": 0.5}
 
 
 def test_a_hyperparameter_at_its_default_has_no_effect():

@@ -59,21 +59,19 @@ class Right(Scratch):
     def average(self, old, new, decay, complement):
         old[...] = decay * old + complement * new
 
-    def clipped(self, g):
-        a, n, T = self.algorithm, self.numbers, g.dtype.type  # noqa: N806
-        if a.clip_norm is not None:
-            g = g * T(n["clip_norm"]) / np.maximum(np.sqrt(np.sum(g * g)), T(n["clip_norm"]))
-        return g if a.clip_gradient is None else np.clip(g, -T(n["clip_gradient"]), T(n["clip_gradient"]))
+    def shortened(self, g, limit):
+        limit = g.dtype.type(limit)
+        return g * limit / np.maximum(np.sqrt(np.sum(g * g)), limit)
+
+    def within(self, z, limit):
+        return np.clip(z, -z.dtype.type(limit), z.dtype.type(limit))
 
 
 class ClaimsD2l(Right):
     """Computes D2L's dialect correctly and declares it, whatever dialect is requested."""
 
     computes = "d2l"
-
-    @classmethod
-    def declared(cls, h):
-        return "d2l"
+    actual = "d2l"
 
     def prepare(self, dialect):
-        super().prepare(dialects[self.computes])
+        super().prepare(dialects[self.actual])

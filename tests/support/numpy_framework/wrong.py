@@ -14,13 +14,13 @@ from tests.support.numpy_framework.right import ClaimsD2l, Right
 class WrongEpsilon(ClaimsD2l):
     """ε is outside the root; inside is declared."""
 
-    computes = "optax-outside"
+    actual = "optax-outside"
 
 
 class AccumulatorFromOne(ClaimsD2l):
     """v starts at one."""
 
-    computes = "timm-tf"
+    actual = "timm-tf"
 
 
 class TwoMistakes(ClaimsD2l):
@@ -33,16 +33,11 @@ class TwoMistakes(ClaimsD2l):
 class Changed(ClaimsD2l):
     """Computes its dialect with other hyper-parameters than were given."""
 
-    claims = "d2l"
     changes = {}
-
-    @classmethod
-    def declared(cls, h):
-        return cls.claims
 
     def prepare(self, dialect):
         self.h = replace(self.h, **self.changes)
-        Right.prepare(self, dialects[self.claims])
+        Right.prepare(self, dialects[self.computes])
 
 
 class MomentumIgnored(Changed):
