@@ -174,8 +174,8 @@ class MinimalLoop:
     """A minimal loop in a process of its own. A context manager that ends it."""
 
     def __init__(self, environment: Environment, size: int, threads: int) -> None:
-        self.name = f"of {environment.framework} at {size} parameters"
-        script = Path(adapters.__file__).with_name(environment.framework) / "minimal_loop.py"
+        self.name = f"of {environment.release.framework} at {size} parameters"
+        script = Path(adapters.__file__).with_name(environment.release.framework) / "minimal_loop.py"
         command = [str(environment.python), "-I", str(script), str(size), str(threads)]
         pipe, number = subprocess.PIPE, str(threads)
         variables = {**os.environ, "OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number, "MKL_NUM_THREADS": number}

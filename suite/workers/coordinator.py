@@ -204,7 +204,7 @@ class FrameworkClient:
         if self.worker is None:
             try:
                 python = self.environment.require()
-                self.worker = WorkerProcess(python, self.environment.framework, self.device, self.threads)
+                self.worker = WorkerProcess(python, self.environment.release.framework, self.device, self.threads)
                 self.hello = self.worker.hello(START_TIMEOUT)
             except WorkerError as error:
                 self.worker, self._refusal = None, error

@@ -82,25 +82,14 @@ class Release:
         """The name with the version, also for the pinned release."""
         return f"{self.framework}=={self.version or pinned_version(self.framework)}"
 
-    @property
-    def folder(self) -> str:
-        """The name of its environment's folder."""
-        return self.name.replace("==", "-")
-
 
 @dataclass(frozen=True)
 class Environment:
     """The interpreter of a framework, whether it exists or not."""
 
-    framework: str
+    release: Release
     python: Path
     user_supplied: bool = False  # such an environment is never built
-    version: str | None = None  # as in a release
-
-    @property
-    def release(self) -> Release:
-        """The release that is installed in it, unless the user supplied it."""
-        return Release(self.framework, self.version)
 
     @property
     def folder(self) -> Path:
@@ -138,18 +127,16 @@ def environments(
     """
     every = dict.fromkeys([*(Release(name) for name in FRAMEWORKS), *releases])
     found = {release.name: environment(release, folder) for release in every}
-    found[ORACLE] = Environment(ORACLE, Path(sys.executable), user_supplied=True)
-    for name, path in user_supplied.items():
-        release = Release.parse(name)
-        found[name] = Environment(release.framework, path, user_supplied=True, version=release.version)
-    return found
+    found[ORACLE] = Environment(Release(ORACLE), Path(sys.executable), user_supplied=True)
+    given = {name: Environment(Release.parse(name), path, user_supplied=True) for name, path in user_supplied.items()}
+    return {**found, **given}
 
 
 def environment(release: Release, folder: Path | None = None) -> Environment:
     """Return the environment of a release, in nox's folder or another."""
     folder = PROJECT / ".nox" if folder is None else folder
     interpreter = Path("Scripts/python.exe") if os.name == "nt" else Path("bin/python")
-    return Environment(release.framework, folder / release.folder / interpreter, version=release.version)
+    return Environment(release, folder / release.name.replace("==", "-") / interpreter)
 
 
 def build(environment: Environment, say: Callable[[str], None]) -> None:

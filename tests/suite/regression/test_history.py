@@ -134,7 +134,7 @@ def test_a_release_that_can_not_be_asked_costs_its_own_rows_and_the_status(tmp_p
 
 def test_a_release_that_can_not_be_installed_is_left_out_and_regress_needs_at_least_one(monkeypatch, quiet):
     def build(environment, say):
-        if environment.version == "99.0":
+        if environment.release.version == "99.0":
             raise NotInstalled("mxnet==99.0 can't be installed: there is no such thing")
 
     monkeypatch.setattr("suite.workers.environments.build", build)

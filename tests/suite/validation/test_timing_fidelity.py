@@ -24,7 +24,7 @@ from suite.validation.timing_fidelity import (
     MinimalLoop,
 )
 from suite.workers.coordinator import Coordinator
-from suite.workers.environments import Environment, environments
+from suite.workers.environments import Environment, Release, environments
 from tests.suite.conftest import script
 
 
@@ -76,12 +76,12 @@ def test_a_minimal_loop_answers_with_seconds_and_ends_with_its_context(framework
 def test_a_minimal_loop_that_ends_says_so(tmp_path):
     python = script(tmp_path, "broken", f"{sys.executable} -c 'pass'")
     with pytest.raises(LookupError, match="the minimal loop of torch at 10 parameters has ended"):
-        MinimalLoop(Environment("torch", python, user_supplied=True), 10, 1)
+        MinimalLoop(Environment(Release("torch"), python, user_supplied=True), 10, 1)
 
 
 def test_a_run_with_an_equal_and_a_slower_copy_has_the_ratios_of_both(tmp_path, numpy_python, monkeypatch):
     monkeypatch.setattr(timing_fidelity, "CALLED_AT", 10)
-    known = {"torch": Environment("torch", numpy_python, user_supplied=True)}
+    known = {"torch": Environment(Release("torch"), numpy_python, user_supplied=True)}
     with Coordinator(known, "cpu", 1, 60.0) as coordinator:
         hellos = coordinator.hello()
         experiment = Fidelity(coordinator, hellos, tmp_path, 0)

@@ -58,7 +58,7 @@ def test_a_run_includes_several_releases_of_a_framework_by_their_names(tmp_path)
     known = environments(interpreters([f"mxnet==3.0={python}"]), tmp_path, [Release("mxnet", "2.0.0b1")])
     assert known["mxnet==2.0.0b1"].folder == tmp_path / "mxnet-2.0.0b1"
     assert known["mxnet"].folder == tmp_path / "mxnet"
-    assert (known["mxnet==3.0"].python, known["mxnet==3.0"].framework) == (python, "mxnet")
+    assert (known["mxnet==3.0"].python, known["mxnet==3.0"].release) == (python, Release("mxnet", "3.0"))
 
 
 def test_implementations_of_a_release_are_selected_by_framework_or_by_release():
