@@ -232,7 +232,7 @@ class InterleavedRun:
 
     def sample(self, entrant: Entrant) -> None:
         """Take a sample, unless the target failed; open it again first if its worker was restarted."""
-        if entrant.running() and entrant.worker is not self.coordinator.worker(entrant.target.framework):
+        if entrant.running() and entrant.worker is not self.coordinator.clients[entrant.target.framework].worker:
             self.enter(entrant)
         if entrant.running():
             self._take(entrant, entrant.samples)
@@ -259,7 +259,7 @@ class InterleavedRun:
         if response.status != "ok":
             return False
         reply = response.reply
-        entrant.opened, entrant.worker = reply["id"], self.coordinator.worker(target.framework)
+        entrant.opened, entrant.worker = reply["id"], self.coordinator.clients[target.framework].worker
         entrant.start = reply["progress"]
         if entrant.row.first_call is None:  # after a restart, compiled code may come from a cache
             entrant.row = replace(entrant.row, first_call=reply["first_call"], **reply["memory"])
@@ -277,7 +277,7 @@ class InterleavedRun:
 
     def leave(self, entrant: Entrant) -> None:
         """Close a target, and check that its parameters moved as far as the timed steps move them."""
-        if entrant.opened is None or entrant.worker is not self.coordinator.worker(entrant.target.framework):
+        if entrant.opened is None or entrant.worker is not self.coordinator.clients[entrant.target.framework].worker:
             return
         response = self._ask(entrant, {"method": "close", "opened": entrant.opened})
         entrant.opened = None

@@ -246,9 +246,9 @@ class Fidelity:
         ours, theirs = run.entrant(TimedTarget(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
         with MinimalLoop(client.environment, size, client.threads) as loop:
             bare_peak = process_memory("VmHWM", loop.process.pid)
-            self.coordinator.restart(framework)
+            self.coordinator.clients[framework].close()
             run.enter(ours)
-            worker = self.coordinator.worker(framework)
+            worker = self.coordinator.clients[framework].worker
             peak = process_memory("VmHWM", worker.process.pid) if worker else None
             if ours.running():
                 loop.sample(ours.loops)

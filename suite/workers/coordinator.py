@@ -289,17 +289,9 @@ class Coordinator:
         finally:
             stopped.set()
 
-    def restart(self, framework: str) -> None:
-        """End a framework's worker: the next request starts another."""
-        self.clients[framework].close()
-
     def processes(self) -> list[int]:
         """Return the process ids of the workers."""
         return [client.worker.process.pid for client in self.clients.values() if client.worker is not None]
-
-    def worker(self, framework: str) -> WorkerProcess | None:
-        """Return the worker process of a framework, while there is one."""
-        return self.clients[framework].worker
 
     def _accounted(self, response: Response) -> Response:
         """Add a response's time to the sums; without a reply the framework may have worked for all of it."""
