@@ -20,6 +20,7 @@ from suite.chapter.charts import HIGHLIGHT, STEP, Axis, FigureText, line_chart
 from suite.chapter.descent import Array, Method, constant, descend
 from suite.chapter.part import Columns, Context, Exhibit, Heading, Part, Rows, Section, points, run_name
 from suite.chapter.text import agreement, counted, exact, listing, number, percent, run_table
+from suite.conformance.targets import DIALECT
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -180,7 +181,7 @@ def describe(rows: Rows) -> Section:
         lambda row: (
             row.setting,
             run_name(row) if row.implementation else "oracle, float64",
-            row.dialect or "d2l",
+            row.dialect or DIALECT,
             number(row.results.get("loss"), 7),
             number(row.results.get("mean_loss"), 4),
             percent(row.results.get("accuracy") or 0.0, 4),
@@ -268,7 +269,7 @@ def in_frameworks(runs: Rows) -> Iterator[str]:
         f"On the same images, initial weights and batches, {agreement(runs)}; the largest error of an update is "
         f"{number(worst, 2)} of its bound."
     )
-    if shares := runs.select(dialect="d2l").numbers("same_class"):
+    if shares := runs.select(dialect=DIALECT).numbers("same_class"):
         images_ = "all test images" if min(shares) == 1 else f"at least {percent(min(shares), 4)} of the test images"
         yield f"After training, the networks from scratch in the frameworks predict the oracle's class for {images_}."
 
@@ -285,7 +286,7 @@ def mean_rates(ours: Rows) -> Iterator[str]:
 def _curve_figure(ours: Rows, runs: Rows, axis: Axis, title: str) -> Figure:
     caption = f"Lines: the oracle. Marks: the frameworks from scratch, on the same batches. {HIGHLIGHT}"
     text = FigureText(f"figure-network-{axis.column}", title, caption)
-    scratch = [(row.setting, row) for row in runs.select(dialect="d2l")]
+    scratch = [(row.setting, row) for row in runs.select(dialect=DIALECT)]
     return line_chart(text, [(row.setting, row) for row in ours], STEP, axis, _BY, scratch, stride=2)
 
 

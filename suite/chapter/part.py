@@ -16,14 +16,12 @@ from reports.tables.table import Table
 from suite.adapters import ORACLE
 from suite.cases.datasets import Dataset
 from suite.cases.tasks import Task
+from suite.conformance.targets import DIALECT
 from suite.conformance.training import Trainings, training_requests, training_targets
 from suite.results.provenance import Conditions
 from suite.results.rows import ChapterRow, TrainingRow
 from suite.results.run_context import RunContext
 from suite.workers import arrays
-
-DIALECT = "d2l"
-"""The dialect of the section, which scratch implementations run."""
 
 
 @dataclass(frozen=True)

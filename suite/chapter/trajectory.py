@@ -26,6 +26,7 @@ from suite.chapter.part import (
     run_name,
 )
 from suite.chapter.text import agreement, counted, exact, listing, number, run_table
+from suite.conformance.targets import DIALECT
 from suite.results.rows import ChapterRow
 
 HEADING = Heading(
@@ -99,7 +100,7 @@ def describe(rows: Rows) -> Section:
     runs = rows.runs(problem="quadratic", method="rmsprop")
     if "rmsprop" not in methods:
         return Section(HEADING)
-    same_update = runs.select(dialect="d2l")
+    same_update = runs.select(dialect=DIALECT)
     findings = (end_point(methods["rmsprop"], same_update), *adagrad_slows_down(methods), *first_step(methods))
     caption = f"f along the same runs, for {SHOWN_STEPS} steps; the section stops after {STEPS}."
     text = FigureText("figure-trajectory-loss", "After the twentieth step", caption)
