@@ -12,9 +12,10 @@ from suite.cases import catalogue, datasets
 from suite.cases.catalogue import Case
 from suite.cases.tasks import replayed
 from suite.compare.fingerprint import TraceDifference, trace_difference
+from suite.diagnosis.candidates import Differences
 from suite.errors import UserError
 from suite.regression.baseline import Baseline, Key, Record
-from suite.regression.identity import Axes, alternatives, describe_alternatives
+from suite.regression.identity import alternatives, describe_alternatives
 
 LARGEST_DIFFERENCE = 2.0
 """The largest difference of the errors of two evaluations of one function, in bounds: each error is within ±1."""
@@ -67,7 +68,7 @@ class CaseChange:
     after: Record | None
     versions: tuple[str, str]
     difference: TraceDifference | None = None
-    axes: tuple[Axes, ...] = ()
+    axes: tuple[Differences, ...] = ()
 
 
 def compare(old: Baseline, new: Baseline) -> list[CaseChange]:
@@ -164,7 +165,7 @@ class _Comparison:
         if before.compact and after.compact:
             difference = trace_difference(before.compact, after.compact, key.dtype)
         kind = self._kind(key, before, after)
-        axes: tuple[Axes, ...] = ()
+        axes: tuple[Differences, ...] = ()
         if kind is ChangeKind.BEYOND:
             case = self.cases.get(key.case)
             old, new = (fitted[key.name, key.requested_dialect] for fitted in self._fitted)
@@ -283,7 +284,7 @@ def _undecided(before: Record, after: Record, difference: TraceDifference | None
     return f"{_distance(difference)}; {why}"
 
 
-def _beyond(before: Record, after: Record, difference: TraceDifference | None, axes: Sequence[Axes]) -> str:
+def _beyond(before: Record, after: Record, difference: TraceDifference | None, axes: Sequence[Differences]) -> str:
     clauses = [describe_alternatives(axes)] if axes else []
     clauses.append(_distance(difference))
     reason = _reason(after)

@@ -14,9 +14,10 @@ from packaging.version import InvalidVersion, Version
 
 from suite.benchmark.statistics import paired
 from suite.cases.catalogue import Case
+from suite.diagnosis.candidates import Differences
 from suite.regression.baseline import Baseline, Key, Record
 from suite.regression.comparison import CaseChange, ChangeKind, compare
-from suite.regression.identity import Axes, Identity, changed_values, differences
+from suite.regression.identity import Identity, changed_values, differences
 from suite.results.rows import TIMINGS, TimingRow
 from suite.run import Job
 from suite.workers.selection import framework_of
@@ -71,7 +72,7 @@ class HistoryEntry:
     identity: Identity
     change: ReleaseChange
     words: str = ""
-    axes: Axes = field(default_factory=dict)
+    axes: Differences = field(default_factory=dict)
     changes: tuple[CaseChange, ...] = ()
     time: Time | None = None
     untimed: str | None = None
@@ -130,48 +131,37 @@ def _following(name: str, old: Baseline, new: Baseline, cases: Mapping[str, Case
         was, now = (Identity.of(one.get(unit, {}), cases) for one in (before, after))
         own = tuple(changes.get(unit, ()))
         axes = differences(was, now, cases)
-        kind = _release_change(was, now, own, axes)
+        kind, words = _release_change(was, now, own, axes)
         if kind is not ReleaseChange.GONE or was.traced:  # it is reported as gone once
-            version, words = _version(new, framework_of(name)), _words(kind, own, axes)
+            version = _version(new, framework_of(name))
             yield HistoryEntry(*unit, name, version, now, kind, words, axes or {}, own)
 
 
-def _release_change(was: Identity, now: Identity, changes: Sequence[CaseChange], axes: Axes | None) -> ReleaseChange:
-    kinds = {change.kind for change in changes}
-    if not now.traced:
-        return ReleaseChange.GONE
-    if not was.traced:
-        return ReleaseChange.NEW
-    if axes:
-        return ReleaseChange.DIALECT
-    if kinds & FURTHER:
-        return ReleaseChange.CASES
-    return ReleaseChange.ROUNDING if kinds & ROUNDED else ReleaseChange.SAME
-
-
-def _words(kind: ReleaseChange, changes: Sequence[CaseChange], axes: Axes | None) -> str:
+def _release_change(
+    was: Identity, now: Identity, changes: Sequence[CaseChange], axes: Differences | None
+) -> tuple[ReleaseChange, str]:
+    """Return the kind of a change since the release before, and its description."""
     both = [change for change in changes if change.before and change.after and change.after.has_trace]
-    total, further = len(both), [change for change in changes if change.kind in FURTHER]
+    further = [change for change in changes if change.kind in FURTHER]
     rounded = [change for change in both if change.kind in ROUNDED]
-    if kind is ReleaseChange.DIALECT and axes:
+    if not now.traced:
+        return ReleaseChange.GONE, next((change.after.reason or "" for change in changes if change.after), "")
+    if not was.traced:
+        return ReleaseChange.NEW, ""
+    if axes:
         beyond = [change for change in further if change.kind is ChangeKind.BEYOND]
-        steps = [
-            change.difference.first_step for change in beyond if change.difference and change.difference.first_step
-        ]
+        steps = [one.difference.first_step for one in beyond if one.difference and one.difference.first_step]
         since = f", from step {min(steps)} on" if steps else ""
-        return f"{changed_values(axes)}; in {len(beyond)} of {total} cases{since}"
-    if kind is ReleaseChange.CASES:
+        return ReleaseChange.DIALECT, f"{changed_values(axes)}; in {len(beyond)} of {len(both)} cases{since}"
+    if further:
         shown = [f"{one.key.case} {one.key.dtype} {one.kind.value}: {one.words}" for one in further[:NAMED]]
         more = [f"and {len(further) - NAMED} more"] if len(further) > NAMED else []
-        return "; ".join([f"in {len(further)} of {total} cases", *shown, *more])
-    if kind is ReleaseChange.ROUNDING:
+        return ReleaseChange.CASES, "; ".join([f"in {len(further)} of {len(both)} cases", *shown, *more])
+    if rounded:
         far = max((change.difference.ulps for change in rounded if change.difference), default=0.0)
-        return f"in {len(rounded)} of {total} cases" + (f", by up to {far:.3g} ulps" if far else "")
-    if kind is ReleaseChange.SAME:
-        return f"in {total} cases"
-    if kind is ReleaseChange.GONE:
-        return next((change.after.reason or "" for change in changes if change.after), "")
-    return ""
+        distance = f", by up to {far:.3g} ulps" if far else ""
+        return ReleaseChange.ROUNDING, f"in {len(rounded)} of {len(both)} cases{distance}"
+    return ReleaseChange.SAME, f"in {len(both)} cases"
 
 
 def timed(job: Job, entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:

@@ -17,6 +17,7 @@ from suite.cases.catalogue import Case
 from suite.diagnosis.candidates import (
     HYPERPARAMETER_PREFIX,
     Candidate,
+    Differences,
     describe_changes,
     relevant_differences,
     restore_candidate,
@@ -24,15 +25,12 @@ from suite.diagnosis.candidates import (
 from suite.regression.baseline import Key, Record
 from suite.results.wording import AXES
 
-Axes = Mapping[str, tuple[Any, Any]]
-"""Axis of a dialect, or hyper-parameter -> (value before, value now)."""
-
 # One case
 
 
 def alternatives(
     case: Case, dtype: str, records: tuple[Record, Record], likely: tuple[frozenset[str], frozenset[str]]
-) -> tuple[Axes, ...]:
+) -> tuple[Differences, ...]:
     """Return the smallest sets of axes on which the dialects that fit two records differ; none if one is not known.
 
     `records` are the record before and the one now. Of the dialects that fit a record, those that fitted most other
@@ -59,7 +57,7 @@ def _candidates(record: Record, case: Case, likely: frozenset[str]) -> list[Cand
     return []
 
 
-def _differences(one: Candidate, other: Candidate, case: Case, dtype: str) -> Axes:
+def _differences(one: Candidate, other: Candidate, case: Case, dtype: str) -> Differences:
     """Return the axes and hyper-parameters on which two candidates differ in a case."""
     distinguishing = relevant_differences(one.base, other.base, case.tape, case.setting.hyperparameters, dtype)
     axes = dict.fromkeys([*distinguishing, *one.differences(), *other.differences()])
@@ -72,7 +70,7 @@ def _value(candidate: Candidate, axis: str) -> Any:
     return getattr(candidate.dialect if name == axis else candidate.hyperparameters, name)
 
 
-def describe_alternatives(axes: Sequence[Axes]) -> str:
+def describe_alternatives(axes: Sequence[Differences]) -> str:
     """Describe alternative sets of axes, as in `epsilon outside in place of inside`."""
     return ", or ".join(map(describe_changes, axes))
 
@@ -125,7 +123,7 @@ class Identity:
         return f"{first}{also}" + (f", but for {besides} of {self.distinguishing} cases" if besides else "")
 
 
-def differences(old: Identity, new: Identity, cases: Mapping[str, Case]) -> Axes | None:
+def differences(old: Identity, new: Identity, cases: Mapping[str, Case]) -> Differences | None:
     """Return the smallest set of axes on which two identities differ in their shared cases; None if they may be equal.
 
     `cases` is the catalogue by id.
@@ -136,7 +134,7 @@ def differences(old: Identity, new: Identity, cases: Mapping[str, Case]) -> Axes
     return min((_distinguishing(*pair, shared) for pair in product(old.dialects, new.dialects)), key=len)
 
 
-def _distinguishing(one: str, other: str, cases: Iterable[tuple[Case, str]]) -> Axes:
+def _distinguishing(one: str, other: str, cases: Iterable[tuple[Case, str]]) -> Differences:
     """Return the axes on which two dialects differ and which change the result of one of these cases and formats."""
     visible = {
         axis
@@ -146,12 +144,12 @@ def _distinguishing(one: str, other: str, cases: Iterable[tuple[Case, str]]) -> 
     return {axis: pair for axis, pair in dialects[one].differences(dialects[other]).items() if axis in visible}
 
 
-def changed_values(axes: Axes) -> str:
+def changed_values(axes: Differences) -> str:
     """Return the change of each axis in words, as in `clipping after weight decay → before weight decay`."""
     named = ((AXES[axis], pair) for axis, pair in axes.items())
     return "; ".join(f"{axis.name} {axis.value(was)} → {axis.value(now)}" for axis, (was, now) in named)
 
 
-def new_values(axes: Axes) -> str:
+def new_values(axes: Differences) -> str:
     """Return the new value of each axis in words, as in `ε outside the root; subnormals kept`."""
     return "; ".join(f"{AXES[axis].name} {AXES[axis].value(now)}" for axis, (_, now) in axes.items())
