@@ -55,10 +55,8 @@ from suite.run import Job
 from suite.validation import fuzz as fuzz_test
 from suite.validation import mutation as mutation_test
 from suite.validation import timing_fidelity
-from suite.workers.coordinator import Coordinator
 from suite.workers.environments import EnvironmentMissing, Release, build, environments
 from suite.workers.progress import Progress
-from suite.workers.protocol import WorkerError
 from suite.workers.selection import framework_of
 
 IN_FULL = 3
@@ -242,28 +240,13 @@ def fidelity(
     """Test the timing: against a minimal loop, and with an implementation that is slowed down on purpose."""
     wanted = release_names(frameworks)
     known = environments(interpreters(pythons), releases=map(Release.parse, wanted))
-    progress = Progress()
     _make(output)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Coordinator({name: known[name] for name in wanted}, "cpu", threads, 180.0) as coordinator,
-    ):
-        greetings = coordinator.hello()
-        hellos = {name: hello for name, hello in greetings.items() if not isinstance(hello, WorkerError)}
-        for name in greetings.keys() - hellos.keys():
-            progress.say(f"{name} is left out: {greetings[name]}")
-        experiment = timing_fidelity.Fidelity(coordinator, hellos, Path(folder), seed)
-        rows = []
-        with progress.stage("fidelity", experiment.turns()) as advance:
-            for row in experiment.run():
-                rows.append(row)
-                advance(row.framework)
-    found = timing_fidelity.FidelityResult.of(rows, hellos, threads=threads, seed=seed)
+    found = timing_fidelity.measure({name: known[name] for name in wanted}, Progress(), threads=threads, seed=seed)
     _print(timing_fidelity.tables(found))
     for reason in dict.fromkeys(found.failed):
         Console(soft_wrap=True).print(f"failed: {reason}", markup=False)
     _write(asdict(found), output, "fidelity.json", indent=1)
-    return 1 if found.failed or len(hellos) < len(wanted) else 0
+    return 1 if found.failed or len(found.versions) < len(wanted) else 0
 
 
 def _print(tables: Iterable[Table]) -> None:

@@ -12,6 +12,7 @@ import itertools
 import math
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ from suite.results import provenance
 from suite.results.rows import TimingRow
 from suite.workers.coordinator import Coordinator
 from suite.workers.environments import Environment
-from suite.workers.protocol import Message
+from suite.workers.progress import Progress
+from suite.workers.protocol import Message, WorkerError
 from suite.workers.timer import WARM_UP_DIVISOR, process_memory
 
 IMPLEMENTATION = "builtin"
@@ -289,6 +291,24 @@ class Fidelity:
             equal=CopyComparison.of(equal),
             slower=CopyComparison.of(slower),
         )
+
+
+def measure(environments: Mapping[str, Environment], progress: Progress, *, threads: int, seed: int) -> FidelityResult:
+    """Run both experiments in the frameworks of these environments; those that are not available are left out."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Coordinator(environments, "cpu", threads, 180.0) as coordinator,
+    ):
+        greetings = coordinator.hello()
+        hellos = {name: hello for name, hello in greetings.items() if not isinstance(hello, WorkerError)}
+        for name in greetings.keys() - hellos.keys():
+            progress.say(f"{name} is left out: {greetings[name]}")
+        experiment, rows = Fidelity(coordinator, hellos, Path(folder), seed), []
+        with progress.stage("fidelity", experiment.turns()) as advance:
+            for row in experiment.run():
+                rows.append(row)
+                advance(row.framework)
+    return FidelityResult.of(rows, hellos, threads=threads, seed=seed)
 
 
 def tables(found: FidelityResult) -> Iterator[Table]:
