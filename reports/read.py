@@ -33,11 +33,8 @@ OUTCOMES: tuple[str, ...] = get_args(Outcome)
 USUAL = ("agrees", "unsupported")
 """Outcomes that are expected where a row does not say whether it is expected, and that need no explanation."""
 
-KILL_MATRIX = "sharpness.json"
-"""The result of mutation testing, as `rmsuite sharpness -o FOLDER` writes it."""
-
-DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
-"""The kill matrix is read from here where the results folder has none."""
+KILL_MATRIX = "sharpness.json"  # the result of mutation testing, as `rmsuite sharpness -o FOLDER` writes it
+DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"  # it is read from here where the results folder has none
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -134,13 +131,10 @@ class Footer:
 class KillMatrix:
     """The result of mutation testing. A mutant is an optimizer with one deliberate error.
 
-    Attributes:
-        total: the number of mutants.
-        killed: the number of mutants that some case of the catalogue detects.
-        proven_same: the number of mutants that are proven to compute the same values in the tested precision.
-        survivors: the other mutants, in words.
-        dialects: dialect -> changed axis -> (killed, total), without the mutants that are proven to be the same.
-        beyond: kind of a mutant that does not change one axis, in words -> (killed, total).
+    Some case of the catalogue detects the `killed` of all mutants; of the others, `proven_same` are proven to compute
+    the same values in the tested precision, and `survivors` has the rest in words. `dialects` maps a dialect and the
+    changed axis to (killed, total), without those that are proven to be the same; `beyond` does so for each kind of
+    mutant that does not change one axis.
     """
 
     total: int

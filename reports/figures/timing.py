@@ -22,9 +22,9 @@ from reports.figures.chart_style import (
     tooltips,
 )
 from reports.tables import numbers
-from reports.tables.comparison import CONCLUSIONS, Time
+from reports.tables.comparison import Time
 from reports.tables.numbers import count, duration, share, significant
-from reports.tables.timing import Benchmark, Timing
+from reports.tables.timing import CONCLUSIONS, Benchmark, Timing
 
 
 def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
@@ -37,7 +37,7 @@ def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
     samples = [
         {"name": timing.label, "sample": sample / unit.seconds, "shown": duration(sample)}
         for timing in timings
-        for sample in timing.samples
+        for sample in timing.row.samples
         if sample > 0
     ]
     order = [timing.label for timing in timings]
@@ -66,7 +66,7 @@ def epoch(benchmark: Benchmark, index: int) -> list[Figure]:
 
 
 def _median(timing: Timing, seconds: float) -> Point:
-    low, high = timing.interval or (None, None)
+    low, high = timing.row.interval or (None, None)
     return {
         "name": timing.label,
         "framework": timing.row.framework,
@@ -74,8 +74,8 @@ def _median(timing: Timing, seconds: float) -> Point:
         "low": low and low / seconds,
         "high": high and high / seconds,
         "shown": duration(timing.median),
-        "interval": " to ".join(map(duration, timing.interval or ())),
-        "size": count(len(timing.samples)),
+        "interval": " to ".join(map(duration, timing.row.interval or ())),
+        "size": count(len(timing.row.samples)),
     }
 
 
@@ -121,7 +121,7 @@ def _steps(identifier: str, title: str, benchmarks: Sequence[Benchmark], across:
 
 
 def _step(benchmark: Benchmark, timing: Timing, across: str) -> Point:
-    low, high = timing.interval or (None, None)
+    low, high = timing.row.interval or (None, None)
     return {
         "framework": timing.row.framework,
         "implementation": timing.short_label,
@@ -132,7 +132,7 @@ def _step(benchmark: Benchmark, timing: Timing, across: str) -> Point:
         "high": high and high / benchmark.size * NANO,
         "step": duration(timing.median),
         "parameter": duration(timing.seconds_per_parameter),
-        "limit": share(timing.limit_share),
+        "limit": share(timing.row.limit_share),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields
 from xml.etree import ElementTree as ET  # only written here, never read
 
 import pandas as pd
@@ -30,22 +30,17 @@ def csv(table: Table[RunRowT], rows: Sequence[RunRowT]) -> str:
 def _cell(value: object) -> object:
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    return json.dumps(_plain(value), ensure_ascii=False)
-
-
-def _plain(value: object) -> object:
-    """A value as JSON has it: a dataclass as an object."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return json.dumps(value, ensure_ascii=False, default=asdict)
 
 
 # summary.json
 
 SCHEMA = 2
 
+_CONDITIONS = ("catalogue", "seed", "device", "threads", "machine", "commit", "created", "command")
+"""Fields of the manifest that the summary has as they are."""
+
 _Json = dict[str, object]
-"""A JSON object."""
 
 
 def summary_json(results: Results) -> str:
@@ -79,14 +74,7 @@ def summary(results: Results) -> _Json:
         "versions": {one.name: dict(one.versions) for one in manifest.frameworks if one.missing is None},
         "data": dict(manifest.data),
         "inputs": sorted({row.sha256 for rows in tables.values() for row in rows if row.sha256}),
-        "catalogue": manifest.catalogue,
-        "seed": manifest.seed,
-        "device": manifest.device,
-        "threads": manifest.threads,
-        "machine": dict(manifest.machine),
-        "commit": manifest.commit,
-        "created": manifest.created,
-        "command": list(manifest.command),
+        **{name: getattr(manifest, name) for name in _CONDITIONS},
         "sharpness": sharpness,
     }
 
@@ -107,10 +95,12 @@ def _implementations(tables: Mapping[str, Sequence[RunRow]]) -> dict[str, _Json]
 
 def _unexpected(table: str, row: RunRow) -> _Json:
     """An unexpected result: the implementation, the case, and the command that repeats it."""
-    names = ("framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "expectation")
+    names = ["framework", "implementation", "version", "device", "dtype", "dialect", "outcome", "expectation"]
+    found: _Json = {}
+    if isinstance(row, VerdictRow):
+        names += ["first_step", "first_quantity", "first_index", "ulps", "bound_ratio"]
+        found = {"fits": list(row.fits), "nearest": row.nearest and asdict(row.nearest)}
     known = {name: getattr(row, name) for name in names}
-    more = ("first_step", "first_quantity", "first_index", "ulps", "bound_ratio", "fits", "nearest")
-    found = {name: _plain(getattr(row, name)) for name in more} if isinstance(row, VerdictRow) else {}
     repeat = None if isinstance(row, TimingRow) else row.repeat
     return {"table": table, "case": case_of(row), **known, **found, "reason": row.reason, "repeat": repeat}
 

@@ -36,8 +36,7 @@ _COLUMNS = (
     "error_growth", "expectation", "reason", "repeat", "sha256",
 )  # fmt: skip
 
-CHANGES = 2000
-"""The largest number of changed outcomes on the page of a comparison."""
+CHANGES = 2000  # changed outcomes on the page of a comparison, at most
 
 # The report
 

@@ -19,8 +19,7 @@ from reports.tables.table import Table
 from reports.tables.timing import Benchmark
 from reports.tables.training import Task
 
-FINDINGS = 100
-"""The number of findings that a report lists; `verdicts.csv` has every verdict."""
+FINDINGS = 100  # that a report lists; `verdicts.csv` has every verdict
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~#]|(?<=:)/|(?<=www)\.|^[-+=](?=\s|$|[-+=])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}

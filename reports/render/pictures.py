@@ -7,6 +7,7 @@ colours, with at most 256 colours, and small enough for a README.
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -14,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import vl_convert
 from PIL import Image, UnidentifiedImageError
@@ -31,24 +31,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
            "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
 
-WIDTH, HEIGHT = 1280, 800
-"""Size of the first screen in CSS pixels."""
-
-LIMIT = 300_000
-"""The largest size of a picture in bytes."""
-
-FIGURES = ("figure-steps-0", "figure-timing-0", "figure-growth")
-"""Ids of the figure that is shown: the first that a run has."""
-
 SCREEN, FIGURE = "report.png", "steps.png"
-
-SCALES = (2.0, 1.75, 1.5, 1.25, 1.0)
-"""Device pixels per CSS pixel, the finest first."""
-
-TIMEOUT = 60
-"""Seconds that the browser may take."""
-
-_VARIABLE = re.compile(r"var\((--[\w-]+)\)")
+FIGURES = ("figure-steps-0", "figure-timing-0", "figure-growth")  # ids; the first that a run has is shown
+WIDTH, HEIGHT = 1280, 800  # of the first screen, in CSS pixels
+SCALES = (2.0, 1.75, 1.5, 1.25, 1.0)  # device pixels per CSS pixel, the finest first
+LIMIT = 300_000  # the largest size of a picture in bytes
+TIMEOUT = 60  # seconds that the browser may take
 
 
 def write(results: Path, folder: Path, scales: Sequence[float] = SCALES) -> list[Path]:
@@ -115,20 +103,10 @@ def _screenshots(page: Path, scales: Sequence[float]) -> Iterator[bytes]:
 def _drawings(spec: Spec, scales: Sequence[float]) -> Iterator[bytes]:
     """A figure at each scale, in the light colours of the page."""
     colours = dict(re.findall(r"(--[\w-]+): ([^;]+);", source("page.css.jinja").partition("@media")[0]))
-    plain = _with_colours(spec, colours)
-    plain["background"] = colours["--card"]
-    plain |= {"width": 900, "padding": 16, "autosize": "pad"}
+    drawn = re.sub(r"var\((--[\w-]+)\)", lambda match: colours[match[1]], json.dumps(spec))
+    plain = {**json.loads(drawn), "background": colours["--card"], "width": 900, "padding": 16, "autosize": "pad"}
     for scale in scales:
         yield compact(bytes(vl_convert.vegalite_to_png(plain, scale=scale)))
-
-
-def _with_colours(value: Any, colours: dict[str, str]) -> Any:
-    """A specification, or a part of one, with colours in place of the page's CSS variables."""
-    if isinstance(value, dict):
-        return {key: _with_colours(item, colours) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_colours(item, colours) for item in value]
-    return _VARIABLE.sub(lambda match: colours[match[1]], value) if isinstance(value, str) else value
 
 
 def main(arguments: list[str]) -> int:

@@ -26,20 +26,12 @@ from reports.tables.table import Cell, Column, Section, Table, one_line, shorten
 from reports.tables.timing import Benchmark
 from reports.tables.training import Task
 
-FINDINGS = 8
-"""The number of findings that a terminal shows; the page has all of them."""
+FINDINGS = 8  # that a terminal shows; the page has all of them
+COMPARED = 20  # rows of a table of a comparison at most; the page has all of them
 
-COMPARED = 20
-"""The largest number of rows of a table of a comparison; the page has all of them."""
-
-WIDE = 112
-"""The width in characters from which a table has wide gaps between its columns."""
-
-MINIMUM = 13
-"""Characters that a column of words keeps at least, if it has as many."""
-
-MINIMUM_FIRST = {True: 24, False: 16}
-"""Likewise for the first column, on a wide and on a narrow terminal: it holds the names."""
+WIDE = 112  # the width in characters from which a table has wide gaps between its columns
+MINIMUM = 13  # characters that a column of words keeps at least, if it has as many
+MINIMUM_FIRST = {True: 24, False: 16}  # likewise for the names in the first column, on a wide and a narrow terminal
 
 STYLES = {
     "agrees": "green",
@@ -53,20 +45,9 @@ STYLES = {
 _ASCII = str.maketrans(
     {
         **{outcome.symbol: outcome.ascii for outcome in NAMED.values()},
-        "—": "-",
-        "−": "-",
-        "·": "-",
-        "×": "x",
-        "≈": "~",
-        "₁": "1",
-        "₂": "2",
-        "…": "...",
-        "–": "-",
-        "µ": "u",
-        "↓": "v",
-        "↑": "^",
-        "\N{FIGURE SPACE}": " ",
+        **dict(zip("—−·–×≈₁₂µ↓↑\N{FIGURE SPACE}", "----x~12uv^ ", strict=True)),
         **{raised: f"^{digit}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+        "…": "...",
     }
 )
 

@@ -11,10 +11,8 @@ from reports.read import Results, by_key
 from reports.tables.numbers import MISSING, count, distance, duration, loss, share, significant
 from reports.tables.outcomes import NAMED, Outcome
 from reports.tables.table import Table, columns, shortened
+from reports.tables.timing import CONCLUSIONS, MARKS
 from suite.results.rows import TrainingRow, VerdictRow, case_of, name_of
-
-CONCLUSIONS = ("slower", "faster", "unclear", "same")
-"""What the comparison of a time can conclude, the most important first."""
 
 _Key = tuple[str | None, ...]
 _Judged = TypeVar("_Judged", VerdictRow, TrainingRow)
@@ -254,7 +252,6 @@ def losses_table(comparison: RunComparison) -> Table:
 
 def times_table(comparison: RunComparison) -> Table:
     """The times in both, with their ratio."""
-    signs = {"slower": "↑ ", "faster": "↓ ", "same": "= ", "unclear": "? "}
 
     def row(time: Time) -> tuple[str, ...]:
         first = (time.benchmark, time.name)
@@ -263,7 +260,7 @@ def times_table(comparison: RunComparison) -> Table:
             reason = f"not compared: {shortened(time.reason or 'no samples', 160)}"
             return (*first, reason, *medians, "", "", share(time.noise_floor))
         interval = " to ".join(map(significant, time.interval))
-        conclusion = f"{signs.get(time.conclusion, '')}{time.conclusion}"
+        conclusion = f"{MARKS.get(time.conclusion, '?')} {time.conclusion}"
         return (*first, conclusion, *medians, significant(time.ratio), interval, share(time.noise_floor))
 
     numbers = (*comparison.names, "Ratio", "Interval", "Noise floor")

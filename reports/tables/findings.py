@@ -14,14 +14,8 @@ from reports.tables.outcomes import DIFFERS, NAMED, UNDECIDED, Counts, Outcome
 from reports.tables.table import Cell, Table, number
 from suite.results.rows import AxisValue, NearestDialect, RunRow, TrainingRow, VerdictRow, case_of, name_of
 
-UNNAMED = "(none)"
-"""Stands for a dialect that a row does not name."""
-
-RELATION = "law/"
-"""Prefix of the case id of a metamorphic relation."""
-
-Implementation = tuple[str, str, str, str]
-"""Framework, implementation, version and device."""
+UNNAMED = "(none)"  # stands for a dialect that a row does not name
+RELATION = "law/"  # prefix of the case id of a metamorphic relation
 
 
 @dataclass(frozen=True)
@@ -126,8 +120,8 @@ def find(rows: Iterable[VerdictRow]) -> list[Finding]:
     return sorted(found, key=lambda one: (one.outcome.urgency, one.expected, -one.size, one.name))
 
 
-def implementation(row: VerdictRow) -> Implementation:
-    """The implementation that a verdict is about."""
+def implementation(row: VerdictRow) -> tuple[str, str, str, str]:
+    """Framework, implementation, version and device that a verdict is about."""
     return row.framework, row.implementation, row.version, row.device
 
 
@@ -233,7 +227,7 @@ def known_deviations(results: Results) -> tuple[Deviation, ...]:
     """The known deviations of a run, those of most verdicts first."""
     rows: Iterable[RunRow] = chain(results.verdicts, results.training, results.timings)
     parts = by_key(filter(is_known_deviation, rows), lambda row: row.expectation or "")
-    found = [_deviation(words, part) for words, part in parts.items()]
+    found = [_deviation(expectation, part) for expectation, part in parts.items()]
     return tuple(sorted(found, key=lambda one: (-one.size, one.reason)))
 
 

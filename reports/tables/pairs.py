@@ -22,34 +22,23 @@ from suite.results.wording import AXES
 
 # The axes on which the built-ins differ
 
-BUILTIN = "builtin"
-"""The name that every adapter gives to the optimizer that users of the framework import."""
+BUILTIN = "builtin"  # the name that every adapter gives to the optimizer that users of the framework import
 
-PREFERRED_TAPE = "decades/"
-"""The tape whose cases are shown first as examples."""
-
+PREFERRED_TAPE = "decades/"  # its cases are shown first as examples
 PREFERRED_CASES = ("decades/plain", "decades/large-epsilon")
-"""The cases shown first as examples: the section's own hyper-parameters, and an epsilon large enough to matter."""
-
-
-@dataclass(frozen=True)
-class Builtin:
-    """The built-in RMSProp of a framework, and the dialect that it computes."""
-
-    framework: str
-    dialect: str
+"""The cases shown before all others: the section's own hyper-parameters, and an epsilon large enough to matter."""
 
 
 @dataclass(frozen=True)
 class DialectDifference:
-    """Two built-ins of different dialects.
+    """The built-ins of two frameworks, which compute different dialects.
 
     In `separated` of the `compared` cases, `one` leaves the bound of the dialect of `other`; in `case` it is outside
     from `step` on, counted from 1. Both are None where no case separates the two.
     """
 
-    one: Builtin
-    other: Builtin
+    one: str
+    other: str
     step: int | None
     case: str | None
     separated: int
@@ -58,7 +47,7 @@ class DialectDifference:
     @property
     def names(self) -> str:
         """As in `mxnet ≠ torch`."""
-        return f"{self.one.framework} ≠ {self.other.framework}"
+        return f"{self.one} ≠ {self.other}"
 
     @property
     def brief(self) -> str:
@@ -77,20 +66,20 @@ class DialectDifference:
 
 @dataclass(frozen=True)
 class BuiltinAxes:
-    """The built-ins side by side.
+    """The built-ins side by side: framework -> dialect.
 
     `rows` has the axes on which they differ, in words, with a value for each built-in; `differences` has every two
     that compute different dialects.
     """
 
-    builtins: tuple[Builtin, ...]
+    builtins: Mapping[str, str]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     differences: tuple[DialectDifference, ...]
 
     @property
     def sentence(self) -> str:
         """How many algorithms the built-ins are."""
-        size, different = len(self.builtins), len({one.dialect for one in self.builtins})
+        size, different = len(self.builtins), len(set(self.builtins.values()))
         return f"What {size} frameworks call RMSProp is {different} algorithms:"
 
     @staticmethod
@@ -102,7 +91,7 @@ class BuiltinAxes:
 
     def table(self) -> Table:
         """The axes as rows, the built-ins as columns."""
-        headings = [f"{one.framework}/{BUILTIN}: {one.dialect}" for one in self.builtins]
+        headings = [f"{framework}/{BUILTIN}: {dialect}" for framework, dialect in self.builtins.items()]
         return Table.of(["Axis", *headings], ((axis, *values) for axis, values in self.rows))
 
 
@@ -111,20 +100,17 @@ def builtin_axes(results: Results) -> BuiltinAxes:
     dialects = results.manifest.dialects
     rows = by_key((row for row in results.verdicts if row.implementation == BUILTIN), lambda row: row.framework)
     declared = {name: results.manifest.implementations.get(f"{name}/{BUILTIN}", {}).get("dialect") for name in rows}
-    builtins = [
-        Builtin(name, known) for name, known in sorted(declared.items()) if known is not None and known in dialects
-    ]
+    builtins = {name: known for name, known in sorted(declared.items()) if known is not None and known in dialects}
     differences = [
-        _difference(one, other, rows[one.framework])
+        _difference(one, other, builtins[other], rows[one])
         for one, other in combinations(builtins, 2)
-        if one.dialect != other.dialect
+        if builtins[one] != builtins[other]
     ]
-    values = {
-        axis.name: tuple(axis.short(dialects[one.dialect].get(name, "")) for one in builtins)
+    values = [
+        (axis.name, tuple(axis.short(dialects[dialect].get(name, "")) for dialect in builtins.values()))
         for name, axis in AXES.items()
-    }
-    different = tuple((axis, found) for axis, found in values.items() if len(set(found)) > 1)
-    return BuiltinAxes(tuple(builtins), different, tuple(differences))
+    ]
+    return BuiltinAxes(builtins, tuple(row for row in values if len(set(row[1])) > 1), tuple(differences))
 
 
 def axis_differences(finding: Finding, dialects: Mapping[str, Mapping[str, str]]) -> str:
@@ -138,14 +124,14 @@ def axis_differences(finding: Finding, dialects: Mapping[str, Mapping[str, str]]
     )
 
 
-def _difference(one: Builtin, other: Builtin, rows: Sequence[VerdictRow]) -> DialectDifference:
-    """From the verdicts of `one`, which tell when its trace leaves the bound of each other dialect."""
+def _difference(one: str, other: str, dialect: str, rows: Sequence[VerdictRow]) -> DialectDifference:
+    """From the verdicts of `one`, which tell when its trace leaves the bound of each other dialect, as of `other`'s."""
     compared = [
         (row.case, row.ruled_out_at)
         for row in rows
         if row.ruled_out_at is not None and row.outcome in ("agrees", "differs")
     ]
-    steps = {case: left[other.dialect] for case, left in compared if other.dialect in left}
+    steps = {case: left[dialect] for case, left in compared if dialect in left}
     first = min(steps, key=lambda name: (not name.startswith(PREFERRED_TAPE), steps[name], name), default=None)
     case = next((name for name in PREFERRED_CASES if name in steps), first)
     return DialectDifference(one, other, steps.get(case) if case else None, case, len(steps), len(compared))

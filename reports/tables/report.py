@@ -90,17 +90,14 @@ _BY_TAPE = {
     "law": "metamorphic",
 }
 _BY_SETTING = {
-    "centered": "centered",
-    "momentum": "momentum",
-    "nesterov": "momentum",
-    "decay": "weight decay",
-    "clipping": "clipping",
-    "clip": "clipping",
-    "schedule": "schedule",
-    "rescaled": "options",
-    "maximize": "options",
-    "correction": "options",
+    "centered": ("centered",),
+    "momentum": ("momentum", "nesterov"),
+    "weight decay": ("decay",),
+    "clipping": ("clipping", "clip"),
+    "schedule": ("schedule",),
+    "options": ("rescaled", "maximize", "correction"),
 }
+"""Property -> the words of a setting that test it; the first property counts."""
 
 
 def property_of(row: VerdictRow) -> str:
@@ -113,8 +110,8 @@ def property_of(row: VerdictRow) -> str:
         return "16 bits"
     if tape in _BY_TAPE:
         return _BY_TAPE[tape]
-    words = [*tape.split("-"), *rest.replace("/", "-").split("-")]
-    return next((property_ for word, property_ in _BY_SETTING.items() if word in words), PLAIN)
+    words = {*tape.split("-"), *rest.replace("/", "-").split("-")}
+    return next((property_ for property_, found in _BY_SETTING.items() if words.intersection(found)), PLAIN)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from reports.read import Results, by_key
@@ -19,26 +19,20 @@ from reports.tables.numbers import Unit, share, significant, size, unit
 from reports.tables.published import Published, published_run
 from suite.results.rows import TimingRow, name_of
 
-ORACLE = "oracle"
-"""The framework name under which the oracle itself is timed; it is never the baseline."""
-
-TRAFFIC = "traffic"
-"""The implementation that only moves the memory of a step."""
-
-STEP = "step/"
-"""Prefix of the name of a benchmark that times one step of an optimizer."""
-
-SECTION = "section"
-"""The implementation that is the book's own loop."""
+ORACLE = "oracle"  # the framework name under which the oracle itself is timed; it is never the baseline
+TRAFFIC = "traffic"  # the implementation that only moves the memory of a step
+SECTION = "section"  # the implementation that is the book's own loop
+STEP = "step/"  # prefix of the name of a benchmark that times one step of an optimizer
+LARGE = 1_000_000  # parameters from which a step's memory is more than the page size of the process
 
 _FIRST = ("section", "section-concise", "scratch", "builtin")
 """Implementations that most frameworks have, in their order; the others follow by name."""
 
-CONCLUSIONS = ("faster", "slower", "same", "unclear")
-"""What a comparison of two times can conclude."""
+CONCLUSIONS = ("slower", "faster", "unclear", "same")
+"""What a comparison of two times can conclude, the most important first."""
 
-LARGE = 1_000_000
-"""The number of parameters from which a step's memory is more than the page size of the process."""
+MARKS = {"faster": "↓", "slower": "↑", "same": "="}
+"""The symbols of conclusions that claim something."""
 
 
 @dataclass(frozen=True)
@@ -72,22 +66,12 @@ class Timing:
     @property
     def median(self) -> float | None:
         """Seconds; None where nothing was measured or the implementation computes another algorithm."""
-        return _median(self.row)
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The interval of the median, in seconds."""
-        return _pair(self.row.interval)
-
-    @property
-    def samples(self) -> list[float]:
-        """Seconds of each sample; empty without a median."""
-        return [] if self.median is None else [sample for sample in self.row.samples if sample]
+        return self.row.median
 
     @property
     def spread(self) -> float | None:
         """The interquartile range of the samples over their median."""
-        return self.row.spread if self.row.spread is not None else _spread(self.samples)
+        return self.row.spread if self.row.spread is not None else _spread(self.row.samples)
 
     @property
     def seconds_per_parameter(self) -> float | None:
@@ -96,31 +80,12 @@ class Timing:
         return self.median / self.row.size if self.median and step and self.row.size > 0 else None
 
     @property
-    def limit_share(self) -> float | None:
-        """The memory limit over the median."""
-        return self.row.limit_share if self.median is not None else None
-
-    @property
-    def conclusion(self) -> str | None:
-        """The comparison with the baseline: one of `CONCLUSIONS`; differences below the noise floor are unclear."""
-        conclusion, ratio = self.row.conclusion, self.row.ratio
-        if conclusion not in CONCLUSIONS or self.median is None or not ratio or ratio < 0:
-            return None
-        below_noise = conclusion in ("faster", "slower") and _within(ratio, self.row.noise_floor)
-        return "unclear" if below_noise else conclusion
-
-    @property
-    def ratio_interval(self) -> tuple[float, float] | None:
-        """The interval of the ratio to the baseline."""
-        return _pair(self.row.ratio_interval)
-
-    @property
     def speedup(self) -> str:
         """The time of the section's own loop over this time; preceded by ≈ where the two can't be told apart."""
-        if self.section is None or not self.median or not (section := _median(self.section)):
+        if self.section is None or not self.section.median or not self.median:
             return ""
         mark = "≈ " if self.row is not self.section and _indistinguishable(self.row, self.section) else ""
-        return f"{mark}{significant(section / self.median)}"
+        return f"{mark}{significant(self.section.median / self.median)}"
 
     @property
     def published(self) -> Published | None:
@@ -128,11 +93,6 @@ class Timing:
         if self.row.benchmark != "epoch/regression":
             return None
         return published_run(self.row.framework, self.row.implementation, self.row.dialect)
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        """Codes of the measurement warnings."""
-        return self.row.warnings if self.median is not None else []
 
 
 @dataclass(frozen=True)
@@ -234,13 +194,14 @@ class Benchmark:
 
     def interval(self, timing: Timing) -> str:
         """The interval of a timing in the benchmark's unit, as in `14.1 to 15.2`, or nothing."""
-        return " to ".join(map(self.show, timing.interval)) if timing.interval and timing.median else ""
+        return " to ".join(map(self.show, timing.row.interval or ()))
 
 
 def build(results: Results) -> tuple[Benchmark, ...]:
     """Make a benchmark for each combination of name, threads, device and format."""
-    parts = by_key(results.timings, lambda row: (row.benchmark, row.threads, row.device, row.dtype))
-    labels = _labels([row for row in results.timings if _is_result(row)])
+    rows = [_valid(row) for row in results.timings]
+    parts = by_key(rows, lambda row: (row.benchmark, row.threads, row.device, row.dtype))
+    labels = _labels([row for row in rows if _is_result(row)])
     benchmarks = [_benchmark(part, labels) for part in parts.values()]
     return tuple(sorted((benchmark for benchmark in benchmarks if benchmark.timings), key=_order))
 
@@ -265,7 +226,7 @@ def _benchmark(rows: Sequence[TimingRow], labels: dict[int, str]) -> Benchmark:
 
 def _memory_limit(rows: Sequence[TimingRow]) -> tuple[float, str | None] | None:
     """The fastest `traffic`; where none was timed, the limit that the rows state."""
-    moved = [(median, name_of(row)) for row in rows if row.implementation == TRAFFIC and (median := _median(row))]
+    moved = [(row.median, name_of(row)) for row in rows if row.implementation == TRAFFIC and row.median]
     stated = [row.memory_limit for row in rows if row.memory_limit is not None and row.memory_limit > 0]
     return min(moved) if moved else (min(stated), None) if stated else None
 
@@ -300,16 +261,28 @@ def _is_result(row: TimingRow) -> bool:
     return row.instance < 2 and row.implementation != TRAFFIC
 
 
-def _median(row: TimingRow) -> float | None:
-    """Seconds, unless the implementation was found to compute something else."""
-    valid = (row.median or 0) > 0 and row.outcome not in ("differs", "failed", "unsupported")
-    return row.median if valid else None
+def _valid(row: TimingRow) -> TimingRow:
+    """The row without what can't be claimed.
+
+    An implementation that was found to compute something else has no time, the ends of an interval are positive and in
+    order, and a difference below the noise floor is unclear.
+    """
+    if not row.median or row.median < 0 or row.outcome in ("differs", "failed", "unsupported"):
+        return replace(row, median=None, interval=None, samples=(), limit_share=None, conclusion=None, warnings=())
+    conclusion = row.conclusion if row.conclusion in CONCLUSIONS and row.ratio and row.ratio > 0 else None
+    if conclusion in ("faster", "slower") and _within(row.ratio or 1.0, row.noise_floor):
+        conclusion = "unclear"
+    return replace(
+        row,
+        interval=_ends(row.interval),
+        samples=[sample for sample in row.samples if sample],
+        conclusion=conclusion,
+        ratio_interval=_ends(row.ratio_interval),
+    )
 
 
-def _pair(ends: Sequence[float] | None) -> tuple[float, float] | None:
-    if ends is None or len(ends) != 2 or not 0 < ends[0] <= ends[1]:
-        return None
-    return ends[0], ends[1]
+def _ends(interval: Sequence[float] | None) -> Sequence[float] | None:
+    return interval if interval is not None and len(interval) == 2 and 0 < interval[0] <= interval[1] else None
 
 
 def _within(ratio: float, noise_floor: float | None) -> bool:
@@ -318,12 +291,11 @@ def _within(ratio: float, noise_floor: float | None) -> bool:
 
 def _indistinguishable(one: TimingRow, other: TimingRow) -> bool:
     """Whether the intervals of two times overlap, or they differ by less than the noise floor."""
-    first, second = _median(one), _median(other)
-    if first is None or second is None:
+    if one.median is None or other.median is None:
         return False
-    a, b = _pair(one.interval), _pair(other.interval)
+    a, b = one.interval, other.interval
     overlap = a is not None and b is not None and a[0] <= b[1] and b[0] <= a[1]
-    return overlap or _within(first / second, max(one.noise_floor or 0.0, other.noise_floor or 0.0))
+    return overlap or _within(one.median / other.median, max(one.noise_floor or 0.0, other.noise_floor or 0.0))
 
 
 def _spread(samples: Sequence[float]) -> float | None:

@@ -11,19 +11,18 @@ from reports.tables.numbers import MISSING, count, duration, multiple, share, si
 from reports.tables.outcomes import NAMED
 from reports.tables.table import Column, Section, Table
 from reports.tables.table import columns as table_columns
-from reports.tables.timing import LARGE, SECTION, Benchmark, Timing
+from reports.tables.timing import LARGE, MARKS, SECTION, Benchmark, Timing
 from suite.results.rows import TimingRow
 from suite.results.wording import WARNING_ADVICE
 
 # The summary, on the first screen
 
-SUMMARY_ROWS = 9
-"""The largest number of times on the first screen."""
+SUMMARY_ROWS = 9  # at most, so that they fit on the first screen
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """The times of an epoch of the book's regression, and of a step over the most parameters.
+    """The times of an epoch of the book's regression, and of the largest step that has a memory limit.
 
     `headings` has each column with its unit. `rows` has each framework, with the name, the cells, and the length of the
     bar, from 0 to 1, of each implementation. `sentence` has the noise floor and the memory limit.
@@ -40,7 +39,8 @@ def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
     epoch = next((one for one in epochs if one.name == "epoch/regression"), next(iter(epochs), None))
     if epoch is None:
         return None
-    step = _largest_step(benchmarks, epoch.setting)
+    steps = (one for one in benchmarks if one.is_step and one.tensors == 1 and one.setting == epoch.setting)
+    step = max((one for one in steps if one.memory_limit), key=lambda one: one.size, default=None)
     headings = [("epoch", epoch.unit.sign), ("interval", ""), ("D2L", epoch.unit.sign)]
     if step:
         headings += [(f"step, {step.short_name}", step.unit.sign), ("memory limit", "over time")]
@@ -48,7 +48,7 @@ def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
     longest = max(timing.median or 0.0 for timing in shown) or 1.0
     groups: dict[str, list[tuple[str, tuple[str, ...], float]]] = {}
     for timing in shown:
-        interval = " – ".join(map(epoch.show, timing.interval or ()))
+        interval = " – ".join(map(epoch.show, timing.row.interval or ()))
         cells = (epoch.show(timing.median), interval, published_seconds(epoch, timing), *_step_cells(step, timing))
         length = (timing.median or 0.0) / longest
         groups.setdefault(timing.row.framework, []).append((timing.short_label, cells, length))
@@ -58,12 +58,6 @@ def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
     if step and step.memory_limit:
         limits.append(f"Memory limit of the step: {step.show(step.memory_limit[0])} {step.unit.sign}.")
     return Speeds(tuple(headings), tuple((name, tuple(rows)) for name, rows in groups.items()), " ".join(limits))
-
-
-def _largest_step(benchmarks: Sequence[Benchmark], setting: str) -> Benchmark | None:
-    """The step over the most parameters among those with a memory limit."""
-    steps = (one for one in benchmarks if one.is_step and one.tensors == 1 and one.setting == setting)
-    return max((one for one in steps if one.memory_limit), key=lambda one: one.size, default=None)
 
 
 def _shown(epoch: Benchmark) -> list[Timing]:
@@ -81,19 +75,13 @@ def _step_cells(step: Benchmark | None, timing: Timing) -> list[str]:
     if step is None:
         return []
     same = next((one for one in step.timings if one.label == timing.label and one.median is not None), None)
-    return [step.show(same.median), _known(share, same.limit_share)] if same else ["", ""]
+    return [step.show(same.median), _known(share, same.row.limit_share)] if same else ["", ""]
 
 
 # Grids: benchmarks side by side
 
-MARKS = {"faster": "↓", "slower": "↑", "same": "="}
-"""Shown after a time: how it compares with the built-in of its framework."""
-
-NO_MARK = "\N{FIGURE SPACE}"
-"""As wide as a mark, so that the digits stay aligned."""
-
-WIDEST = 8
-"""The largest number of benchmarks in a grid; further ones go to another grid."""
+NO_MARK = "\N{FIGURE SPACE}"  # as wide as a mark, so that the digits stay aligned
+WIDEST = 8  # benchmarks in a grid at most; further ones go to another grid
 
 
 @dataclass(frozen=True)
@@ -164,14 +152,14 @@ def _median(benchmark: Benchmark, timing: Timing) -> str:
     if timing.median is None:
         outcome = NAMED.get(timing.row.outcome or "")
         return f"{outcome.symbol if outcome else MISSING}{NO_MARK}"
-    return f"{benchmark.show(timing.median)}{MARKS.get(timing.conclusion or '', NO_MARK)}"
+    return f"{benchmark.show(timing.median)}{MARKS.get(timing.row.conclusion or '', NO_MARK)}"
 
 
 def _additional(benchmark: Benchmark, largest: bool) -> Iterator[_GridColumn]:
     """Further columns after the medians of an epoch, and of the largest step."""
     timings = benchmark.timings
     if benchmark.is_step:
-        shares = {t.label: _known(share, t.limit_share) for t in timings if largest}
+        shares = {t.label: _known(share, t.row.limit_share) for t in timings if largest}
         found = [_GridColumn("limit\n/ time", shares)]
     else:
         first = {t.label: _known(duration, t.row.first_call) for t in timings if t.median}
@@ -202,11 +190,11 @@ def _columns(benchmark: Benchmark) -> Iterator[tuple[Column, list[str]]]:
     yield column("Implementation", lambda t: t.name, numeric=False)
     yield column("Dialect", lambda t: t.row.dialect, numeric=False)
     yield column("Mode", lambda t: t.row.mode, numeric=False)
-    yield column(f"Median, {sign}", lambda t: benchmark.show(t.median) if t.median else untimed(t))
+    yield column(f"Median, {sign}", lambda t: benchmark.show(t.median) if t.median else _untimed(t))
     yield column("Interval", benchmark.interval)
     yield column("Spread", lambda t: "" if t.spread is None else share(t.spread))
     yield column("Per parameter", lambda t: _known(duration, t.seconds_per_parameter))
-    yield column("Memory limit / time", lambda t: _known(share, t.limit_share))
+    yield column("Memory limit / time", lambda t: _known(share, t.row.limit_share))
     yield column("Against the built-in", _against_baseline)
     yield column("× section", lambda t: t.speedup)
     yield column(f"D2L 11.8, {sign}", lambda t: published_seconds(benchmark, t))
@@ -215,7 +203,7 @@ def _columns(benchmark: Benchmark) -> Iterator[tuple[Column, list[str]]]:
         yield column("State", lambda t: _bytes_per_parameter(benchmark, t.row.state_bytes))
         yield column("Peak", lambda t: _bytes_per_parameter(benchmark, t.row.peak_bytes))
     yield column("Samples", _samples)
-    yield column("Warnings", lambda t: ", ".join(t.warnings), numeric=False)
+    yield column("Warnings", lambda t: ", ".join(t.row.warnings), numeric=False)
     yield column("Version", lambda t: t.row.version, numeric=False)
     yield column("Remark", lambda t: t.row.reason, numeric=False)
 
@@ -224,7 +212,7 @@ def _known(show: Callable[[float], str], value: float | None) -> str:
     return show(value) if value else ""
 
 
-def untimed(timing: Timing) -> str:
+def _untimed(timing: Timing) -> str:
     """Shown in place of a time: the outcome that is the reason why there is none."""
     outcome = NAMED.get(timing.row.outcome or "")
     return MISSING if outcome is None or outcome.name == "agrees" else outcome.label
@@ -238,10 +226,10 @@ def published_seconds(benchmark: Benchmark, timing: Timing) -> str:
 
 def _against_baseline(timing: Timing) -> str:
     """The conclusion, the ratio of the two times, and its interval."""
-    if timing.conclusion is None:
+    if timing.row.conclusion is None:
         return ""
-    interval = f" ({' to '.join(map(significant, timing.ratio_interval))})" if timing.ratio_interval else ""
-    return f"{timing.conclusion}, {significant(timing.row.ratio)}{interval}"
+    interval = f" ({' to '.join(map(significant, timing.row.ratio_interval))})" if timing.row.ratio_interval else ""
+    return f"{timing.row.conclusion}, {significant(timing.row.ratio)}{interval}"
 
 
 def _bytes_per_parameter(benchmark: Benchmark, size: int | None) -> str:
@@ -251,7 +239,7 @@ def _bytes_per_parameter(benchmark: Benchmark, size: int | None) -> str:
 def _samples(timing: Timing) -> str:
     outliers = len(timing.row.outliers)
     found = f", {outliers} outlier{'' if outliers == 1 else 's'}" if outliers else ""
-    return f"{count(len(timing.samples))}{found}" if timing.samples else ""
+    return f"{count(len(timing.row.samples))}{found}" if timing.row.samples else ""
 
 
 # Notes
@@ -259,7 +247,7 @@ def _samples(timing: Timing) -> str:
 
 def notes(benchmarks: Sequence[Benchmark]) -> list[str]:
     """Sentences that explain the columns, and the reasons why implementations have no time."""
-    return [*_legend(benchmarks), *_untimed(benchmarks)]
+    return [*_legend(benchmarks), *_without_a_time(benchmarks)]
 
 
 def _legend(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
@@ -270,7 +258,7 @@ def _legend(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
             "Every round times each implementation once, in random order. "
             "An implementation that does not agree with the oracle is not timed."
         )
-    if any(timing.conclusion for timing in timings):
+    if any(timing.row.conclusion for timing in timings):
         yield "↓ faster than the built-in of its framework, ↑ slower, = the same; no mark: the two can't be told apart."
     if any(benchmark.noise_floor is not None for benchmark in benchmarks):
         yield "Noise floor: the difference between two copies of one implementation; no smaller difference is claimed."
@@ -284,13 +272,13 @@ def _legend(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
         yield "D2L: the times that the book prints, measured on another machine."
 
 
-def _untimed(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+def _without_a_time(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
     """Implementations without a time, with the reason and the benchmarks that share it."""
     found: dict[tuple[str, str], list[str]] = {}
     for benchmark in benchmarks:
         for timing in benchmark.timings:
             if timing.median is None:
-                why = f"{untimed(timing)}: {timing.row.reason or 'nothing was measured'}"
+                why = f"{_untimed(timing)}: {timing.row.reason or 'nothing was measured'}"
                 found.setdefault((timing.label, why), []).append(benchmark.name)
     for (label, why), names in found.items():
         yield f"{label} at {', '.join(names)}: {why}"
@@ -332,23 +320,15 @@ def _extent(code: str, rows: Sequence[TimingRow]) -> str:
     return f"{count(len(warned))} of {count(len(rows))} times{largest}"
 
 
-def _load(name: str) -> Callable[[TimingRow], float | None]:
-    return lambda row: row.machine_load.get(name)
-
-
-def _processors(row: TimingRow) -> float | None:
-    return row.cpu_share / row.threads if row.cpu_share and row.threads > 0 else None
-
-
 _EXTENT: dict[str, tuple[Callable[[TimingRow], float | None], Callable[[float], str]]] = {
     "spread": (lambda row: row.spread, share),
     "outliers": (lambda row: len(row.outliers), lambda value: count(round(value))),
     "drift": (lambda row: row.drift, share),
     "unfinished": (lambda row: row.unfinished, share),
-    "threads": (_processors, multiple),
+    "threads": (lambda row: row.cpu_share / row.threads if row.cpu_share and row.threads > 0 else None, multiple),
     "uncounted": (lambda row: row.missing_steps, share),
-    "busy": (_load("others"), share),
-    "stolen": (_load("stolen"), share),
-    "throttled": (_load("pace"), share),
+    "busy": (lambda row: row.machine_load.get("others"), share),
+    "stolen": (lambda row: row.machine_load.get("stolen"), share),
+    "throttled": (lambda row: row.machine_load.get("pace"), share),
 }
 """Code of a warning -> its value in a row, and how that is shown."""

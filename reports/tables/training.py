@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.read import Results, by_key
@@ -207,15 +207,18 @@ class Losses:
 
 
 def losses(tasks: Sequence[Task]) -> Losses:
-    """Make the table of losses from the training runs."""
-    regression = _sections_of(tasks, "regression")
+    """Make the table of losses from the training runs, those in float32 where there are any."""
+    regression = [run.row for section in _sections_of(tasks, "regression") for run in section.runs]
+    ours: dict[tuple[str, str], TrainingRow] = {}
+    for row in sorted(regression, key=lambda row: row.dtype != "float32"):
+        if row.implementation == "builtin" or row.dialect == "d2l":  # the book's program from scratch computes d2l
+            ours.setdefault((row.framework, row.implementation), row)
     rows = []
-    for framework in dict.fromkeys(run.row.framework for section in regression for run in section.runs):
+    for framework in dict.fromkeys(row.framework for row in regression):
         cells: list[str] = []
         for program in PROGRAMS:
-            run = _run(regression, framework, program)
-            printed = REGRESSION.get((framework, program))
-            cells += [loss(run.row.loss, 6) if run else "", fixed(printed.loss, 3) if printed else ""]
+            run, printed = ours.get((framework, program)), REGRESSION.get((framework, program))
+            cells += [loss(run.loss, 6) if run else "", fixed(printed.loss, 3) if printed else ""]
         if any(cells):
             rows.append((framework, tuple(cells)))
     return Losses(tuple(rows), tuple(_summary(tasks)))
@@ -223,18 +226,6 @@ def losses(tasks: Sequence[Task]) -> Losses:
 
 def _sections_of(tasks: Sequence[Task], name: str) -> tuple[Section, ...]:
     return next((task.sections for task in tasks if task.name == name), ())
-
-
-def _run(sections: Iterable[Section], framework: str, program: str) -> Run | None:
-    """The run of a program, in float32 if there is one; a scratch program counts in the book's dialect only."""
-    found = [
-        run
-        for section in sections
-        for run in section.runs
-        if (run.row.framework, run.row.implementation) == (framework, program)
-        and (program == "builtin" or section.dialect == "d2l")
-    ]
-    return min(found, key=lambda run: run.row.dtype != "float32", default=None)
 
 
 def _summary(tasks: Sequence[Task]) -> Iterator[str]:

@@ -50,8 +50,8 @@ def test_both_copies_of_an_implementation_are_read(complete):
 def test_a_large_step_is_shown_relative_to_the_memory_limit_and_per_parameter(benchmarks):
     large = benchmarks["step/10000000"]
     builtin = named(large, "torch/builtin")
-    assert builtin.limit_share == pytest.approx(large.memory_limit[0] / builtin.median)
-    assert column(large, "Memory limit / time")["torch/builtin"] == share(builtin.limit_share)
+    assert builtin.row.limit_share == pytest.approx(large.memory_limit[0] / builtin.median)
+    assert column(large, "Memory limit / time")["torch/builtin"] == share(builtin.row.limit_share)
     assert column(large, "Per parameter")["torch/builtin"] == duration(builtin.median / 10_000_000)
     assert column(large, "State")["torch/builtin"] == "4.0 B"
     assert column(large, "Peak")["torch/builtin"] == "8.0 B"
@@ -82,7 +82,7 @@ def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(timed):
 )
 def test_no_difference_below_the_floor_is_claimed_whatever_a_row_says(timed, change, conclusion):
     (benchmark,) = timed(rows_of({"noise_floor": 0.018, **change}))
-    assert named(benchmark, "torch/scratch").conclusion == conclusion
+    assert named(benchmark, "torch/scratch").row.conclusion == conclusion
 
 
 def test_an_implementation_that_does_not_agree_has_no_time_even_if_its_row_has_one(timed):
