@@ -16,30 +16,16 @@ if TYPE_CHECKING:
     from reports.render.terminal import show, show_comparison
     from reports.tables.comparison import RunComparison, Time, compare
 
+__all__ = ["Results", "RunComparison", "Time", "compare", "load", "show", "show_comparison", "write",
+           "write_comparison"]  # fmt: skip
+
 _HOME = {
-    "Results": "read",
-    "RunComparison": "tables.comparison",
-    "Time": "tables.comparison",
-    "compare": "tables.comparison",
-    "load": "read",
-    "show": "render.terminal",
-    "show_comparison": "render.terminal",
-    "write": "render.files",
-    "write_comparison": "render.files",
+    **dict.fromkeys(("Results", "load"), "read"),
+    **dict.fromkeys(("RunComparison", "Time", "compare"), "tables.comparison"),
+    **dict.fromkeys(("show", "show_comparison"), "render.terminal"),
+    **dict.fromkeys(("write", "write_comparison"), "render.files"),
 }
 """Public name -> the module that defines it."""
-
-__all__ = [
-    "Results",
-    "RunComparison",
-    "Time",
-    "compare",
-    "load",
-    "show",
-    "show_comparison",
-    "write",
-    "write_comparison",
-]
 
 
 def __getattr__(name: str) -> object:

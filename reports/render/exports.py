@@ -36,10 +36,7 @@ def _cell(value: object) -> object:
 # summary.json
 
 SCHEMA = 2
-
-_CONDITIONS = ("catalogue", "seed", "device", "threads", "machine", "commit", "created", "command")
-"""Fields of the manifest that the summary has as they are."""
-
+_MANIFEST = ("catalogue", "seed", "device", "threads", "machine", "commit", "created", "command")  # fields as they are
 _Json = dict[str, object]
 
 
@@ -74,7 +71,7 @@ def summary(results: Results) -> _Json:
         "versions": {one.name: dict(one.versions) for one in manifest.frameworks if one.missing is None},
         "data": dict(manifest.data),
         "inputs": sorted({row.sha256 for rows in tables.values() for row in rows if row.sha256}),
-        **{name: getattr(manifest, name) for name in _CONDITIONS},
+        **{name: getattr(manifest, name) for name in _MANIFEST},
         "sharpness": sharpness,
     }
 

@@ -45,42 +45,33 @@ def report(results: Results, tables: Tables) -> str:
     """The report as one page."""
     drawn = figures.build(results, tables)
     matrix = results.kill_matrix
+    packages = [(framework.name, framework.words) for framework in results.manifest.frameworks]
     return render(
         "page.html.jinja",
         [figure for part in drawn.values() for figure in part],
+        **vars(tables),
         results=results,
         manifest=results.manifest,
-        agreement=tables.agreement,
         implementations=agreement_tables.by_implementation(tables.agreement),
         counts=tables.agreement.counts,
         kill_matrix=matrix,
         mutants=agreement_tables.mutants_table(matrix) if matrix else None,
-        matrix=tables.matrix,
-        axes=tables.axes,
         axis_differences=lambda finding: pairs.axis_differences(finding, results.manifest.dialects),
-        losses=tables.losses,
-        speeds=tables.speeds,
-        pairs=tables.pairs,
         pair_list=tables.pairs.table(),
         closeness=[(name, symbol, pairs.MEANINGS[name]) for name, symbol in pairs.SYMBOLS.items()],
-        deviations=deviations_table(tables.deviations),
-        training=[(task, training.table(task)) for task in tables.training],
+        known_deviations=deviations_table(tables.deviations),
+        tasks=[(task, training.table(task)) for task in tables.training],
         benchmarks=[(benchmark, timing_tables.full(benchmark)) for benchmark in tables.timing],
         grids=timing_tables.grids(tables.timing),
         notes=timing_tables.notes(tables.timing),
         warnings=timing_tables.warnings(tables.timing),
-        environments=_environments(results),
+        environments=Table.of(["Framework", "Python and packages"], packages),
         figures=drawn,
         verdicts=script_json(_verdicts(results.verdicts)),
         outcomes=outcomes.ORDER,
         published=published,
         properties=PROPERTIES,
     )
-
-
-def _environments(results: Results) -> Table:
-    rows = ((framework.name, framework.words) for framework in results.manifest.frameworks)
-    return Table.of(["Framework", "Python and packages"], rows)
 
 
 def _verdicts(rows: Sequence[VerdictRow]) -> dict[str, object]:

@@ -35,10 +35,12 @@ def report(results: Results, tables: Tables) -> str:
         *(f"> {escape(note)}" for note in results.notes),
         *_agreement(tables.agreement, results.kill_matrix),
         *_pairs(tables),
-        *_deviations(tables.deviations),
+        *(["### Known deviations", _list(map(_deviation, tables.deviations))] if tables.deviations else []),
         *_training(tables.training),
         *_timing(tables.timing),
-        *_conditions(results),
+        "## Conditions of the run",
+        _list(f"{label}: {value}" for label, value in results.manifest.facts()),
+        _list(f"{framework.name}: {framework.words}" for framework in results.manifest.frameworks),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -81,12 +83,8 @@ def _pairs(tables: Tables) -> Iterable[str]:
             yield _list(f"Equal to the last bit: {' = '.join(group)}" for group in tables.pairs.groups)
 
 
-def _deviations(deviations: Sequence[Deviation]) -> Iterable[str]:
-    if deviations:
-        yield "### Known deviations"
-        yield _list(
-            f"{few(one.names)}: {one.counted}; {one.reason}{f' ({one.link})' if one.link else ''}" for one in deviations
-        )
+def _deviation(one: Deviation) -> str:
+    return f"{few(one.names)}: {one.counted}; {one.reason}{f' ({one.link})' if one.link else ''}"
 
 
 def _training(tasks: Sequence[Task]) -> Iterable[str]:
@@ -122,12 +120,6 @@ def _timing(benchmarks: Sequence[Benchmark]) -> Iterable[str]:
         yield f"### {escape(benchmark.title)}"
         yield escape(benchmark.caption)
         yield table(timing_tables.full(benchmark))
-
-
-def _conditions(results: Results) -> Iterable[str]:
-    yield "## Conditions of the run"
-    yield _list(f"{label}: {value}" for label, value in results.manifest.facts())
-    yield _list(f"{framework.name}: {framework.words}" for framework in results.manifest.frameworks)
 
 
 # The comparison of two runs

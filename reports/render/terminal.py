@@ -33,14 +33,13 @@ WIDE = 112  # the width in characters from which a table has wide gaps between i
 MINIMUM = 13  # characters that a column of words keeps at least, if it has as many
 MINIMUM_FIRST = {True: 24, False: 16}  # likewise for the names in the first column, on a wide and a narrow terminal
 
-STYLES = {
+STYLES = {  # the rich style of each outcome
     "agrees": "green",
     "differs": "bold red",
     "undecided": "yellow",
     "unsupported": "dim",
     "failed": "bold magenta",
 }
-"""The rich style of each outcome."""
 
 _ASCII = str.maketrans(
     {

@@ -167,14 +167,9 @@ def relations_matrix(agreement: Agreement) -> Table:
     def cell(counts: Counts | None) -> str | Cell:
         return Cell(f"{counts.worst.symbol} {counts.agreeing}", outcome=counts.worst.name) if counts else ""
 
-    return Table.of(
-        ["Implementation", *agreement.relations],
-        (
-            (one.whole.name, *(cell(one.relations.get(name)) for name in agreement.relations))
-            for one in agreement.implementations
-            if one.relations
-        ),
-    )
+    tested = [one for one in agreement.implementations if one.relations]
+    rows = ((one.whole.name, *(cell(one.relations.get(name)) for name in agreement.relations)) for one in tested)
+    return Table.of(["Implementation", *agreement.relations], rows)
 
 
 def relations_brief(agreement: Agreement) -> Table:

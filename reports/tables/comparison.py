@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -180,19 +180,16 @@ def _implementations(one: Results, other: Results) -> Iterator[ImplementationCha
         shared = before.keys() & after.keys()
         known = [key for key in shared if before[key].trace_sha256 and after[key].trace_sha256]
         other_bits = sum(before[key].trace_sha256 != after[key].trace_sha256 for key in known)
+        versions = [", ".join(sorted({row.version for row in rows.values()})) for rows in (before, after)]
         yield ImplementationChange(
-            name,
-            (_version(before), _version(after)),
-            len(shared),
-            sum(before[key].outcome != after[key].outcome for key in shared),
-            other_bits if known else None,
-            len(before.keys() - shared),
-            len(after.keys() - shared),
+            name=name,
+            versions=(versions[0], versions[1]),
+            shared=len(shared),
+            changed=sum(before[key].outcome != after[key].outcome for key in shared),
+            other_bits=other_bits if known else None,
+            gone=len(before) - len(shared),
+            new=len(after) - len(shared),
         )
-
-
-def _version(rows: Mapping[_Key, VerdictRow]) -> str:
-    return ", ".join(sorted({row.version for row in rows.values()}))
 
 
 def _case(row: VerdictRow | TrainingRow) -> str:

@@ -245,13 +245,11 @@ def _deviation(expectation: str, part: Sequence[RunRow]) -> Deviation:
 
 def deviations_table(deviations: Sequence[Deviation]) -> Table:
     """The known deviations, one a row."""
-    return Table.of(
-        ["Reason", number("Verdicts"), "Outcomes", "Cases", "Implementations"],
-        (
-            (Cell(one.reason, link=one.link), count(one.size), one.counted, few(one.cases), few(one.names))
-            for one in deviations
-        ),
+    rows = (
+        (Cell(one.reason, link=one.link), count(one.size), one.counted, few(one.cases), few(one.names))
+        for one in deviations
     )
+    return Table.of(["Reason", number("Verdicts"), "Outcomes", "Cases", "Implementations"], rows)
 
 
 def few(names: Sequence[str], limit: int = 6) -> str:

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MISSING = "—"
-"""Shown for a number that is not finite or was not measured."""
+MISSING = "—"  # shown for a number that is not finite or was not measured
 
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -53,11 +53,8 @@ UNDECIDED = Outcome(
 UNSUPPORTED = Outcome("unsupported", "–", "-", "unsupported", "The implementation does not offer what the case needs.")
 FAILED = Outcome("failed", "!", "!", "failed", "The implementation raised an error, crashed or timed out.")
 
-ORDER = (AGREES, DIFFERS, UNDECIDED, UNSUPPORTED, FAILED)
-"""All outcomes, in the order of columns and legends."""
-
+ORDER = (AGREES, DIFFERS, UNDECIDED, UNSUPPORTED, FAILED)  # of columns and legends
 NAMED: Mapping[str, Outcome] = {outcome.name: outcome for outcome in ORDER}
-
 _URGENCY = (DIFFERS, FAILED, UNDECIDED, AGREES, UNSUPPORTED)
 
 

@@ -147,9 +147,7 @@ MEANINGS = {
     DIFFERENT: "no dialect fits both in some case",
 }
 
-_SHAPES = "shape/"
-"""Cases whose result does not depend on the dialect; large ones are compared with an implementation's own only."""
-
+_SHAPES = "shape/"  # their result does not depend on the dialect; large ones run in an implementation's own only
 _Key = tuple[str, str, str]  # case, dtype, dialect
 
 

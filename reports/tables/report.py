@@ -20,8 +20,7 @@ from reports.tables.timing_tables import Speeds
 from reports.tables.training import Losses, Task
 from suite.results.rows import TrainingRow, VerdictRow
 
-NAMES = ("agreement", "training", "timing")
-"""The three main tables, in their order."""
+NAMES = ("agreement", "training", "timing")  # the three main tables, in their order
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,10 @@ SECTION = "section"  # the implementation that is the book's own loop
 STEP = "step/"  # prefix of the name of a benchmark that times one step of an optimizer
 LARGE = 1_000_000  # parameters from which a step's memory is more than the page size of the process
 
-_FIRST = ("section", "section-concise", "scratch", "builtin")
-"""Implementations that most frameworks have, in their order; the others follow by name."""
+_FIRST = ("section", "section-concise", "scratch", "builtin")  # what most frameworks have; the others follow by name
 
-CONCLUSIONS = ("slower", "faster", "unclear", "same")
-"""What a comparison of two times can conclude, the most important first."""
-
-MARKS = {"faster": "↓", "slower": "↑", "same": "="}
-"""The symbols of conclusions that claim something."""
+CONCLUSIONS = ("slower", "faster", "unclear", "same")  # of a comparison of two times, the most important first
+MARKS = {"faster": "↓", "slower": "↑", "same": "="}  # the symbols of conclusions that claim something
 
 
 @dataclass(frozen=True)
@@ -168,25 +164,16 @@ class Benchmark:
         return f"{fastest}{told}; slowest: {last.label}, {self.show(last.median)} {self.unit.sign}."
 
     @property
-    def noise_sentence(self) -> str:
-        """The noise floor in words, or nothing."""
-        if self.noise_floor is None:
-            return ""
-        return f"Noise floor: {share(self.noise_floor)}; no smaller difference is claimed."
-
-    @property
-    def memory_sentence(self) -> str:
-        """The memory limit in words, or nothing."""
-        if self.memory_limit is None:
-            return ""
-        seconds, name = self.memory_limit
-        by = f", measured with {name}" if name else ""
-        return f"Memory limit: {self.show(seconds)} {self.unit.sign} to move the memory of a step{by}."
-
-    @property
     def caption(self) -> str:
-        """All sentences."""
-        return " ".join(filter(None, (self.sentence, self.noise_sentence, self.memory_sentence)))
+        """The sentence, the noise floor and the memory limit."""
+        sentences = [self.sentence]
+        if self.noise_floor is not None:
+            sentences.append(f"Noise floor: {share(self.noise_floor)}; no smaller difference is claimed.")
+        if self.memory_limit is not None:
+            seconds, name = self.memory_limit
+            limit = f"Memory limit: {self.show(seconds)} {self.unit.sign} to move the memory of a step"
+            sentences.append(f"{limit}, measured with {name}." if name else f"{limit}.")
+        return " ".join(sentences)
 
     def show(self, seconds: float | None) -> str:
         """A time in the benchmark's unit, without the unit."""

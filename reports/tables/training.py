@@ -21,8 +21,7 @@ TITLES = {
 }
 """Titles of known tasks, in their order; other tasks follow under their own names."""
 
-PROGRAMS = ("scratch", "builtin")
-"""The two programs that the book has for each framework, under the names of our implementations."""
+PROGRAMS = ("scratch", "builtin")  # the two that the book has for each framework, by the names of our implementations
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def test_timings_without_an_outcome_are_shown(timed, bare):
     assert headings(timing_tables.full(benchmark)) == [
         "Dialect", "Median, ms", "Interval", "Spread", "× section", "D2L 11.8, ms", "First call", "Samples", "Version",
     ]  # fmt: skip
-    assert benchmark.noise_sentence == benchmark.memory_sentence == ""
+    assert benchmark.caption == benchmark.sentence
     page, document, screen = forms(bare)
     median = benchmark.show(named(benchmark, "torch/builtin").median)
     assert f'<td class="number">{median}</td>' in page

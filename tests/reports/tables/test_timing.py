@@ -37,9 +37,11 @@ def test_a_second_copy_gives_the_noise_floor_and_traffic_the_memory_limit(benchm
     assert len(large.timings) == len(sample_results.implementations()) + 1
     assert {timing.row.implementation for timing in large.timings}.isdisjoint({"traffic"})
     assert {timing.row.instance for timing in large.timings} == {1}
-    assert large.noise_sentence == "Noise floor: 1.8 %; no smaller difference is claimed."
-    assert large.memory_sentence == "Memory limit: 4.01 ms to move the memory of a step, measured with torch/traffic."
-    assert benchmarks["step/1000"].memory_sentence == ""
+    assert large.caption == (
+        f"{large.sentence} Noise floor: 1.8 %; no smaller difference is claimed. "
+        "Memory limit: 4.01 ms to move the memory of a step, measured with torch/traffic."
+    )
+    assert "Memory limit" not in benchmarks["step/1000"].caption
 
 
 def test_both_copies_of_an_implementation_are_read(complete):
@@ -153,7 +155,7 @@ def test_devices_and_threads_make_separate_benchmarks(timed):
 
 def test_a_memory_limit_in_the_rows_is_used_where_traffic_is_missing(timed):
     found = timed([row for row in sample_results.timings() if row["implementation"] != "traffic"])
-    assert found[4].memory_sentence == "Memory limit: 4.01 ms to move the memory of a step."
+    assert found[4].caption.endswith(" Memory limit: 4.01 ms to move the memory of a step.")
 
 
 # Grids
