@@ -233,18 +233,13 @@ def _summary(tasks: Sequence[Task]) -> Iterator[str]:
     if outcomes:
         yield f"{'All' if agree == len(outcomes) else f'{agree} of'} {len(outcomes)} runs agree."
     ends = {
-        tuple(map(coordinate, run.final))
+        f"({', '.join(map(coordinate, run.final))})"
         for section in _sections_of(tasks, "quadratic")
         if section.dialect == "d2l"
         for run in section.runs
         if run.final and run.row.outcome == "agrees"
     }
-    printed = tuple(map(coordinate, QUADRATIC))
+    printed = f"({', '.join(map(coordinate, QUADRATIC))})"
     if ends:
-        found = "; ".join(map(_point, sorted(ends)))
-        published = ", as in D2L" if ends == {printed} else f"; D2L prints {_point(printed)}"
-        yield f"The 2-D run ends at {found}{published}."
-
-
-def _point(point: tuple[str, ...]) -> str:
-    return f"({', '.join(point)})"
+        published = ", as in D2L" if ends == {printed} else f"; D2L prints {printed}"
+        yield f"The 2-D run ends at {'; '.join(sorted(ends))}{published}."

@@ -175,10 +175,4 @@ def mapping(value: object) -> dict[str, object]:
     return {clean(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-def names(value: object) -> list[str]:
-    """Return the cleaned texts of a list."""
-    found = [text(item) for item in value] if isinstance(value, list) else []
-    return [item for item in found if item is not None]
-
-
 _SCALARS: dict[object, Converter] = {str: text, bool: flag, float: real, int: whole}
