@@ -39,17 +39,13 @@ ARRAYS = 4  # arrays of the size of the parameters that a process holds: paramet
 
 @dataclass(frozen=True)
 class TimedTarget:
-    """An implementation of a framework or of the oracle, or `traffic`, that is timed.
+    """An implementation that is timed."""
 
-    `instance` is 1, or 2 for the copy that measures the noise floor; `slowdown` is the share of a call by which it is
-    made slower on purpose.
-    """
-
-    framework: str
-    implementation: str
-    instance: int
-    hello: Message = field(repr=False, compare=False)
-    slowdown: float = 0.0
+    framework: str  # or the oracle
+    implementation: str  # or `traffic`
+    instance: int  # 1, or 2 for the copy that measures the noise floor
+    hello: Message = field(repr=False, compare=False)  # the framework's handshake
+    slowdown: float = 0.0  # the share of a call by which it is made slower on purpose
 
     @property
     def described(self) -> Message:
@@ -105,24 +101,15 @@ def groups(targets: Sequence[TimedTarget], benchmark: Benchmark) -> list[list[Ti
 
 @dataclass
 class Entrant:
-    """The state of one target during a run.
-
-    Attributes:
-        row: its row so far, without what follows from the samples.
-        loops: calls in a sample.
-        opened: the id of the opened object in its worker.
-        worker: that worker; a restarted one does not know the id.
-        samples: the samples, as the worker reports them.
-        start: the parameters and the number of steps before the first sample.
-    """
+    """The state of one target during a run."""
 
     target: TimedTarget
-    row: TimingRow
-    loops: int = 1
-    opened: int | None = None
-    worker: WorkerProcess | None = None
-    samples: list[Message] = field(default_factory=list)
-    start: Message | None = None
+    row: TimingRow  # without what follows from the samples
+    loops: int = 1  # calls in a sample
+    opened: int | None = None  # the id of the opened object in its worker
+    worker: WorkerProcess | None = None  # that worker; a restarted one does not know the id
+    samples: list[Message] = field(default_factory=list)  # as the worker reports them
+    start: Message | None = None  # the parameters and the number of steps before the first sample
 
     def running(self) -> bool:
         """Return whether nothing has failed so far."""

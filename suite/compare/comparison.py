@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reference.precision import Format, format_of
 from reference.replay import QUANTITIES
 from suite.compare.oracle import Oracle, Prediction
+from suite.results.rows import Outcome
 
 Array = NDArray[Any]
 
@@ -31,7 +32,7 @@ class TraceError(ValueError):
 class ComparisonResult:
     """The outcome of comparing some columns of a trace."""
 
-    outcome: str  # `agrees`, `differs` or `undecided`
+    outcome: Outcome  # `agrees`, `differs` or `undecided`
     quantity: str  # the quantity with the largest error over its bound
     worst_step: int  # the step of that error, counted from 1
     worst_index: list[int]  # the coordinate of that error; empty if there are no values

@@ -74,28 +74,19 @@ def _batch(cases: list[Case], folder: Path) -> TapeBatch:
 
 @dataclass(frozen=True)
 class Target:
-    """An implementation in one format, with the dialect that it claims.
+    """An implementation in one format, with the dialect that it claims."""
 
-    Attributes:
-        framework: the framework, or a release of it.
-        dialect: the dialect that a scratch implementation is told to run, or None.
-        claim: the dialect that the user compares it with instead of its declared one, or None.
-        twin: the implementation that must give the same bits, or None.
-        declared: the dialect that it declares, if that does not depend on the hyper-parameters.
-        lean: whether few cases are enough.
-    """
-
-    framework: str
+    framework: str  # or a release of it
     implementation: str
-    version: str
+    version: str  # of the framework
     device: str
     dtype: str
-    dialect: str | None
-    claim: str | None
-    twin: str | None
-    declared: str | None
-    lean: bool
-    conditions: Conditions
+    dialect: str | None  # the dialect that a scratch implementation is told to run
+    claim: str | None  # the dialect that the user compares it with instead of its declared one
+    twin: str | None  # the implementation that must give the same bits
+    declared: str | None  # the dialect that it declares, if that does not depend on the hyper-parameters
+    lean: bool  # whether few cases are enough
+    conditions: Conditions  # for repeat commands
 
     @property
     def requested_dialect(self) -> str | None:
@@ -154,8 +145,7 @@ def targets(
 ) -> Iterator[Target]:
     """Yield a target for each chosen implementation and format; scratch implementations have one for each dialect.
 
-    Both mappings are from frameworks, to handshakes and to names of implementations. `claim` is the dialect that
-    built-in implementations are compared with instead of their own.
+    Both mappings are from frameworks, to handshakes and to names of implementations.
     """
     for framework, hello in hellos.items():
         for name in chosen[framework]:

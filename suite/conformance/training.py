@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,22 +144,16 @@ class Trainings:
 
 @dataclass(frozen=True)
 class TrainingCheck:
-    """The result of checking a recorded closed loop.
+    """The result of checking a recorded closed loop."""
 
-    Attributes:
-        gradient_ratio: the largest error of a gradient over its bound.
-        updates: the comparison of the updates on the recorded gradients.
-        displaced: whether a gradient was computed at another point than the one that the previous step produced.
-    """
-
-    gradient_ratio: float
-    updates: ComparisonResult
-    displaced: bool
+    gradient_ratio: float  # the largest error of a gradient over its bound
+    updates: ComparisonResult  # on the recorded gradients
+    displaced: bool  # whether a gradient was computed at another point than the previous step had produced
 
     @property
     def outcome(self) -> Outcome:
         """The outcome of both halves."""
-        return "differs" if self.gradient_ratio > 1 or self.displaced else cast(Outcome, self.updates.outcome)
+        return "differs" if self.gradient_ratio > 1 or self.displaced else self.updates.outcome
 
     @property
     def reason(self) -> str | None:

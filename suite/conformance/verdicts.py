@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -84,26 +84,18 @@ def replay_requests(
 
 @dataclass(frozen=True)
 class Finding:
-    """The finding on one case; without a result, only a reason.
-
-    Attributes:
-        fits: the named dialects whose bounds hold the trace.
-        nearest: the nearest dialect after changes, if the trace differs and no named dialect fits.
-        growth: the growth of the error, if the trace differs.
-        ruled_out_at: other dialects, with the first step outside their bound; None if not computed.
-        outcome: the outcome if there is no result; that of the response by default.
-    """
+    """The finding on one case; without a result, only a reason."""
 
     result: ComparisonResult | None = None
-    reason: str | None = None
-    fits: tuple[str, ...] = ()
-    nearest: NearestCandidate | None = None
-    growth: Growth | None = None
+    reason: str | None = None  # why it does not agree, in words
+    fits: tuple[str, ...] = ()  # the named dialects whose bounds hold the trace
+    nearest: NearestCandidate | None = None  # if the trace differs and no named dialect fits
+    growth: Growth | None = None  # of the error, if the trace differs
     fingerprint: str | None = None
     error_curve: Sequence[Sequence[float]] | None = None
-    ruled_out_at: Mapping[str, int] | None = None
+    ruled_out_at: Mapping[str, int] | None = None  # other dialects, with the first step outside their bound
     mismatches: Sequence[Mismatch] = ()
-    outcome: Outcome | None = None
+    outcome: Outcome | None = None  # if there is no result; that of the response by default
 
     def row(self, target: Target, response: Response, tape_batch: TapeBatch, case: str) -> VerdictRow:
         """Return the verdict row of a target on a case or relation."""
@@ -124,7 +116,7 @@ class Finding:
             case=case,
             dialect=target.requested_dialect or response.reply.get("dialect"),
             requested_dialect=target.requested_dialect,
-            outcome=cast(Outcome, self.result.outcome) if self.result else without,
+            outcome=self.result.outcome if self.result else without,
             **compared,
             reason=self.reason,
             fits=list(self.fits),
@@ -142,16 +134,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class ComparedTrace:
-    """A trace of all cases of a tape batch, side by side, with its comparison with the oracle.
-
-    `dialect` is the claimed one; `changed_gradients` counts the steps in which the target changed the caller's
-    gradient.
-    """
+    """A trace of all cases of a tape batch, side by side, with its comparison with the oracle."""
 
     target: Target
-    dialect: str
+    dialect: str  # the claimed one
     observed: Mapping[str, Array]
-    changed_gradients: int
+    changed_gradients: int  # the number of steps in which the target changed the caller's gradient
     oracle: Oracle
     comparison: TraceComparison
 

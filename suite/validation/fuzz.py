@@ -33,17 +33,14 @@ _RANGES = {"float16": (-3, 1), "bfloat16": (-16, 14), "float32": (-16, 14), "flo
 
 @dataclass(frozen=True, eq=False)
 class FuzzSample:
-    """A random input with the orders of operations in which it is evaluated.
-
-    Its number, the seed and the format determine the rest. `initial` has shape (TAPES,), `gradients` (steps, TAPES).
-    """
+    """A random input with the orders of operations in which it is evaluated."""
 
     format: FormatName
-    number: int
+    number: int  # with the seed and the format it determines the rest
     dialect: str
     hyperparameters: Hyperparameters
-    initial: Array
-    gradients: Array
+    initial: Array  # shape (TAPES,)
+    gradients: Array  # shape (steps, TAPES)
     orders: tuple[Order, ...]
 
     @classmethod
@@ -94,13 +91,11 @@ class FuzzTest:
     The ratio of an evaluation is its largest error over the bound, among the steps at which the bound is at most a
     tenth of the path length and parameters are not clipped. At other steps error and bound may both equal the step,
     which rounding absorbs, or the rounding of a clipping limit, and the ratio of 1 would say nothing.
-
-    Attributes:
-        ratios: format -> number of steps -> ratios of each sample; NaN for evaluations without such a step.
     """
 
     seed: int
     ratios: dict[FormatName, dict[int, list[Array]]] = field(default_factory=dict)
+    """Format -> number of steps -> ratios of each sample, NaN for evaluations without such a step."""
     alarms: list[FalseAlarm] = field(default_factory=list)
 
     def count(self, fmt: FormatName) -> int:

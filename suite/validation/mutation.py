@@ -37,19 +37,12 @@ OTHER = "another dialect"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A dialect that is computed in place of the claimed one.
-
-    Attributes:
-        claimed: the name of the claimed dialect.
-        axis: the axis on which they differ; `OTHER` if the mutant is a named dialect.
-        value: the mutant's value on the axis; its name if it is a named dialect.
-        dialect: the dialect that is computed.
-    """
+    """A dialect that is computed in place of the claimed one."""
 
     claimed: str
-    axis: str
-    value: Any
-    dialect: Dialect
+    axis: str  # the axis on which they differ; `OTHER` if the mutant is a named dialect
+    value: Any  # the mutant's value on the axis; its name if it is a named dialect
+    dialect: Dialect  # the dialect that is computed
 
 
 def axis_mutants(named: Mapping[str, Dialect] = dialects) -> Iterator[Mutant]:
@@ -123,19 +116,12 @@ def value_cases(seed: int) -> list[Case]:
 
 @dataclass
 class MutantResult:
-    """The outcome of one wrong optimizer.
+    """The outcome of one wrong optimizer."""
 
-    Attributes:
-        claimed: the name of the dialect that it claims to be.
-        wrong: what is computed instead.
-        cases: ids of the cases in which it differs; for a mistake, those of the first tape on which it does.
-        proof: why it can't differ, in words, or None.
-    """
-
-    claimed: str
-    wrong: Mutant | Mistake
-    cases: list[str] = field(default_factory=list)
-    proof: str | None = None
+    claimed: str  # the dialect that it claims to be
+    wrong: Mutant | Mistake  # what is computed instead
+    cases: list[str] = field(default_factory=list)  # in which it differs; for a mistake, those of the first such tape
+    proof: str | None = None  # why it can't differ, in words
 
     @property
     def outcome(self) -> str:

@@ -86,20 +86,15 @@ class CopiesRow:
 
 @dataclass(frozen=True)
 class LoopSummary:
-    """The worker beside the minimal loop at one size.
-
-    `seconds` is the median of the loop's, `ratio` the median over all restarts of the ratios of medians, `low` and
-    `high` the least and the greatest of these. `copies` is the difference of the peak memory of worker and minimal
-    loop, in copies of the parameters.
-    """
+    """The worker beside the minimal loop at one size."""
 
     framework: str
     size: int
-    seconds: float
-    ratio: float
-    low: float
+    seconds: float  # the median of the minimal loop
+    ratio: float  # the median over all restarts of the ratios of medians
+    low: float  # the least of these
     high: float
-    copies: float
+    copies: float  # the difference of the peak memory of worker and minimal loop, in copies of the parameters
 
     @classmethod
     def of(cls, rows: Sequence[LoopRow]) -> LoopSummary:
