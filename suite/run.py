@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from reference import dialects
@@ -69,14 +69,7 @@ class Options(RunOptions):
 
 
 class Job:
-    """A run of the suite. A context manager: on exit it ends all workers and writes the footer.
-
-    Attributes:
-        chosen: framework -> the chosen implementations.
-        targets: the targets of the agreement stage.
-        trained: the targets of the training stage.
-        unexpected: the number of rows that are not as expected.
-    """
+    """A run of the suite. A context manager: on exit it ends all workers and writes the footer."""
 
     def __init__(self, options: Options, progress: Progress, data: Dataset | None = None) -> None:
         """Find the data (unless given: those of the options), start the workers and open the results folder.
@@ -84,7 +77,8 @@ class Job:
         Raises:
             UserError: if an option, the data or the folder can't be used, or nothing is selected.
         """
-        self.options, self.progress, self.unexpected = options, progress, 0
+        self.options, self.progress = options, progress
+        self.unexpected = 0  # rows that are not as expected
         require_usable(options.output, resume=options.resume)  # before anything takes time
         self.expectations = Expectations.read()
         self.selection = Selection.of(options.select)
@@ -99,9 +93,9 @@ class Job:
         chosen = catalogue.select(everything, options.cases)
         self.cases = [one for one in chosen if isinstance(one, Case)]
         self.relations = [one for one in chosen if isinstance(one, MetamorphicRelation)]
-        self.chosen: dict[str, list[str]] = {}
-        self.targets: list[Target] = []
-        self.trained: list[Target] = []
+        self.chosen: dict[str, list[str]] = {}  # framework -> implementations
+        self.targets: list[Target] = []  # of the agreement stage
+        self.trained: list[Target] = []  # the targets of the training stage
         self.context = RunContext(self._environments(), options, progress, self._manifest, TABLES)
         self.store, self.missing = self.context.store, self.context.missing
 
@@ -191,8 +185,11 @@ class Job:
             every = timed_targets(self.hellos, self.chosen, benchmark)
             selected = [target for target in every if self.selection.matches(target.text(benchmark))]
         else:
-            hellos = {name: _with_dialects(self.hellos[name], found) for name, found in known.items()}
-            selected = list(timed_targets(hellos, {name: list(found) for name, found in known.items()}, benchmark))
+            hellos, chosen = {name: self.hellos[name] for name in known}, {name: [*known[name]] for name in known}
+            selected = [
+                replace(target, identified=known[target.framework].get(target.implementation))
+                for target in timed_targets(hellos, chosen, benchmark)
+            ]
         return [*selected, *beside] if selected else []
 
     @property
@@ -286,12 +283,3 @@ class Job:
         if "timing" in options.tables:
             for benchmark in self.benchmarks:
                 yield from (target.text(benchmark) for target in timed_targets(hellos, self.chosen, benchmark))
-
-
-def _with_dialects(hello: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
-    """Return a handshake whose entries of implementations declare the given dialects."""
-    described = {
-        name: {**entry, "dialect": known.get(name, entry.get("dialect"))}
-        for name, entry in hello["implementations"].items()
-    }
-    return {**hello, "implementations": described}

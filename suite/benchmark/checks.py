@@ -109,14 +109,10 @@ def steps_missing(benchmark: Benchmark, dialect: str, start: Mapping[str, Any], 
 
 
 class MachineLoad:
-    """The load of the machine between `begin` and `end`, which may be called several times: facts about all parts.
-
-    Attributes:
-        speed_seconds: the seconds of the same amount of work, at each call of `measure_speed`.
-    """
+    """The load of the machine between `begin` and `end`, which may be called several times: facts about all parts."""
 
     def __init__(self) -> None:
-        self.speed_seconds: list[float] = []
+        self.speed_seconds: list[float] = []  # of the same amount of work
         self._begin = self._seconds = np.zeros(4)
 
     def begin(self, processes: Sequence[int]) -> None:

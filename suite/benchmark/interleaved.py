@@ -46,6 +46,7 @@ class TimedTarget:
     instance: int  # 1, or 2 for the copy that measures the noise floor
     hello: Message = field(repr=False, compare=False)  # the framework's handshake
     slowdown: float = 0.0  # the share of a call by which it is made slower on purpose
+    identified: str | None = None  # the dialect that it was found to compute, whatever it declares
 
     @property
     def described(self) -> Message:
@@ -59,9 +60,14 @@ class TimedTarget:
         return str(self.hello["versions"][self.hello["framework"]])
 
     @property
+    def declared(self) -> str | None:
+        """The dialect that it was found to compute or that it declares, if that does not depend on hyper-parameters."""
+        return self.identified or self.described.get("dialect")
+
+    @property
     def dialect(self) -> str:
         """The dialect that it declares, or that of scratch implementations."""
-        return str(self.described.get("dialect") or DIALECT)
+        return self.declared or DIALECT
 
     def key(self, benchmark: Benchmark) -> tuple[object, ...]:
         """Return what identifies its row, as in the key of the table of timings."""
@@ -250,8 +256,8 @@ class InterleavedRun:
         entrant.start = reply["progress"]
         if entrant.row.first_call is None:  # after a restart, compiled code may come from a cache
             entrant.row = replace(entrant.row, first_call=reply["first_call"], **reply["memory"])
-        if computes:  # the declared dialect may have been replaced by the one that it was found to compute
-            dialect = str(target.described.get("dialect") or reply["dialect"])
+        if computes:
+            dialect = target.declared or str(reply["dialect"])
             entrant.row = replace(entrant.row, dialect=dialect, **self.check.columns(response, self.sha256, dialect))
         if not entrant.running():
             entrant.samples.clear()  # it agreed after an earlier restart, but not after each one

@@ -17,6 +17,7 @@ from reference import Hyperparameters, dialects
 from suite.cases.catalogue import Case
 from suite.cases.tapes import Tape
 from suite.results.provenance import Conditions
+from suite.results.rows import Outcome
 from suite.workers import arrays
 from suite.workers.protocol import DataMismatch, Message, Request, Response
 from suite.workers.selection import selection_text
@@ -166,6 +167,11 @@ def targets(
             for dialect in scratch_dialects if described["any_dialect"] else [None]:
                 for dtype in dtypes:
                     yield replace(target, dtype=dtype, dialect=dialect)
+
+
+def failure(response: Response) -> Outcome:
+    """Return the outcome of a response without a result."""
+    return "unsupported" if response.status == "unsupported" else "failed"
 
 
 def read_trace(response: Response, sha256: str) -> arrays.Arrays:
