@@ -20,8 +20,8 @@ import psutil
 from suite.benchmark.checks import CorrectnessCheck, MachineLoad, steps_missing
 from suite.cases.benchmarks import Benchmark, Profile
 from suite.cases.random import Bits
-from suite.conformance.targets import DIALECT, DTYPE
-from suite.results.rows import Outcome, TimingRow
+from suite.conformance.targets import DIALECT, DTYPE, failure
+from suite.results.rows import TimingRow
 from suite.workers import arrays
 from suite.workers.coordinator import Coordinator, WorkerProcess
 from suite.workers.protocol import Message, Request, Response
@@ -123,8 +123,7 @@ class Entrant:
 
     def fail(self, response: Response) -> None:
         """Record a failure and discard the samples."""
-        outcome: Outcome = "unsupported" if response.status == "unsupported" else "failed"
-        self.row = replace(self.row, outcome=outcome, reason=response.reply["reason"])
+        self.row = replace(self.row, outcome=failure(response), reason=response.reply["reason"])
         self.samples.clear()
 
 

@@ -19,7 +19,7 @@ from reference.precision import wider
 from suite.cases.tasks import Task
 from suite.compare.comparison import ComparisonResult, TraceComparison, TraceError
 from suite.compare.oracle import Oracle
-from suite.conformance.targets import DTYPE, FEW_DIALECTS, Target, read_trace, targets
+from suite.conformance.targets import DTYPE, FEW_DIALECTS, Target, failure, read_trace, targets
 from suite.results.provenance import Conditions
 from suite.results.rows import Outcome, TrainingRow
 from suite.workers import arrays
@@ -99,7 +99,7 @@ class Trainings:
             task=task.id,
             dialect=response.reply.get("dialect") or target.dialect,
             requested_dialect=target.dialect,
-            outcome="unsupported" if response.status == "unsupported" else "failed",
+            outcome=failure(response),
             reason=response.reply.get("reason"),
             sha256=context.sha256,
             seconds=response.reply.get("seconds"),

@@ -22,7 +22,7 @@ from suite.compare.comparison import (
 )
 from suite.compare.fingerprint import fingerprint
 from suite.compare.oracle import Oracle
-from suite.conformance.targets import FEW_DIALECTS, TapeBatch, Target, read_trace
+from suite.conformance.targets import FEW_DIALECTS, TapeBatch, Target, failure, read_trace
 from suite.diagnosis import reasons
 from suite.diagnosis.candidate_search import ExplanationSearch, NearestCandidate, ReplayInput
 from suite.diagnosis.reasons import DistinguishingCases
@@ -99,7 +99,6 @@ class Finding:
 
     def row(self, target: Target, response: Response, tape_batch: TapeBatch, case: str) -> VerdictRow:
         """Return the verdict row of a target on a case or relation."""
-        without = self.outcome or ("unsupported" if response.status == "unsupported" else "failed")
         trace = Path(response.request.message["output"])
         compared: dict[str, Any] = {}  # the columns of a result and of a growth
         if self.result:
@@ -116,7 +115,7 @@ class Finding:
             case=case,
             dialect=target.requested_dialect or response.reply.get("dialect"),
             requested_dialect=target.requested_dialect,
-            outcome=self.result.outcome if self.result else without,
+            outcome=self.result.outcome if self.result else self.outcome or failure(response),
             **compared,
             reason=self.reason,
             fits=list(self.fits),
