@@ -1,4 +1,4 @@
-"""Results folders for the tests of the reports: a complete one, read-only, one to damage, and one of timings alone."""
+"""Results folders for the tests of the reports: complete, complete and writable, manifest only, and timings only."""
 
 import json
 
@@ -10,22 +10,22 @@ from tests.support import sample_results
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory):
-    """A complete folder, with its report written."""
+def report_folder(tmp_path_factory):
+    """A complete results folder with its report; tests must not change it."""
     folder = sample_results.build(tmp_path_factory.mktemp("results") / "complete")
     reports.write(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def complete(written):
+def complete(report_folder):
     """The results of the complete folder."""
-    return reports.load(written)
+    return reports.load(report_folder)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A complete folder that the test may change."""
+    """A complete results folder without a report, which the test may change."""
     return sample_results.build(tmp_path / "results")
 
 
@@ -36,18 +36,18 @@ def benchmarks(complete):
 
 
 @pytest.fixture
-def bare(tmp_path):
-    """A folder with a manifest alone."""
+def manifest_folder(tmp_path):
+    """A results folder that contains only a manifest."""
     (tmp_path / "manifest.json").write_text(json.dumps(sample_results.manifest()), encoding="utf-8")
     return tmp_path
 
 
 @pytest.fixture
-def timed(bare):
-    """Write these timings into the bare folder; return its benchmarks."""
+def benchmarks_of(manifest_folder):
+    """A function that writes rows of timings to `manifest_folder` and returns the benchmarks of its report."""
 
-    def make(rows):
-        (bare / "timings.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
-        return report.build(reports.load(bare)).timing
+    def write_and_build(rows):
+        (manifest_folder / "timings.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
+        return report.build(reports.load(manifest_folder)).timing
 
-    return make
+    return write_and_build

@@ -41,7 +41,7 @@ def test_results_of_an_earlier_schema_are_refused_with_advice(folder):
 
 def test_a_row_that_does_not_say_whether_it_is_expected_is_if_it_agrees_or_is_unsupported(folder):
     rows = [sample_results.verdicts()[0] | {"case": outcome, "outcome": outcome} for outcome in OUTCOMES]
-    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    (folder / "verdicts.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
     found = {row.outcome: row.expected for row in reports.load(folder).verdicts}
     assert found == {outcome: outcome in ("agrees", "unsupported") for outcome in OUTCOMES}
 
@@ -66,7 +66,7 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_said(folder):
 
 @pytest.mark.parametrize("line", ["{broken", "7", '{"framework": "torch"}', '{"a": "\\ud800"', "\x00", "[" * 100_000])
 def test_a_broken_line_in_the_middle_costs_only_itself(folder, line):
-    good = sample_results.lines(sample_results.verdicts()).splitlines()
+    good = sample_results.json_lines(sample_results.verdicts()).splitlines()
     (folder / "verdicts.jsonl").write_text("\n".join([good[0], line, *good[1:]]) + "\n", encoding="utf-8")
     results = reports.load(folder)
     assert len(results.verdicts) == len(good)
@@ -81,7 +81,7 @@ def test_bytes_that_are_no_text_cost_only_their_line(folder):
 
 def test_a_footer_that_counts_more_rows_than_there_are_makes_the_run_incomplete(folder):
     rows = sample_results.training()[:-2]
-    (folder / "training.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    (folder / "training.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
     results = reports.load(folder)
     assert not results.complete
     assert any("rows of training" in note for note in results.notes)
@@ -121,7 +121,7 @@ def test_a_later_result_replaces_an_earlier_one_and_that_is_said(folder):
 
 def test_an_outcome_that_nobody_knows_is_a_failure_and_never_a_pass(folder):
     row = sample_results.verdicts()[0] | {"outcome": "perfect"}
-    (folder / "verdicts.jsonl").write_text(sample_results.lines([row]), encoding="utf-8")
+    (folder / "verdicts.jsonl").write_text(sample_results.json_lines([row]), encoding="utf-8")
     found = reports.load(folder).verdicts[0]
     assert found.outcome == "failed"
     assert "perfect" in found.reason
@@ -132,7 +132,7 @@ def test_every_value_of_a_row_may_be_null_or_of_the_wrong_type(folder):
     for wrong in (None, "text", 10**400, -1.5, True, [None], [[None]], [[1, "a"]], {"a": 1}):
         for name, rows in sample_results.all_tables().items():
             row = {key: needed.get(key, wrong) for key in rows[0]}
-            (folder / f"{name}.jsonl").write_text(sample_results.lines([row]), encoding="utf-8")
+            (folder / f"{name}.jsonl").write_text(sample_results.json_lines([row]), encoding="utf-8")
         reports.write(folder)
 
 

@@ -53,10 +53,10 @@ def test_right_implementations_agree_in_every_case_and_dialect(options, quiet):
         ("accumulator-from-one", "decades/plain", "timm-tf"),
         ("momentum-ignored", "decades/momentum", "lasagne"),
         ("two-mistakes", "decades/plain", None),
-        ("decay-of-the-other-sign", "decades/weight-decay", None),
+        ("negated-weight-decay", "decades/weight-decay", None),
         ("clipping-ignored", "decades/clipping", None),
-        ("another-decay", "decades/plain", None),
-        ("forgotten-complement", "decades/plain", None),
+        ("fixed-decay", "decades/plain", None),
+        ("missing-complement", "decades/plain", None),
         ("stale-state", "decades/plain", None),
     ],
 )
@@ -86,9 +86,9 @@ EXPLAINED = {
         "two-mistakes",
         "decades/plain",
     ): "but d2l with initial_accumulator 1 in place of 0 and epsilon outside in place of inside",
-    ("decay-of-the-other-sign", "decades/weight-decay"): "but d2l with weight_decay -0.01 in place of 0.01",
+    ("negated-weight-decay", "decades/weight-decay"): "but d2l with weight_decay -0.01 in place of 0.01",
     ("clipping-ignored", "decades/clipping"): "but d2l with clip_gradient ignored",
-    ("another-decay", "decades/plain"): "but d2l with decay 0.83 in place of 0.9",
+    ("fixed-decay", "decades/plain"): "but d2l with decay 0.83 in place of 0.9",
     ("becomes-nan", "decades/plain"): "and no change of one or two axes brings it nearer",
 }
 

@@ -1,6 +1,6 @@
 """The source text of a user's factory, for files that tests write."""
 
-MAKE = """
+FACTORY_SOURCE = """
 import numpy as np
 
 def make(params, learning_rate, decay, epsilon):

@@ -15,7 +15,7 @@ from suite.workers.coordinator import WorkerProcess
 from suite.workers.environments import Environment, environments
 
 H = Hyperparameters(learning_rate=2.0**-4, decay=0.5, epsilon=2.0**-6)
-EVERYTHING = Hyperparameters(
+ALL_HYPERPARAMETERS = Hyperparameters(
     learning_rate=[0.0625, 0.125, 0.0625, 0.25, 0.125],
     decay=0.75,
     epsilon=1.0,  # the first v - m² is 0 except for rounding errors, which are not small in half precision
@@ -32,7 +32,7 @@ EVERYTHING = Hyperparameters(
 )
 
 
-def require(framework: str) -> Environment:
+def require_environment(framework: str) -> Environment:
     """Return the environment of a framework; if there is none, the test fails in CI and is skipped elsewhere."""
     environment = environments({})[framework]
     if not environment.exists:
@@ -45,18 +45,18 @@ class FrameworkWorker:
     """A framework's worker, with files for tapes and traces in a folder."""
 
     def __init__(self, framework: str, folder: Path) -> None:
-        environment = require(framework)
+        environment = require_environment(framework)
         self.python, self.folder = environment.python, folder
         self.worker = WorkerProcess(environment.python, framework, "cpu", 1)
         self.implementations = self.worker.hello(180.0)["implementations"]
 
     def replay(self, implementation, tape, h=H, dtype="float32"):
         """Return the trace of a replay, which must succeed."""
-        reply = self.ask(implementation, tape, h, dtype)
+        reply = self.request_replay(implementation, tape, h, dtype)
         assert reply["status"] == "ok", reply
         return arrays.read(self.folder / "trace.safetensors")[0]
 
-    def ask(self, implementation, tape, h=H, dtype="float32"):
+    def request_replay(self, implementation, tape, h=H, dtype="float32"):
         """Return the reply to a replay."""
         arrays.write(self.folder / "tape.safetensors", tape)
         request = {
@@ -70,7 +70,7 @@ class FrameworkWorker:
         }
         return self.worker.ask(request, 120.0)
 
-    def epoch_at_once(self, name: str) -> None:
+    def check_epoch_in_one_call(self, name: str) -> None:
         """Check that an epoch in one call gives the same bits as its steps one by one.
 
         The epoch in one call is the one that is timed, after the task was done step by step. So it is compared with a

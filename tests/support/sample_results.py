@@ -17,7 +17,7 @@ FRAMEWORKS = {
     "paddle": ("3.3.1", ("builtin",)),
     "mlx": ("0.32.4", ("builtin",)),
 }
-OWN = {
+BUILT_IN_DIALECTS = {
     "torch/builtin": "torch",
     "torch/builtin-foreach": "torch",
     "tensorflow/keras": "keras3",
@@ -74,7 +74,10 @@ def manifest(**changes):
         },
         "frameworks": frameworks,
         "implementations": {
-            f"{framework}/{kind}": {"native": f"{framework}'s {kind}", "dialect": OWN.get(f"{framework}/{kind}")}
+            f"{framework}/{kind}": {
+                "native": f"{framework}'s {kind}",
+                "dialect": BUILT_IN_DIALECTS.get(f"{framework}/{kind}"),
+            }
             for framework, kind, _ in implementations()
         },
         "dialects": {
@@ -113,12 +116,12 @@ def verdict(framework, implementation, version, dialect, case, generator):
         "fits": [],
         "trace_sha256": hashlib.sha256(f"{framework}{dialect}{case}".encode()).hexdigest(),
         "error_curve": [[step, round(0.1 * step**0.5, 3), round(2.5 * step**0.5, 3)] for step in STEPS],
-        "ruled_out_at": dict.fromkeys(others, 1 + CASES.index(case)) if name in OWN else None,
+        "ruled_out_at": dict.fromkeys(others, 1 + CASES.index(case)) if name in BUILT_IN_DIALECTS else None,
         "reason": None,
         "repeat": f"rmsuite agree --implementation {name} --dialect {dialect} --case {case}",
         "seconds": 0.01,
         "sha256": hashlib.sha256(f"{name}{dialect}{case}".encode()).hexdigest(),
-        "unheard_of": {"kept": False},
+        "unknown_column": {"kept": False},
     }
     return row | _deviation(name, dialect, case, generator)
 
@@ -154,7 +157,7 @@ def _deviation(name, dialect, case, generator):
 
 def dialects_of(framework, implementation):
     """Those that an implementation is asked for: its own, or all when it is written from scratch."""
-    own = OWN.get(f"{framework}/{implementation}")
+    own = BUILT_IN_DIALECTS.get(f"{framework}/{implementation}")
     return DIALECTS if own is None else (own,)
 
 
@@ -169,7 +172,7 @@ def verdicts():
     ]
 
 
-def path(dialect, rotated, steps=20):
+def visited_points(dialect, rotated, steps=20):
     """The points that RMSProp visits, roughly as the dialect would have it."""
     x, s, epsilon = [-5.0, -2.0], [float(dialect in START_AT_ONE)] * 2, 1e-6
     points = [list(x)]
@@ -199,7 +202,7 @@ def _run(framework, implementation, version, task, dialect, generator):
     flat = task == "regression"
     steps = list(range(0, 301, 2)) if flat else list(range(21))
     shift = DIALECTS.index(dialect) * 0.0007
-    oracle_path = None if flat else path(dialect, task == "rotated")
+    oracle_path = None if flat else visited_points(dialect, task == "rotated")
     visited = None if flat else [[x + generator.gauss(0, 1e-7) for x in point] for point in oracle_path]
     if flat:
         oracle = [
@@ -246,17 +249,17 @@ SIZES = (10, 1_000, 1_000_000, 10_000_000)
 def timings():
     """An epoch and steps, each a race of everyone, of two that are the same, and of the memory alone."""
     generator = random.Random(3)
-    rows = [*_race("epoch/regression", 6, 2, 0.006, generator)]
+    rows = [*_benchmark_rows("epoch/regression", 6, 2, 0.006, generator)]
     for size in SIZES:
-        rows += _race(f"step/{size}", size, 1, 2e-5 + 1e-9 * size, generator)
-    rows += _race("step/1000000/100", 1_000_000, 100, 4e-3, generator)
+        rows += _benchmark_rows(f"step/{size}", size, 1, 2e-5 + 1e-9 * size, generator)
+    rows += _benchmark_rows("step/1000000/100", 1_000_000, 100, 4e-3, generator)
     found = next(row for row in rows if row["implementation"] == "keras" and row["benchmark"] == "epoch/regression")
     found |= {"first_call": None, "samples": [], "median": None, "interval": None, "outcome": "failed",
               "reason": "the process was killed", "warnings": []}  # fmt: skip
     return rows
 
 
-def _race(benchmark, size, tensors, middle, generator):
+def _benchmark_rows(benchmark, size, tensors, middle, generator):
     epoch = benchmark.startswith("epoch/")
     entries = [*implementations(), *([("torch", "section", "2.13.0")] if epoch else []), ("oracle", "numpy", "2.4.6")]
     parts = {"benchmark": benchmark, "size": size, "tensors": tensors, "noise_floor": 0.018, "memory_limit": None}
@@ -324,12 +327,12 @@ def _timing(framework, implementation, version, middle, generator, parts):
     }
 
 
-def old_timings():
+def timings_without_outcomes():
     """One benchmark, as folders had it before timings were judged."""
     generator = random.Random(3)
     known = ("framework", "implementation", "version", "device", "dialect", "benchmark", "threads", "first_call",
              "samples", "median", "interval", "reason")  # fmt: skip
-    rows = _race("epoch/regression", 6, 2, 0.006, generator)
+    rows = _benchmark_rows("epoch/regression", 6, 2, 0.006, generator)
     return [{**{name: row[name] for name in known}, "unit": "s"} for row in rows if row["instance"] == 1]
 
 
@@ -338,7 +341,7 @@ def all_tables():
     return {"verdicts": verdicts(), "training": training(), "timings": timings()}
 
 
-def lines(rows):
+def json_lines(rows):
     """Rows as a run writes them."""
     return "".join(f"{json.dumps(row)}\n" for row in rows)
 
@@ -348,7 +351,7 @@ def build(folder: Path):
     folder.mkdir(parents=True, exist_ok=True)
     tables = all_tables()
     for name, rows in tables.items():
-        (folder / f"{name}.jsonl").write_text(lines(rows), encoding="utf-8")
+        (folder / f"{name}.jsonl").write_text(json_lines(rows), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(manifest()), encoding="utf-8")
     footer = {
         "status": "complete",

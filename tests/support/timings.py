@@ -11,7 +11,7 @@ from reports.tables import timing_tables
 from tests.support import sample_results
 
 
-def forms(folder):
+def renderings(folder):
     """The page, the document and an 80-column terminal, of the timing alone."""
     reports.write(folder)
     page, document = ((folder / name).read_text("utf-8") for name in ("report.html", "report.md"))
@@ -20,7 +20,7 @@ def forms(folder):
     return page, document[document.index("## Timing") :], file.getvalue()
 
 
-def named(benchmark, name):
+def timing_of(benchmark, name):
     return next(timing for timing in benchmark.timings if timing.name == name)
 
 
@@ -40,7 +40,7 @@ def rows_in(table, title):
     return {row[0].text: tuple(cell.text for cell in row[1:]) for row in section.rows}
 
 
-def rows_of(*changes, benchmark="epoch/regression"):
+def torch_rows(*changes, benchmark="epoch/regression"):
     """torch/builtin and torch/scratch at a benchmark, with changes to the second."""
     rows = [row for row in sample_results.timings() if row["benchmark"] == benchmark and row["instance"] == 1]
     kept = [row for row in rows if row["framework"] == "torch" and row["implementation"] in ("builtin", "scratch")]

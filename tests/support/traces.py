@@ -13,7 +13,7 @@ def random_trace(steps=50, size=64, dtype=np.float32, seed=0):
     }
 
 
-def nudged(trace, step, column, *, ulps=1, quantity="parameters"):
+def changed_by_ulps(trace, step, column, *, ulps=1, quantity="parameters"):
     """A copy in which one value is larger by some ulps; steps are counted from 1."""
     copy = {name: values.copy() for name, values in trace.items()}
     value = copy[quantity][step - 1, column]

@@ -73,33 +73,33 @@ def visit(browser):
 
 
 @pytest.fixture
-def opened(visit, written):
+def opened(visit, report_folder):
     """The report of the complete folder."""
-    return visit(written / "report.html")
+    return visit(report_folder / "report.html")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_figure_is_drawn_and_nothing_is_fetched_and_nothing_fails(visit, written, scheme):
-    one = visit(written / "report.html", scheme=scheme)
+def test_every_figure_is_drawn_and_nothing_is_fetched_and_nothing_fails(visit, report_folder, scheme):
+    one = visit(report_folder / "report.html", scheme=scheme)
     names = one.page.locator("figure").evaluate_all("found => found.map(each => each.id)")
     assert len(names) == 8
     for name in names:
         one.figure(name)
     assert one.complaints == []
-    assert one.requests == [(written / "report.html").as_uri()]
+    assert one.requests == [(report_folder / "report.html").as_uri()]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_follow_the_preferred_scheme(visit, written, scheme):
-    page = visit(written / "report.html", scheme=scheme).page
+def test_colours_follow_the_preferred_scheme(visit, report_folder, scheme):
+    page = visit(report_folder / "report.html", scheme=scheme).page
     paper, ink = page.evaluate("['background-color', 'color'].map(n => getComputedStyle(document.body)[n])")
     lightness = [sum(map(int, colour.strip("rgb()").split(","))) for colour in (paper, ink)]
     assert (lightness[0] > lightness[1]) == (scheme == "light")
 
 
 @pytest.mark.parametrize("width", [320, 400, 1280, 1920])
-def test_no_page_is_wider_than_its_window(visit, written, width):
-    one = visit(written / "report.html", width=width)
+def test_no_page_is_wider_than_its_window(visit, report_folder, width):
+    one = visit(report_folder / "report.html", width=width)
     for name in ("figure-growth", "figure-steps-0", "figure-regression-loss"):
         one.figure(name)
     assert one.overflow == 0
@@ -203,13 +203,13 @@ def test_the_list_highlights_a_name_like_the_legend(opened):
     assert 0 < faint(figure) < figure.locator(".mark-line.role-mark path").count()
 
 
-def test_a_comparison_opens_sorts_and_fetches_nothing(visit, written, folder, tmp_path):
+def test_a_comparison_opens_sorts_and_fetches_nothing(visit, report_folder, folder, tmp_path):
     changed = [row | {"outcome": "differs"} if n == 5 else row for n, row in enumerate(sample_results.verdicts())]
-    (folder / "verdicts.jsonl").write_text(sample_results.lines(changed), encoding="utf-8")
+    (folder / "verdicts.jsonl").write_text(sample_results.json_lines(changed), encoding="utf-8")
     time = reports.Time(
         "torch/builtin", "step/10", ("1", "2"), (1e-5, 2e-5), 2.0, (1.9, 2.1), 0.5, 0.02, "slower", None
     )
-    found = reports.compare(reports.load(written), reports.load(folder), [time])
+    found = reports.compare(reports.load(report_folder), reports.load(folder), [time])
     page, _ = reports.write_comparison(found, tmp_path / "comparison")
     one = visit(page, width=400)
     one.figure("figure-ratios")
@@ -233,6 +233,6 @@ def test_without_a_figure_there_is_no_picture(folder, tmp_path):
     for name in ("training", "timings"):
         (folder / f"{name}.jsonl").unlink()
     rows = [{**row, "error_curve": None} for row in sample_results.verdicts()]
-    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    (folder / "verdicts.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
     with pytest.raises(UserError, match="has no figure"):
         pictures.write(folder, tmp_path)

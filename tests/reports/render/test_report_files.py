@@ -36,11 +36,11 @@ def test_a_symbolic_link_is_replaced_and_not_followed(folder, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["verdicts", "training", "timings"])
-def test_csv_comes_back_as_the_rows_that_were_read(written, complete, name):
+def test_csv_comes_back_as_the_rows_that_were_read(report_folder, complete, name):
     expected = [dataclasses.asdict(row) for row in getattr(complete, name)]
     texts = {key for row in expected for key, value in row.items() if isinstance(value, str)}
     flags = {key for row in expected for key, value in row.items() if isinstance(value, bool)}
-    with (written / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    with (report_folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
 
     def read(key, cell):
@@ -90,8 +90,8 @@ def test_a_command_shows_as_it_is_in_a_code_span(text):
     assert inline.children[0].content == " ".join(text.split())
 
 
-def test_the_document_has_no_html_and_no_broken_table(written):
-    document = (written / "report.md").read_text(encoding="utf-8")
+def test_the_document_has_no_html_and_no_broken_table(report_folder):
+    document = (report_folder / "report.md").read_text(encoding="utf-8")
     tokens = _parse(document)
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}
     assert not kinds & {"html_block", "html_inline", "link_open", "image"}
@@ -101,8 +101,8 @@ def test_the_document_has_no_html_and_no_broken_table(written):
             assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
 
 
-def test_the_document_says_what_the_published_losses_do_not_show(written):
-    document = (written / "report.md").read_text(encoding="utf-8")
+def test_the_document_says_what_the_published_losses_do_not_show(report_folder):
+    document = (report_folder / "report.md").read_text(encoding="utf-8")
     assert "PyTorch's built-in column trains 4 epochs where the others train 2." in document
     assert "x1 -0.010599, x2 0.000000" in document
 

@@ -46,8 +46,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def source(written):
-    return (written / "report.html").read_text(encoding="utf-8")
+def source(report_folder):
+    return (report_folder / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_hostile_names_make_no_element_anywhere(folder):
         texts = ("framework", "implementation", "version", "device", "dialect", "case", "task", "benchmark", "unit")
         hostile = [row | {key: f'"{HOSTILE}' for key in texts if key in row} for row in rows[:3]]
         hostile += [rows[0] | {key: f"{HOSTILE} {rows[0][key]}" for key in ("framework", "dialect")}]
-        (folder / f"{name}.jsonl").write_text(sample_results.lines(hostile), encoding="utf-8")
+        (folder / f"{name}.jsonl").write_text(sample_results.json_lines(hostile), encoding="utf-8")
     manifest = sample_results.manifest(command=[HOSTILE], device=HOSTILE, created=HOSTILE)
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     reports.write(folder)
@@ -158,7 +158,7 @@ def test_a_page_without_figures_carries_no_drawing_script(folder):
     (folder / "training.jsonl").unlink()
     (folder / "timings.jsonl").unlink()
     rows = [{**row, "error_curve": None} for row in sample_results.verdicts()]
-    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    (folder / "verdicts.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
     reports.write(folder)
     assert (folder / "report.html").stat().st_size < 500_000
 
@@ -171,7 +171,7 @@ def test_twenty_implementations_with_ten_thousand_verdicts_stay_under_ten_megaby
     rows = [named(row, copy) for copy in range(17) for row in sample_results.verdicts()]
     assert len(rows) > 10_000
     assert len({(row["framework"], row["implementation"]) for row in rows}) > 20
-    (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+    (folder / "verdicts.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
     reports.write(folder)
     assert (folder / "report.html").stat().st_size < 10_000_000
 
@@ -188,8 +188,8 @@ def test_a_contour_stays_on_its_level_up_to_the_corners_of_the_box(task, functio
     assert max(map(max, levels.values())) < max(corners)
 
 
-def test_contours_are_clipped_at_the_edges_of_the_box(written):
-    page = Page((written / "report.html").read_text(encoding="utf-8"))
+def test_contours_are_clipped_at_the_edges_of_the_box(report_folder):
+    page = Page((report_folder / "report.html").read_text(encoding="utf-8"))
     specs = json.loads(next(text for attributes, text in page.scripts if attributes.get("id") == "figure-data"))
     for name in ("figure-quadratic", "figure-rotated"):
         line = next(layer for layer in specs[name]["layer"] if layer["data"] == {"name": "contours"})

@@ -55,7 +55,7 @@ def made(tmp_path):
 
     def make(*rows, **files):
         (tmp_path / "manifest.json").write_text(json.dumps(sample_results.manifest(frameworks={})), encoding="utf-8")
-        (tmp_path / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+        (tmp_path / "verdicts.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
         for name, content in files.items():
             (tmp_path / f"{name}.json").write_text(content, encoding="utf-8")
         return tmp_path
@@ -178,8 +178,8 @@ def test_the_summary_has_outcomes_unexpected_results_versions_and_data(made):
     assert found["inputs"] == ["ab" * 32]
 
 
-def test_the_summary_file_is_json_with_the_exit_status_of_the_run(written, complete):
-    summary = json.loads((written / "summary.json").read_text("utf-8"))
+def test_the_summary_file_is_json_with_the_exit_status_of_the_run(report_folder, complete):
+    summary = json.loads((report_folder / "summary.json").read_text("utf-8"))
     assert summary["missing"] == {"megengine": "no wheel for CPython 3.11 <b>here</b>"}
     assert summary["exit_status"] == 1
     assert sum(summary["outcomes"]["agreement"].values()) == len(complete.verdicts)

@@ -35,7 +35,7 @@ def loaded(folder):
     """Read a folder with these verdicts."""
 
     def load(*rows):
-        (folder / "verdicts.jsonl").write_text(sample_results.lines(rows), encoding="utf-8")
+        (folder / "verdicts.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
         return reports.load(folder)
 
     return load

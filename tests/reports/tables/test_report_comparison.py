@@ -21,8 +21,8 @@ def other(folder):
     verdicts = [row | {"version": "2.14.0"} if row["framework"] == "torch" else row for row in verdicts[:-1]]
     training = sample_results.training()
     training[0] |= {"loss": training[0]["loss"] * 1.5}
-    (folder / "verdicts.jsonl").write_text(sample_results.lines(verdicts), encoding="utf-8")
-    (folder / "training.jsonl").write_text(sample_results.lines(training), encoding="utf-8")
+    (folder / "verdicts.jsonl").write_text(sample_results.json_lines(verdicts), encoding="utf-8")
+    (folder / "training.jsonl").write_text(sample_results.json_lines(training), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(sample_results.manifest(seed=7)), encoding="utf-8")
     return reports.load(folder)
 

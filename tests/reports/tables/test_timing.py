@@ -14,7 +14,7 @@ from suite.results.decoding import decode
 from suite.results.rows import TIMINGS
 from suite.results.wording import WARNING_ADVICE
 from tests.support import sample_results
-from tests.support.timings import column, headings, named, rows_in, rows_of
+from tests.support.timings import column, headings, rows_in, timing_of, torch_rows
 
 
 def test_benchmarks_come_epochs_first_then_steps_by_size_then_by_tensors(benchmarks):
@@ -51,7 +51,7 @@ def test_both_copies_of_an_implementation_are_read(complete):
 
 def test_a_large_step_is_shown_relative_to_the_memory_limit_and_per_parameter(benchmarks):
     large = benchmarks["step/10000000"]
-    builtin = named(large, "torch/builtin")
+    builtin = timing_of(large, "torch/builtin")
     assert builtin.row.limit_share == pytest.approx(large.memory_limit[0] / builtin.median)
     assert column(large, "Memory limit / time")["torch/builtin"] == share(builtin.row.limit_share)
     assert column(large, "Per parameter")["torch/builtin"] == duration(builtin.median / 10_000_000)
@@ -60,9 +60,9 @@ def test_a_large_step_is_shown_relative_to_the_memory_limit_and_per_parameter(be
     assert set(headings(timing_tables.full(benchmarks["step/10"]))).isdisjoint({"Memory limit / time", "State", "Peak"})
 
 
-def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(timed):
+def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(benchmarks_of):
     change = {"conclusion": "faster", "ratio": 0.151, "ratio_interval": [0.149, 0.188]}
-    (benchmark,) = timed(rows_of(change))
+    (benchmark,) = benchmarks_of(torch_rows(change))
     assert column(benchmark, "Against the built-in") == {
         "torch/scratch": "faster, 0.151 (0.149 to 0.188)",
         "torch/builtin": "",
@@ -82,20 +82,20 @@ def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(timed):
         ({"conclusion": "faster", "ratio": 0.5, "outcome": "differs"}, None),
     ],
 )
-def test_no_difference_below_the_floor_is_claimed_whatever_a_row_says(timed, change, conclusion):
-    (benchmark,) = timed(rows_of({"noise_floor": 0.018, **change}))
-    assert named(benchmark, "torch/scratch").row.conclusion == conclusion
+def test_no_difference_below_the_floor_is_claimed_whatever_a_row_says(benchmarks_of, change, conclusion):
+    (benchmark,) = benchmarks_of(torch_rows({"noise_floor": 0.018, **change}))
+    assert timing_of(benchmark, "torch/scratch").row.conclusion == conclusion
 
 
-def test_an_implementation_that_does_not_agree_has_no_time_even_if_its_row_has_one(timed):
+def test_an_implementation_that_does_not_agree_has_no_time_even_if_its_row_has_one(benchmarks_of):
     for outcome in ("differs", "failed", "unsupported", "perfect"):
-        (benchmark,) = timed(rows_of({"outcome": outcome, "reason": "why"}))
+        (benchmark,) = benchmarks_of(torch_rows({"outcome": outcome, "reason": "why"}))
         assert [timing.name for timing in benchmark.measured] == ["torch/builtin"]
 
 
 def test_an_epoch_has_its_speedup_over_the_section_s_loop_in_the_same_framework(benchmarks):
     epoch = benchmarks["epoch/regression"]
-    section, builtin = (named(epoch, f"torch/{name}") for name in ("section", "builtin"))
+    section, builtin = (timing_of(epoch, f"torch/{name}") for name in ("section", "builtin"))
     shown = column(epoch, "× section")
     assert shown["torch/builtin"] == significant(section.median / builtin.median)
     assert shown["torch/section"] == "1.00"
@@ -118,17 +118,17 @@ def test_a_speedup_that_is_not_significant_is_marked():
     assert speedups == ["2.00", "≈ 1.25", "≈ 1.03", "≈ 1.03", ""]
 
 
-def test_the_sentence_counts_those_that_can_not_be_told_from_the_fastest(timed):
-    (benchmark,) = timed(rows_of({"median": 0.00615, "interval": [0.0061, 0.0063]}))
+def test_the_sentence_counts_those_that_can_not_be_told_from_the_fastest(benchmarks_of):
+    (benchmark,) = benchmarks_of(torch_rows({"median": 0.00615, "interval": [0.0061, 0.0063]}))
     assert benchmark.sentence.startswith("Fastest: torch/scratch, 6.15 ms (1 more can't be told from it); slowest:")
-    (benchmark,) = timed(rows_of({"median": 1.0, "interval": [0.9, 1.1]}))
+    (benchmark,) = benchmarks_of(torch_rows({"median": 1.0, "interval": [0.9, 1.1]}))
     assert "can't be told" not in benchmark.sentence
 
 
-def test_an_implementation_in_two_dialects_or_versions_has_two_labels(timed):
-    rows = rows_of()
+def test_an_implementation_in_two_dialects_or_versions_has_two_labels(benchmarks_of):
+    rows = torch_rows()
     other = rows[1] | {"dialect": "keras3", "version": "2.14.0"}
-    (benchmark,) = timed([*rows, other])
+    (benchmark,) = benchmarks_of([*rows, other])
     assert {timing.label for timing in benchmark.timings} == {
         "torch/builtin",
         "torch/scratch · d2l · 2.13.0",
@@ -138,9 +138,9 @@ def test_an_implementation_in_two_dialects_or_versions_has_two_labels(timed):
     assert list(rows_in(grid, "torch")) == ["scratch · d2l · 2.13.0", "scratch · keras3 · 2.14.0", "builtin"]
 
 
-def test_devices_and_threads_make_separate_benchmarks(timed):
-    rows = rows_of()
-    found = timed(
+def test_devices_and_threads_make_separate_benchmarks(benchmarks_of):
+    rows = torch_rows()
+    found = benchmarks_of(
         [
             *rows,
             *({**row, "threads": 8, "version": "2.14.0"} for row in rows),
@@ -153,8 +153,8 @@ def test_devices_and_threads_make_separate_benchmarks(timed):
     assert len(timing_tables.grids(found)) == 3
 
 
-def test_a_memory_limit_in_the_rows_is_used_where_traffic_is_missing(timed):
-    found = timed([row for row in sample_results.timings() if row["implementation"] != "traffic"])
+def test_a_memory_limit_in_the_rows_is_used_where_traffic_is_missing(benchmarks_of):
+    found = benchmarks_of([row for row in sample_results.timings() if row["implementation"] != "traffic"])
     assert found[4].caption.endswith(" Memory limit: 4.01 ms to move the memory of a step.")
 
 
@@ -178,14 +178,14 @@ def test_a_grid_has_a_column_for_each_size_and_the_memory_limit_for_the_largest(
 @pytest.mark.parametrize(
     ("conclusion", "mark"), [("faster", "↓"), ("slower", "↑"), ("same", "="), ("unclear", timing_tables.NO_MARK)]
 )
-def test_a_grid_marks_conclusions(timed, conclusion, mark):
-    (grid,) = timing_tables.grids(timed(rows_of({"conclusion": conclusion, "ratio": 0.5, "median": 0.0061})))
+def test_a_grid_marks_conclusions(benchmarks_of, conclusion, mark):
+    (grid,) = timing_tables.grids(benchmarks_of(torch_rows({"conclusion": conclusion, "ratio": 0.5, "median": 0.0061})))
     assert rows_in(grid, "torch")["scratch"][0] == f"6.10{mark}"
 
 
-def test_implementations_without_a_time_for_the_same_reason_share_a_note(timed):
+def test_implementations_without_a_time_for_the_same_reason_share_a_note(benchmarks_of):
     change = {"outcome": "unsupported", "median": None, "samples": [], "interval": None, "reason": "no such loop"}
-    found = timed([*rows_of(change), *rows_of(change, benchmark="step/10")])
+    found = benchmarks_of([*torch_rows(change), *torch_rows(change, benchmark="step/10")])
     assert timing_tables.notes(found)[-1] == "torch/scratch at epoch/regression, step/10: – unsupported: no such loop"
 
 

@@ -44,7 +44,7 @@ def steps(size, **more):
 def test_a_tape_is_rounded_to_nearest_ties_to_even(worker_of, framework, dtype):
     """A step with η = 0 returns the rounded initial parameters."""
     if (framework, dtype) == ("mxnet", "bfloat16"):
-        reason = worker_of(framework).ask("scratch", steps(2), H, dtype)["reason"]
+        reason = worker_of(framework).request_replay("scratch", steps(2), H, dtype)["reason"]
         assert reason.endswith("does not run in bfloat16: MXNet cuts numbers off to it in place of rounding them")
         return
     form = format_of(dtype)
@@ -71,7 +71,7 @@ def test_a_builtin_runs_in_each_dtype_and_leaves_gradients_as_they_are_or_says_w
 ):
     narrow = {"builtin": {"float16", "bfloat16", "float64"}, "kernel": {"bfloat16"}} if framework == "mxnet" else {}
     for name in names:
-        reply = worker_of(framework).ask(name, steps(7), H, dtype)
+        reply = worker_of(framework).request_replay(name, steps(7), H, dtype)
         if dtype in narrow.get(name, ()):
             assert reply["status"] == "unsupported"
             assert f"does not run in {dtype}: " in reply["reason"]
@@ -99,7 +99,11 @@ def test_the_norm_is_clipped_before_each_coordinate(worker_of, framework):
     h = Hyperparameters(decay=0.5, clip_norm=2.5, clip_gradient=1.75)
     assert worker_of(framework).replay("scratch", tape, h)["square_average"][0].tolist() == [1.5**2 / 2, 1.75**2 / 2]
     if framework == "tensorflow":
-        assert worker_of(framework).ask("builtin", tape, h)["reason"].endswith("takes clipnorm or clipvalue, not both")
+        assert (
+            worker_of(framework)
+            .request_replay("builtin", tape, h)["reason"]
+            .endswith("takes clipnorm or clipvalue, not both")
+        )
 
 
 SPARSE = {
@@ -140,7 +144,7 @@ def test_the_reason_for_refusing_sparse_gradients_is_true(worker_of):
     for name in ("builtin", "foreach", "compiled"):
         assert (
             worker_of("torch")
-            .ask(name, SPARSE)["reason"]
+            .request_replay(name, SPARSE)["reason"]
             .endswith('raises RuntimeError("RMSprop does not support sparse gradients")')
         )
     code = (
@@ -151,7 +155,7 @@ def test_the_reason_for_refusing_sparse_gradients_is_true(worker_of):
     done = subprocess.run([worker_of("torch").python, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().endswith("RuntimeError: RMSprop does not support sparse gradients")
     for name in ("kernel", "v1"):
-        reply = worker_of("tensorflow").ask(name, SPARSE, dtype="bfloat16")
+        reply = worker_of("tensorflow").request_replay(name, SPARSE, dtype="bfloat16")
         assert reply["reason"] == "TensorFlow has no ResourceSparseApplyRMSProp for bfloat16"
 
 
@@ -180,4 +184,8 @@ def test_a_parameter_with_a_rate_scale_runs_as_if_alone_with_that_learning_rate(
 def test_rate_scales_are_refused_where_all_parameters_share_one_learning_rate(worker_of):
     scaled = steps(2, shapes=np.array([[1], [1]]), rate_scale=np.array([1.0, 2.0]))
     for name in (*KERAS, "v1"):
-        assert worker_of("tensorflow").ask(name, scaled)["reason"].endswith("has one learning rate for all parameters")
+        assert (
+            worker_of("tensorflow")
+            .request_replay(name, scaled)["reason"]
+            .endswith("has one learning rate for all parameters")
+        )

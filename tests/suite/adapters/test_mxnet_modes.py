@@ -8,7 +8,7 @@ import pytest
 from reference import Hyperparameters
 from suite.compare.comparison import TraceComparison
 from suite.compare.oracle import Oracle
-from tests.support.replays import EVERYTHING, FrameworkWorker
+from tests.support.replays import ALL_HYPERPARAMETERS, FrameworkWorker
 
 SCRATCH = ("scratch", "scratch-hybrid")
 LOOPS = (*SCRATCH, "builtin", "optimizer", "kernel", "hybrid", "section", "section-concise")
@@ -33,8 +33,8 @@ def normal(*shape):
 @pytest.mark.parametrize("name", SCRATCH)
 def test_scratch_runs_with_all_hyperparameters_and_a_changing_rate(worker, name, dtype):
     initial, gradients = normal(6), normal(5, 6)
-    trace = worker.replay(name, {"initial": initial, "gradients": gradients}, EVERYTHING, dtype)
-    compared = TraceComparison(trace, Oracle(initial, gradients, EVERYTHING, dtype, ["d2l"]), "d2l")
+    trace = worker.replay(name, {"initial": initial, "gradients": gradients}, ALL_HYPERPARAMETERS, dtype)
+    compared = TraceComparison(trace, Oracle(initial, gradients, ALL_HYPERPARAMETERS, dtype, ["d2l"]), "d2l")
     assert compared.result(slice(0, 6)).outcome == "agrees"
     assert set(compared.ratios) == {"parameters", "square_average", "mean_gradient", "momentum_buffer"}
 
@@ -82,13 +82,13 @@ def test_a_program_of_the_kernel_gives_the_kernels_bits_with_a_changing_rate(wor
 
 def test_the_section_refuses_parameters_without_axes_with_the_reason(worker):
     tape = {"initial": np.ones(1), "gradients": np.ones((1, 1)), "shapes": np.array([[-1]])}
-    reason = worker.ask("section", tape, H)["reason"]
+    reason = worker.request_replay("section", tape, H)["reason"]
     assert reason == "p[:] -= … of an mx.np array without axes raises IndexError"
 
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_an_epoch_in_one_call_gives_the_same_bits_as_its_steps_one_by_one(worker, name):
-    worker.epoch_at_once(name)
+    worker.check_epoch_in_one_call(name)
 
 
 @pytest.mark.parametrize("name", ["builtin", "kernel", "scratch"])

@@ -81,7 +81,7 @@ def test_what_computes_something_else_than_it_says_is_not_timed(options, quiet, 
     assert job.status == 1
 
 
-@pytest.mark.parametrize("implementation", ["wrong-at-the-end", "wrong-at-the-end-below"])
+@pytest.mark.parametrize("implementation", ["last-parameter-too-large", "last-parameter-too-small"])
 def test_one_number_of_many_that_is_wrong_is_enough(options, quiet, implementation):
     _, rows = bench(options, quiet, sizes=[2 * PERIOD + 7], implementations=[implementation])
     found = named(rows)
@@ -108,19 +108,19 @@ def test_what_raises_is_a_row_with_its_reason(options, quiet):
 
 
 def test_who_does_not_step_each_time_is_told_by_how_far_it_came(options, quiet):
-    _, rows = bench(options, quiet, implementations=["lazy", "builtin"])
+    _, rows = bench(options, quiet, implementations=["skips-steps", "builtin"])
     found = named(rows)
-    assert found["torch", "lazy", 1]["outcome"] == "agrees"  # while it was looked at
-    assert found["torch", "lazy", 1]["missing_steps"] == pytest.approx(0.5, abs=0.1)
-    assert "uncounted" in found["torch", "lazy", 1]["warnings"]
+    assert found["torch", "skips-steps", 1]["outcome"] == "agrees"  # while it was looked at
+    assert found["torch", "skips-steps", 1]["missing_steps"] == pytest.approx(0.5, abs=0.1)
+    assert "uncounted" in found["torch", "skips-steps", 1]["warnings"]
     assert found["torch", "builtin", 1]["missing_steps"] == 0
 
 
 def test_work_that_is_left_when_the_clock_stops_is_noticed(options, quiet):
-    _, rows = bench(options, quiet, implementations=["postponed", "builtin"])
+    _, rows = bench(options, quiet, implementations=["unsynchronized", "builtin"])
     found = named(rows)
-    assert "unfinished" in found["torch", "postponed", 1]["warnings"]
-    assert found["torch", "postponed", 1]["unfinished"] > 0.5
+    assert "unfinished" in found["torch", "unsynchronized", 1]["warnings"]
+    assert found["torch", "unsynchronized", 1]["unfinished"] > 0.5
 
 
 def test_the_order_of_the_rounds_follows_from_the_seed(options, quiet):

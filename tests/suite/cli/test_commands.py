@@ -207,7 +207,7 @@ def test_the_explanation_of_a_metamorphic_relation_shows_where_the_two_traces_di
 
 def test_an_explanation_has_a_column_for_the_dialect_that_fits_and_shows_how_the_error_grows(numpy_python):
     python = ("--python", f"torch={numpy_python}", "--no-download")
-    _, out, _ = rmsuite("explain", "decades/weight-decay", "torch/decay-of-the-other-sign", *python)
+    _, out, _ = rmsuite("explain", "decades/weight-decay", "torch/negated-weight-decay", *python)
     (head,) = [line for line in out.splitlines() if line.startswith("quantity")]
     assert head.split()[-2:] == ["d2l,", "changed"]
     (decayed,) = [line.split() for line in out.splitlines() if line.startswith("g, decayed")]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from suite.compare.fingerprint import CompactTrace, TraceShape, fingerprint, trace_difference, trace_fingerprint
-from tests.support.traces import nudged, random_trace
+from tests.support.traces import changed_by_ulps, random_trace
 
 
 def difference(before, after, dtype="float32"):
@@ -36,7 +36,7 @@ def test_equal_traces_have_equal_fingerprints_and_one_bit_changes_them():
     before = random_trace()
     assert trace_fingerprint(before) == trace_fingerprint(random_trace())
     for quantity in before:
-        assert trace_fingerprint(nudged(before, 7, 3, quantity=quantity)) != trace_fingerprint(before)
+        assert trace_fingerprint(changed_by_ulps(before, 7, 3, quantity=quantity)) != trace_fingerprint(before)
     assert trace_fingerprint({"parameters": before["parameters"]}) != trace_fingerprint(before)
 
 
@@ -55,20 +55,20 @@ def test_the_fingerprint_of_a_trace_depends_on_the_sign_of_zero_but_not_on_the_b
 @pytest.mark.parametrize("step", [1, 2, 17, 50])
 def test_the_first_step_that_changed_is_exact_though_few_values_are_kept(step):
     before = random_trace()
-    found = difference(before, nudged(before, step, 33))
+    found = difference(before, changed_by_ulps(before, step, 33))
     assert (found.last_equal_step, found.first_step) == (step - 1, step)
 
 
 def test_in_a_long_trace_the_first_step_that_changed_lies_between_two_checksums():
     before = random_trace(steps=1000, size=3)
-    found = difference(before, nudged(before, 200, 1))
+    found = difference(before, changed_by_ulps(before, 200, 1))
     assert (found.last_equal_step, found.first_step) == (100, 200)
     assert "from a step after 100 on, at the latest 200" in found.words
 
 
 def test_a_change_of_the_state_alone_is_reported_as_such():
     before = random_trace()
-    found = difference(before, nudged(before, 50, 0, quantity="square_average"))
+    found = difference(before, changed_by_ulps(before, 50, 0, quantity="square_average"))
     assert found.first_step is None
     assert found.words == "in the state alone, by up to 1 ulps (square_average, step 50)"
 
@@ -76,7 +76,7 @@ def test_a_change_of_the_state_alone_is_reported_as_such():
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_the_distance_is_the_largest_of_the_kept_values_in_ulps_of_the_format(dtype):
     before = {name: (1 + abs(values) % 0.5).astype(dtype) for name, values in random_trace().items()}  # equal ulps
-    after = nudged(nudged(before, 20, 0, ulps=5), 50, 63, ulps=9)
+    after = changed_by_ulps(changed_by_ulps(before, 20, 0, ulps=5), 50, 63, ulps=9)
     found = difference(before, after, np.dtype(dtype).name)
     assert (found.ulps, found.quantity, found.worst_step) == (9, "parameters", 50)
 

@@ -45,12 +45,12 @@ def test_scratch_is_tested_in_its_first_two_dialects(options, quiet):
     ("implementation", "laws"),
     [
         ("changes-gradients", {"gradient"}),
-        ("forgetful", {"restoration"}),
+        ("momentum-not-saved", {"restoration"}),
         ("random", {"repetition"}),
         ("couples-coordinates", {"permutation", "splitting"}),
         ("shared-state", {"splitting"}),
-        ("one-sided", {"negation"}),
-        ("hidden-epsilon", {"scaling"}),
+        ("enlarges-negative-gradients", {"negation"}),
+        ("added-epsilon", {"scaling"}),
         ("one-ulp-off", {"twin"}),
     ],
 )

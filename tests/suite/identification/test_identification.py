@@ -15,14 +15,14 @@ from suite.identification.design import ExpectedTraces
 from suite.identification.experiments import family, pairwise_covering
 from suite.identification.hypotheses import Hypothesis, HypothesisSpace, NamedDialect
 from suite.identification.report import lines, to_json
-from tests.support.identified import Evaluated, Stepped, identify
+from tests.support.optimizers import AverageOptimizer, DialectOptimizer, identify
 
 SOME = ("learning_rate", "decay", "epsilon", "momentum", "centered", "weight_decay", "clip_gradient")
 
 
 @pytest.mark.parametrize("name", ["torch", "keras3", "tf1", "mxnet1", "nd4j"])
 def test_an_optimizer_of_a_named_dialect_is_identified(name):
-    found = identify(Evaluated(dialects[name], SOME))
+    found = identify(DialectOptimizer(dialects[name], SOME))
     assert found.identified
     assert NamedDialect(name, {}) in found.named_dialects
     for axis, value in dialects[name].axes().items():
@@ -31,7 +31,7 @@ def test_an_optimizer_of_a_named_dialect_is_identified(name):
 
 
 def test_axes_that_need_a_missing_capability_are_undecided_with_the_reason():
-    found = identify(Evaluated(dialects["torch"], SOME[:3], ["float32"], sparse=False))
+    found = identify(DialectOptimizer(dialects["torch"], SOME[:3], ["float32"], sparse=False))
     assert {one.dialect for one in found.named_dialects} >= {"torch", "mlx", "chainer"}
     reasons = found.undecided
     assert reasons["learning_rate"] == "it takes no momentum"
@@ -49,19 +49,19 @@ def test_any_combination_of_axes_is_identified_in_any_order_of_operations(seed):
     draws = (bits.integers((len(axes) + 1,)) % 1000).astype(int)
     chosen = {axis: space.axes[axis].values[draw % len(space.axes[axis].values)] for axis, draw in zip(axes, draws)}
     order = all_orders()[int(draws[-1]) % len(all_orders())]
-    found = identify(Evaluated(Dialect(**chosen), SOME, ["float32"], order=order))
+    found = identify(DialectOptimizer(Dialect(**chosen), SOME, ["float32"], order=order))
     assert found.identified
     assert all(chosen[axis] in found.hypotheses.values(axis) for axis in axes)
     assert len(found.hypotheses.values("epsilon")) == 1
 
 
 def test_a_second_identification_runs_the_same_experiments_with_the_same_result():
-    one, other = (identify(Evaluated(dialects["keras2"], SOME[:3], ["float32"])) for _ in range(2))
+    one, other = (identify(DialectOptimizer(dialects["keras2"], SOME[:3], ["float32"])) for _ in range(2))
     assert to_json(one) == to_json(other)
 
 
 def test_no_experiment_separates_the_remaining_hypotheses():
-    found = identify(Evaluated(dialects["mlx"], SOME[:5], ["float32"], sparse=False))
+    found = identify(DialectOptimizer(dialects["mlx"], SOME[:5], ["float32"], sparse=False))
     completed = {one.experiment.id for one in found.completed}
     for experiment in family(["float32"]):
         if experiment.id not in completed and experiment.needs <= {*SOME[:5], "schedule"}:
@@ -70,26 +70,26 @@ def test_no_experiment_separates_the_remaining_hypotheses():
 
 
 def test_a_momentum_that_can_not_be_set_is_estimated_and_its_axes_are_decided():
-    found = identify(Evaluated(dialects["sb3-tf"], SOME[:3], ["float32"], momentum=0.85))
+    found = identify(DialectOptimizer(dialects["sb3-tf"], SOME[:3], ["float32"], momentum=0.85))
     assert found.hypotheses.changed_hyperparameters() == {"momentum": "0.85"}
     assert found.hypotheses.values("learning_rate") == ["outside"]
     assert [one.dialect for one in found.named_dialects] == ["sb3-tf"]
 
 
 def test_numbers_that_can_not_be_set_are_fitted_first():
-    found = identify(Evaluated(dialects["timm-tf"], ["learning_rate"], ["float32"], decay=0.95, epsilon=1e-5))
+    found = identify(DialectOptimizer(dialects["timm-tf"], ["learning_rate"], ["float32"], decay=0.95, epsilon=1e-5))
     assert found.hypotheses.changed_hyperparameters() == {"decay": "0.95", "epsilon": "1e-05"}
     assert "timm-tf" in [one.dialect for one in found.named_dialects]
 
 
 def test_an_initial_accumulator_of_no_dialect_is_a_difference_from_the_nearest():
-    found = identify(Evaluated(replace(dialects["torch"], initial_accumulator=0.5), SOME[:4], ["float32"]))
+    found = identify(DialectOptimizer(replace(dialects["torch"], initial_accumulator=0.5), SOME[:4], ["float32"]))
     assert found.named_dialects[0].differences == {"initial_accumulator": (0.0, 0.5)}
     assert "is no named dialect; the nearest is" in "\n".join(lines(found))
 
 
 def test_switches_that_are_always_on_are_detected():
-    found = identify(Evaluated(dialects["optax"], SOME[:3], ["float32"], bias_correction=True, centered=True))
+    found = identify(DialectOptimizer(dialects["optax"], SOME[:3], ["float32"], bias_correction=True, centered=True))
     assert found.hypotheses.changed_hyperparameters() == {"bias_correction": "always", "centered": "always"}
 
 
@@ -97,7 +97,7 @@ def test_an_optimizer_that_is_no_rmsprop_is_not_identified_but_a_similar_mistake
     def update(x, v, g, h):
         return x - h["learning_rate"] * g / np.sqrt((v - (1 - h["decay"]) * g * g) / h["decay"] + h["epsilon"])
 
-    found = identify(Stepped(update))
+    found = identify(AverageOptimizer(update))
     assert not found.identified
     assert found.named_dialects == []
     assert to_json(found)["exit_status"] == 1
@@ -109,7 +109,7 @@ def test_an_optimizer_that_always_fails_is_reported():
     def update(*_):
         raise FloatingPointError
 
-    found = identify(Stepped(update))
+    found = identify(AverageOptimizer(update))
     assert not found.identified
     assert "is not identified, because no experiment succeeded: invalid operation" in "\n".join(lines(found))
 
@@ -124,7 +124,7 @@ def test_an_optimizer_that_always_fails_is_reported():
 )
 def test_defaults_that_are_not_declared_are_fitted(name, own, dtype):
     own = {"momentum": 0.0, "weight_decay": 0.0, **own}
-    optimizer = Evaluated(dialects[name], own, [dtype], sparse=False, defaults=own)
+    optimizer = DialectOptimizer(dialects[name], own, [dtype], sparse=False, defaults=own)
     optimizer.description = replace(optimizer.description, defaults=dict.fromkeys(own))
     found = identify(optimizer)
     assert {one.name: one.value for one in found.defaults.values} == own
@@ -132,7 +132,7 @@ def test_defaults_that_are_not_declared_are_fitted(name, own, dtype):
 
 def test_a_default_that_differs_from_the_declared_one_is_reported():
     own = {"learning_rate": 1e-3, "decay": 0.9, "epsilon": 1e-7}
-    optimizer = Evaluated(dialects["keras2"], SOME[:3], ["float32"], defaults=own)
+    optimizer = DialectOptimizer(dialects["keras2"], SOME[:3], ["float32"], defaults=own)
     optimizer.description = replace(optimizer.description, defaults={**own, "epsilon": 1e-8})
     found = identify(optimizer)
     values = {one.name: one for one in found.defaults.values}
@@ -174,5 +174,5 @@ def test_a_dialect_that_allows_either_value_of_an_axis_is_named_with_any_value()
 
 
 def test_dialects_that_specify_more_of_the_tested_axes_come_first():
-    found = identify(Evaluated(dialects["optax"], SOME[:3], ["float32"], sparse=False))
+    found = identify(DialectOptimizer(dialects["optax"], SOME[:3], ["float32"], sparse=False))
     assert [one.dialect for one in found.named_dialects][:2] == ["optax", "jax"]

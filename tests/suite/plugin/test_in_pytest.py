@@ -11,7 +11,7 @@ import pytest
 from suite.plugin import UserError, conformance
 from suite.plugin.claim import all_cases
 from suite.plugin.server import case_list
-from tests.support.factory import MAKE
+from tests.support.factory import FACTORY_SOURCE
 
 TEST = "test_mine = rmsuite.conformance(make, dialect={dialect!r}, cases=['decades'], dtypes=['float32'])\n"
 
@@ -22,7 +22,7 @@ def tests(tmp_path, users_pytest):
     (tmp_path / "tests").mkdir()
 
     def run(text, *arguments, **more):
-        (tmp_path / "tests" / "test_it.py").write_text(f"import rmsuite\n{MAKE}\n{text}")
+        (tmp_path / "tests" / "test_it.py").write_text(f"import rmsuite\n{FACTORY_SOURCE}\n{text}")
         return users_pytest("tests", *arguments, cwd=tmp_path, **more)
 
     return run

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.factory import MAKE
+from tests.support.factory import FACTORY_SOURCE
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def mine(tmp_path):
     """A folder with a factory in it, and packages that have our names."""
-    (tmp_path / "mine.py").write_text(MAKE)
+    (tmp_path / "mine.py").write_text(FACTORY_SOURCE)
     for name in ("reference", "suite", "reports"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"raise AssertionError('the {name} of somebody else')\n")

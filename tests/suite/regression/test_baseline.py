@@ -17,7 +17,7 @@ from suite.regression.comparison import FAILING_KINDS, ChangeKind, compare, fail
 from suite.regression.recording import BaselineSelection
 from suite.regression.report import details, summary, to_json
 from suite.results.rows import AxisChange, NearestDialect
-from tests.support.traces import nudged, random_trace
+from tests.support.traces import changed_by_ulps, random_trace
 
 KEY = Key("torch", "builtin", "decades/plain", "float32", "")
 INSIDE, OUTSIDE = ("d2l", "jax", "optax"), ("optax-outside", "torch")
@@ -151,7 +151,7 @@ def test_the_same_bits_are_the_same_whatever_else_has_changed():
     assert change.kind is ChangeKind.SAME
 
 
-NEAR = record(nudged(random_trace(), 50, 63, ulps=2))
+NEAR = record(changed_by_ulps(random_trace(), 50, 63, ulps=2))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_what_can_not_be_told_apart_is_told_by_the_other_cases():
     alone = compare(baseline({long: record()}), baseline({long: after}))
     assert [list(one) for one in alone[0].axes] == [["hyperparameter_rounding"], ["decay_complement"]]
     wide = long._replace(dtype="float64")
-    more = replace(record(nudged(random_trace(), 50, 63), fits=("tf-kernel",)), outcome="differs")
+    more = replace(record(changed_by_ulps(random_trace(), 50, 63), fits=("tf-kernel",)), outcome="differs")
     both = compare(baseline({long: record(), wide: record()}), baseline({long: after, wide: more}))
     assert [list(one) for one in both[0].axes] == [["decay_complement"]]
 

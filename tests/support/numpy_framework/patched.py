@@ -9,7 +9,7 @@ import numpy as np
 from reference import dialects
 from tests.support.numpy_framework.ill_behaved import Raises, Refuses
 from tests.support.numpy_framework.right import ClaimsD2l, Right
-from tests.support.numpy_framework.wrong import AnotherDecay, ChangesGradients, Forgetful, StaleState, WrongEpsilon
+from tests.support.numpy_framework.wrong import ChangesGradients, FixedDecay, MomentumNotSaved, StaleState, WrongEpsilon
 
 
 class Fused(ClaimsD2l):
@@ -42,15 +42,15 @@ class Reordered(ClaimsD2l):
             x -= T(rate) * (g / np.sqrt(v + T(n["epsilon"])))
 
 
-NAMED = {
+PATCHES = {
     "": ClaimsD2l,
     "epsilon": WrongEpsilon,
-    "decay": AnotherDecay,
+    "decay": FixedDecay,
     "complement": Complement,
     "fma": Fused,
     "order": Reordered,
     "stale": StaleState,
-    "forgetful": Forgetful,
+    "momentum-not-saved": MomentumNotSaved,
     "changes": ChangesGradients,
     "raises": Raises,
     "refuses": Refuses,

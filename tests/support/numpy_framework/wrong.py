@@ -46,7 +46,7 @@ class MomentumIgnored(Changed):
     changes = {"momentum": 0.0}
 
 
-class DecayOfTheOtherSign(Changed):
+class NegatedWeightDecay(Changed):
     """Adds weight decay where it should subtract it."""
 
     def prepare(self, dialect):
@@ -60,13 +60,13 @@ class ClippingIgnored(Changed):
     changes = {"clip_gradient": None}
 
 
-class AnotherDecay(Changed):
+class FixedDecay(Changed):
     """Has a fixed γ that is no default."""
 
     changes = {"decay": 0.83}
 
 
-class ForgottenComplement(ClaimsD2l):
+class MissingComplement(ClaimsD2l):
     """v ← γ v + g²: the factor 1-γ is missing."""
 
     def average(self, old, new, decay, complement):
@@ -107,7 +107,7 @@ class ChangesGradients(ClaimsD2l):
             g *= g.dtype.type(0.5)
 
 
-class Forgetful(ClaimsD2l):
+class MomentumNotSaved(ClaimsD2l):
     """Does not save the momentum buffer."""
 
     def save(self):
@@ -144,14 +144,14 @@ class SharedState(ClaimsD2l):
             v[...] = self.square_average[0].mean()
 
 
-class OneSided(ClaimsD2l):
+class EnlargesNegativeGradients(ClaimsD2l):
     """Enlarges negative gradients."""
 
     def update(self, gradients):
         super().update([np.where(g < 0, g * g.dtype.type(1.0001), g) for g in gradients])
 
 
-class HiddenEpsilon(ClaimsD2l):
+class AddedEpsilon(ClaimsD2l):
     """Adds a fixed ε to the square, which breaks the invariance under scaling."""
 
     def average(self, old, new, decay, complement):
@@ -179,7 +179,7 @@ class CopiesStrided(ClaimsD2l):
         self.parameters = [x if x.flags.c_contiguous else x.copy() for x in self.parameters]
 
 
-class Lazy(ClaimsD2l):
+class SkipsSteps(ClaimsD2l):
     """Skips every other step after the fourth."""
 
     def update(self, gradients):
@@ -187,17 +187,17 @@ class Lazy(ClaimsD2l):
             super().update(gradients)
 
 
-class Postponed(ClaimsD2l):
+class Unsynchronized(ClaimsD2l):
     """Returns at once and works later; `synchronize` does not wait for it."""
 
     def update(self, gradients):
         if self.steps < 4:
             super().update(gradients)
         else:
-            self.framework.postponed.append(lambda: super(Postponed, self).update(gradients))
+            self.framework.postponed.append(lambda: super(Unsynchronized, self).update(gradients))
 
 
-class WrongAtTheEnd(ClaimsD2l):
+class LastParameterTooLarge(ClaimsD2l):
     """Its last parameter is too large."""
 
     sign = 1
@@ -207,7 +207,7 @@ class WrongAtTheEnd(ClaimsD2l):
         self.parameters[-1][-1] += self.sign * self.parameters[-1].dtype.type(1e-3)
 
 
-class WrongAtTheEndBelow(WrongAtTheEnd):
+class LastParameterTooSmall(LastParameterTooLarge):
     """Its last parameter is too small."""
 
     sign = -1

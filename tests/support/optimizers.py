@@ -16,7 +16,7 @@ ALL = frozenset(field.name for field in fields(Hyperparameters))
 DTYPES = ("float32", "float64")
 
 
-class Evaluated:
+class DialectOptimizer:
     """A dialect in an order of operations, with defaults, and with hyper-parameters that can't be set.
 
     It is independent of the oracle: `suite.diagnosis.mistakes.evaluation` reads formulas from the names of the axes.
@@ -36,7 +36,7 @@ class Evaluated:
         return evaluate(self.dialect, h, given, order, request.dtype)["parameters"]
 
 
-class Stepped:
+class AverageOptimizer:
     """An optimizer with v ← γv + (1-γ)g² and a function `update` from parameters, v and g to new parameters."""
 
     def __init__(self, update):
