@@ -59,13 +59,13 @@ def run(context: Context) -> Iterator[ChapterRow]:
         h = one.task.hyperparameters
         inputs = {"decay": h.decay, "learning_rate": h.rate(0), "epsilon": h.epsilon, "steps": STEPS}
         columns: Columns = {"problem": "quadratic", "method": "gamma one", "setting": one.task.id, "inputs": inputs}
-        known = one
+        compared = one
         if one.path is not None:
             columns |= compare_with_closed_form(one.path, h, dialects[str(one.training.dialect)])
             steps = int(columns["results"]["ended_after"] or 0) - 1
             if steps > 0:
-                columns["detail"], known = f"compared over {steps} steps", compared_over(one, steps)
-        yield known.row(columns)
+                columns["detail"], compared = f"compared over {steps} steps", compared_over(one, steps)
+        yield compared.row(columns)
 
 
 def compare_with_closed_form(path: Array, h: Hyperparameters, dialect: Dialect) -> Columns:

@@ -114,10 +114,10 @@ def describe(rows: Rows) -> Section:
 def worst_angle(row: ChapterRow) -> Iterator[str]:
     """State the loss along the axes, at the worst angle, and at the best one."""
     pairs = points(row, "angle", "loss")
-    best, worst = min(pairs, key=itemgetter(1)), max(pairs, key=itemgetter(1))
     axis = dict(pairs).get(0.0)
     if axis is None:
         return
+    best, worst = min(pairs, key=itemgetter(1)), max(pairs, key=itemgetter(1))
     ratio = worst[1] / axis
     verb = "slows RMSProp down" if ratio > 10 else "hardly affects RMSProp"
     statement = (
