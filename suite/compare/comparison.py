@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.precision import Format, format_of
+from reference.precision import Array, Format, format_of
 from reference.replay import QUANTITIES
 from suite.compare.oracle import Oracle, Prediction
 from suite.results.rows import Outcome
-
-Array = NDArray[Any]
 
 KINDS = ((-0.25, "fading"), (0.25, "constant"), (0.75, "growing slower than linearly"), (1.25, "growing linearly"))
 """Upper limits of the slope of log error over log step, with their descriptions. The limits lie half-way between the

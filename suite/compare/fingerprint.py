@@ -10,16 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.precision import format_of
+from reference.precision import Array, format_of
 from reference.replay import QUANTITIES
 from suite.compare.comparison import step_series, ulp_distance
-
-Array = NDArray[Any]
 
 CHECKSUMMED = 64  # steps from the first on that have a checksum each; later ones have it at 100, 200, 500, …
 MAX_COLUMNS = 5  # coordinates whose values are kept
