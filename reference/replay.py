@@ -99,10 +99,11 @@ class _Run:
     It keeps its inputs, so that the bound can be computed later, on request.
     """
 
-    def __init__(self, dialects: Sequence[Dialect], algorithms: Sequence[Algorithm], given: Replays) -> None:
-        self.dialects, self.algorithms, self.h, self.scale = dialects, algorithms, given.h, given.scale
+    def __init__(self, members: Mapping[_Function, Dialect], given: Replays) -> None:
+        self.functions, self.dialects = [*members], [*members.values()]
+        self.algorithms, self.h, self.scale = [function[0] for function in members], given.h, given.scale
         initial, gradients, steps = given.initial, given.gradients, given.steps
-        self.initial = np.repeat(initial[None], len(dialects), axis=0)
+        self.initial = np.repeat(initial[None], len(members), axis=0)
         self.wide = initial.dtype.type
         self.gradients = np.empty((steps, *initial.shape), self.wide)  # the dense ones; a closed loop fills them later
         # For each step, the row-sparse gradients that are applied one after another; [None] for a dense gradient.
@@ -300,23 +301,22 @@ class Replays:
             function = (algorithm, dialect.hyperparameter_rounding, dialect.decay_complement)
             self._functions[name] = function
             structures.setdefault(algorithm.structure(), {}).setdefault(function, dialect)
-        self._runs = [
-            ([*members], _Run([*members.values()], [algorithm for algorithm, *_ in members], self))
-            for members in structures.values()
-        ]
+        self._runs = [_Run(members, self) for members in structures.values()]
 
     def traces(self) -> dict[str, Trace]:
         """Return the trace of each dialect, by name."""
         return self._by_name(_Run.traces)
 
     def limits(self, dtype: Format | DTypeLike | str) -> dict[str, Limits]:
-        """Return `within(dtype)` of each trace, by name, without computing the traces of an open loop."""
+        """Return `within(dtype)` of each trace, by name, without computing the traces; for an open loop only."""
+        if callable(self.gradients):
+            raise TypeError("the gradients of a closed loop come from its trace; use `within` of the trace")
         return self._by_name(lambda run: run.limits(format_of(dtype)))
 
     def _by_name(self, evaluate: Callable[[_Run], list[Result]]) -> dict[str, Result]:
         found: dict[_Function, Result] = {}
-        for members, run in self._runs:
-            found.update(zip(members, evaluate(run)))
+        for run in self._runs:
+            found.update(zip(run.functions, evaluate(run)))
         return {name: found[function] for name, function in self._functions.items()}
 
 

@@ -179,6 +179,12 @@ def test_the_limits_of_replays_equal_within_of_the_traces(dtype):
                 assert (a is None and b is None) or np.array_equal(a, b, equal_nan=True)
 
 
+def test_the_limits_of_a_closed_loop_are_refused_because_its_trace_has_the_gradients():
+    replays = Replays(lambda step, x: x, np.ones(2), Hyperparameters(), {"": Dialect()}, steps=2)
+    with pytest.raises(TypeError, match="use `within` of the trace"):
+        replays.limits("float32")
+
+
 @pytest.mark.parametrize(("subnormals", "least"), [("flushed", 2.0**-126), ("kept", 2.0**-150)])
 @pytest.mark.parametrize(("share", "gone"), [(0.7, True), (1.1, False), (2.0, False)])
 def test_a_product_is_certainly_zero_exactly_below_the_smallest_number_that_is_kept(subnormals, least, share, gone):
