@@ -8,6 +8,8 @@ differently.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -144,7 +146,7 @@ class Network:
 
     def _forward(self, x: Array, features: Array) -> tuple[Array, Array]:
         """Return the inputs of the hidden units, and the logits."""
-        w1, b1, w2, b2 = self._split(x)
+        w1, b1, w2, b2 = unflatten(x, self.shapes)
         before = features.astype(x.dtype) @ w1 + b1
         return before, np.maximum(before, 0) @ w2 + b2
 
@@ -152,14 +154,14 @@ class Network:
         """Return the gradient and its bound; without a format the bound is zero."""
         rows = self.batches[step]
         seen, batch = self.features[rows].astype(x.dtype), len(rows)
-        (w1, b1, w2, b2), (z1, z2) = self._split(x), self._forward(x, self.features[rows])
+        (w1, b1, w2, b2), (z1, z2) = unflatten(x, self.shapes), self._forward(x, self.features[rows])
         h = np.maximum(z1, 0)
         powers = np.exp(z2 - z2.max(axis=1, keepdims=True))
         p, y = powers / powers.sum(axis=1, keepdims=True), np.eye(self.classes, dtype=x.dtype)[self.labels[rows]]
         d2 = (p - y) / batch
         back = d2 @ w2.T
         d1 = back * (z1 > 0)
-        gradient = np.concatenate([part.ravel() for part in (seen.T @ d1, d1.sum(axis=0), h.T @ d2, d2.sum(axis=0))])
+        gradient = flatten((seen.T @ d1, d1.sum(axis=0), h.T @ d2, d2.sum(axis=0)))
         if fmt is None:
             return gradient, np.zeros_like(gradient)
         n, hidden = w1.shape
@@ -181,12 +183,19 @@ class Network:
         )
         return gradient, np.concatenate([(e + _counted(batch + 4, terms, fmt)).ravel() for e, terms in each])
 
-    def _split(self, x: Array) -> tuple[Array, ...]:
-        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
-        return tuple(part.reshape(shape) for part, shape in zip(np.split(x, ends[:-1]), self.shapes))
-
 
 def _counted(roundings: int, size: Any, fmt: Format) -> Any:
     """Return the error of a sum of products with k roundings each, k ε / (1 - k ε) of its size, plus underflow."""
     relative = roundings * (fmt.epsilon + np.finfo(np.asarray(size).dtype).eps)
     return relative / (1 - relative) * size + roundings * fmt.underflow
+
+
+def flatten(arrays: Sequence[Array]) -> Array:
+    """Return the numbers of arrays, one after another, as a vector."""
+    return np.concatenate([np.ravel(array) for array in arrays])
+
+
+def unflatten(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """Divide a vector into arrays of these shapes: the inverse of `flatten`."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]

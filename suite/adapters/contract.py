@@ -21,7 +21,6 @@ NumPy, `reference` and the modules of `suite/adapters`. It runs on CPython 3.9 a
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -29,7 +28,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from reference import Dialect, Hyperparameters
@@ -305,14 +303,3 @@ def effective(h: Hyperparameters) -> set[str]:
     """Return the hyper-parameters that have an effect: those of every RMSProp, and those not at their default."""
     given, plain = vars(h), vars(Hyperparameters())
     return {"learning_rate", "decay", "epsilon"} | {name for name in given if given[name] != plain[name]}
-
-
-def flatten(arrays: Sequence[Array]) -> Array:
-    """Return the numbers of arrays, one after another, as a vector."""
-    return np.concatenate([np.ravel(array) for array in arrays])
-
-
-def unflatten(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """Divide a vector into arrays of these shapes: the inverse of `flatten`."""
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]

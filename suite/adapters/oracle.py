@@ -67,8 +67,7 @@ class Adapter(Framework):
     def tensor(self, array: Array, dtype: str) -> Tensor:
         return np.array(array, dtype, order="C")
 
-    def parameter(self, array: Array, dtype: str) -> Tensor:
-        return self.tensor(array, dtype)
+    parameter = tensor
 
     def sparse(self, rows: Array, values: Array, shape: tuple[int, int], dtype: str) -> Tensor:  # noqa: ARG002
         raise Unsupported("NumPy has no sparse arrays")

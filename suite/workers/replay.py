@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from reference import Hyperparameters, dialects
-from suite.adapters.contract import Array, Framework, Implementation, Problem, Tensor, Unsupported, flatten, unflatten
+from reference.objectives import flatten, unflatten
+from suite.adapters.contract import Array, Framework, Implementation, Problem, Tensor, Unsupported
 
 
-def create(
-    framework: Framework,
-    name: str,
-    dialect: str,
-    parameters: list[Tensor],
-    h: Hyperparameters,
-    rate_scale: Sequence[float] | None = None,
-) -> Implementation:
-    """Create an implementation, ready for its first step."""
-    return framework.implementations[name](parameters, h, dialects[dialect], framework, rate_scale)
+class Setup(NamedTuple):
+    """An implementation, and how it is run."""
+
+    framework: Framework
+    name: str
+    dialect: str  # that a scratch implementation runs; others ignore it
+    h: Hyperparameters
+    dtype: str
+
+    def create(self, parameters: list[Tensor], rate_scale: Sequence[float] | None = None) -> Implementation:
+        """Create the implementation, ready for its first step."""
+        implementation = self.framework.implementations[self.name]
+        return implementation(parameters, self.h, dialects[self.dialect], self.framework, rate_scale)
 
 
-def replay(
-    framework: Framework, name: str, dialect: str, tape: Mapping[str, Array], h: Hyperparameters, dtype: str
-) -> dict[str, Array]:
-    """Run an open loop: the tape's gradients drive the optimizer. Only scratch implementations heed the dialect.
+def replay(setup: Setup, tape: Mapping[str, Array]) -> dict[str, Array]:
+    """Run an open loop: the tape's gradients drive the optimizer.
 
     The tape has `initial`, shape (n,), and `gradients`, shape (steps, n), which the framework rounds to the dtype.
     Optional entries: with `shapes`, rows padded with -1, the coordinates are divided into parameters of these shapes;
@@ -41,12 +44,13 @@ def replay(
     Raises:
         Unsupported: if the implementation can't replay this tape.
     """
-    require_supported(framework.implementations[name], tape)
+    framework, dtype = setup.framework, setup.dtype
+    require_supported(framework.implementations[setup.name], tape)
     shapes = unpadded(tape.get("shapes", [tape["initial"].shape]))
     arranged = framework.strided if "strided" in tape else lambda tensor: tensor
     rate_scale = tape["rate_scale"].tolist() if "rate_scale" in tape else None
     parameters = [arranged(framework.parameter(part, dtype)) for part in unflatten(tape["initial"], shapes)]
-    implementation = create(framework, name, dialect, parameters, h, rate_scale)
+    implementation = setup.create(parameters, rate_scale)
     trace, used = Recorder(), Recorder()
     for step, tensors in enumerate(recorded_gradients(framework, tape, shapes, dtype)):
         if step == tape.get("restored"):
@@ -91,17 +95,15 @@ def count_changed(before: Array, after: Array) -> Array:
     return np.array(np.count_nonzero(~same.all(axis=1)))
 
 
-def train(
-    framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
-) -> dict[str, Array]:
+def train(setup: Setup, task: Mapping[str, Array]) -> dict[str, Array]:
     """Run a closed loop: the framework's automatic differentiation makes the gradients.
 
     Returns:
         The trace as in `replay`, all parameters in one vector, with `visited`, shape (steps, n), the parameters at
         which each gradient was taken, and `gradients`, shape (steps, n).
     """
-    problem = make_problem(framework, task, dtype)
-    implementation, trace = create(framework, name, dialect, problem.parameters, h), Recorder()
+    problem = make_problem(setup.framework, task, setup.dtype)
+    implementation, trace = setup.create(problem.parameters), Recorder()
     for step in range(int(task["steps"])):
         record_step(trace, implementation, problem, step)
     return trace.arrays()

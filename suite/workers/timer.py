@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from reference import Hyperparameters
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
-from suite.workers import replay
+from suite.workers.replay import Recorder, Setup, make_problem, record_step
 
 CHECKED_STEPS = 3
 """Steps of which a trace is made, for the oracle, before steps are timed."""
@@ -127,9 +126,7 @@ def slowed_down(timed: TimedOperation, share: float) -> Callable[[], Any]:
     return slow_call
 
 
-def timed_step(
-    framework: Framework, name: str, dialect: str, tape: Mapping[str, Array], h: Hyperparameters, dtype: str
-) -> TimedOperation:
+def timed_step(setup: Setup, tape: Mapping[str, Array]) -> TimedOperation:
     """Prepare one step of an optimizer, on the same gradients each time.
 
     The tape has `initial` and `gradient`, shape (n,), which are repeated until there are `size` numbers, and divided as
@@ -137,10 +134,11 @@ def timed_step(
     numbers, the `lowest` and the `highest` result among its repetitions, shape (steps, n).
     """
     before, begin = process_memory("VmRSS"), time.perf_counter()
-    parameters = [framework.parameter(part, dtype) for part in parts(tape, "initial")]
-    gradients = [framework.tensor(part, dtype) for part in parts(tape, "gradient")]
-    implementation = replay.create(framework, name, dialect, parameters, h)
-    timed, trace = TimedOperation(framework, partial(implementation.step, gradients), parameters), replay.Recorder()
+    framework = setup.framework
+    parameters = [framework.parameter(part, setup.dtype) for part in parts(tape, "initial")]
+    gradients = [framework.tensor(part, setup.dtype) for part in parts(tape, "gradient")]
+    implementation = setup.create(parameters)
+    timed, trace = TimedOperation(framework, partial(implementation.step, gradients), parameters), Recorder()
     for _ in range(CHECKED_STEPS):
         timed.call()
         framework.synchronize(parameters)
@@ -152,20 +150,18 @@ def timed_step(
     return timed
 
 
-def timed_epoch(
-    framework: Framework, name: str, dialect: str, task: Mapping[str, Array], h: Hyperparameters, dtype: str
-) -> TimedOperation:
+def timed_epoch(setup: Setup, task: Mapping[str, Array]) -> TimedOperation:
     """Prepare an epoch of training, after the task was done step by step with the trace of `replay.train`."""
     before, begin = process_memory("VmRSS"), time.perf_counter()
-    problem = replay.make_problem(framework, task, dtype)
-    implementation = replay.create(framework, name, dialect, problem.parameters, h)
+    problem = make_problem(setup.framework, task, setup.dtype)
+    implementation = setup.create(problem.parameters)
 
     def epoch() -> None:
         implementation.train(problem, implementation.steps, problem.steps_per_epoch)
 
-    timed, trace = TimedOperation(framework, epoch, problem.parameters), replay.Recorder()
+    timed, trace = TimedOperation(setup.framework, epoch, problem.parameters), Recorder()
     for step in range(int(task["steps"])):
-        replay.record_step(trace, implementation, problem, step)
+        record_step(trace, implementation, problem, step)
         timed.first_call = timed.first_call or time.perf_counter() - begin
     timed.trace = trace.arrays()
     timed.measure_memory(implementation, before, len(task["initial"]))

@@ -90,12 +90,12 @@ class Worker:
 
     def run(self, run: Callable[..., dict[str, Array]], request: protocol.Message) -> protocol.Message:
         """Read a tape or a task, run an open or a closed loop, and write the trace."""
-        name, dialect, h, given, sha256 = self._inputs(request)
+        setup, given, sha256 = self._inputs(request)
         begin = time.perf_counter()
-        trace = run(self.framework, name, dialect, given, h, request["dtype"])
+        trace = run(setup, given)
         seconds = time.perf_counter() - begin
         arrays.write(Path(request["output"]), trace)
-        return _done(dialect, sha256, seconds)
+        return _done(setup.dialect, sha256, seconds)
 
     def open(self, request: protocol.Message) -> protocol.Message:
         """Prepare an operation that will be timed, and write the trace of its first steps."""
@@ -104,9 +104,9 @@ class Worker:
             given, sha256 = arrays.read(Path(request["input"]))
             dialect, timed = "", timer.timed_traffic(self.framework, given, request["dtype"])
         else:
-            name, dialect, h, given, sha256 = self._inputs(request)
+            setup, given, sha256 = self._inputs(request)
             prepare = {"step": timer.timed_step, "epoch": timer.timed_epoch}[request["benchmark"]]
-            timed = prepare(self.framework, name, dialect, given, h, request["dtype"])
+            dialect, timed = setup.dialect, prepare(setup, given)
             arrays.write(Path(request["output"]), timed.trace)
         timed.trace = {}
         if request.get("slowdown"):
@@ -128,21 +128,17 @@ class Worker:
         timed = self.opened.pop(request["opened"])
         return {"status": "ok", **timed.progress()}
 
-    def _inputs(self, request: protocol.Message) -> tuple[str, str, Hyperparameters, arrays.Arrays, str]:
-        """Return implementation, dialect, hyper-parameters and arrays of a request, and the SHA-256 of the arrays.
-
-        Raises:
-            Unsupported: if there is no such implementation, or it can't run so.
-        """
-        name = request["implementation"]
+    def _inputs(self, request: protocol.Message) -> tuple[replay.Setup, arrays.Arrays, str]:
+        """Return the setup and the arrays of a request, and the arrays' SHA-256; raise Unsupported if it can't run."""
+        name, dtype = request["implementation"], request["dtype"]
         h = Hyperparameters.from_json(request["hyperparameters"])
         if name not in self.framework.implementations:
             raise Unsupported(f"{self.framework.name} has no implementation {name!r}")
-        reason = self.framework.implementations[name].unsupported(h, request["dtype"])
+        reason = self.framework.implementations[name].unsupported(h, dtype)
         if reason:
             raise Unsupported(reason)
         given, sha256 = arrays.read(Path(request["input"]))
-        return name, self._dialect(request), h, given, sha256
+        return replay.Setup(self.framework, name, self._dialect(request), h, dtype), given, sha256
 
     def _dialect(self, request: protocol.Message) -> str:
         """Return the dialect that the implementation of a request declares; else the one that was requested."""

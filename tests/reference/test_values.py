@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from reference import Dialect, Hyperparameters, dialects, effective_window, half_life, leaky_weights, weight_sum
 from reference.algorithm import Algorithm
-from reference.objectives import LinearRegression, Network, Quadratic
+from reference.objectives import LinearRegression, Network, Quadratic, flatten, unflatten
 from reference.precision import format_of, wider
-from suite.adapters.contract import flatten, unflatten
 from suite.adapters.oracle import Adapter
 
 EPS = np.finfo(np.float64).eps
@@ -217,3 +216,11 @@ def test_a_gradient_of_another_loss_leaves_the_bound():
     objective, x = regression()
     doubled = 2 * objective.gradient(x, 0)  # the loss without its ½
     assert (np.abs(doubled - objective.gradient(x, 0)) > 1e3 * objective.gradient_bound(x, 0, "float32")).any()
+
+
+def test_unflatten_divides_a_vector_into_shapes_and_flatten_is_its_inverse():
+    shapes = [(), (0,), (5, 3), (1,), (2, 3, 2)]
+    vector = np.arange(29.0)
+    parts = unflatten(vector, shapes)
+    assert [part.shape for part in parts] == shapes
+    assert np.array_equal(flatten(parts), vector)

@@ -7,7 +7,7 @@ import pytest
 
 from reference import Hyperparameters, dialects
 from suite.adapters import load
-from suite.adapters.contract import Unsupported, effective, flatten, unflatten
+from suite.adapters.contract import Unsupported, effective
 from suite.errors import UserError
 from suite.workers import replay as replays
 from tests.support.numpy_framework.adapter import Numpy
@@ -15,14 +15,6 @@ from tests.support.numpy_framework.right import ClaimsD2l
 
 H = Hyperparameters(learning_rate=0.1, decay=0.5, epsilon=1e-2)
 TORCH = {"learning_rate": "lr", "decay": "alpha", "epsilon": "eps", "momentum": "momentum"}
-
-
-def test_unflatten_divides_a_vector_into_shapes_and_flatten_is_its_inverse():
-    shapes = [(), (0,), (5, 3), (1,), (2, 3, 2)]
-    vector = np.arange(29.0)
-    parts = unflatten(vector, shapes)
-    assert [part.shape for part in parts] == shapes
-    assert np.array_equal(flatten(parts), vector)
 
 
 def test_hyperparameters_are_passed_under_their_native_names():
@@ -65,7 +57,7 @@ def tape(steps=5, size=6, **more):
 
 
 def replay(tape, h=H, name="builtin", dtype="float64"):
-    return replays.replay(Numpy("cpu"), name, "d2l", tape, h, dtype)
+    return replays.replay(replays.Setup(Numpy("cpu"), name, "d2l", h, dtype), tape)
 
 
 def same(one, other):

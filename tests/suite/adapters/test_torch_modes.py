@@ -50,7 +50,7 @@ def run(pieces):
     scheduled = [0.01 * 0.99**step for step in range(task.steps)]
     more = {"momentum": 0.5, "bias_correction": True} if sys.argv[2].startswith("scratch") else {}
     h = replace(task.hyperparameters, learning_rate=scheduled, **more)
-    implementation, first = replay.create(torch, sys.argv[2], "torch", problem.parameters, h), 0
+    implementation, first = replay.Setup(torch, sys.argv[2], "torch", h, "float32").create(problem.parameters), 0
     for count in pieces:
         gradients = implementation.train(problem, first, count)
         first += count
@@ -74,7 +74,7 @@ def run(name, dtype):
     shapes = [(5,), (), (2, 3), (7,), (0,), (4, 1)]
     parameters = [torch.parameter(random.standard_normal(shape), dtype) for shape in shapes]
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=0.01, weight_decay=0.1, rescale_gradient=0.3)
-    implementation = replay.create(torch, name, "keras3", parameters, h)
+    implementation = replay.Setup(torch, name, "keras3", h, dtype).create(parameters)
     for _ in range(3):
         implementation.step([torch.tensor(random.standard_normal(shape), dtype) for shape in shapes])
     return bits(implementation)
@@ -96,7 +96,7 @@ def run(block, name):
     shapes = [(40, 25), (7,)]
     parameters = [torch.parameter(random.standard_normal(shape), "float32") for shape in shapes]
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=0.01)
-    implementation = replay.create(torch, name, "torch", parameters, h, [1.0, 0.5])
+    implementation = replay.Setup(torch, name, "torch", h, "float32").create(parameters, [1.0, 0.5])
     for _ in range(3):
         implementation.step([torch.tensor(random.standard_normal(shape), "float32") for shape in shapes])
     return [len(implementation.pieces), bits(implementation)]
@@ -115,7 +115,7 @@ from suite.adapters.torch import scratch
 def run(rate, decay, epsilon, dtype):
     x = torch.parameter(np.ones(3), dtype)
     h = Hyperparameters(learning_rate=rate, decay=decay, epsilon=epsilon)
-    implementation = replay.create(torch, "scratch-compiled", "d2l", [x], h)
+    implementation = replay.Setup(torch, "scratch-compiled", "d2l", h, dtype).create([x])
     implementation.step([torch.tensor(np.array([1.0, 2.0, 3.0]), dtype)])
     return [torch.numpy(x).tolist(), len(scratch.PROGRAMS)]
 print(json.dumps([run(0.1, 0.9, 1e-6, "float64"), run(0.3, 0.99, 1e-3, "float64")]))
