@@ -207,24 +207,20 @@ class Framework(ABC):
         """Return a context in which all work is done, for a framework that would choose a device by itself."""
         return nullcontext()
 
-    @staticmethod
     @abstractmethod
-    def versions() -> dict[str, str]:
+    def versions(self) -> dict[str, str]:
         """Return distribution -> version, for the framework, the parts of it that compute, and `numpy`."""
 
-    @staticmethod
-    def instructions() -> dict[str, str]:
+    def instructions(self) -> dict[str, str]:
         """Return what the framework reports on the instruction set of its kernels: name -> value."""
         return {}
 
-    @staticmethod
     @abstractmethod
-    def devices() -> list[str]:
+    def devices(self) -> list[str]:
         """Return the devices that the framework finds: `cpu`, `cuda:0`, …."""
 
-    @staticmethod
     @abstractmethod
-    def set_threads(threads: int) -> int:
+    def set_threads(self, threads: int) -> int:
         """Request a number of threads, before any work; return the number that the framework then reports."""
 
     @abstractmethod

@@ -51,16 +51,13 @@ class Adapter(Framework):
     name = "oracle"
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {"numpy": OracleNumpy}
 
-    @staticmethod
-    def versions() -> dict[str, str]:
+    def versions(self) -> dict[str, str]:
         return {"oracle": np.__version__, "numpy": np.__version__}
 
-    @staticmethod
-    def devices() -> list[str]:
+    def devices(self) -> list[str]:
         return ["cpu"]
 
-    @staticmethod
-    def set_threads(threads: int) -> int:
+    def set_threads(self, threads: int) -> int:
         """See `Framework`. The update uses one thread; matrix products use those of the environment."""
         return int(os.environ.get("OMP_NUM_THREADS", threads))
 

@@ -59,22 +59,18 @@ class Adapter(Framework):
         self.context = mx.gpu(int(index)) if kind == "cuda" else mx.cpu()
         mx.util.set_np_shape(True)  # otherwise the shapes () and (0,) mean that the shape is unknown
 
-    @staticmethod
-    def versions() -> dict[str, str]:
+    def versions(self) -> dict[str, str]:
         return {"mxnet": mx.__version__, "numpy": np.__version__}
 
-    @staticmethod
-    def instructions() -> dict[str, str]:
+    def instructions(self) -> dict[str, str]:
         """See `Framework`. They were chosen when MXNet was built."""
         features = mx.runtime.feature_list()
         return {"kernels": " ".join(one.name for one in features if one.enabled and one.name.startswith("CPU_"))}
 
-    @staticmethod
-    def devices() -> list[str]:
+    def devices(self) -> list[str]:
         return ["cpu", *(f"cuda:{i}" for i in range(mx.context.num_gpus()))]
 
-    @staticmethod
-    def set_threads(threads: int) -> int:  # noqa: ARG004
+    def set_threads(self, threads: int) -> int:  # noqa: ARG002
         """See `Framework`. OMP_NUM_THREADS decided, when MXNet was imported.
 
         MXSetNumOMPThreads sets the calling thread only, and operations run in the engine's threads.

@@ -62,17 +62,14 @@ class Adapter(Framework):
         scope: AbstractContextManager[Any] = tf.device(self.device.replace("cpu", "/CPU:0").replace("cuda", "/GPU"))
         return scope
 
-    @staticmethod
-    def versions() -> dict[str, str]:
+    def versions(self) -> dict[str, str]:
         return {"tensorflow": tf.__version__, keras.__name__: keras.__version__, "numpy": np.__version__}
 
-    @staticmethod
-    def devices() -> list[str]:
+    def devices(self) -> list[str]:
         """See `Framework`. Lists physical devices, because listing the logical ones would start the runtime."""
         return ["cpu", *(f"cuda:{i}" for i in range(len(tf.config.list_physical_devices("GPU"))))]
 
-    @staticmethod
-    def set_threads(threads: int) -> int:
+    def set_threads(self, threads: int) -> int:
         """See `Framework`. A runtime that has started keeps its threads; 0 means that it chose their number."""
         with suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -40,20 +40,16 @@ class Adapter(Framework):
         "section-concise": TorchSectionConcise,
     }
 
-    @staticmethod
-    def versions() -> dict[str, str]:
+    def versions(self) -> dict[str, str]:
         return {"torch": torch.__version__, "numpy": np.__version__}
 
-    @staticmethod
-    def instructions() -> dict[str, str]:
+    def instructions(self) -> dict[str, str]:
         return {"kernels": torch.backends.cpu.get_cpu_capability()}
 
-    @staticmethod
-    def devices() -> list[str]:
+    def devices(self) -> list[str]:
         return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
 
-    @staticmethod
-    def set_threads(threads: int) -> int:
+    def set_threads(self, threads: int) -> int:
         torch.set_num_threads(threads)
         return int(torch.get_num_threads())
 
