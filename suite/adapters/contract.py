@@ -49,7 +49,6 @@ class Problem:
     parameters: list[Tensor]  # with their initial values
     loss: Callable[..., Tensor]  # a scalar, as a function of the parameters and the tensors of a batch
     batches: Sequence[tuple[Tensor, ...]]  # one a step, then again from the first; one empty batch if there are no data
-    steps_per_epoch: int
     arrays: Mapping[str, Array]  # of the task, for a loop that loads data in its own way
 
 
@@ -82,6 +81,7 @@ class Implementation(ABC):
     unsupported_dtypes: ClassVar[Mapping[str, str]] = {}
     unsupported_sparse: ClassVar[str | None] = None
     unsupported_rate_scale: ClassVar[str | None] = None
+    own_state: dict[str, list[Tensor]]  # what `slots` returns, if the framework does not keep the state itself
 
     def __init__(
         self,
@@ -151,12 +151,12 @@ class Implementation(ABC):
             self.step(gradients)
         return gradients
 
-    @abstractmethod
     def slots(self) -> Mapping[str, Sequence[Tensor]]:
         """Return the state's tensors, one for each parameter, for each part that there is, under the oracle's names.
 
         The parts are `square_average`, `mean_gradient` and `momentum_buffer`; none, if the framework hides its state.
         """
+        return self.own_state
 
     def state(self) -> State:
         """Return the values of the state, of which a momentum buffer is no part where momentum is 0."""

@@ -14,7 +14,7 @@ from itertools import chain, islice, repeat
 from typing import Any, ClassVar
 
 from reference import Dialect, Hyperparameters
-from reference.algorithm import Algorithm
+from reference.algorithm import Algorithm, State
 from suite.adapters.contract import Implementation, Problem, Tensor
 
 Batches = Iterator[tuple[Tensor, Tensor]]  # features and labels
@@ -39,9 +39,7 @@ class Scratch(Implementation):
         self.square_average = [self.framework.full_like(p, v0) for p in self.parameters]
         self.mean_gradient = [self.framework.full_like(p, 0.0) for p in self.parameters if a.centered]
         self.momentum_buffer = [self.framework.full_like(p, 0.0) for p in self.parameters if a.buffered]
-
-    def slots(self) -> dict[str, list[Tensor]]:
-        return {name: getattr(self, name) for name in ("square_average", "mean_gradient", "momentum_buffer")}
+        self.own_state = {name: getattr(self, name) for name in State._fields}
 
     def native_rate(self, learning_rate: float) -> Any:
         """Return a learning rate as the dialect rounds it."""
@@ -145,10 +143,7 @@ class Section(SectionLoop):
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """Make the state."""
-        self.square_average = [self.framework.full_like(p, 0.0) for p in self.parameters]
-
-    def slots(self) -> dict[str, list[Tensor]]:
-        return {"square_average": self.square_average}
+        self.own_state = {"square_average": [self.framework.full_like(p, 0.0) for p in self.parameters]}
 
     def set_rate(self, learning_rate: float) -> None:
         self.hyperparameters = self.native_arguments(learning_rate)

@@ -120,11 +120,10 @@ def record_step(trace: Recorder, implementation: Implementation, problem: Proble
 
 def make_problem(framework: Framework, task: Mapping[str, Array], dtype: str) -> Problem:
     """Make a task's initial parameters, loss and batches from its arrays."""
-    steps_per_epoch = int(task["steps_per_epoch"])
     if "rotated" in task:
         rotated = bool(task["rotated"])
         x = framework.parameter(task["initial"], dtype)
-        return Problem([x], lambda x: framework.quadratic(x, rotated), [()], steps_per_epoch, task)
+        return Problem([x], lambda x: framework.quadratic(x, rotated), [()], task)
     parameters = [framework.parameter(part, dtype) for part in unflatten(task["initial"], unpadded(task["shapes"]))]
     classes = task["labels"].dtype.kind in "iu"
     features, labels = task["features"], task["labels"] if classes else task["labels"][:, None]
@@ -133,7 +132,7 @@ def make_problem(framework: Framework, task: Mapping[str, Array], dtype: str) ->
         for rows in task["batches"]
     ]
     loss = framework.cross_entropy if classes else framework.squared_loss
-    return Problem(parameters, loss, batches, steps_per_epoch, task)
+    return Problem(parameters, loss, batches, task)
 
 
 def unpadded(shapes: Iterable[Iterable[int]]) -> list[tuple[int, ...]]:

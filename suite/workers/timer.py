@@ -157,7 +157,7 @@ def timed_epoch(setup: Setup, task: Mapping[str, Array]) -> TimedOperation:
     implementation = setup.create(problem.parameters)
 
     def epoch() -> None:
-        implementation.train(problem, implementation.steps, problem.steps_per_epoch)
+        implementation.train(problem, implementation.steps, int(task["steps_per_epoch"]))
 
     timed, trace = TimedOperation(setup.framework, epoch, problem.parameters), Recorder()
     for step in range(int(task["steps"])):

@@ -167,7 +167,7 @@ class MxnetKernel(MxnetOwn):
 
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """See `Implementation`. Makes n, and for the centered variant g and delta."""
-        self.memory = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in self.parts}
+        self.own_state = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in self.parts}
 
     def set_rate(self, learning_rate: float) -> None:
         """See `Implementation`. Binds all numbers to the operations, once for many steps."""
@@ -181,11 +181,8 @@ class MxnetKernel(MxnetOwn):
         self.kernels = [partial(operation, **{**arguments, "lr": rate}) for rate in self.rates]
 
     def update(self, gradients: list[Tensor]) -> None:
-        for kernel, x, gradient, *slots in zip(self.kernels, self.parameters, gradients, *self.memory.values()):
+        for kernel, x, gradient, *slots in zip(self.kernels, self.parameters, gradients, *self.own_state.values()):
             kernel(x, gradient, *slots, out=x)
-
-    def slots(self) -> dict[str, list[Tensor]]:
-        return self.memory
 
 
 class MxnetHybrid(HybridTraining, MxnetKernel):
@@ -198,7 +195,7 @@ class MxnetHybrid(HybridTraining, MxnetKernel):
     def prepare(self, dialect: Dialect) -> None:
         super().prepare(dialect)
         self.programs: dict[tuple[float, ...], Program] = {}  # by the learning rates
-        self.arguments = [tensor for tensors in (self.parameters, *self.memory.values()) for tensor in tensors]
+        self.arguments = [tensor for tensors in (self.parameters, *self.own_state.values()) for tensor in tensors]
 
     def update(self, gradients: list[Tensor]) -> None:
         """See `Implementation`. The operations change the state in place; the parameters are a program's results."""
@@ -245,11 +242,11 @@ class MxnetSection(Section):
             raise Unsupported("p[:] -= … of an mx.np array without axes raises IndexError")
         super().prepare(dialect)
         self.arrays = [x.as_np_ndarray() for x in self.parameters]
-        self.square_average = [mx.np.zeros_like(p) for p in self.arrays]
+        self.own_state = {"square_average": [mx.np.zeros_like(p) for p in self.arrays]}
 
     def update(self, gradients: list[Tensor]) -> None:
         gradients = [gradient.as_np_ndarray() for gradient in gradients]
-        rmsprop(self.arrays, gradients, self.square_average, self.hyperparameters)
+        rmsprop(self.arrays, gradients, self.own_state["square_average"], self.hyperparameters)
 
     def connect(self) -> None:
         with mx.util.np_array(True):
@@ -257,7 +254,7 @@ class MxnetSection(Section):
                 array.attach_grad()
 
     def loop(self, batches: Batches) -> list[Tensor]:
-        (w, b), states, hyperparameters = self.arrays, self.square_average, self.hyperparameters
+        (w, b), states, hyperparameters = self.arrays, self.own_state["square_average"], self.hyperparameters
         with mx.util.np_array(True):
             for features, labels in batches:
                 with mx.autograd.record():

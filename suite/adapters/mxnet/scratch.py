@@ -35,7 +35,7 @@ class MxnetScratch(Scratch):
         super().prepare(dialect)
         self.decay = self.numbers["decay"]
         self.numbers = {name: self.exact(value) for name, value in self.numbers.items()}
-        parts = (self.parameters, *self.slots().values())
+        parts = (self.parameters, *self.own_state.values())
         self.wholes = [list(piece) for piece in zip(*(tensors for tensors in parts if tensors))]
         # an empty parameter has no pieces: operations can't write over it
         self.pieces = [list(zip(*map(self.blocks, whole))) if whole[0].size else [] for whole in self.wholes]

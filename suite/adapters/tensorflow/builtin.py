@@ -122,7 +122,7 @@ class TensorFlowKernel(Implementation):
     def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
         """See `Implementation`. Makes the state; the kernels require a momentum buffer even where momentum is 0."""
         parts = list(self.slot_names)[: 3 if self.h.centered else 2]
-        self.memory = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in parts}
+        self.own_state = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in parts}
 
     def update(self, gradients: list[Tensor]) -> None:
         require_kernel(gradients, self.framework.device)
@@ -131,15 +131,12 @@ class TensorFlowKernel(Implementation):
             arguments = self.native_arguments(rate)
             del arguments["centered"]
             numbers = {name: tf.constant(value, g.dtype) for name, value in arguments.items()}
-            handles = {self.slot_names[part]: tensors[i].handle for part, tensors in self.memory.items()}
+            handles = {self.slot_names[part]: tensors[i].handle for part, tensors in self.own_state.items()}
             inputs = {"var": x.handle, **handles, **numbers, "use_locking": False}
             if isinstance(g, tf.IndexedSlices):
                 getattr(tf.raw_ops, f"ResourceSparseApply{kind}")(**inputs, grad=g.values, indices=g.indices)
             else:
                 getattr(tf.raw_ops, f"ResourceApply{kind}")(**inputs, grad=g)
-
-    def slots(self) -> dict[str, list[Tensor]]:
-        return self.memory
 
 
 def require_kernel(gradients: list[Tensor], device: str) -> None:
@@ -229,10 +226,10 @@ class TensorFlowSection(Section):
     load = load
 
     def update(self, gradients: list[Tensor]) -> None:
-        rmsprop(self.parameters, gradients, self.square_average, self.hyperparameters)
+        rmsprop(self.parameters, gradients, self.own_state["square_average"], self.hyperparameters)
 
     def loop(self, batches: Batches) -> list[Tensor]:
-        (w, b), states, hyperparameters = self.parameters, self.square_average, self.hyperparameters
+        (w, b), states, hyperparameters = self.parameters, self.own_state["square_average"], self.hyperparameters
         gradients: list[Tensor] = []
         for features, labels in batches:
             with tf.GradientTape() as tape:

@@ -27,7 +27,7 @@ class TensorFlowScratch(Scratch):
         """See `Scratch`. Numbers become tensors, since converting one at each use takes as long as multiplying."""
         super().prepare(dialect)
         self.numbers = {name: self.number(value) for name, value in self.numbers.items()}
-        self.memory = tuple(self.slots().values())
+        self.parts = tuple(self.own_state.values())
 
     def number(self, value: float) -> Tensor:
         """Return a number in the parameters' format."""
@@ -37,19 +37,19 @@ class TensorFlowScratch(Scratch):
         return self.number(super().native_rate(learning_rate))
 
     def update(self, gradients: list[Tensor]) -> None:
-        self.apply(self.parameters, self.memory, gradients, self.rates, self.steps + 1)
+        self.apply(self.parameters, self.parts, gradients, self.rates, self.steps + 1)
 
     def apply(
         self,
         parameters: Sequence[Tensor],
-        memory: Sequence[Sequence[Tensor]],
+        parts: Sequence[Sequence[Tensor]],
         gradients: Sequence[Tensor],
         rates: Sequence[Tensor],
         t: Any,
     ) -> None:
         """Update variables by step t, counted from 1; each is read once and written once."""
         n = self.numbers
-        for x, v, m, b, g, rate in zip_longest(parameters, *memory, gradients, rates):
+        for x, v, m, b, g, rate in zip_longest(parameters, *parts, gradients, rates):
             variables = x, v, m, b
             before = [old if old is None else old.value() for old in variables]
             # γ^t is near 1 at first: 1 - γ^t is computed in double precision, and rounded once
@@ -126,7 +126,7 @@ class TensorFlowScratchFunction(CompiledTraining, TensorFlowScratch):
         self.vector, self.any_step = tf.stack([self.numbers[name] for name in names]), tf.constant(1.0, tf.float64)
         rates = tf.TensorSpec((len(self.parameters),), self.vector.dtype)
         gradients = [tf.TensorSpec(x.shape, x.dtype) for x in self.parameters]
-        examples = self.parameters, self.memory, self.vector, rates, self.any_step, gradients
+        examples = self.parameters, self.parts, self.vector, rates, self.any_step, gradients
         compiled_in = a.structure().with_numbers({"gradient_scale": int(a.gradient_scale == 1)})
         function = update_function(type(self), compiled_in, names)
         self.program = direct_call(function, *examples, inline=self.inline)
@@ -134,7 +134,7 @@ class TensorFlowScratchFunction(CompiledTraining, TensorFlowScratch):
     def set_rate(self, learning_rate: float) -> None:
         """See `Implementation`. Collects the program's arguments that stay the same from step to step."""
         super().set_rate(learning_rate)
-        variables = chain(self.parameters, *self.memory)
+        variables = chain(self.parameters, *self.parts)
         self.constant_arguments = [*(variable.handle for variable in variables), self.vector, tf.stack(self.rates)]
 
     def update(self, gradients: list[Tensor]) -> None:
@@ -142,7 +142,7 @@ class TensorFlowScratchFunction(CompiledTraining, TensorFlowScratch):
         self.program(*self.constant_arguments, t, *gradients)
 
     def traced_update(self, gradients: list[Tensor], t: Tensor) -> None:
-        self.apply(self.parameters, self.memory, gradients, self.rates, t)
+        self.apply(self.parameters, self.parts, gradients, self.rates, t)
 
 
 class TensorFlowScratchXla(TensorFlowScratchFunction):
@@ -159,9 +159,9 @@ def update_function(kind: type[TensorFlowScratchFunction], a: Algorithm, names: 
     stand_in = object.__new__(kind)  # without parameters, which a program in the cache would keep alive
     stand_in.algorithm = a
 
-    def update(parameters: Any, memory: Any, numbers: Tensor, rates: Tensor, t: Tensor, gradients: Any) -> None:
+    def update(parameters: Any, parts: Any, numbers: Tensor, rates: Tensor, t: Tensor, gradients: Any) -> None:
         stand_in.numbers = dict(zip(names, tf.unstack(numbers)))
-        stand_in.apply(parameters, memory, gradients, tf.unstack(rates), t)
+        stand_in.apply(parameters, parts, gradients, tf.unstack(rates), t)
 
     return tf.function(update, jit_compile=kind.jit_compile, autograph=False)
 

@@ -127,10 +127,10 @@ class TorchSection(Section):
     def update(self, gradients: list[Tensor]) -> None:
         for p, gradient in zip(self.parameters, gradients):
             p.grad = gradient
-        rmsprop(self.parameters, self.square_average, self.hyperparameters)
+        rmsprop(self.parameters, self.own_state["square_average"], self.hyperparameters)
 
     def loop(self, batches: Batches) -> list[Tensor]:
-        (w, b), states, hyperparameters = self.parameters, self.square_average, self.hyperparameters
+        (w, b), states, hyperparameters = self.parameters, self.own_state["square_average"], self.hyperparameters
         for features, labels in batches:
             w.grad = b.grad = None
             predicted = torch.matmul(features, w) + b

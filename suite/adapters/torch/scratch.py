@@ -43,7 +43,7 @@ class TorchScratch(Scratch):
         self.numbers = self.operands({**self.numbers, "correction": 1.0})
         self.lengths = [self.block_length(x) for x in self.parameters]
         parameters = [x.detach() for x in self.parameters]
-        self.pieces = list(zip_longest(*map(self.cut, (parameters, *self.slots().values()))))
+        self.pieces = list(zip_longest(*map(self.cut, (parameters, *self.own_state.values()))))
         blocks = [-(-x.numel() // length) if length else 1 for x, length in zip(parameters, self.lengths)]
         self.owners = [i for i, count in enumerate(blocks) for _ in range(count)]
 
