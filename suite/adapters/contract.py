@@ -98,7 +98,7 @@ class Implementation(ABC):
         self.parameters, self.h, self.dialect = parameters, h, dialect
         self.framework, self.rate_scale = framework, rate_scale
         self.steps = 0
-        self.prepare(dialect)
+        self.prepare()
         self.set_rate(h.rate(0))
 
     @classmethod
@@ -113,7 +113,7 @@ class Implementation(ABC):
         return f"{cls.native} takes {disabled[0]}=0 for no bound" if disabled else None
 
     @abstractmethod
-    def prepare(self, dialect: Dialect) -> None:
+    def prepare(self) -> None:
         """Build the optimizer for `self.parameters` and `self.h`; raise Unsupported if that is impossible."""
 
     def set_rate(self, learning_rate: float) -> None:

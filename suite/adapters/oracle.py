@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from reference import Dialect, Hyperparameters
+from reference import Hyperparameters
 from reference.optimizer import BLOCK, RMSProp
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
 
@@ -22,8 +22,8 @@ class OracleNumpy(Implementation):
     unsupported_dtypes: ClassVar[Mapping[str, str]] = {"bfloat16": "NumPy has no such numbers"}
     unsupported_sparse = "takes dense gradients only"
 
-    def prepare(self, dialect: Dialect) -> None:
-        self.optimizer = RMSProp(self.parameters, self.h, dialect)
+    def prepare(self) -> None:
+        self.optimizer = RMSProp(self.parameters, self.h, self.dialect)
 
     def update(self, gradients: list[Tensor]) -> None:
         self.optimizer.step(gradients, self.rate_scale)

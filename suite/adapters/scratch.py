@@ -13,7 +13,7 @@ from dataclasses import fields
 from itertools import chain, islice, repeat
 from typing import Any, ClassVar
 
-from reference import Dialect, Hyperparameters
+from reference import Hyperparameters
 from reference.algorithm import Algorithm, State
 from suite.adapters.contract import Implementation, Problem, Tensor
 
@@ -31,9 +31,9 @@ class Scratch(Implementation):
     unsupported_sparse = "takes dense gradients only"
     operations: ClassVar[Any]
 
-    def prepare(self, dialect: Dialect) -> None:
+    def prepare(self) -> None:
         """Derive the algorithm and its numbers, and make the state."""
-        self.algorithm = a = Algorithm.of(dialect, self.h, self.framework.dtype(self.parameters[0]))
+        self.algorithm = a = Algorithm.of(self.dialect, self.h, self.framework.dtype(self.parameters[0]))
         self.numbers: dict[str, Any] = {name: float(value) for name, value in a.numbers().items()}
         v0 = self.numbers["initial_accumulator"]
         self.square_average = [self.framework.full_like(p, v0) for p in self.parameters]
@@ -141,7 +141,7 @@ class Section(SectionLoop):
     unsupported_sparse = "takes dense gradients only"
     unsupported_rate_scale = "has one learning rate for all parameters"
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         """Make the state."""
         self.own_state = {"square_average": [self.framework.full_like(p, 0.0) for p in self.parameters]}
 

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import mxnet as mx
 
-from reference import Dialect
 from suite.adapters.contract import Implementation, Problem, State, Tensor, Unsupported
 from suite.adapters.mxnet.scratch import TRUNCATED, HybridTraining, Program
 from suite.adapters.scratch import Batches, Section, SectionLoop, endless
@@ -68,7 +67,7 @@ class MxnetBuiltin(MxnetOwn):
         **dict.fromkeys(("float16", "float64"), "its state is float32 always, and it raises MXNetError"),
     }
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         """See `Implementation`.
 
         Names end in `_weight`: without a trainer, the optimizer drops weight decay for other names.
@@ -137,7 +136,7 @@ class MxnetOptimizer(MxnetBuiltin):
     native = "mxnet.optimizer.RMSProp"
     mode = "eager"
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         self.optimizer = mx.optimizer.RMSProp(**self.native_arguments(self.h.rate(0)))
         self.optimizer.set_lr_mult(dict(enumerate(self.rate_scale or ())))
         self.updater = mx.optimizer.get_updater(self.optimizer)
@@ -165,7 +164,7 @@ class MxnetKernel(MxnetOwn):
     max_steps = 1000
     unsupported_dtypes: ClassVar[Mapping[str, str]] = {"bfloat16": "MXNetError: Unknown type enum 12"}
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         """See `Implementation`. Makes n, and for the centered variant g and delta."""
         self.own_state = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in self.parts}
 
@@ -192,8 +191,8 @@ class MxnetHybrid(HybridTraining, MxnetKernel):
     twin = "kernel"
     unsupported_sparse = "takes dense gradients only"
 
-    def prepare(self, dialect: Dialect) -> None:
-        super().prepare(dialect)
+    def prepare(self) -> None:
+        super().prepare()
         self.programs: dict[tuple[float, ...], Program] = {}  # by the learning rates
         self.arguments = [tensor for tensors in (self.parameters, *self.own_state.values()) for tensor in tensors]
 
@@ -237,10 +236,10 @@ class MxnetSection(Section):
     unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
     load = load
 
-    def prepare(self, dialect: Dialect) -> None:
+    def prepare(self) -> None:
         if any(x.ndim == 0 for x in self.parameters):
             raise Unsupported("p[:] -= … of an mx.np array without axes raises IndexError")
-        super().prepare(dialect)
+        super().prepare()
         self.arrays = [x.as_np_ndarray() for x in self.parameters]
         self.own_state = {"square_average": [mx.np.zeros_like(p) for p in self.arrays]}
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import mxnet as mx
 import numpy as np
 
-from reference import Dialect
 from suite.adapters.contract import Implementation, Problem, Tensor
 from suite.adapters.scratch import Scratch
 
@@ -31,8 +30,8 @@ class MxnetScratch(Scratch):
     unsupported_dtypes: ClassVar[Mapping[str, str]] = TRUNCATED
     operations = mx.nd
 
-    def prepare(self, dialect: Dialect) -> None:
-        super().prepare(dialect)
+    def prepare(self) -> None:
+        super().prepare()
         self.decay = self.numbers["decay"]
         self.numbers = {name: self.exact(value) for name, value in self.numbers.items()}
         parts = (self.parameters, *self.own_state.values())
@@ -156,8 +155,8 @@ class MxnetScratchHybrid(HybridTraining, MxnetScratch):
     native = "a CachedOp of mxnet.nd operations"
     lean = True
 
-    def prepare(self, dialect: Dialect) -> None:
-        super().prepare(dialect)
+    def prepare(self) -> None:
+        super().prepare()
         self.programs: dict[int | None, Program] = {}  # by the size of a block; None: the one of all small parameters
         self.small = [i for i, pieces in enumerate(self.pieces) if len(pieces) == 1]
         self.large = [i for i, pieces in enumerate(self.pieces) if len(pieces) > 1]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from reference import Dialect, Hyperparameters
+from reference import Hyperparameters
 from suite.adapters.contract import Array, Implementation, Problem, Tensor, Unsupported
 from suite.adapters.scratch import Batches, Section, SectionLoop
 from suite.adapters.tensorflow.scratch import CompiledTraining
@@ -54,7 +54,7 @@ class TensorFlowBuiltin(Implementation):
             return f"{cls.native} takes clipnorm or clipvalue, not both"
         return super().unsupported(h, dtype)
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         """See `Implementation`. Gives the optimizer a name, since Keras would number the names that it makes."""
         arguments = self.native_arguments(self.h.rate(0))
         arguments["weight_decay"] = self.h.weight_decay or None  # 0.0 would subtract x·0, NaN where x is infinite
@@ -88,9 +88,9 @@ class TensorFlowFunction(CompiledTraining, TensorFlowBuiltin):
     native = "tf.function of tf.keras.optimizers.RMSprop"
     mode = "function"
 
-    def prepare(self, dialect: Dialect) -> None:
+    def prepare(self) -> None:
         """See `Implementation`. Builds the optimizer before the function, in which variables can't be made."""
-        super().prepare(dialect)
+        super().prepare()
         self.compiled = tf.function(super().update, jit_compile=self.jit_compile, autograph=False)
 
     def update(self, gradients: list[Tensor]) -> None:
@@ -119,7 +119,7 @@ class TensorFlowKernel(Implementation):
     )
     slot_names: ClassVar[Mapping[str, str]] = dict(square_average="ms", momentum_buffer="mom", mean_gradient="mg")
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         """See `Implementation`. Makes the state; the kernels require a momentum buffer even where momentum is 0."""
         parts = list(self.slot_names)[: 3 if self.h.centered else 2]
         self.own_state = {part: [self.framework.full_like(p, 0.0) for p in self.parameters] for part in parts}
@@ -157,7 +157,7 @@ class TensorFlowV1(Implementation):
     max_steps = 1000
     unsupported_rate_scale = "has one learning rate for all parameters"
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         """See `Implementation`. The learning rate is a function, which the optimizer calls at each step."""
         arguments = {**self.native_arguments(self.h.rate(0)), "learning_rate": lambda: self.rates[0]}
         self.optimizer = tf.compat.v1.train.RMSPropOptimizer(**arguments, use_locking=False, name="RMSProp")
@@ -191,7 +191,7 @@ class TensorFlowLegacy(TensorFlowV1):
     def unsupported(cls, h: Hyperparameters, dtype: str) -> str | None:
         return super().unsupported(h, dtype) or (f"{cls.native} takes epsilon=0 for 1e-7" if h.epsilon == 0 else None)
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         """See `Implementation`. A limit of None can't be passed, so it is left out."""
         arguments = self.native_arguments(self.h.rate(0))
         passed = {name: value for name, value in arguments.items() if value is not None}

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from reference import Dialect
 from reference.algorithm import Algorithm
 from suite.adapters.contract import Implementation, Problem, Tensor
 from suite.adapters.scratch import Scratch
@@ -23,9 +22,9 @@ class TensorFlowScratch(Scratch):
     max_steps: ClassVar[int | None] = 1000
     operations = tf
 
-    def prepare(self, dialect: Dialect) -> None:
+    def prepare(self) -> None:
         """See `Scratch`. Numbers become tensors, since converting one at each use takes as long as multiplying."""
-        super().prepare(dialect)
+        super().prepare()
         self.numbers = {name: self.number(value) for name, value in self.numbers.items()}
         self.parts = tuple(self.own_state.values())
 
@@ -119,9 +118,9 @@ class TensorFlowScratchFunction(CompiledTraining, TensorFlowScratch):
     lean = True
     max_steps = None
 
-    def prepare(self, dialect: Dialect) -> None:
+    def prepare(self) -> None:
         """See `Scratch`. Algorithms of the same form share a program, which takes their numbers as arguments."""
-        super().prepare(dialect)
+        super().prepare()
         a, names = self.algorithm, tuple(self.numbers)
         self.vector, self.any_step = tf.stack([self.numbers[name] for name in names]), tf.constant(1.0, tf.float64)
         rates = tf.TensorSpec((len(self.parameters),), self.vector.dtype)

@@ -12,7 +12,6 @@ from typing import ClassVar
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from reference import Dialect
 from suite.adapters.contract import Implementation, Problem, Tensor, Unsupported
 from suite.adapters.scratch import Batches, Section, SectionLoop, endless
 from suite.adapters.torch.scratch import Compiled
@@ -32,7 +31,7 @@ class TorchBuiltin(Implementation):
     unsupported_sparse = 'raises RuntimeError("RMSprop does not support sparse gradients")'
     foreach: ClassVar[bool | None] = False
 
-    def prepare(self, dialect: Dialect) -> None:  # noqa: ARG002
+    def prepare(self) -> None:
         self.bind(self.parameters)
 
     def bind(self, parameters: list[Tensor]) -> None:
@@ -83,14 +82,14 @@ class TorchCompiled(Compiled, TorchBuiltin):
     native = "torch.compile of torch.optim.RMSprop"
     max_steps = 1000
 
-    def prepare(self, dialect: Dialect) -> None:
+    def prepare(self) -> None:
         """Compile the step. The learning rate is a tensor, since each new number would be compiled again.
 
         The compiler is reset, because after eight optimizers torch would run the next one uncompiled.
         """
         if len(self.parameters) > MAX_COMPILED:
             raise Unsupported(f"{self.native} unrolls its loop: {len(self.parameters)} parameters take it a minute")
-        super().prepare(dialect)
+        super().prepare()
         torch.compiler.reset()
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(self.h.rate(0), dtype=torch.float64)

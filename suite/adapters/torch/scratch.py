@@ -16,7 +16,7 @@ import torch._inductor
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 
-from reference import Dialect, Hyperparameters
+from reference import Hyperparameters
 from suite.adapters.contract import Implementation, Problem, Tensor
 from suite.adapters.scratch import Scratch
 
@@ -37,8 +37,8 @@ class TorchScratch(Scratch):
 
     native = "torch operations, in place"
 
-    def prepare(self, dialect: Dialect) -> None:
-        super().prepare(dialect)
+    def prepare(self) -> None:
+        super().prepare()
         self.decay = self.numbers["decay"]
         self.numbers = self.operands({**self.numbers, "correction": 1.0})
         self.lengths = [self.block_length(x) for x in self.parameters]
@@ -176,8 +176,8 @@ class TorchScratchForeach(TorchScratch):
             groups.append(slice(start, i + 1))
         return groups
 
-    def prepare(self, dialect: Dialect) -> None:
-        super().prepare(dialect)
+    def prepare(self) -> None:
+        super().prepare()
         self.owners = [self.owners[group.start] for group in self.groups]
 
     def cut(self, tensors: Sequence[Tensor]) -> list[Any]:
@@ -204,8 +204,8 @@ class TorchScratchCompiled(Compiled, TorchScratch):
     mode = "compiled"
     lean = True
 
-    def prepare(self, dialect: Dialect) -> None:
-        super().prepare(dialect)
+    def prepare(self) -> None:
+        super().prepare()
         self.update_program: Program | None = None
         self.training_program: tuple[Callable[..., Any], Program] | None = None  # with its loss
 

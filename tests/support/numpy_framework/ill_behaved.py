@@ -52,8 +52,8 @@ class Hangs(ClaimsD2l):
 class Chatty(ClaimsD2l):
     """Prints megabytes, from Python and to the file descriptor, and is right."""
 
-    def prepare(self, dialect):
-        super().prepare(dialect)
+    def prepare(self):
+        super().prepare()
         print("x" * (1 << 21))
         for _ in range(4):
             os.write(1, b'{"id": 1, "status": "ok"}\n' * 20000)

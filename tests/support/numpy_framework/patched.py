@@ -23,8 +23,9 @@ class Fused(ClaimsD2l):
 class Complement(ClaimsD2l):
     """1-γ from a γ that is already rounded."""
 
-    def prepare(self, dialect):
-        Right.prepare(self, replace(dialects["d2l"], decay_complement="working"))
+    def prepare(self):
+        self.dialect = replace(dialects["d2l"], decay_complement="working")
+        Right.prepare(self)
 
 
 class Reordered(ClaimsD2l):

@@ -73,5 +73,6 @@ class ClaimsD2l(Right):
     computes = "d2l"
     actual = "d2l"
 
-    def prepare(self, dialect):
-        super().prepare(dialects[self.actual])
+    def prepare(self):
+        self.dialect = dialects[self.actual]
+        super().prepare()

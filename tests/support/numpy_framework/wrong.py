@@ -26,8 +26,9 @@ class AccumulatorFromOne(ClaimsD2l):
 class TwoMistakes(ClaimsD2l):
     """v starts at one, and ε is outside the root: it differs from the declared dialect on two axes."""
 
-    def prepare(self, dialect):
-        Right.prepare(self, replace(dialects["d2l"], initial_accumulator=1.0, epsilon="outside"))
+    def prepare(self):
+        self.dialect = replace(dialects["d2l"], initial_accumulator=1.0, epsilon="outside")
+        Right.prepare(self)
 
 
 class Changed(ClaimsD2l):
@@ -35,9 +36,10 @@ class Changed(ClaimsD2l):
 
     changes = {}
 
-    def prepare(self, dialect):
+    def prepare(self):
         self.h = replace(self.h, **self.changes)
-        Right.prepare(self, dialects[self.computes])
+        self.dialect = dialects[self.computes]
+        Right.prepare(self)
 
 
 class MomentumIgnored(Changed):
@@ -49,9 +51,9 @@ class MomentumIgnored(Changed):
 class NegatedWeightDecay(Changed):
     """Adds weight decay where it should subtract it."""
 
-    def prepare(self, dialect):
+    def prepare(self):
         self.changes = {"weight_decay": -self.h.weight_decay}
-        super().prepare(dialect)
+        super().prepare()
 
 
 class ClippingIgnored(Changed):
@@ -172,10 +174,10 @@ class CopiesStrided(ClaimsD2l):
 
     max_steps = 1000
 
-    def prepare(self, dialect):
+    def prepare(self):
         if any(x.size == 0 for x in self.parameters):
             raise Unsupported("numpy takes no empty parameters")
-        super().prepare(dialect)
+        super().prepare()
         self.parameters = [x if x.flags.c_contiguous else x.copy() for x in self.parameters]
 
 
