@@ -17,6 +17,7 @@ from suite.cases.tasks import tasks
 from suite.errors import UserError
 from suite.run import Job
 from suite.workers import timer
+from suite.workers.replay import Setup
 from tests.support.numpy_framework.adapter import Numpy
 
 
@@ -196,7 +197,8 @@ def moved(calls, parameters):
 def journey(steps, size=8):
     """Where a fake implementation, made of NumPy in float32, is after so many steps."""
     benchmark = step(size, 1, 0)
-    timed = timer.timed_step(Numpy("cpu"), "builtin", "d2l", benchmark.arrays, benchmark.hyperparameters, "float32")
+    setup = Setup(Numpy("cpu"), "builtin", "d2l", benchmark.hyperparameters, "float32")
+    timed = timer.timed_step(setup, benchmark.arrays)
     start = timed.progress()
     for _ in range(steps):
         timed.call()
