@@ -22,17 +22,7 @@ from jsonschema import Draft202012Validator
 
 from suite.workers import protocol
 from suite.workers.environments import Environment
-from suite.workers.protocol import (
-    MalformedMessage,
-    Message,
-    ProtocolError,
-    Request,
-    Response,
-    WorkerCrashed,
-    WorkerError,
-    WorkerRefused,
-    WorkerTimeout,
-)
+from suite.workers.protocol import Message, ProtocolError, Request, Response, WorkerError
 
 START_TIMEOUT = 180.0  # seconds that a worker may take to import its framework
 
@@ -71,7 +61,7 @@ class WorkerProcess:
                 command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
             )
         except OSError as error:
-            raise WorkerCrashed(f"can't start {python}: {error.strerror}") from error
+            raise protocol.WorkerCrashed(f"can't start {python}: {error.strerror}") from error
         assert self.process.stdin and self.process.stdout and self.process.stderr  # noqa: PT018, S101  (pipes)
         self._requests = self.process.stdin
         self._lines: queue.Queue[bytes | None] = queue.Queue()
@@ -92,10 +82,10 @@ class WorkerProcess:
         reply = self.ask({"method": "hello", "protocol": protocol.VERSION}, timeout)
         if reply["status"] != "ok":
             self.kill()
-            raise WorkerRefused(reply["reason"])
+            raise protocol.WorkerRefused(reply["reason"])
         if reply["protocol"] != protocol.VERSION:
             self.kill()
-            raise WorkerRefused(f"the worker speaks protocol {reply['protocol']}, not {protocol.VERSION}")
+            raise protocol.WorkerRefused(f"the worker speaks protocol {reply['protocol']}, not {protocol.VERSION}")
         return reply
 
     def ask(self, message: Message, timeout: float) -> Message:
@@ -113,10 +103,11 @@ class WorkerProcess:
             line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             self.kill()
-            raise WorkerTimeout(f"no answer within {timeout:g} s") from None
+            raise protocol.WorkerTimeout(f"no answer within {timeout:g} s") from None
         if line is None:
             self.kill()  # and the processes that it has started
-            raise WorkerCrashed(protocol.exit_reason("the worker", self.process.returncode, list(self._errors)))
+            reason = protocol.exit_reason("the worker", self.process.returncode, list(self._errors))
+            raise protocol.WorkerCrashed(reason)
         try:
             return self._checked(line, message["method"])
         except ProtocolError:
@@ -147,7 +138,7 @@ class WorkerProcess:
             raise ProtocolError(f"a line of more than {protocol.MAX_BYTES} bytes")
         try:
             reply = protocol.decode(line)
-        except MalformedMessage as error:
+        except protocol.MalformedMessage as error:
             raise ProtocolError(str(error)) from error
         if reply["id"] != self._sent or not _REPLIES[kind].is_valid(reply):
             raise ProtocolError(f"not an answer to request {self._sent}: {line[:80]!r}")

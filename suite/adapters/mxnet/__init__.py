@@ -21,17 +21,7 @@ with warnings.catch_warnings():  # it uses deprecated names of NumPy, and warnin
     import mxnet as mx
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
-from suite.adapters.mxnet.builtin import (
-    HAS_UNFUSED_STEP,
-    MxnetBuiltin,
-    MxnetHybrid,
-    MxnetKernel,
-    MxnetOptimizer,
-    MxnetSection,
-    MxnetSectionConcise,
-    MxnetUnfused,
-)
-from suite.adapters.mxnet.scratch import MxnetScratch, MxnetScratchHybrid
+from suite.adapters.mxnet import builtin, scratch
 
 HUGE_PAGE = 1 << 22  # bytes from which NumPy asks the system for huge pages
 
@@ -42,15 +32,15 @@ class Adapter(Framework):
     name = "mxnet"
     environment_variables = ("MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
-        "scratch": MxnetScratch,
-        "scratch-hybrid": MxnetScratchHybrid,
-        "builtin": MxnetBuiltin,
-        "optimizer": MxnetOptimizer,
-        "kernel": MxnetKernel,
-        "hybrid": MxnetHybrid,
-        **({"unfused": MxnetUnfused} if HAS_UNFUSED_STEP else {}),
-        "section": MxnetSection,
-        "section-concise": MxnetSectionConcise,
+        "scratch": scratch.MxnetScratch,
+        "scratch-hybrid": scratch.MxnetScratchHybrid,
+        "builtin": builtin.MxnetBuiltin,
+        "optimizer": builtin.MxnetOptimizer,
+        "kernel": builtin.MxnetKernel,
+        "hybrid": builtin.MxnetHybrid,
+        **({"unfused": builtin.MxnetUnfused} if builtin.HAS_UNFUSED_STEP else {}),
+        "section": builtin.MxnetSection,
+        "section-concise": builtin.MxnetSectionConcise,
     }
 
     def __init__(self, device: str) -> None:

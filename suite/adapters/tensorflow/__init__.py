@@ -15,23 +15,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"  # with any other, `tf.keras` is miss
 import tensorflow as tf
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
-from suite.adapters.tensorflow.builtin import (
-    TensorFlowBuiltin,
-    TensorFlowFunction,
-    TensorFlowKernel,
-    TensorFlowLegacy,
-    TensorFlowSection,
-    TensorFlowSectionConcise,
-    TensorFlowV1,
-    TensorFlowXla,
-    keras,
-)
-from suite.adapters.tensorflow.scratch import (
-    TensorFlowScratch,
-    TensorFlowScratchFunction,
-    TensorFlowScratchXla,
-    direct_call,
-)
+from suite.adapters.tensorflow import builtin, scratch
 
 # TF32 would round the factors of float32 matrix products to 11 bits, and a GPU's gradients would differ from a CPU's.
 tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -44,17 +28,17 @@ class Adapter(Framework):
     name = "tensorflow"
     environment_variables = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
-        "scratch": TensorFlowScratch,
-        "scratch-function": TensorFlowScratchFunction,
-        "scratch-xla": TensorFlowScratchXla,
-        "builtin": TensorFlowBuiltin,
-        "function": TensorFlowFunction,
-        "xla": TensorFlowXla,
-        "kernel": TensorFlowKernel,
-        "v1": TensorFlowV1,
-        "legacy": TensorFlowLegacy,
-        "section": TensorFlowSection,
-        "section-concise": TensorFlowSectionConcise,
+        "scratch": scratch.TensorFlowScratch,
+        "scratch-function": scratch.TensorFlowScratchFunction,
+        "scratch-xla": scratch.TensorFlowScratchXla,
+        "builtin": builtin.TensorFlowBuiltin,
+        "function": builtin.TensorFlowFunction,
+        "xla": builtin.TensorFlowXla,
+        "kernel": builtin.TensorFlowKernel,
+        "v1": builtin.TensorFlowV1,
+        "legacy": builtin.TensorFlowLegacy,
+        "section": builtin.TensorFlowSection,
+        "section-concise": builtin.TensorFlowSectionConcise,
     }
 
     def device_scope(self) -> AbstractContextManager[Any]:
@@ -63,6 +47,7 @@ class Adapter(Framework):
         return scope
 
     def versions(self) -> dict[str, str]:
+        keras = builtin.keras
         return {"tensorflow": tf.__version__, keras.__name__: keras.__version__, "numpy": np.__version__}
 
     def devices(self) -> list[str]:
@@ -131,7 +116,7 @@ class Adapter(Framework):
             x.assign_add(g)
             v.assign_add(g)
 
-        program = direct_call(tf.function(add, jit_compile=True, autograph=False), x, v, g)
+        program = scratch.direct_call(tf.function(add, jit_compile=True, autograph=False), x, v, g)
         inputs = x.handle, v.handle, g
 
         def move() -> None:

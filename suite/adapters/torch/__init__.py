@@ -10,14 +10,7 @@ import numpy as np
 import torch
 
 from suite.adapters.contract import Array, Framework, Implementation, Tensor
-from suite.adapters.torch.builtin import TorchBuiltin, TorchCompiled, TorchForeach, TorchSection, TorchSectionConcise
-from suite.adapters.torch.scratch import (
-    TorchScratch,
-    TorchScratchCompiled,
-    TorchScratchForeach,
-    compiled,
-    missing_compiler,
-)
+from suite.adapters.torch import builtin, scratch
 
 # TF32 would round the factors of float32 matrix products to 11 bits, and a GPU's gradients would differ from a CPU's.
 torch.set_float32_matmul_precision("highest")
@@ -30,14 +23,14 @@ class Adapter(Framework):
     name = "torch"
     environment_variables = ("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA")
     implementations: ClassVar[Mapping[str, type[Implementation]]] = {
-        "scratch": TorchScratch,
-        "scratch-foreach": TorchScratchForeach,
-        "scratch-compiled": TorchScratchCompiled,
-        "builtin": TorchBuiltin,
-        "foreach": TorchForeach,
-        "compiled": TorchCompiled,
-        "section": TorchSection,
-        "section-concise": TorchSectionConcise,
+        "scratch": scratch.TorchScratch,
+        "scratch-foreach": scratch.TorchScratchForeach,
+        "scratch-compiled": scratch.TorchScratchCompiled,
+        "builtin": builtin.TorchBuiltin,
+        "foreach": builtin.TorchForeach,
+        "compiled": builtin.TorchCompiled,
+        "section": builtin.TorchSection,
+        "section-concise": builtin.TorchSectionConcise,
     }
 
     def versions(self) -> dict[str, str]:
@@ -99,7 +92,7 @@ class Adapter(Framework):
 
     def traffic(self, x: Tensor, v: Tensor, g: Tensor) -> Callable[[], None] | None:
         """See `Framework`. Compiled like `scratch-compiled`; None where there is no compiler."""
-        if self.device == "cpu" and missing_compiler():
+        if self.device == "cpu" and scratch.missing_compiler():
             return None
 
         def add(x: Tensor, v: Tensor, g: Tensor) -> None:
@@ -107,4 +100,4 @@ class Adapter(Framework):
             v.add_(g)
 
         tensors = x.detach(), v, g
-        return partial(compiled(add, tensors, "traffic"), *tensors)
+        return partial(scratch.compiled(add, tensors, "traffic"), *tensors)
