@@ -95,7 +95,7 @@ class Worker:
         trace = run(setup, given)
         seconds = time.perf_counter() - begin
         arrays.write(Path(request["output"]), trace)
-        return _done(setup.dialect, sha256, seconds)
+        return {"status": "ok", "dialect": setup.dialect, "sha256": sha256, "seconds": seconds}
 
     def open(self, request: protocol.Message) -> protocol.Message:
         """Prepare an operation that will be timed, and write the trace of its first steps."""
@@ -113,7 +113,10 @@ class Worker:
             timed.call = timer.slowed_down(timed, request["slowdown"])
         self.opened[request["id"]] = timed
         return {
-            **_done(dialect, sha256, time.perf_counter() - begin),
+            "status": "ok",
+            "dialect": dialect,
+            "sha256": sha256,
+            "seconds": time.perf_counter() - begin,
             "first_call": timed.first_call,
             "memory": timed.memory,
             "progress": timed.progress(),
@@ -144,10 +147,6 @@ class Worker:
         """Return the dialect that the implementation of a request declares; else the one that was requested."""
         implementation = self.framework.implementations.get(request["implementation"])
         return (implementation and implementation.computes) or str(request["dialect"])
-
-
-def _done(dialect: str, sha256: str, seconds: float) -> protocol.Message:
-    return {"status": "ok", "dialect": dialect, "sha256": sha256, "seconds": seconds}
 
 
 def _error(error: Exception, *, plain: type[Exception] | tuple[()] = ()) -> protocol.Message:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import mxnet as mx
 
 from suite.adapters.contract import Implementation, Problem, State, Tensor, Unsupported
-from suite.adapters.mxnet.scratch import TRUNCATED, HybridTraining, Program
+from suite.adapters.mxnet.scratch import TRUNCATED, HybridTraining, Program, Tensors
 from suite.adapters.scratch import Batches, Section, SectionLoop, endless
 
 # What releases call by other names. It is looked up, not derived from MXNet's version.
@@ -211,9 +211,7 @@ class MxnetHybrid(HybridTraining, MxnetKernel):
         return [mx.nd.BlockGrad(kernel(*piece)) for kernel, *piece in pieces]
 
 
-def rmsprop(
-    parameters: list[Tensor], gradients: list[Tensor], states: list[Tensor], hyperparameters: dict[str, float]
-) -> None:
+def rmsprop(parameters: Tensors, gradients: Tensors, states: Tensors, hyperparameters: dict[str, float]) -> None:
     """The update of section 11.8.2."""
     gamma, eps = hyperparameters["gamma"], hyperparameters["eps"]
     for p, g, s in zip(parameters, gradients, states):

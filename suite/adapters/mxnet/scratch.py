@@ -19,7 +19,8 @@ TRUNCATED = {"bfloat16": "MXNet cuts numbers off to it in place of rounding them
 BLOCK = 65536
 """Numbers in a block: the intermediate results of its update stay in the cache, and are worth an operation's call."""
 
-Piece = Sequence[Tensor]  # a parameter, or a block of it, and as far as there are such, v, m and b
+Tensors = Sequence[Tensor]
+Piece = Tensors  # a parameter, or a block of it, and as far as there are such, v, m and b
 
 
 class MxnetScratch(Scratch):
@@ -100,9 +101,7 @@ class Program:
     that is queued as a whole, so that the function is not written a second time.
     """
 
-    def __init__(
-        self, function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], constants: Sequence[Tensor] = ()
-    ) -> None:
+    def __init__(self, function: Callable[..., list[Tensor]], inputs: Tensors, constants: Tensors = ()) -> None:
         """Call the function once, on copies of inputs, and compile the record.
 
         It must change nothing in place. The program is called with inputs of the same shapes and dtypes. `constants`
@@ -123,7 +122,7 @@ class Program:
         # memory and plan of each call are those of the first
         self.operation = mx.nd.CachedOp(symbol, (("static_alloc", True), ("static_shape", True)))
 
-    def __call__(self, inputs: Sequence[Tensor], targets: Sequence[Tensor] | None = None) -> Any:
+    def __call__(self, inputs: Tensors, targets: Tensors | None = None) -> Any:
         """Queue the operation; results are written over the targets if there are any, which may be inputs too."""
         return self.operation(*self.pick((*inputs, *self.constants)), out=targets)
 
@@ -186,9 +185,7 @@ class MxnetScratchHybrid(HybridTraining, MxnetScratch):
             for piece, g in zip(self.pieces[i], self.blocks(gradients[i])):
                 self.call(g.size, piece, [g], [self.rates[i]], last)
 
-    def call(
-        self, key: int | None, pieces: Piece, gradients: list[Tensor], rates: list[Tensor], last: tuple[Tensor, ...]
-    ) -> None:
+    def call(self, key: int | None, pieces: Piece, gradients: Tensors, rates: Tensors, last: Tensors) -> None:
         """Update pieces by the program with this key, which is compiled if need be."""
         inputs = (*pieces, *gradients, *rates, *last)
         if key not in self.programs:

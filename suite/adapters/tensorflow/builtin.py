@@ -14,7 +14,7 @@ import tensorflow as tf
 from reference import Hyperparameters
 from suite.adapters.contract import Array, Implementation, Problem, Tensor, Unsupported
 from suite.adapters.scratch import Batches, Section, SectionLoop
-from suite.adapters.tensorflow.scratch import CompiledTraining
+from suite.adapters.tensorflow.scratch import CompiledTraining, Tensors
 
 # What releases have in other places or under other names. It is looked up, not derived from TensorFlow's version.
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # `keras` or `tf_keras`
@@ -201,9 +201,7 @@ class TensorFlowLegacy(TensorFlowV1):
         self.optimizer.learning_rate = learning_rate
 
 
-def rmsprop(
-    parameters: list[Tensor], gradients: list[Tensor], states: list[Tensor], hyperparameters: dict[str, float]
-) -> None:
+def rmsprop(parameters: Tensors, gradients: Tensors, states: Tensors, hyperparameters: dict[str, float]) -> None:
     """The update of section 11.8.2."""
     rate, gamma, eps = hyperparameters["lr"], hyperparameters["gamma"], hyperparameters["eps"]
     for p, g, s in zip(parameters, gradients, states):

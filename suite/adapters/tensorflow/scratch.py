@@ -14,6 +14,8 @@ from reference.algorithm import Algorithm
 from suite.adapters.contract import Implementation, Problem, Tensor
 from suite.adapters.scratch import Scratch
 
+Tensors = Sequence[Tensor]
+
 
 class TensorFlowScratch(Scratch):
     """RMSProp in TensorFlow operations, eager, in place."""
@@ -38,14 +40,7 @@ class TensorFlowScratch(Scratch):
     def update(self, gradients: list[Tensor]) -> None:
         self.apply(self.parameters, self.parts, gradients, self.rates, self.steps + 1)
 
-    def apply(
-        self,
-        parameters: Sequence[Tensor],
-        parts: Sequence[Sequence[Tensor]],
-        gradients: Sequence[Tensor],
-        rates: Sequence[Tensor],
-        t: Any,
-    ) -> None:
+    def apply(self, parameters: Tensors, parts: Sequence[Tensors], gradients: Tensors, rates: Tensors, t: Any) -> None:
         """Update variables by step t, counted from 1; each is read once and written once."""
         n = self.numbers
         for x, v, m, b, g, rate in zip_longest(parameters, *parts, gradients, rates):

@@ -37,10 +37,9 @@ class TorchBuiltin(Implementation):
     def bind(self, parameters: list[Tensor]) -> None:
         """Build the optimizer; each parameter with its own learning rate is a group."""
         groups = [{"params": [p]} for p in parameters] if self.rate_scale else parameters
+        off = {"capturable": False, "differentiable": False}
         arguments = self.native_arguments(self.h.rate(0))
-        self.optimizer = torch.optim.RMSprop(
-            groups, **arguments, foreach=self.foreach, capturable=False, differentiable=False
-        )
+        self.optimizer = torch.optim.RMSprop(groups, **arguments, foreach=self.foreach, **off)
         self.step_optimizer = self.optimizer.step
 
     def set_rate(self, learning_rate: float) -> None:
