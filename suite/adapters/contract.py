@@ -34,6 +34,7 @@ from reference import Dialect, Hyperparameters
 from suite.errors import UserError
 
 Tensor = Any
+Tensors = Sequence[Tensor]
 Array = NDArray[Any]
 State = dict[str, list[Array]]
 
@@ -151,7 +152,7 @@ class Implementation(ABC):
             self.step(gradients)
         return gradients
 
-    def slots(self) -> Mapping[str, Sequence[Tensor]]:
+    def slots(self) -> Mapping[str, Tensors]:
         """Return the state's tensors, one for each parameter, for each part that there is, under the oracle's names.
 
         The parts are `square_average`, `mean_gradient` and `momentum_buffer`; none, if the framework hides its state.
@@ -163,7 +164,7 @@ class Implementation(ABC):
         unused = () if self.h.momentum else ("momentum_buffer",)
         return {name: self.values(tensors) for name, tensors in self.slots().items() if tensors and name not in unused}
 
-    def values(self, tensors: Sequence[Tensor]) -> list[Array]:
+    def values(self, tensors: Tensors) -> list[Array]:
         """Return the values of tensors."""
         return [self.framework.numpy(tensor) for tensor in tensors]
 
@@ -245,7 +246,7 @@ class Framework(ABC):
         """Return a tensor for state: with a parameter's shape, dtype and device, to be changed in place."""
 
     @abstractmethod
-    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+    def assign(self, tensors: Tensors, arrays: Sequence[Array]) -> None:
         """Write arrays over tensors, in place."""
 
     @abstractmethod

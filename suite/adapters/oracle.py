@@ -11,7 +11,7 @@ import numpy as np
 
 from reference import Hyperparameters
 from reference.optimizer import BLOCK, RMSProp
-from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
+from suite.adapters.contract import Array, Framework, Implementation, Tensor, Tensors, Unsupported
 
 
 class OracleNumpy(Implementation):
@@ -72,7 +72,7 @@ class Adapter(Framework):
     def full_like(self, parameter: Tensor, value: float) -> Tensor:
         return np.full_like(parameter, value)
 
-    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+    def assign(self, tensors: Tensors, arrays: Sequence[Array]) -> None:
         for tensor, array in zip(tensors, arrays):
             tensor[...] = array
 

@@ -20,7 +20,7 @@ with warnings.catch_warnings():  # it uses deprecated names of NumPy, and warnin
     warnings.simplefilter("ignore", DeprecationWarning)
     import mxnet as mx
 
-from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
+from suite.adapters.contract import Array, Framework, Implementation, Tensor, Tensors, Unsupported
 from suite.adapters.mxnet import builtin, scratch
 
 HUGE_PAGE = 1 << 22  # bytes from which NumPy asks the system for huge pages
@@ -93,7 +93,7 @@ class Adapter(Framework):
     def full_like(self, parameter: Tensor, value: float) -> Tensor:
         return self.tensor(np.full(parameter.shape, value), self.dtype(parameter))
 
-    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+    def assign(self, tensors: Tensors, arrays: Sequence[Array]) -> None:
         for tensor, array in zip(tensors, arrays):
             self.tensor(array, self.dtype(tensor)).copyto(tensor)
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import mxnet as mx
 
-from suite.adapters.contract import Implementation, Problem, State, Tensor, Unsupported
-from suite.adapters.mxnet.scratch import TRUNCATED, HybridTraining, Program, Tensors
+from suite.adapters.contract import Implementation, Problem, State, Tensor, Tensors, Unsupported
+from suite.adapters.mxnet.scratch import TRUNCATED, HybridTraining, Program
 from suite.adapters.scratch import Batches, Section, SectionLoop, endless
 
 # What releases call by other names. It is looked up, not derived from MXNet's version.
@@ -102,7 +102,7 @@ class MxnetBuiltin(MxnetOwn):
             x._fresh_grad = True  # as `backward` does; the trainer refuses to use a gradient twice
         self.trainer.step(1)
 
-    def slots(self) -> dict[str, Sequence[Tensor]]:
+    def slots(self) -> dict[str, Tensors]:
         of_each = [state for _, state in sorted(self.updater.states.items())]
         parts = zip(*(state if isinstance(state, (tuple, list)) else (state,) for state in of_each))
         return dict(zip(self.parts, parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain, islice
 from operator import itemgetter
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import mxnet as mx
 import numpy as np
 
-from suite.adapters.contract import Implementation, Problem, Tensor
+from suite.adapters.contract import Implementation, Problem, Tensor, Tensors
 from suite.adapters.scratch import Scratch
 
 TRUNCATED = {"bfloat16": "MXNet cuts numbers off to it in place of rounding them"}
@@ -19,7 +19,6 @@ TRUNCATED = {"bfloat16": "MXNet cuts numbers off to it in place of rounding them
 BLOCK = 65536
 """Numbers in a block: the intermediate results of its update stay in the cache, and are worth an operation's call."""
 
-Tensors = Sequence[Tensor]
 Piece = Tensors  # a parameter, or a block of it, and as far as there are such, v, m and b
 
 

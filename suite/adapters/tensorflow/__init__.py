@@ -14,7 +14,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"  # with any other, `tf.keras` is miss
 
 import tensorflow as tf
 
-from suite.adapters.contract import Array, Framework, Implementation, Tensor, Unsupported
+from suite.adapters.contract import Array, Framework, Implementation, Tensor, Tensors, Unsupported
 from suite.adapters.tensorflow import builtin, scratch
 
 # TF32 would round the factors of float32 matrix products to 11 bits, and a GPU's gradients would differ from a CPU's.
@@ -74,7 +74,7 @@ class Adapter(Framework):
     def full_like(self, parameter: Tensor, value: float) -> Tensor:
         return tf.Variable(tf.fill(parameter.shape, tf.constant(value, parameter.dtype)), trainable=False)
 
-    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+    def assign(self, tensors: Tensors, arrays: Sequence[Array]) -> None:
         for tensor, array in zip(tensors, arrays):
             tensor.assign(self.tensor(array, self.dtype(tensor)))
 

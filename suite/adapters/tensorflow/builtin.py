@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from reference import Hyperparameters
-from suite.adapters.contract import Array, Implementation, Problem, Tensor, Unsupported
+from suite.adapters.contract import Array, Implementation, Problem, Tensor, Tensors, Unsupported
 from suite.adapters.scratch import Batches, Section, SectionLoop
-from suite.adapters.tensorflow.scratch import CompiledTraining, Tensors
+from suite.adapters.tensorflow.scratch import CompiledTraining
 
 # What releases have in other places or under other names. It is looked up, not derived from TensorFlow's version.
 keras = import_module(tf.keras.optimizers.RMSprop.__module__.partition(".")[0])  # `keras` or `tf_keras`

@@ -11,10 +11,8 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from reference.algorithm import Algorithm
-from suite.adapters.contract import Implementation, Problem, Tensor
+from suite.adapters.contract import Implementation, Problem, Tensor, Tensors
 from suite.adapters.scratch import Scratch
-
-Tensors = Sequence[Tensor]
 
 
 class TensorFlowScratch(Scratch):
@@ -160,7 +158,7 @@ def update_function(kind: type[TensorFlowScratchFunction], a: Algorithm, names: 
     return tf.function(update, jit_compile=kind.jit_compile, autograph=False)
 
 
-Program = Callable[..., Sequence[Tensor]]
+Program = Callable[..., Tensors]
 """A function of tensors, and handles of variables, that returns tensors."""
 
 
@@ -175,12 +173,12 @@ def direct_call(function: Any, *arguments: Any, inline: bool = False) -> Program
     traced = function.get_concrete_function(*arguments)
     captured, types = traced.captured_inputs, [output.dtype for output in traced.outputs]
 
-    def run(*inputs: Tensor) -> Sequence[Tensor]:
-        outputs: Sequence[Tensor] = traced.inference_fn.call_flat(*inputs, *captured)
+    def run(*inputs: Tensor) -> Tensors:
+        outputs: Tensors = traced.inference_fn.call_flat(*inputs, *captured)
         return outputs
 
-    def run_inline(*inputs: Tensor) -> Sequence[Tensor]:
-        outputs: Sequence[Tensor] = tf.raw_ops.StatefulPartitionedCall(args=[*inputs, *captured], Tout=types, f=traced)
+    def run_inline(*inputs: Tensor) -> Tensors:
+        outputs: Tensors = tf.raw_ops.StatefulPartitionedCall(args=[*inputs, *captured], Tout=types, f=traced)
         return outputs
 
     return run_inline if inline else run

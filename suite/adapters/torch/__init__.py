@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from suite.adapters.contract import Array, Framework, Implementation, Tensor
+from suite.adapters.contract import Array, Framework, Implementation, Tensor, Tensors
 from suite.adapters.torch import builtin, scratch
 
 # TF32 would round the factors of float32 matrix products to 11 bits, and a GPU's gradients would differ from a CPU's.
@@ -59,7 +59,7 @@ class Adapter(Framework):
     def full_like(self, parameter: Tensor, value: float) -> Tensor:
         return torch.full_like(parameter, value, requires_grad=False)
 
-    def assign(self, tensors: Sequence[Tensor], arrays: Sequence[Array]) -> None:
+    def assign(self, tensors: Tensors, arrays: Sequence[Array]) -> None:
         for tensor, array in zip(tensors, arrays):
             tensor.copy_(self.tensor(array, self.dtype(tensor)))
 

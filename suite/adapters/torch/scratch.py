@@ -17,7 +17,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 
 from reference import Hyperparameters
-from suite.adapters.contract import Implementation, Problem, Tensor
+from suite.adapters.contract import Implementation, Problem, Tensor, Tensors
 from suite.adapters.scratch import Scratch
 
 BLOCK = 4 * 1024 * 1024
@@ -68,7 +68,7 @@ class TorchScratch(Scratch):
         whole = x.numel() * x.element_size() <= BLOCK or not x.is_contiguous() or self.algorithm.clip_norm is not None
         return None if whole else BLOCK // x.element_size()
 
-    def cut(self, tensors: Sequence[Tensor]) -> list[Any]:
+    def cut(self, tensors: Tensors) -> list[Any]:
         """Cut one tensor for each parameter into the tensors of pieces."""
         if not any(self.lengths):
             return list(tensors)
@@ -180,7 +180,7 @@ class TorchScratchForeach(TorchScratch):
         super().prepare()
         self.owners = [self.owners[group.start] for group in self.groups]
 
-    def cut(self, tensors: Sequence[Tensor]) -> list[Any]:
+    def cut(self, tensors: Tensors) -> list[Any]:
         pieces = super().cut(tensors)
         return [TensorList(pieces[group]) for group in self.groups] if pieces else []
 
@@ -248,7 +248,7 @@ class TorchScratchCompiled(Compiled, TorchScratch):
             self.steps += 1
         return gradients
 
-    def program(self, loss: Callable[..., Tensor] | None, more: Sequence[Tensor]) -> Program:
+    def program(self, loss: Callable[..., Tensor] | None, more: Tensors) -> Program:
         """Compile the update as a function of gradients, or of a batch if there is a loss to differentiate."""
         key = (self.algorithm.structure(), self.algorithm.gradient_scale == 1, loss)
         return compiled(partial(self.traced, loss), [*self.inputs, *more], key)
@@ -281,7 +281,7 @@ def missing_compiler() -> str | None:
     return None if found else "needs a C++ compiler, and there is none on the path"
 
 
-def compiled(function: Callable[..., Any], examples: Sequence[Tensor], key: Hashable) -> Program:
+def compiled(function: Callable[..., Any], examples: Tensors, key: Hashable) -> Program:
     """Compile a function by Inductor, the compiler of `torch.compile`, for tensors like the examples.
 
     `torch.compile` would check at each call that the program suits its arguments, which takes longer than a step of a
