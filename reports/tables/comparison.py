@@ -126,6 +126,7 @@ class RunComparison:
 def compare(one: Results, other: Results, times: Sequence[Time] = (), unlike: str | None = None) -> RunComparison:
     """Compare two runs, whose times were compared before; `unlike` says why times can't be compared."""
     facts = list(_facts(one, other))
+    importance = {conclusion: place for place, conclusion in enumerate(CONCLUSIONS)}
     changes = [*_changes(one.verdicts, other.verdicts), *_changes(one.training, other.training)]
     return RunComparison(
         names=(one.folder.resolve().name, other.folder.resolve().name),
@@ -137,13 +138,9 @@ def compare(one: Results, other: Results, times: Sequence[Time] = (), unlike: st
             Loss(name_of(after), _case(after), (before.loss, after.loss))
             for before, after in _both(one.training, other.training)
         ),
-        times=tuple(sorted(times, key=_importance)),
+        times=tuple(sorted(times, key=lambda time: importance.get(time.conclusion or "", len(CONCLUSIONS)))),
         unlike=unlike,
     )
-
-
-def _importance(time: Time) -> int:
-    return CONCLUSIONS.index(time.conclusion) if time.conclusion in CONCLUSIONS else len(CONCLUSIONS)
 
 
 def _facts(one: Results, other: Results) -> Iterator[tuple[str, str, str]]:

@@ -123,11 +123,8 @@ def build(results: Results) -> tuple[Task, ...]:
 def _sections(rows: Sequence[TrainingRow]) -> Iterator[Section]:
     parts = by_key(map(Run, rows), lambda run: run.row.dialect or UNNAMED)
     for dialect in sorted(parts, key=lambda name: (name != "d2l", name)):
-        yield Section(dialect, tuple(sorted(parts[dialect], key=_order)))
-
-
-def _order(run: Run) -> tuple[str, int, str, str]:
-    return run.name, run.outcome.urgency, run.row.dtype, run.row.device
+        runs = sorted(parts[dialect], key=lambda run: (run.name, run.outcome.urgency, run.row.dtype, run.row.device))
+        yield Section(dialect, tuple(runs))
 
 
 # As tables
