@@ -54,16 +54,16 @@ class Scratch(Implementation):
         u = η g / √(v + ε)             or η g / (√v + ε);  v - m² in place of v when centered
         b ← μ b + u                    x ← x - b, where there is no buffer x ← x - u
         """
-        a, n, of = self.algorithm, self.numbers, self.operations
+        a, n, ops = self.algorithm, self.numbers, self.operations
         g = self.effective_gradient(g, x)
         shrunk = x * (1 - rate * n["weight_decay"]) if a.decoupled else x
-        v = w = self.plus(v * n["decay"], of.square(g) * n["complement"], v)
+        v = w = self.plus(v * n["decay"], ops.square(g) * n["complement"], v)
         if a.bias_corrected:
             w = w / correction
         if a.centered:
             m = self.plus(m * n["decay"], g * n["complement"], m)
-            w = w - of.square(m / correction if a.bias_corrected else m)
-        d = of.sqrt(w + n["epsilon"]) if a.epsilon_inside else of.sqrt(w) + n["epsilon"]
+            w = w - ops.square(m / correction if a.bias_corrected else m)
+        d = ops.sqrt(w + n["epsilon"]) if a.epsilon_inside else ops.sqrt(w) + n["epsilon"]
         u = (g * rate if a.rate_in_buffer else g) / d
         if a.buffered:
             b = self.plus(b * n["momentum"], u, b)
