@@ -11,7 +11,6 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -57,7 +56,8 @@ class TimedOperation:
         """
         framework, tensors, call = self.framework, self.tensors, self.call
         started_at, switches = time.time(), _context_switches()
-        with garbage_collection_disabled():
+        gc.disable()  # it would lengthen some samples
+        try:
             for _ in repeat(None, loops // WARM_UP_DIVISOR):
                 call()
             framework.synchronize(tensors)
@@ -68,6 +68,8 @@ class TimedOperation:
             framework.synchronize(tensors)
             end, end_cpu = time.perf_counter(), time.process_time()
             unfinished = self.read_delay()
+        finally:
+            gc.enable()
         self.calls += loops + loops // WARM_UP_DIVISOR
         return {
             "seconds": end - begin,
@@ -202,16 +204,6 @@ def envelope(blocks: Iterable[Array], period: int) -> tuple[Array, Array]:
             extreme(found, np.roll(extreme.reduce(padded.reshape(-1, period), axis=0), place), out=found)
         place = (place + len(block)) % period
     return low, high
-
-
-@contextmanager
-def garbage_collection_disabled() -> Iterator[None]:
-    """Disable Python's garbage collector, which would lengthen some samples."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def process_memory(kind: str, process: int | str = "self") -> int | None:
