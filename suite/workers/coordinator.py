@@ -225,7 +225,6 @@ class Coordinator:
         self.clients = {name: FrameworkClient(env, device, threads, timeout) for name, env in environments.items()}
         self.framework_seconds = 0.0
         self.overhead_seconds = 0.0
-        self._lock = threading.Lock()  # of the two sums
 
     def __enter__(self) -> Self:
         return self
@@ -237,13 +236,14 @@ class Coordinator:
     def hello(self) -> dict[str, Message | WorkerError]:
         """Start all workers at the same time, and return each one's reply to the handshake, or its error."""
         found: dict[str, Message | WorkerError] = {}
+        seconds: list[float] = []
 
         def start(name: str, client: FrameworkClient) -> None:
             begin = time.perf_counter()
             try:
                 client.started()
                 found[name] = client.hello
-                self._account(time.perf_counter() - begin, 0.0)
+                seconds.append(time.perf_counter() - begin)
             except WorkerError as error:
                 found[name] = error
 
@@ -252,6 +252,7 @@ class Coordinator:
             thread.start()
         for thread in threads:
             thread.join()
+        self.framework_seconds += sum(seconds)
         return {name: found[name] for name in self.clients}
 
     def ask(self, request: Request) -> Response:
@@ -288,10 +289,6 @@ class Coordinator:
         """Add a response's time to the sums; without a reply the framework may have worked for all of it."""
         unknown = response.seconds if response.status == "error" else 0.0
         inside = float(response.reply.get("seconds", unknown))
-        self._account(inside, max(0.0, response.seconds - inside))
+        self.framework_seconds += inside
+        self.overhead_seconds += max(0.0, response.seconds - inside)
         return response
-
-    def _account(self, framework_seconds: float, overhead_seconds: float) -> None:
-        with self._lock:
-            self.framework_seconds += framework_seconds
-            self.overhead_seconds += overhead_seconds
