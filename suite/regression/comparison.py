@@ -70,6 +70,11 @@ class CaseChange:
     difference: TraceDifference | None = None
     axes: tuple[Differences, ...] = ()
 
+    @property
+    def ulps(self) -> float:
+        """The largest known distance of the traces; 0 if none is known."""
+        return self.difference.ulps if self.difference else 0.0
+
 
 def compare(old: Baseline, new: Baseline) -> list[CaseChange]:
     """Return the change of every case of either baseline, sorted by implementation and case.

@@ -158,7 +158,7 @@ def _release_change(
         more = [f"and {len(further) - NAMED} more"] if len(further) > NAMED else []
         return ReleaseChange.CASES, "; ".join([f"in {len(further)} of {len(both)} cases", *shown, *more])
     if rounded:
-        far = max((change.difference.ulps for change in rounded if change.difference), default=0.0)
+        far = max(change.ulps for change in rounded)
         distance = f", by up to {far:.3g} ulps" if far else ""
         return ReleaseChange.ROUNDING, f"in {len(rounded)} of {len(both)} cases{distance}"
     return ReleaseChange.SAME, f"in {len(both)} cases"

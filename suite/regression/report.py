@@ -60,15 +60,10 @@ def _summary(framework: str, changes: Sequence[CaseChange]) -> str:
 def _extent(kind: ChangeKind, changes: Sequence[CaseChange]) -> str:
     own = [change for change in changes if change.kind is kind]
     if kind in WITHIN:
-        far = max(map(_far, own))
+        far = max(change.ulps for change in own)
         return f" (up to {far:.3g} ulps)" if far else ""
     axes = dict.fromkeys(" or ".join(" and ".join(one) for one in change.axes) for change in own if change.axes)
     return f" ({', '.join(axes)})" if axes else ""
-
-
-def _far(change: CaseChange) -> float:
-    """Return the largest known distance in ulps, or 0."""
-    return change.difference.ulps if change.difference else 0.0
 
 
 def show(changes: Sequence[CaseChange], old: Baseline, new: Baseline, console: Console) -> None:
@@ -120,7 +115,7 @@ def details(changes: Sequence[CaseChange]) -> Iterator[str]:
         if change.kind not in (ChangeKind.SAME, ChangeKind.NEW):
             groups.setdefault((change.key.name, change.kind, _shared_description(change)), []).append(change)
     for (name, kind, _), group in sorted(groups.items(), key=lambda item: -severity.index(item[0][1])):
-        first = max(group, key=_far) if kind in WITHIN else group[0]
+        first = max(group, key=lambda change: change.ulps) if kind in WITHIN else group[0]
         dialect = f" {first.key.requested_dialect}" if first.key.requested_dialect else ""
         where = f"{first.key.case} {first.key.dtype}{dialect}"
         many = "" if len(group) == 1 else f" in {len(group)} cases, as in {where}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -16,6 +17,7 @@ from suite.cli.regression import regress
 from suite.errors import UserError
 from suite.regression.baseline import Key, Record
 from suite.regression.comparison import ChangeKind, compare
+from suite.regression.history import HistoryEntry, ReleaseChange, timed
 from suite.regression.identity import Identity, changed_values, differences, new_values
 from suite.regression.recording import record
 from suite.results.wording import AXES
@@ -160,6 +162,14 @@ def test_steps_are_timed_as_what_they_are_and_another_dialect_fails_if_that_is_a
         assert (row["time"]["ratio"] is None) == (row["version"] == "1.0")
     page = (tmp_path / "out" / "history.md").read_text()
     assert "| step/10, µs | ratio to the release before | conclusion |" in page
+
+
+def test_an_implementation_that_is_gone_is_not_timed():
+    entry = HistoryEntry("torch/section", "", "torch==2.0", "2.0", identity({}), ReleaseChange.GONE)
+    benched, store = [], SimpleNamespace(rows=lambda table: [])
+    job = SimpleNamespace(hellos={"torch==2.0": {"implementations": {}}}, bench=benched.append, store=store)
+    assert timed(job, [entry]) == [entry]
+    assert benched == [{}]
 
 
 def test_a_baseline_holds_a_release_under_its_frameworks_name(options, quiet, numpy_python):
