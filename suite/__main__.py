@@ -33,8 +33,8 @@ COMMANDS = {
     "agree": "jobs:agree",
     "train": "jobs:train",
     "bench": "jobs:bench_app",
-    "chapter": "jobs:chapter",
-    "report": "jobs:report",
+    "chapter": "pages:chapter",
+    "report": "pages:report",
     "explain": "inspection:explain",
     "cases": "inspection:cases",
     "envs": "inspection:envs",
@@ -111,10 +111,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except CORRECTABLE as error:
-        return _fail(str(error))
-    except LookupError as error:
-        if type(error) is not LookupError:  # a KeyError or an IndexError is a defect
-            raise
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
         sys.stderr.write(f"{str(interrupt) or 'interrupted'}\n")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
+import scipy  # imports scipy.stats, which takes a second, when a test is made
 from numpy.typing import NDArray
-from scipy import stats
 
 from suite.benchmark.interleaved import TRAFFIC, Entrant, InterleavedRun, per_call
 from suite.results.rows import TimingRow
@@ -96,7 +96,7 @@ def paired(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
         raise ValueError(f"{len(ours)} rounds can't be paired with {len(theirs)}")
     logarithms = np.log(np.asarray(ours) / np.asarray(theirs))
     means, outside = _means(logarithms), _rarely(len(logarithms))
-    p = float(stats.wilcoxon(logarithms, zero_method="zsplit").pvalue) if len(logarithms) > 1 else 1.0
+    p = float(scipy.stats.wilcoxon(logarithms, zero_method="zsplit").pvalue) if len(logarithms) > 1 else 1.0
     value, low, high = (float(np.exp(x)) for x in (np.median(means), means[outside], means[-1 - outside]))
     return Ratio(value, low, high, p)
 
@@ -121,7 +121,7 @@ def unpaired(ours: Sequence[float], theirs: Sequence[float], seed: int) -> Ratio
     one, other = np.asarray(ours), np.asarray(theirs)
     drawn = one[_indices(len(one), seed)], other[_indices(len(other), seed + 1)]
     found = np.median(drawn[0], axis=1) / np.median(drawn[1], axis=1)
-    p = float(stats.mannwhitneyu(one, other).pvalue)
+    p = float(scipy.stats.mannwhitneyu(one, other).pvalue)
     return Ratio(float(np.median(one) / np.median(other)), *_percentiles(found), p)
 
 
@@ -157,9 +157,9 @@ def drift(samples: Sequence[float]) -> float:
     if len(samples) < FEW:
         return 0.0
     order = np.arange(len(samples))
-    if not stats.kendalltau(order, samples).pvalue < 0.001:
+    if not scipy.stats.kendalltau(order, samples).pvalue < 0.001:
         return 0.0
-    slope = float(stats.theilslopes(samples, order).slope)
+    slope = float(scipy.stats.theilslopes(samples, order).slope)
     return slope * (len(samples) - 1) / float(np.median(samples))
 
 

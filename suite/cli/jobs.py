@@ -1,4 +1,4 @@
-"""The commands that make or show a results folder: run, agree, train, bench, chapter and report."""
+"""The commands that run implementations and keep a results folder: run, agree, train and bench."""
 
 from __future__ import annotations
 
@@ -14,15 +14,11 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 import reports
-from suite.adapters import FRAMEWORKS
 from suite.benchmark import comparison
-from suite.chapter import chapter as section
 from suite.cli.options import (
-    RESULTS,
     Claim,
     Conditions,
     Dialects,
-    Frameworks,
     Inputs,
     Json,
     Replays,
@@ -31,18 +27,12 @@ from suite.cli.options import (
     Targets,
     Tasks,
     job_options,
-    newest,
-    one_of,
     results_folder,
-    run_options,
 )
 from suite.errors import UserError
-from suite.run import SECTION_DIALECTS, STAGES, Job
+from suite.run import SECTION_DIALECTS, Job
 from suite.workers.environments import PROJECT
 from suite.workers.progress import Progress
-
-CHAPTERS = RESULTS / "chapter"
-"""The folder of the results of `rmsuite chapter`, apart from those of the other jobs."""
 
 
 def run(
@@ -132,71 +122,19 @@ def compare_timings(
         comparison.show(found, Console(width=max(120, Console().width)))
 
 
-def chapter(
-    *,
-    parts: Annotated[
-        tuple[str, ...], Parameter(name="--part", help="Number or name of a part, such as 4 or gamma-one; repeatable.")
-    ] = (),
-    frameworks: Frameworks = (),
-    conditions: Conditions = Conditions(),
-    inputs: Inputs = Inputs(),
-    results: Results = Results(),
-) -> int:
-    """Reproduce section 11.8 of "Dive into Deep Learning": its figures, numbers and exercises."""
-    named = [one_of(name, FRAMEWORKS, "framework") for name in frameworks]
-    folder, chosen = results_folder(results, CHAPTERS), section.select_parts(parts)
-    fields = run_options(conditions, inputs, results, folder=folder, frameworks=named, parts=chosen)
-    options = section.Options(**fields)
-    with _resumable(options.output, "parts"), section.Chapter(options, Progress()) as job:
-        job.run()
-    _report_chapter(options.output)
-    return job.status
-
-
-def report(
-    *folders: Annotated[Path, Parameter(help="A results folder [default: the newest].")],
-    compare: Annotated[bool, Parameter(help="Compare two results folders.")] = False,
-    output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), help="Folder for a comparison [default: the second folder].")
-    ] = None,
-) -> None:
-    """Write the report of a results folder again and print its tables, or compare two folders."""
-    given = folders or (newest(),)
-    if len(given) != (2 if compare else 1):
-        raise UserError("`rmsuite report` takes one results folder, and `rmsuite report --compare` two")
-    if compare:
-        _compare_runs(given[0], given[1], output or given[1])
-    elif (given[0] / "chapter.jsonl").is_file():
-        _report_chapter(given[0])
-    else:
-        _report(given[0], STAGES)
-
-
-def _compare_runs(one: Path, other: Path, output: Path) -> None:
-    runs = reports.load(one), reports.load(other)
-    try:
-        times, unlike = comparison.compare(one, other), None
-    except UserError as error:
-        times, unlike = [], str(error)
-    found = reports.compare(*runs, times, unlike)
-    written = reports.write_comparison(found, output)
-    reports.show_comparison(found, Console(width=max(120, Console().width)))
-    _say_written(written, output)
-
-
 def _run_job(results: Results, *groups: object, as_json: bool = False, **given: Any) -> int:
     """Run the stages that make the tables, write the report, and return the exit status; see `job_options`."""
     options = job_options(*groups, results, folder=results_folder(results), **given)
-    with _resumable(options.output, "rows"), Job(options, Progress()) as job:
+    with resumable(options.output, "rows"), Job(options, Progress()) as job:
         stages: dict[str, Callable[[], None]] = {"agreement": job.agree, "training": job.train, "timing": job.bench}
         for table in options.tables:
             stages[table]()
-    _report(options.output, options.tables, as_json=as_json)
+    report_run(options.output, options.tables, as_json=as_json)
     return job.status
 
 
 @contextmanager
-def _resumable(folder: Path, kept: str) -> Iterator[None]:
+def resumable(folder: Path, kept: str) -> Iterator[None]:
     """Let an interrupt say how to resume the run in a results folder."""
     try:
         yield
@@ -207,23 +145,19 @@ def _resumable(folder: Path, kept: str) -> Iterator[None]:
         raise KeyboardInterrupt(f"interrupted; {folder} has the {kept} so far: {resume}") from None
 
 
-def _report(folder: Path, tables: Sequence[str], *, as_json: bool = False) -> None:
+def report_run(folder: Path, tables: Sequence[str], *, as_json: bool = False) -> None:
+    """Write the report of a results folder, and print the tables or, as JSON, the summary."""
     written = reports.write(folder)  # before anything is printed: a closed pipe ends the command
     if as_json:
         sys.stdout.write((folder / "summary.json").read_text("utf-8"))
     else:
         reports.show(reports.load(folder), Console(), tables)
-    _say_written(written, folder)
+    say_written(written, folder)
     if shutil.which("rmsuite") is None:
         command = f"{shlex.quote(sys.executable)} -m suite"
         Progress().say(f"`rmsuite` is not on your path: run {command} in its place, in {PROJECT}")
 
 
-def _report_chapter(folder: Path) -> None:
-    written = section.write(folder)
-    Console(soft_wrap=True).print(*section.findings(folder), sep="\n", markup=False, highlight=False)
-    _say_written(written, folder)
-
-
-def _say_written(written: Sequence[Path], folder: Path) -> None:
+def say_written(written: Sequence[Path], folder: Path) -> None:
+    """Say which files were written."""
     Progress().say(f"wrote {', '.join(path.name for path in written)} into {folder}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from suite.benchmark.interleaved import InterleavedRun, TimedTarget, per_call
 from suite.benchmark.statistics import paired, timing_rows
 from suite.cases.benchmarks import PROFILES, step
 from suite.cases.random import Bits
+from suite.errors import UserError
 from suite.results import provenance
 from suite.results.rows import TimingRow
 from suite.workers.coordinator import Coordinator
@@ -174,6 +176,7 @@ class MinimalLoop:
         self.name = f"of {environment.release.framework} at {size} parameters"
         script = Path(adapters.__file__).with_name(environment.release.framework) / "minimal_loop.py"
         command = [str(environment.python), "-I", str(script), str(size), str(threads)]
+        self.command = shlex.join(command)
         pipe, number = subprocess.PIPE, str(threads)
         variables = {**os.environ, "OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number, "MKL_NUM_THREADS": number}
         self.process = subprocess.Popen(
@@ -181,7 +184,7 @@ class MinimalLoop:
         )
         try:
             self._answer()
-        except LookupError:
+        except UserError:
             self.__exit__()
             raise
 
@@ -209,11 +212,11 @@ class MinimalLoop:
         return float(self._answer())
 
     def _answer(self) -> str:
-        """Return the next line of output; raise LookupError if the program has ended."""
-        assert self.process.stdout is not None  # noqa: S101  (likewise)
+        """Return the next line of output; raise UserError if the program has ended."""
+        assert self.process.stdout is not None  # noqa: S101  (it was opened as a pipe)
         line = self.process.stdout.readline()
         if not line:
-            raise LookupError(f"the minimal loop {self.name} has ended")
+            raise UserError(f"the minimal loop {self.name} has ended; `{self.command}` shows its error")
         return line
 
 

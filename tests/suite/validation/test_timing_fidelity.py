@@ -11,6 +11,7 @@ import pytest
 
 from suite.adapters import FRAMEWORKS
 from suite.cases.benchmarks import PROFILES
+from suite.errors import UserError
 from suite.results import provenance
 from suite.validation import timing_fidelity
 from suite.validation.timing_fidelity import (
@@ -75,7 +76,7 @@ def test_a_minimal_loop_answers_with_seconds_and_ends_with_its_context(framework
 
 def test_a_minimal_loop_that_ends_says_so(tmp_path):
     python = script(tmp_path, "broken", f"{sys.executable} -c 'pass'")
-    with pytest.raises(LookupError, match="the minimal loop of torch at 10 parameters has ended"):
+    with pytest.raises(UserError, match="the minimal loop of torch at 10 parameters has ended"):
         MinimalLoop(Environment(Release("torch"), python, user_supplied=True), 10, 1)
 
 
