@@ -21,13 +21,13 @@ from .signature import Signature
 if TYPE_CHECKING:
     from reference import Hyperparameters
 
-_LACKING = {
+_UNSUPPORTED_ARRAYS = {
     "rows": "row-sparse gradients are not supported for a factory",
     "rate_scale": "a factory has one learning rate for all parameters",
     "strided": "non-contiguous parameters are not supported for a factory",
     "restored": "a factory can't restore a saved state",
 }
-"""Array of a tape -> why a factory does not support it."""
+"""Optional array of a tape -> why a factory does not support it."""
 
 
 class UserOptimizer:
@@ -102,16 +102,18 @@ class UserOptimizer:
         """The kind of optimizer, determined by calling the factory with a small parameter.
 
         Raises:
-            UserError: if the kind is unknown, or the factory fails.
+            UserError: if the kind is unknown, or the factory fails or returns an optimizer of another kind than its
+                parameters.
         """
         if self._given_kind is not None:
             return self._given_kind
         given = self.signature.chosen(shared.hyperparameters.Hyperparameters())
         takes_parameters, failures = self.signature.parameters is not None, []
+        mismatch = ""
         for parameter_kind in ("torch", "numpy") if takes_parameters and "torch" in sys.modules else ("numpy",):
-            shown = [adapter_class(parameter_kind).parameter(np.zeros(1, np.float32), "float32")]
+            tensors = [adapter_class(parameter_kind).parameter(np.zeros(1, np.float32), "float32")]
             try:
-                made = self.signature.call(self.factory, shown, given)
+                made = self.signature.call(self.factory, tensors, given)
             except Exception as error:  # an exception of the factory
                 failures.append(error)
                 continue
@@ -120,7 +122,13 @@ class UserOptimizer:
                 raise UserError(f"{self.name} made {type(made).__name__}; expected {EXPECTED}")
             if not takes_parameters or (kind == "torch") == (parameter_kind == "torch"):
                 return kind
-        raise UserError(f"{self.name}({self.signature}) raised {_words(failures[0])}") from failures[0]
+            mismatch = (
+                f"{self.name} made a {kind} optimizer from {parameter_kind} parameters, so its kind is unclear; "
+                f'name it, with `--kind {kind}`, or `kind="{kind}"` in a test'
+            )
+        if failures:
+            raise UserError(f"{self.name}({self.signature}) raised {_description(failures[0])}") from failures[0]
+        raise UserError(mismatch)
 
     @cached_property
     def adapter(self) -> type[OptimizerAdapter]:
@@ -153,8 +161,11 @@ class UserOptimizer:
         return True
 
     def unsupported(self, h: Hyperparameters | Mapping[str, Any], tape: Collection[str] = ()) -> str | None:
-        """Return why a replay is not supported, None if it is; arguments as of `replay`, of the tape only the names."""
-        lacking = next((why for name, why in _LACKING.items() if name in tape), None)
+        """Return why a replay is not supported, or None if it is.
+
+        The arguments are those of `replay`; only the names of the tape's arrays are used.
+        """
+        lacking = next((why for name, why in _UNSUPPORTED_ARRAYS.items() if name in tape), None)
         missing = sorted(set(h) - self.accepts) if isinstance(h, Mapping) else self.signature.missing(h)
         return lacking or (f"{self.name} takes no {', '.join(missing)}" if missing else None)
 
@@ -164,7 +175,7 @@ class UserOptimizer:
         Args:
             tape: `initial`, shape (n,), and `gradients`, shape (steps, n). With `shapes`, one row for each shape and
                 padded with -1, the coordinates are divided into parameters of these shapes; else they are one vector.
-            h: all hyper-parameters, or some by name, when the others have the factory's defaults.
+            h: all hyper-parameters, or some of them by name; the others have the factory's defaults.
             dtype: `float16`, `bfloat16`, `float32` or `float64`; the tape is rounded to it.
 
         Returns:
@@ -187,16 +198,16 @@ class UserOptimizer:
         adapter = self._adapter(_divided(tape["initial"], shapes), dtype, given)
         trace: dict[str, list[Array]] = {}
         changed = 0
-        for step, whole in enumerate(tape["gradients"]):
-            gradients = [adapter.gradient(part, dtype) for part in _divided(whole, shapes)]
+        for step, vector in enumerate(tape["gradients"]):
+            gradients = [adapter.gradient(part, dtype) for part in _divided(vector, shapes)]
             before = _flat(map(adapter.numpy, gradients))
             with np.errstate(all="ignore"):  # some tapes overflow
                 if schedule is not None and step:
                     adapter.set_rate(float(schedule[step]))
                 adapter.step(gradients)
             changed += not np.array_equal(before, _flat(map(adapter.numpy, gradients)), equal_nan=True)
-            shown = {"parameters": [adapter.numpy(tensor) for tensor in adapter.parameters], **adapter.state()}
-            for part, values in shown.items():
+            recorded = {"parameters": [adapter.numpy(tensor) for tensor in adapter.parameters], **adapter.state()}
+            for part, values in recorded.items():
                 trace.setdefault(part, []).append(_flat(values))
         return {"changed_gradients": np.array(changed), **{part: np.stack(rows) for part, rows in trace.items()}}
 
@@ -214,7 +225,7 @@ class UserOptimizer:
         except Unsupported as reason:
             return {"status": "unsupported", "reason": str(reason)}, None
         except Exception as raised:  # an exception of the optimizer
-            return {"status": "error", "reason": _words(raised)[:2000]}, raised
+            return {"status": "error", "reason": _description(raised)[:2000]}, raised
         return {"status": "ok"}, None
 
     def _adapter(self, arrays: Iterable[Array], dtype: str, given: Mapping[str, Any]) -> OptimizerAdapter:
@@ -239,5 +250,5 @@ def _divided(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]
 
 
-def _words(error: BaseException) -> str:
+def _description(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""A user's factory: its arguments, the optimizer that it makes, and the replay of a tape."""
+"""A user's factory: its arguments, the optimizer that it returns, and the replay of a tape."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ TAPE = {
 
 
 def in_place(params, learning_rate, decay, epsilon):
+    """A factory whose optimizer updates its parameters in place."""
     squares = [np.zeros_like(p) for p in params]
 
     def step(gradients):
@@ -30,19 +31,22 @@ def in_place(params, learning_rate, decay, epsilon):
     return step
 
 
-def anew(params, lr, alpha, eps):
-    held = {"x": params, "v": [np.zeros_like(p) for p in params]}
+def out_of_place(params, lr, alpha, eps):
+    """A factory whose optimizer returns new parameters, and takes the learning rate of each step."""
+    state = {"x": params, "v": [np.zeros_like(p) for p in params]}
 
     def step(gradients, learning_rate):
-        held["v"] = [alpha * v + (1 - alpha) * g * g for v, g in zip(held["v"], gradients, strict=True)]
-        parts = zip(held["x"], gradients, held["v"], strict=True)
-        held["x"] = [x - learning_rate * g / np.sqrt(v + eps) for x, g, v in parts]
-        return held["x"]
+        state["v"] = [alpha * v + (1 - alpha) * g * g for v, g in zip(state["v"], gradients, strict=True)]
+        tensors = zip(state["x"], gradients, state["v"], strict=True)
+        state["x"] = [x - learning_rate * g / np.sqrt(v + eps) for x, g, v in tensors]
+        return state["x"]
 
     return step
 
 
 def transformation(learning_rate, decay, eps):
+    """A factory of a gradient transformation in the form of optax, a pair (init, update)."""
+
     def init(params):
         return [np.zeros_like(p) for p in params]
 
@@ -53,56 +57,56 @@ def transformation(learning_rate, decay, eps):
     return init, update
 
 
-def expected(**h):
+def expected_parameters(**h):
     return replay(
         TAPE["gradients"], TAPE["initial"], Hyperparameters(**h), dialects["d2l"], dtype=np.float64
     ).parameters
 
 
-@pytest.mark.parametrize("factory", [in_place, anew, transformation])
-def test_a_tape_is_replayed(factory):
+@pytest.mark.parametrize("factory", [in_place, out_of_place, transformation])
+def test_a_replay_gives_the_parameters_after_each_step(factory):
     trace = UserOptimizer(factory).replay(TAPE, Hyperparameters(learning_rate=0.1), "float64")
-    np.testing.assert_allclose(trace["parameters"], expected(learning_rate=0.1), rtol=1e-14)
+    np.testing.assert_allclose(trace["parameters"], expected_parameters(learning_rate=0.1), rtol=1e-14)
     assert trace["changed_gradients"] == 0
 
 
-def test_a_tape_is_divided_into_its_parameters():
-    seen = []
+def test_a_tape_with_shapes_is_divided_into_parameters_of_these_shapes():
+    shapes = []
 
     def make(params, learning_rate, decay, epsilon):
-        seen.extend(p.shape for p in params)
+        shapes.extend(p.shape for p in params)
         return in_place(params, learning_rate, decay, epsilon)
 
     optimizer = UserOptimizer(make, kind="numpy")
     trace = optimizer.replay({**TAPE, "shapes": np.array([[-1, -1], [1, 2]])}, Hyperparameters(), "float32")
-    assert seen == [(), (1, 2)]
+    assert shapes == [(), (1, 2)]
     assert trace["parameters"].shape == (3, 3)
     assert trace["parameters"].dtype == np.float32
 
 
-@pytest.mark.parametrize("factory", [anew, transformation])
-def test_a_schedule_is_followed(factory):
+@pytest.mark.parametrize("factory", [out_of_place, transformation])
+def test_a_learning_rate_schedule_is_applied_step_by_step(factory):
     rates = [0.1, 0.2, 0.05]
     trace = UserOptimizer(factory).replay(TAPE, Hyperparameters(learning_rate=rates), "float64")
-    np.testing.assert_allclose(trace["parameters"], expected(learning_rate=rates), rtol=1e-14)
+    np.testing.assert_allclose(trace["parameters"], expected_parameters(learning_rate=rates), rtol=1e-14)
 
 
-def test_a_fixed_learning_rate_is_unsupported():
+def test_a_schedule_is_unsupported_if_the_learning_rate_is_fixed():
     with pytest.raises(Unsupported, match="takes no argument `learning_rate`"):
         UserOptimizer(in_place).replay(TAPE, Hyperparameters(learning_rate=[0.1, 0.2, 0.05]), "float64")
 
 
-@pytest.mark.parametrize(("factory", "can"), [(in_place, False), (anew, True), (transformation, True)])
-def test_scheduled_says_whether_the_learning_rate_can_change(factory, can):
-    assert UserOptimizer(factory).scheduled is can
+@pytest.mark.parametrize(("factory", "scheduled"), [(in_place, False), (out_of_place, True), (transformation, True)])
+def test_scheduled_is_whether_the_learning_rate_can_change(factory, scheduled):
+    assert UserOptimizer(factory).scheduled is scheduled
 
 
-def test_an_omitted_hyperparameter_has_the_factorys_default():
+def test_an_omitted_hyperparameter_has_the_default_of_the_factory():
     def make(params, learning_rate=0.1, decay=0.9, epsilon=1e-6):
         return in_place(params, learning_rate, decay, epsilon)
 
     trace = UserOptimizer(make).replay(TAPE, {"learning_rate": 0.2}, "float64")
-    np.testing.assert_allclose(trace["parameters"], expected(learning_rate=0.2), rtol=1e-14)
+    np.testing.assert_allclose(trace["parameters"], expected_parameters(learning_rate=0.2), rtol=1e-14)
 
 
 def test_steps_that_change_a_gradient_are_counted():
@@ -115,18 +119,19 @@ def test_steps_that_change_a_gradient_are_counted():
     assert UserOptimizer(make).replay(TAPE, Hyperparameters(), "float32")["changed_gradients"] == 3
 
 
-def given(factory, **h):
-    seen = []
+def arguments_for(factory, **h):
+    """Return the named arguments that a factory receives for these hyper-parameters."""
+    calls = []
     signature = UserOptimizer(factory, kind="numpy").signature
-    signature.call(lambda *_, **named: seen.append(named), [], signature.chosen(Hyperparameters(**h)))
-    return seen[0]
+    signature.call(lambda *_, **named: calls.append(named), [], signature.chosen(Hyperparameters(**h)))
+    return calls[0]
 
 
 def test_hyperparameters_are_passed_under_the_names_of_the_factory():
     def make(params, lr, gamma1, eps, gamma2, wd):
         pass
 
-    assert given(make, learning_rate=0.5, momentum=0.9) == {
+    assert arguments_for(make, learning_rate=0.5, momentum=0.9) == {
         "lr": 0.5, "gamma1": 0.9, "eps": 1e-6, "gamma2": 0.9, "wd": 0.0,
     }  # fmt: skip
 
@@ -135,10 +140,10 @@ def test_a_hyperparameter_that_is_off_is_omitted_only_if_it_is_off_by_default():
     def make(lr, rho, epsilon, momentum=0.5, weight_decay=None, clipvalue=None, decay=0.1):
         pass
 
-    assert given(make) == {"lr": 0.01, "rho": 0.9, "epsilon": 1e-6, "momentum": 0.0}
+    assert arguments_for(make) == {"lr": 0.01, "rho": 0.9, "epsilon": 1e-6, "momentum": 0.0}
 
 
-def test_the_arguments_of_a_base_class_are_found():
+def test_the_arguments_of_a_base_class_are_recognised():
     class Base:
         def __init__(self, learning_rate=0.1, wd=0.0, clip_gradient=None):
             pass
@@ -152,34 +157,56 @@ def test_the_arguments_of_a_base_class_are_found():
     assert optimizer.defaults["epsilon"] == 1e-8
 
 
-def test_an_open_signature_receives_the_hyperparameters_that_are_set():
+def test_keyword_arguments_receive_the_hyperparameters_that_are_set():
     def make(params, **hyper):
         return hyper
 
-    assert given(make, momentum=0.5) == {"learning_rate": 0.01, "decay": 0.9, "epsilon": 1e-6, "momentum": 0.5}
+    assert arguments_for(make, momentum=0.5) == {"learning_rate": 0.01, "decay": 0.9, "epsilon": 1e-6, "momentum": 0.5}
 
 
-def test_a_missing_argument_is_a_reason():
-    reason = UserOptimizer(in_place, "mine").unsupported(Hyperparameters(momentum=0.9, centered=True))
-    assert reason == "mine takes no momentum, centered"
+def test_hyperparameters_without_an_argument_are_the_reason_why_a_replay_is_unsupported():
+    reason = UserOptimizer(in_place, "my_factory").unsupported(Hyperparameters(momentum=0.9, centered=True))
+    assert reason == "my_factory takes no momentum, centered"
     assert UserOptimizer(in_place).unsupported(Hyperparameters()) is None
 
 
+class TorchLike:
+    """An optimizer with the attributes by which those of PyTorch are recognised."""
+
+    param_groups = ()
+
+    def step(self):
+        pass
+
+
+def test_a_factory_that_ignores_parameters_of_another_kind_needs_a_named_kind(monkeypatch):
+    """For example one that imports torch when it is called, and makes its own parameters."""
+
+    def make(params, learning_rate, decay, epsilon):
+        return TorchLike()
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with pytest.raises(UserError, match=r"made a torch optimizer from numpy parameters.*`--kind torch`") as error:
+        _ = UserOptimizer(make).kind
+    assert "\n" not in str(error.value)
+    assert UserOptimizer(make, kind="torch").kind == "torch"
+
+
 @pytest.mark.parametrize(
-    ("factory", "words"),
+    ("factory", "message"),
     [
         (lambda params, learning_rate, decay, epsilon, model: None, "its argument 'model'"),
         (lambda learning_rate: 1, "made int; expected a torch.optim.Optimizer"),
         (lambda learning_rate: 1 / 0, "raised ZeroDivisionError"),
     ],
 )
-def test_an_invalid_factory_is_refused_with_a_message(factory, words):
-    with pytest.raises(UserError, match=words):
+def test_an_invalid_factory_raises_a_user_error(factory, message):
+    with pytest.raises(UserError, match=message):
         _ = UserOptimizer(factory).kind
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "message"),
     [
         ("math", "name it as MODULE:FACTORY"),
         ("no_such_module:make", "No module named 'no_such_module'"),
@@ -187,13 +214,14 @@ def test_an_invalid_factory_is_refused_with_a_message(factory, words):
         ("math:pi", "a factory is a function or a class, not float"),
     ],
 )
-def test_an_invalid_name_is_refused_with_a_message(name, words):
-    with pytest.raises(UserError, match=words):
+def test_an_invalid_factory_name_raises_a_user_error(name, message):
+    with pytest.raises(UserError, match=message):
         UserOptimizer.named(name)
 
 
-def test_importing_the_plugin_imports_no_framework_nor_pytest_nor_this_projects_packages():
+def test_importing_the_plugin_imports_no_framework_and_no_pytest():
+    """It imports no package named `reference`, `suite` or `reports` either, because a user may have one."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'suite')!r}); import plugin; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
-    found = {module.partition(".")[0] for module in done.stdout.split()}
-    assert not found & {"reference", "suite", "reports", "torch", "tensorflow", "keras", "mxnet", "jax", "pytest"}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    imported = {module.partition(".")[0] for module in process.stdout.split()}
+    assert not imported & {"reference", "suite", "reports", "torch", "tensorflow", "keras", "mxnet", "jax", "pytest"}
