@@ -1,4 +1,4 @@
-"""Interpreters that are none: scripts that answer as a worker would, or would not."""
+"""Fixtures of small jobs: a script that starts a worker of the fake NumPy framework, and options that use it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ DATA = ROOT.parent / "shared" / "data"
 
 
 def script(folder: Path, name: str, command: str) -> Path:
+    """Write an executable shell script that runs a command with the script's arguments."""
     path = folder / name
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -25,7 +26,7 @@ def script(folder: Path, name: str, command: str) -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def download_cache(tmp_path_factory):
-    """An empty cache of downloads, for commands too."""
+    """An empty download cache, also for commands that run in other processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RMSUITE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -33,16 +34,16 @@ def download_cache(tmp_path_factory):
 
 @pytest.fixture
 def numpy_python(tmp_path):
-    """An "interpreter" of a framework that is made of NumPy."""
+    """A script that stands in for the interpreter of a framework and starts the fake NumPy framework."""
     adapter = Path(__file__).parents[1] / "support" / "numpy_framework" / "adapter.py"
     return script(tmp_path, "numpy-python", f"{sys.executable} {adapter}")
 
 
 @pytest.fixture
 def options(tmp_path, numpy_python):
-    """Options of a small job that asks the NumPy framework in the name of torch; more are given by name."""
+    """A function that returns the options of a small job, in which the fake NumPy framework replaces torch."""
 
-    def make(**given):
+    def make(**changes):
         defaults = {
             "output": tmp_path / "results",
             "frameworks": ["torch"],
@@ -55,12 +56,12 @@ def options(tmp_path, numpy_python):
             "rounds": 2,
             "timeout": 20.0,
         }
-        return Options(**{**defaults, **given})
+        return Options(**{**defaults, **changes})
 
     return make
 
 
 @pytest.fixture
 def quiet():
-    """Progress that nobody sees."""
+    """Progress without output."""
     return Progress(Console(quiet=True))

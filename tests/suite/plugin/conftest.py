@@ -1,4 +1,4 @@
-"""What a wheel installs, in a folder; and pytest beside it, for environments that have none."""
+"""The wheel, unpacked into a folder, and processes that run it as a user does."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ("reference", "suite", "reports", "setup.py", "pyproject.toml", "README.md", "LICENSE")
-PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")  # of nothing but Python
-BARE = ("numpy", "numpy.libs", "safetensors", "packaging")
+PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")  # pure Python
+REQUIRED = ("numpy", "numpy.libs", "safetensors", "packaging")
 
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory):
-    """A copy of what a wheel is built from: what an earlier build left behind can't get into it."""
+    """A copy of the sources of the wheel, without the output of earlier builds."""
     folder = tmp_path_factory.mktemp("source")
     for name in SOURCES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -33,11 +33,11 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def wheel(source, tmp_path_factory):
-    """The wheel's file."""
+    """The path of the wheel, which is built once."""
     folder = tmp_path_factory.mktemp("wheel")
     version = int(importlib.metadata.version("setuptools").partition(".")[0])
-    here = ["--no-build-isolation"] if version >= 77 else []  # else pip fetches it
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *here, "--wheel-dir", folder, source]
+    options = ["--no-build-isolation"] if version >= 77 else []  # pip downloads setuptools if the installed one is old
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *options, "--wheel-dir", folder, source]
     subprocess.run(command, check=True, timeout=120)
     (file,) = folder.glob("*.whl")
     return file
@@ -52,26 +52,26 @@ def site(wheel, tmp_path_factory):
     return folder
 
 
-def links(folder, names):
-    """A folder with links to packages of this environment, and to no others."""
+def link_packages(folder, names):
+    """Link packages of this environment into a folder; return the folder."""
     for name in names:
         spec = importlib.util.find_spec(name) if "." not in name else None
-        place = Path(spec.origin).parent if spec else Path(importlib.util.find_spec("numpy").origin).parents[1] / name
-        if place.name == name:
-            (folder / name).symlink_to(place)
-        elif place.exists():
+        path = Path(spec.origin).parent if spec else Path(importlib.util.find_spec("numpy").origin).parents[1] / name
+        if path.name == name:
+            (folder / name).symlink_to(path)
+        elif path.exists():
             (folder / f"{name}.py").symlink_to(Path(spec.origin))
     return folder
 
 
 @pytest.fixture(scope="session")
-def bare(tmp_path_factory):
-    """NumPy, safetensors and packaging."""
-    return links(tmp_path_factory.mktemp("bare"), BARE)
+def required_packages(tmp_path_factory):
+    """A folder with the packages that the wheel requires: NumPy, safetensors and packaging."""
+    return link_packages(tmp_path_factory.mktemp("required"), REQUIRED)
 
 
-class Ran(NamedTuple):
-    """What a process left."""
+class FinishedProcess(NamedTuple):
+    """The exit status and the output of a process."""
 
     status: int
     output: str
@@ -79,32 +79,32 @@ class Ran(NamedTuple):
 
     @property
     def counts(self):
-        """Of pytest's last line: `passed` -> how many."""
-        last = self.output.strip().splitlines()[-1]
-        return {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", last)}
+        """Outcome -> number of tests, from the last line of pytest's output."""
+        summary = self.output.strip().splitlines()[-1]
+        return {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", summary)}
 
 
 @pytest.fixture(scope="session")
 def user(site, tmp_path_factory):
-    """Runs a Python as a user would who has installed the wheel there."""
-    beside = links(tmp_path_factory.mktemp("pytest"), PYTEST)
+    """A function that runs Python with the wheel and pytest on its path, but without this environment's variables."""
+    pytest_folder = link_packages(tmp_path_factory.mktemp("pytest"), PYTEST)
 
-    def run(*arguments, cwd, python=sys.executable, path=(site, beside), **variables):
+    def run(*arguments, cwd, python=sys.executable, path=(site, pytest_folder), **variables):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON"))}
         environment |= {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1", **variables}
-        done = subprocess.run(
+        process = subprocess.run(
             [python, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return FinishedProcess(process.returncode, process.stdout, process.stderr)
 
     return run
 
 
 @pytest.fixture(scope="session")
 def users_pytest(user):
-    """Runs pytest as a user would."""
+    """A function that runs pytest with the wheel installed."""
 
-    def run(*arguments, cwd, **more):
-        return user("-m", "pytest", "-p", "no:cacheprovider", "--strict-markers", *arguments, cwd=cwd, **more)
+    def run(*arguments, cwd, **variables):
+        return user("-m", "pytest", "-p", "no:cacheprovider", "--strict-markers", *arguments, cwd=cwd, **variables)
 
     return run

@@ -27,12 +27,12 @@ def make(params, learning_rate, decay, epsilon):
 
 def fail(params, learning_rate, decay, epsilon):
     def step(gradients):
-        raise RuntimeError("out of luck")
+        raise RuntimeError("invalid step")
 
     return step
 
 
-def test_agreeing_verdicts_are_counted(capsys):
+def test_the_summary_counts_the_verdicts_and_names_the_reasons_of_unsupported_cases(capsys):
     assert command(["check", FACTORY, "--dialect", "d2l", "-c", "decades", "--dtype", "float64"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"{FACTORY} as d2l, 19 verdicts: 4 agree, 15 unsupported, none is unexpected"
@@ -40,7 +40,7 @@ def test_agreeing_verdicts_are_counted(capsys):
     assert lines[-3].startswith("it takes no momentum, centered, nesterov, weight_decay")
 
 
-def test_a_difference_is_explained(capsys):
+def test_a_difference_is_located_and_has_a_command_that_repeats_it(capsys):
     assert command(["check", FACTORY, "--dialect", "torch", "-k", "decades/plain and float32"]) == 1
     header, row, *rest = capsys.readouterr().out.splitlines()
     assert header.split() == ["case", "dtype", "outcome", "step", "coordinate", "ulps", "bounds"]
@@ -49,7 +49,7 @@ def test_a_difference_is_explained(capsys):
     assert f"repeat: rmsuite check {FACTORY} --dialect torch -c decades/plain --dtype float32" in rest
 
 
-def centred(params, learning_rate, decay, epsilon, centered):
+def centered_rmsprop(params, learning_rate, decay, epsilon, centered):
     import numpy as np
 
     averages = [(np.zeros_like(x), np.zeros_like(x)) for x in params]
@@ -63,24 +63,29 @@ def centred(params, learning_rate, decay, epsilon, centered):
     return step
 
 
-def test_an_undecided_case_is_expected(capsys):
+def test_an_undecided_verdict_is_expected(capsys):
     arguments = ["--dialect", "d2l", "-k", "edge/steady/centered-tiny-epsilon and float32"]
-    assert command(["check", f"{__file__}:centred", *arguments]) == 0
+    assert command(["check", f"{__file__}:centered_rmsprop", *arguments]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("1 verdict: 1 undecided, none is unexpected")
 
 
-def test_an_exception_of_the_optimizer_is_a_failed_case(capsys):
+def test_a_case_fails_if_the_optimizer_raises_an_exception(capsys):
     assert command(["check", f"{__file__}:fail", "--dialect", "d2l", "-c", "decades/plain", "--dtype", "float32"]) == 1
-    assert "RuntimeError: out of luck" in capsys.readouterr().out
+    assert "RuntimeError: invalid step" in capsys.readouterr().out
 
 
-def test_json_has_the_same_verdicts(capsys):
+def test_json_has_the_verdicts_with_their_numbers(capsys):
     assert command(["check", FACTORY, "--dialect", "torch", "-c", "decades/plain", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["exit_status"], told["kind"], told["outcomes"]) == (1, "numpy", {"differs": 2})
-    one = told["verdicts"][0]
-    assert (one["case"], one["dtype"], one["first_step"], one["first_index"]) == ("decades/plain", "float32", 1, [4])
-    assert "d2l" in one["fits"]
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["exit_status"], summary["kind"], summary["outcomes"]) == (1, "numpy", {"differs": 2})
+    verdict = summary["verdicts"][0]
+    assert (verdict["case"], verdict["dtype"], verdict["first_step"], verdict["first_index"]) == (
+        "decades/plain",
+        "float32",
+        1,
+        [4],
+    )
+    assert "d2l" in verdict["fits"]
 
 
 def reordered(params, learning_rate, decay, epsilon):
@@ -96,22 +101,22 @@ def reordered(params, learning_rate, decay, epsilon):
     return step
 
 
-def test_a_baseline_distinguishes_rounding_from_the_same_bits(capsys, tmp_path):
-    folder, few = str(tmp_path / "baseline"), ["-c", "decades/plain", "--dtype", "float32"]
-    assert command(["check", FACTORY, "--dialect", "d2l", *few, "--record", folder]) == 0
-    assert command(["check", FACTORY, "--baseline", folder, *few]) == 0
+def test_a_baseline_distinguishes_a_rounding_change_from_identical_bits(capsys, tmp_path):
+    folder, selection = str(tmp_path / "baseline"), ["-c", "decades/plain", "--dtype", "float32"]
+    assert command(["check", FACTORY, "--dialect", "d2l", *selection, "--record", folder]) == 0
+    assert command(["check", FACTORY, "--baseline", folder, *selection]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("1 verdict: 1 same bits, none is unexpected")
-    other = f"{__file__}:reordered"
-    assert command(["check", other, "--baseline", folder, *few]) == 1
+    changed = f"{__file__}:reordered"
+    assert command(["check", changed, "--baseline", folder, *selection]) == 1
     assert "moved within rounding in decades/plain in float32\n" in capsys.readouterr().out
-    assert command(["check", other, "--baseline", folder, *few, "--fail-on", "dialect"]) == 0
-    assert command(["check", FACTORY, "--dialect", "d2l", *few, "--record", folder]) == 2
+    assert command(["check", changed, "--baseline", folder, *selection, "--fail-on", "dialect"]) == 0
+    assert command(["check", FACTORY, "--dialect", "d2l", *selection, "--record", folder]) == 2
     assert "holds a baseline already" in capsys.readouterr().err
-    assert command(["check", FACTORY, "--dialect", "d2l", *few, "--record", folder, "--replace"]) == 0
+    assert command(["check", FACTORY, "--dialect", "d2l", *selection, "--record", folder, "--replace"]) == 0
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["no_such:make", "--dialect", "d2l"], "no_such:make: No module named 'no_such'"),
         (["no/such.py:make", "--dialect", "d2l"], "there is no file"),
@@ -124,19 +129,19 @@ def test_a_baseline_distinguishes_rounding_from_the_same_bits(capsys, tmp_path):
         ([FACTORY, "--dialect", "d2l", "-c", "decades/plain", "--expectations", "no.toml"], "no.toml"),
     ],
 )
-def test_a_command_that_cannot_be_carried_out_prints_one_line(capsys, arguments, words):
+def test_an_invalid_command_prints_an_error_of_one_line(capsys, arguments, message):
     assert command(["check", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("rmsuite: ")
-    assert words in line
+    assert message in line
 
 
-def test_the_last_error_of_a_server_that_ends_is_shown(monkeypatch, tmp_path):
+def test_the_error_message_has_the_last_line_that_a_failed_server_printed(monkeypatch, tmp_path):
     python = tmp_path / "python"
-    python.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 3\n")
+    python.write_text("#!/bin/sh\necho 'invalid start' >&2\nexit 3\n")
     python.chmod(0o755)
     monkeypatch.setenv(VARIABLE, str(python))
-    with pytest.raises(ServerError, match="ended with status 3: no such luck"):
+    with pytest.raises(ServerError, match="ended with status 3: invalid start"):
         Client()
     monkeypatch.setenv(VARIABLE, str(tmp_path / "none"))
     with pytest.raises(ServerError, match="can't start the server with"):

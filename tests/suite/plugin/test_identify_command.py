@@ -1,4 +1,4 @@
-"""`rmsuite identify` on the command line, for factories of this file and for the optimizers of the frameworks."""
+"""`rmsuite identify` on the command line, with factories of this file and with the optimizers of the frameworks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from suite.plugin.__main__ import command
 from suite.plugin.client import VARIABLE
+from tests.support.replays import require_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 FACTORY = f"{__file__}:make"
@@ -48,44 +49,42 @@ def test_the_dialect_the_axes_and_the_defaults_are_printed(capsys):
     assert re.search(r"^  eps\w+ +1e-06 +differs from the declared 1e-07", printed, re.MULTILINE)
 
 
-def test_the_error_of_an_optimizer_that_fails_is_reported(capsys):
+def test_an_exception_of_the_optimizer_is_the_reason_why_it_is_not_identified(capsys):
     assert command(["identify", f"{__file__}:fail", "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["dialects"] == []
-    assert "RuntimeError: invalid step" in found["unexplained"]["reason"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["dialects"] == []
+    assert "RuntimeError: invalid step" in report["unexplained"]["reason"]
 
 
-def test_an_invalid_factory_gets_a_message_of_one_line(capsys):
+def test_an_invalid_factory_prints_an_error_of_one_line(capsys):
     assert command(["identify", "nowhere:nothing"]) == 2
     assert capsys.readouterr().err == "rmsuite: nowhere:nothing: No module named 'nowhere'\n"
 
 
 @pytest.mark.parametrize(
-    ("framework", "factory", "names", "axes"),
+    ("framework", "factory", "fitting", "axes"),
     [
         ("torch", "torch.optim:RMSprop", ["torch"], {"epsilon": "outside", "learning_rate": "outside"}),
         ("tensorflow", "keras.optimizers:RMSprop", ["keras2", "keras3"], {"epsilon": "inside"}),
         ("mxnet", "mxnet.optimizer:RMSProp", ["mxnet1"], {"momentum": "when centered", "clipping": "after decay"}),
     ],
 )
-def test_the_optimizer_of_a_framework_is_identified(framework, factory, names, axes):
-    python = ROOT / ".nox" / framework / "bin" / "python"
-    if not python.exists():
-        assert not os.environ.get("CI"), f"no environment for {framework}"
-        pytest.skip(f"no environment for {framework}")
-    arguments = [python, "-m", "suite.plugin", "identify", factory, "--json"]
-    more = {VARIABLE: sys.executable, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **more}, timeout=300)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout[done.stdout.index("{\n") :])
-    assert [one["dialect"] for one in found["dialects"]] == names
-    assert all(not one["differences"] for one in found["dialects"])
-    assert {axis: found["axes"][axis]["values"] for axis in axes} == {axis: [value] for axis, value in axes.items()}
-    assert found["axes"]["sparse"]["reason"] == "it takes no row-sparse gradients"
-    assert all(one["as_declared"] for one in found["defaults"])
-    assert found["defaults"]
+def test_the_optimizers_of_the_frameworks_are_identified(framework, factory, fitting, axes):
+    arguments = [require_environment(framework).python, "-m", "suite.plugin", "identify", factory, "--json"]
+    variables = {VARIABLE: sys.executable, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run(
+        arguments, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **variables}, timeout=300
+    )
+    assert process.returncode == 0, process.stderr
+    report = json.loads(process.stdout[process.stdout.index("{\n") :])
+    assert [fit["dialect"] for fit in report["dialects"]] == fitting
+    assert all(not fit["differences"] for fit in report["dialects"])
+    assert {axis: report["axes"][axis]["values"] for axis in axes} == {axis: [value] for axis, value in axes.items()}
+    assert report["axes"]["sparse"]["reason"] == "it takes no row-sparse gradients"
+    assert all(default["as_declared"] for default in report["defaults"])
+    assert report["defaults"]
 
 
-def test_the_documentation_lists_every_field_of_the_json(capsys):
+def test_the_documentation_lists_every_field_of_the_json_output(capsys):
     assert command(["identify", FACTORY, "--json"]) == 0
     assert set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE)) == set(json.loads(capsys.readouterr().out))
