@@ -1,4 +1,4 @@
-"""Settings of the property-based tests: the same examples on every run."""
+"""Settings of the property-based tests, which use the same examples in every run."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""The source text of a user's factory, for files that tests write."""
+"""The source code of a user's factory, which tests write to files."""
 
 FACTORY_SOURCE = """
 import numpy as np

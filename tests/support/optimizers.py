@@ -1,4 +1,4 @@
-"""Optimizers to identify: evaluations of a dialect that are independent of the oracle."""
+"""Optimizers for tests of identification. They evaluate a dialect independently of the oracle."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DTYPES = ("float32", "float64")
 
 
 class DialectOptimizer:
-    """A dialect in an order of operations, with defaults, and with hyper-parameters that can't be set.
+    """An optimizer that computes a dialect, with defaults and with fixed hyper-parameters.
 
-    It is independent of the oracle: `suite.diagnosis.mistakes.evaluation` reads formulas from the names of the axes.
+    It is independent of the oracle, because it evaluates the formulas of `suite.diagnosis.mistakes.evaluation`.
     """
 
     def __init__(self, dialect, accepts=ALL, dtypes=DTYPES, order=PLAIN, sparse=True, defaults=None, **fixed):
         self.description = OptimizerDescription(
-            "evaluated", frozenset(accepts), dict(defaults or {}), dtypes, sparse=sparse
+            "dialect", frozenset(accepts), dict(defaults or {}), dtypes, sparse=sparse
         )
         self.dialect, self.order, self.fixed, self.defaults = dialect, order, fixed, dict(defaults or {})
 
@@ -32,16 +32,16 @@ class DialectOptimizer:
         assert set(request.hyperparameters) <= self.description.accepts
         order = replace(self.order, flushed=self.dialect.subnormals == "flushed")
         h = Hyperparameters(**{**self.defaults, **request.hyperparameters, **self.fixed})
-        given = EvaluationInput(request.tape.initial, request.tape.sparse or request.tape.gradients)
-        return evaluate(self.dialect, h, given, order, request.dtype)["parameters"]
+        tape = EvaluationInput(request.tape.initial, request.tape.sparse or request.tape.gradients)
+        return evaluate(self.dialect, h, tape, order, request.dtype)["parameters"]
 
 
 class AverageOptimizer:
-    """An optimizer with v ← γv + (1-γ)g² and a function `update` from parameters, v and g to new parameters."""
+    """An optimizer with v ← γv + (1-γ)g² and new parameters `update(parameters, v, g, hyper-parameters)`."""
 
     def __init__(self, update):
         accepts = frozenset({"learning_rate", "decay", "epsilon"})
-        self.description = OptimizerDescription("stepped", accepts, {}, DTYPES, scheduled=False)
+        self.description = OptimizerDescription("average", accepts, {}, DTYPES, scheduled=False)
         self.update = update
 
     def replay(self, request):
@@ -58,7 +58,7 @@ class AverageOptimizer:
 
 
 def identify(optimizer):
-    """Run the experiments on an optimizer of this process, and return their result."""
+    """Run the experiments on an optimizer in this process and return the identification."""
     experiments, result = identification(optimizer.description), None
     while True:
         try:

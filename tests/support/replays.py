@@ -1,4 +1,4 @@
-"""A framework's worker for tests, and a check of training loops that all frameworks share."""
+"""The worker of a real framework, with methods that replay tapes and check training loops."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def require_environment(framework: str) -> Environment:
     """Return the environment of a framework; if there is none, the test fails in CI and is skipped elsewhere."""
     environment = environments({})[framework]
     if not environment.exists:
-        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-        refuse(f"there is no environment for {framework}: `rmsuite envs --build`")
+        stop = pytest.fail if os.environ.get("CI") else pytest.skip
+        stop(f"there is no environment for {framework}: `rmsuite envs --build`")
     return environment
 
 
 class FrameworkWorker:
-    """A framework's worker, with files for tapes and traces in a folder."""
+    """A framework's worker process, which reads tapes from a folder and writes traces to it."""
 
     def __init__(self, framework: str, folder: Path) -> None:
         environment = require_environment(framework)
@@ -51,13 +51,13 @@ class FrameworkWorker:
         self.implementations = self.worker.hello(180.0)["implementations"]
 
     def replay(self, implementation, tape, h=H, dtype="float32"):
-        """Return the trace of a replay, which must succeed."""
+        """Replay a tape, require that this succeeds, and return the trace."""
         reply = self.request_replay(implementation, tape, h, dtype)
         assert reply["status"] == "ok", reply
         return arrays.read(self.folder / "trace.safetensors")[0]
 
     def request_replay(self, implementation, tape, h=H, dtype="float32"):
-        """Return the reply to a replay."""
+        """Send a request to replay a tape and return the reply."""
         arrays.write(self.folder / "tape.safetensors", tape)
         request = {
             "method": "replay",
@@ -70,18 +70,18 @@ class FrameworkWorker:
         }
         return self.worker.ask(request, 120.0)
 
-    def check_epoch_in_one_call(self, name: str) -> None:
+    def check_epoch_in_one_call(self, implementation: str) -> None:
         """Check that an epoch in one call gives the same bits as its steps one by one.
 
-        The epoch in one call is the one that is timed, after the task was done step by step. So it is compared with a
-        training that is longer by an epoch.
+        When a benchmark is opened, the worker trains the task step by step; the timed call then runs one more epoch.
+        Both are compared with a training run that is longer by one epoch.
         """
         task = tasks.regression(datasets.generated(), 0)
-        normal, longer, output = (self.folder / f"{one}.safetensors" for one in ("normal", "longer", "output"))
-        arrays.write(normal, task.arrays())
+        regular, longer, output = (self.folder / f"{name}.safetensors" for name in ("regular", "longer", "output"))
+        arrays.write(regular, task.arrays())
         arrays.write(longer, task.arrays() | {"steps": np.array(task.steps + task.steps_per_epoch)})
         setup = {
-            "implementation": name,
+            "implementation": implementation,
             "dialect": "d2l",
             "hyperparameters": task.hyperparameters.to_json(),
             "dtype": "float32",
@@ -89,7 +89,7 @@ class FrameworkWorker:
         }
         assert self.worker.ask({"method": "train", **setup, "input": str(longer)}, 120.0)["status"] == "ok"
         trace = arrays.read(output)[0]["parameters"]
-        opened = self.worker.ask({"method": "open", "benchmark": "epoch", **setup, "input": str(normal)}, 120.0)
+        opened = self.worker.ask({"method": "open", "benchmark": "epoch", **setup, "input": str(regular)}, 120.0)
         assert opened["status"] == "ok", opened
         assert np.array_equal(arrays.read(output)[0]["parameters"], trace[: task.steps])
         closed = self.worker.ask({"method": "close", "opened": opened["id"]}, 120.0)

@@ -1,4 +1,4 @@
-"""A made-up results folder of the chapter: every part, with simple numbers."""
+"""A synthetic results folder of the chapter, with simple numbers for every part."""
 
 import json
 import math
@@ -199,17 +199,18 @@ def rows():
         yield from part()
 
 
-def build(folder, made=None, *, manifest=MANIFEST, finished=True):
-    """Write a folder of these rows, or of others."""
+def build(folder, chapter_rows=None, *, manifest=MANIFEST, finished=True):
+    """Write a results folder with these rows, by default those of all parts."""
     folder.mkdir(parents=True)
-    made = list(rows() if made is None else made)
+    chapter_rows = list(rows() if chapter_rows is None else chapter_rows)
     parts = [
-        {"part": name, "seconds": 1.5, "frameworks": ["torch"]} for name in dict.fromkeys(row["part"] for row in made)
+        {"part": name, "seconds": 1.5, "frameworks": ["torch"]}
+        for name in dict.fromkeys(row["part"] for row in chapter_rows)
     ]
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "chapter.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
+    (folder / "chapter.jsonl").write_text("".join(json.dumps(row) + "\n" for row in chapter_rows))
     if finished:
         (folder / "parts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in parts))
-        counts = {"chapter": len(made), "parts": len(parts)}
+        counts = {"chapter": len(chapter_rows), "parts": len(parts)}
         (folder / "footer.json").write_text(json.dumps({"status": "complete", "seconds": 12.0, "rows": counts}))
     return folder

@@ -1,4 +1,4 @@
-"""A made-up results folder: every outcome, many implementations, and texts that want to break out."""
+"""A synthetic results folder with every outcome, many implementations, and text with markup of every output format."""
 
 import hashlib
 import json
@@ -39,12 +39,12 @@ OUTSIDE = ("torch", "optax", "keras-legacy", "mxnet2")
 
 
 def implementations():
-    """Triples of framework, implementation and version."""
+    """Return the implementations as tuples of framework, implementation and version."""
     return [(name, kind, version) for name, (version, kinds) in FRAMEWORKS.items() for kind in kinds]
 
 
 def manifest(**changes):
-    """A manifest as a run writes it."""
+    """Return a manifest as a run writes it, with these changes."""
     frameworks = {
         name: {"python": "3.11.7", "versions": {name.split("-")[0]: version, "numpy": "2.4.6"}}
         for name, (version, _) in FRAMEWORKS.items()
@@ -93,7 +93,7 @@ def manifest(**changes):
 
 
 def verdict(framework, implementation, version, dialect, case, generator):
-    """One verdict, of which about one in twelve does not agree."""
+    """Return the row of a verdict; about one in twelve does not agree."""
     name = f"{framework}/{implementation}"
     others = [other for other in DIALECTS if other != dialect]
     row = {
@@ -127,7 +127,7 @@ def verdict(framework, implementation, version, dialect, case, generator):
 
 
 def _deviation(name, dialect, case, generator):
-    nothing = {"ulps": None, "bound_ratio": None, "worst_step": None, "worst_index": None, "quantity": None}
+    no_numbers = {"ulps": None, "bound_ratio": None, "worst_step": None, "worst_index": None, "quantity": None}
     if name == "tensorflow-2.15/v1" and case in ("constant", "long"):
         return {
             "outcome": "differs",
@@ -142,7 +142,7 @@ def _deviation(name, dialect, case, generator):
         return {"outcome": "differs", "first_step": 17, "ulps": None, "bound_ratio": None, "reason": HOSTILE}
     if case == "centered" and "scratch" in name:
         reason = "this implementation has no centred form"
-        return {"outcome": "unsupported", "reason": reason, **nothing}
+        return {"outcome": "unsupported", "reason": reason, **no_numbers}
     if case == "huge" and dialect in ("graves", "d2l") and name.startswith("jax"):
         return {
             "outcome": "undecided",
@@ -151,18 +151,18 @@ def _deviation(name, dialect, case, generator):
             "decided": 0.41,
         }
     if name == "paddle/builtin" and case == "tiny":
-        return {"outcome": "failed", "reason": "timeout after 60 s\n  in `step`\n  <stopped>", **nothing}
+        return {"outcome": "failed", "reason": "timeout after 60 s\n  in `step`\n  <stopped>", **no_numbers}
     return {}
 
 
 def dialects_of(framework, implementation):
-    """Those that an implementation is asked for: its own, or all when it is written from scratch."""
+    """Return the dialects in which an implementation is tested: its own, or all if it is written from scratch."""
     own = BUILT_IN_DIALECTS.get(f"{framework}/{implementation}")
     return DIALECTS if own is None else (own,)
 
 
 def verdicts():
-    """About 800 verdicts."""
+    """Return about 800 verdicts."""
     generator = random.Random(1)
     return [
         verdict(framework, kind, version, dialect, case, generator)
@@ -173,7 +173,7 @@ def verdicts():
 
 
 def visited_points(dialect, rotated, steps=20):
-    """The points that RMSProp visits, roughly as the dialect would have it."""
+    """Return the points that RMSProp visits in approximately this dialect."""
     x, s, epsilon = [-5.0, -2.0], [float(dialect in START_AT_ONE)] * 2, 1e-6
     points = [list(x)]
     for _ in range(steps):
@@ -188,7 +188,7 @@ def visited_points(dialect, rotated, steps=20):
 
 
 def training():
-    """The runs of three tasks."""
+    """Return the rows of training runs of three tasks."""
     generator = random.Random(2)
     return [
         _run(framework, kind, version, task, dialect, generator)
@@ -199,12 +199,12 @@ def training():
 
 
 def _run(framework, implementation, version, task, dialect, generator):
-    flat = task == "regression"
-    steps = list(range(0, 301, 2)) if flat else list(range(21))
+    is_regression = task == "regression"
+    steps = list(range(0, 301, 2)) if is_regression else list(range(21))
     shift = DIALECTS.index(dialect) * 0.0007
-    oracle_path = None if flat else visited_points(dialect, task == "rotated")
-    visited = None if flat else [[x + generator.gauss(0, 1e-7) for x in point] for point in oracle_path]
-    if flat:
+    oracle_path = None if is_regression else visited_points(dialect, task == "rotated")
+    visited = None if is_regression else [[x + generator.gauss(0, 1e-7) for x in point] for point in oracle_path]
+    if is_regression:
         oracle = [
             0.2425 + shift + 0.26 * math.exp(-step / (40 + 900 * shift)) + 0.002 * math.sin(step) for step in steps
         ]
@@ -213,7 +213,7 @@ def _run(framework, implementation, version, task, dialect, generator):
     losses = [
         value * (1 + abs(generator.gauss(0, 2e-8)) * (1 + step / 40)) for step, value in zip(steps, oracle, strict=True)
     ]
-    wrong = (framework, implementation) == ("tensorflow-2.15", "v1") and flat
+    wrong = (framework, implementation) == ("tensorflow-2.15", "v1") and is_regression
     if wrong:
         losses = [value * 1.03 for value in losses]
     return {
@@ -234,7 +234,7 @@ def _run(framework, implementation, version, task, dialect, generator):
         "steps": steps,
         "losses": losses,
         "oracle_losses": oracle,
-        "final": [0.1, -0.2, 0.3, 0.4, 0.5, 0.6] if flat else visited[-1],
+        "final": [0.1, -0.2, 0.3, 0.4, 0.5, 0.6] if is_regression else visited[-1],
         "path": visited,
         "oracle_path": oracle_path,
         "reason": "updates leave the bound at step 1" if wrong else None,
@@ -247,14 +247,14 @@ SIZES = (10, 1_000, 1_000_000, 10_000_000)
 
 
 def timings():
-    """An epoch and steps, each a race of everyone, of two that are the same, and of the memory alone."""
+    """Return timings of an epoch and of steps, with a second copy of one implementation and with memory traffic."""
     generator = random.Random(3)
     rows = [*_benchmark_rows("epoch/regression", 6, 2, 0.006, generator)]
     for size in SIZES:
         rows += _benchmark_rows(f"step/{size}", size, 1, 2e-5 + 1e-9 * size, generator)
     rows += _benchmark_rows("step/1000000/100", 1_000_000, 100, 4e-3, generator)
-    found = next(row for row in rows if row["implementation"] == "keras" and row["benchmark"] == "epoch/regression")
-    found |= {"first_call": None, "samples": [], "median": None, "interval": None, "outcome": "failed",
+    killed = next(row for row in rows if row["implementation"] == "keras" and row["benchmark"] == "epoch/regression")
+    killed |= {"first_call": None, "samples": [], "median": None, "interval": None, "outcome": "failed",
               "reason": "the process was killed", "warnings": []}  # fmt: skip
     return rows
 
@@ -328,26 +328,26 @@ def _timing(framework, implementation, version, middle, generator, parts):
 
 
 def timings_without_outcomes():
-    """One benchmark, as folders had it before timings were judged."""
+    """Return the timings of one benchmark in an earlier form, without outcomes and warnings."""
     generator = random.Random(3)
-    known = ("framework", "implementation", "version", "device", "dialect", "benchmark", "threads", "first_call",
+    columns = ("framework", "implementation", "version", "device", "dialect", "benchmark", "threads", "first_call",
              "samples", "median", "interval", "reason")  # fmt: skip
     rows = _benchmark_rows("epoch/regression", 6, 2, 0.006, generator)
-    return [{**{name: row[name] for name in known}, "unit": "s"} for row in rows if row["instance"] == 1]
+    return [{**{name: row[name] for name in columns}, "unit": "s"} for row in rows if row["instance"] == 1]
 
 
 def all_tables():
-    """The rows of every table, by name."""
+    """Return the rows of every table, by the name of the table."""
     return {"verdicts": verdicts(), "training": training(), "timings": timings()}
 
 
 def json_lines(rows):
-    """Rows as a run writes them."""
+    """Return rows as JSON lines."""
     return "".join(f"{json.dumps(row)}\n" for row in rows)
 
 
 def build(folder: Path):
-    """Write a complete results folder."""
+    """Write a complete results folder; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = all_tables()
     for name, rows in tables.items():

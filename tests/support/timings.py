@@ -1,4 +1,4 @@
-"""Made-up timings, and their tables as a test reads them."""
+"""Synthetic timings, and access to the tables that are made from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support import sample_results
 
 
 def renderings(folder):
-    """The page, the document and an 80-column terminal, of the timing alone."""
+    """Return the HTML page, and the timing section of the Markdown document and of an 80-column terminal."""
     reports.write(folder)
     page, document = ((folder / name).read_text("utf-8") for name in ("report.html", "report.md"))
     file = io.StringIO()
@@ -21,29 +21,30 @@ def renderings(folder):
 
 
 def timing_of(benchmark, name):
+    """Return the timing of an implementation."""
     return next(timing for timing in benchmark.timings if timing.name == name)
 
 
 def column(benchmark, title):
-    """A column of the table in full: implementation -> cell."""
+    """Return a column of the complete table: implementation -> cell."""
     return {row["Implementation"]: row[title] for row in timing_tables.full(benchmark).records()}
 
 
 def headings(table):
-    """The first lines of the headings, without that of the names."""
+    """Return the first line of each heading, without the column of the implementations."""
     return [column.heading.split("\n")[0] for column in table.columns][1:]
 
 
 def rows_in(table, title):
-    """The rows of a section: name -> other cells."""
-    section = next(one for one in table.sections if one.title == title)
+    """Return the rows of a section: implementation -> texts of the other cells."""
+    section = next(section for section in table.sections if section.title == title)
     return {row[0].text: tuple(cell.text for cell in row[1:]) for row in section.rows}
 
 
 def torch_rows(*changes, benchmark="epoch/regression"):
-    """torch/builtin and torch/scratch at a benchmark, with changes to the second."""
+    """Return the rows of torch/builtin and torch/scratch in a benchmark, with these changes to the second."""
     rows = [row for row in sample_results.timings() if row["benchmark"] == benchmark and row["instance"] == 1]
-    kept = [row for row in rows if row["framework"] == "torch" and row["implementation"] in ("builtin", "scratch")]
+    selected = [row for row in rows if row["framework"] == "torch" and row["implementation"] in ("builtin", "scratch")]
     for change in changes:
-        kept[1] |= change
-    return kept
+        selected[1] |= change
+    return selected

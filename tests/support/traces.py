@@ -1,4 +1,4 @@
-"""Made-up traces, and changes of single values by a few ulps."""
+"""Random traces, and changes of single values by a few ulps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 
 def random_trace(steps=50, size=64, dtype=np.float32, seed=0):
+    """Return a trace of random numbers."""
     random = np.random.default_rng(seed)
     return {
         "parameters": random.standard_normal((steps, size)).astype(dtype),
@@ -14,7 +15,7 @@ def random_trace(steps=50, size=64, dtype=np.float32, seed=0):
 
 
 def changed_by_ulps(trace, step, column, *, ulps=1, quantity="parameters"):
-    """A copy in which one value is larger by some ulps; steps are counted from 1."""
+    """Return a copy of a trace in which one value is larger by some ulps; steps are counted from 1."""
     copy = {name: values.copy() for name, values in trace.items()}
     value = copy[quantity][step - 1, column]
     for _ in range(ulps):

@@ -1,1 +1,1 @@
-"""A fake framework, made of NumPy: implementations that are right, that are wrong in one way each, or that fail."""
+"""A fake framework on NumPy, with correct implementations, implementations with one error each, and failing ones."""

@@ -1,8 +1,10 @@
-"""The fake framework. As a script it is a worker that reports the name of the framework in its arguments:
+"""The adapter of the fake framework. Run as a script, it is a worker under the name of the framework in its arguments:
 
     python adapter.py … torch --device cpu --threads 1
 
-A test passes a script that starts it as the interpreter of an environment; everything else runs as in real use.
+A test names a script that runs this file as the interpreter of an environment; the rest of the suite is unchanged.
+Environment variables change the framework: MISTAKE (its gradients), PATCHED and BUILTIN (its built-in optimizer),
+RELEASE (its version) and KERNELS (its instruction set).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from tests.support.numpy_framework import ill_behaved, patched, right, wrong
 
 
 class Value:
-    """A loss with its gradients, in place of automatic differentiation."""
+    """A loss that holds its gradients, because NumPy has no automatic differentiation."""
 
     def __init__(self, *gradients):
         self.gradients = gradients
@@ -31,8 +33,8 @@ class Value:
 
 class Numpy(Framework):
     name = "torch"
-    postponed = []  # work that is done when a tensor is read
-    mistake = os.environ.get("MISTAKE", "")  # in its gradients
+    postponed = []  # updates that are computed when a tensor is read
+    mistake = os.environ.get("MISTAKE", "")  # an error in the gradients
     implementations = {
         "scratch": right.Right,
         "builtin": patched.PATCHES[os.environ.get("PATCHED", "")],
@@ -124,7 +126,7 @@ class Numpy(Framework):
         T = x.dtype.type  # noqa: N806
         if self.mistake == "nan" and abs(x[0]) < 1:
             return Value(np.full(2, np.nan, x.dtype))
-        if self.mistake == "doubled":  # the loss without its ½
+        if self.mistake == "doubled":  # the loss without the factor ½
             return Value(2 * np.array([T(0.2) * x[0], T(4) * x[1]], x.dtype))
         s, d = (x[0] + x[1], x[0] - x[1]) if rotated else (x[0], x[1])
         a, b = T(0.2) * s, T(4) * d
@@ -136,7 +138,7 @@ class Numpy(Framework):
 def main():
     def load(name, device):
         Numpy.name = name
-        if "BUILTIN" in os.environ:  # the implementation that this release has under that name
+        if "BUILTIN" in os.environ:  # the implementation that this release calls `builtin`
             Numpy.implementations["builtin"] = Numpy.implementations[os.environ["BUILTIN"]]
         return Numpy(device)
 

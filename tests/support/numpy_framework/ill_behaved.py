@@ -1,4 +1,4 @@
-"""Implementations that raise, hang, crash, or write output of their own."""
+"""Implementations that raise, hang, crash, or write unexpected output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Segfaults(ClaimsD2l):
 
 
 class Killed(ClaimsD2l):
-    """Is killed at the fourth step, as by the system when memory runs out."""
+    """Is killed at the fourth step, as when memory runs out."""
 
     def update(self, gradients):
         if self.steps == 3:
@@ -50,7 +50,7 @@ class Hangs(ClaimsD2l):
 
 
 class Chatty(ClaimsD2l):
-    """Prints megabytes, from Python and to the file descriptor, and is right."""
+    """Prints megabytes, through `print` and to the file descriptor, and is otherwise correct."""
 
     def prepare(self):
         super().prepare()
@@ -60,7 +60,7 @@ class Chatty(ClaimsD2l):
 
 
 class WritesToChannel(ClaimsD2l):
-    """Writes to the pipe of the responses."""
+    """Writes to the pipe that carries the worker's responses."""
 
     def update(self, gradients):
         for descriptor in range(3, 20):

@@ -1,4 +1,4 @@
-"""Changes that a release may make to `builtin`; the variable PATCHED selects one."""
+"""Changes of `builtin` in a new release; the environment variable PATCHED selects one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.numpy_framework.wrong import ChangesGradients, FixedDecay, Mo
 
 
 class Fused(ClaimsD2l):
-    """γv + c g² with one rounding in place of two, as with a fused multiply-add."""
+    """Computes γv + c g² with one rounding instead of two, as a fused multiply-add does."""
 
     def average(self, old, new, decay, complement):
         wide = np.float64 if old.dtype.itemsize < 8 else np.longdouble
@@ -21,7 +21,7 @@ class Fused(ClaimsD2l):
 
 
 class Complement(ClaimsD2l):
-    """1-γ from a γ that is already rounded."""
+    """Computes 1-γ from a γ that is rounded to the working precision."""
 
     def prepare(self):
         self.dialect = replace(dialects["d2l"], decay_complement="working")
@@ -29,7 +29,7 @@ class Complement(ClaimsD2l):
 
 
 class Reordered(ClaimsD2l):
-    """η (g / √(v + ε)) in place of (η g) / √(v + ε), for the plain update."""
+    """Computes η (g / √(v + ε)) instead of (η g) / √(v + ε) in the plain update."""
 
     def update(self, gradients):
         a, n = self.algorithm, self.numbers

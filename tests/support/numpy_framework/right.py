@@ -1,4 +1,4 @@
-"""Implementations that are right, from which the wrong ones are derived."""
+"""Correct implementations, and base classes of the others."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Right(Scratch):
     """Computes any dialect correctly."""
 
     native = "numpy"
-    unsupported_sparse = None  # it converts them to dense ones
-    unsupported_dtypes = {"bfloat16": "NumPy has no such numbers"}
+    unsupported_sparse = None  # sparse gradients are converted to dense ones
+    unsupported_dtypes = {"bfloat16": "NumPy has no bfloat16"}
 
     def update(self, gradients):
         a, n = self.algorithm, self.numbers

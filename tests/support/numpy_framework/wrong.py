@@ -1,4 +1,4 @@
-"""Implementations that declare D2L's dialect and are wrong in one way each."""
+"""Implementations that declare D2L's dialect and have one error each."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tests.support.numpy_framework.right import ClaimsD2l, Right
 
 
 class WrongEpsilon(ClaimsD2l):
-    """ε is outside the root; inside is declared."""
+    """Adds ε outside the root, but declares it inside."""
 
     actual = "optax-outside"
 
 
 class AccumulatorFromOne(ClaimsD2l):
-    """v starts at one."""
+    """Starts v at one."""
 
     actual = "timm-tf"
 
 
 class TwoMistakes(ClaimsD2l):
-    """v starts at one, and ε is outside the root: it differs from the declared dialect on two axes."""
+    """Starts v at one and adds ε outside the root, so that it differs from the declared dialect on two axes."""
 
     def prepare(self):
         self.dialect = replace(dialects["d2l"], initial_accumulator=1.0, epsilon="outside")
@@ -32,7 +32,7 @@ class TwoMistakes(ClaimsD2l):
 
 
 class Changed(ClaimsD2l):
-    """Computes its dialect with other hyper-parameters than were given."""
+    """Computes the declared dialect with changed hyper-parameters."""
 
     changes = {}
 
@@ -63,13 +63,13 @@ class ClippingIgnored(Changed):
 
 
 class FixedDecay(Changed):
-    """Has a fixed γ that is no default."""
+    """Uses a fixed γ that is not a common default."""
 
     changes = {"decay": 0.83}
 
 
 class MissingComplement(ClaimsD2l):
-    """v ← γ v + g²: the factor 1-γ is missing."""
+    """Computes v ← γ v + g² without the factor 1-γ."""
 
     def average(self, old, new, decay, complement):
         old[...] = decay * old + new
@@ -79,16 +79,16 @@ class StaleState(ClaimsD2l):
     """Divides by the average of the previous step."""
 
     def update(self, gradients):
-        fresh = [v.copy() for v in self.square_average]
-        for v, g in zip(fresh, gradients, strict=True):
+        updated = [v.copy() for v in self.square_average]
+        for v, g in zip(updated, gradients, strict=True):
             self.average(v, g * g, v.dtype.type(self.numbers["decay"]), v.dtype.type(self.numbers["complement"]))
-        held = [v.copy() for v in self.square_average]
+        previous = [v.copy() for v in self.square_average]
         super().update(gradients)
         for i, x in enumerate(self.parameters):
             T = x.dtype.type  # noqa: N806
-            right = np.sqrt(fresh[i] + T(self.numbers["epsilon"]))
-            stale = np.sqrt(held[i] + T(self.numbers["epsilon"]))
-            x += T(self.rates[i]) * gradients[i] / right - T(self.rates[i]) * gradients[i] / stale
+            correct_root = np.sqrt(updated[i] + T(self.numbers["epsilon"]))
+            stale_root = np.sqrt(previous[i] + T(self.numbers["epsilon"]))
+            x += T(self.rates[i]) * gradients[i] / correct_root - T(self.rates[i]) * gradients[i] / stale_root
 
 
 class BecomesNan(ClaimsD2l):
@@ -117,19 +117,19 @@ class MomentumNotSaved(ClaimsD2l):
 
 
 class Random(ClaimsD2l):
-    """Changes a last bit in every other optimizer that is made."""
+    """Changes the last bit of the first step in every second optimizer."""
 
-    made = 0
+    created = 0
 
     def update(self, gradients):
         super().update(gradients)
         if self.steps == 0:
-            Random.made += 1
-            self.parameters[0] *= 1 + Random.made % 2 * np.finfo(self.parameters[0].dtype).eps
+            Random.created += 1
+            self.parameters[0] *= 1 + Random.created % 2 * np.finfo(self.parameters[0].dtype).eps
 
 
 class CouplesCoordinates(ClaimsD2l):
-    """Adds squares up and subtracts again, so that a coordinate's last bits depend on its neighbours."""
+    """Sums the squares and takes differences, so that the last bits of a coordinate depend on its neighbours."""
 
     def average(self, old, new, decay, complement):
         super().average(old, new, decay, complement)
@@ -138,7 +138,7 @@ class CouplesCoordinates(ClaimsD2l):
 
 
 class SharedState(ClaimsD2l):
-    """All parameters use the mean of the first one's state."""
+    """Uses the mean of the first parameter's state for the other parameters."""
 
     def update(self, gradients):
         super().update(gradients)
@@ -161,7 +161,7 @@ class AddedEpsilon(ClaimsD2l):
 
 
 class OneUlpOff(ClaimsD2l):
-    """Declares to equal `builtin` to the bit, and is an ulp away."""
+    """Declares the same bits as `builtin`, but differs by one ulp."""
 
     twin = "builtin"
 
@@ -170,7 +170,7 @@ class OneUlpOff(ClaimsD2l):
 
 
 class CopiesStrided(ClaimsD2l):
-    """Updates a copy of a strided parameter, is too slow for many steps, and refuses empty parameters."""
+    """Updates a copy of a strided parameter, limits the number of steps, and does not support empty parameters."""
 
     max_steps = 1000
 
@@ -190,7 +190,7 @@ class SkipsSteps(ClaimsD2l):
 
 
 class Unsynchronized(ClaimsD2l):
-    """Returns at once and works later; `synchronize` does not wait for it."""
+    """Returns immediately and computes the update later; `synchronize` does not wait for it."""
 
     def update(self, gradients):
         if self.steps < 4:
@@ -200,7 +200,7 @@ class Unsynchronized(ClaimsD2l):
 
 
 class LastParameterTooLarge(ClaimsD2l):
-    """Its last parameter is too large."""
+    """Adds an error to the last parameter."""
 
     sign = 1
 
@@ -210,6 +210,6 @@ class LastParameterTooLarge(ClaimsD2l):
 
 
 class LastParameterTooSmall(LastParameterTooLarge):
-    """Its last parameter is too small."""
+    """Subtracts an error from the last parameter."""
 
     sign = -1
