@@ -1,5 +1,5 @@
-"""The suite: what is asked (`cases`), who answers (`adapters`), how it is asked (`runner`), what the answers mean.
+"""The suite: test cases (`cases`), adapters of the frameworks (`adapters`), worker processes (`workers`), and checks.
 
-Nothing is imported here: a worker runs inside a framework's environment, which has next to none of the harness's
-dependencies.
+Nothing is imported here, because a worker imports this package in a framework's environment, which has few of the
+harness's dependencies.
 """

@@ -25,8 +25,8 @@ COMMANDS: Mapping[str, str] = {
 }
 """The commands that need the user's own environment only, with their descriptions."""
 
-SHOWN = 20  # up to this number all verdicts are shown, of more those that need an explanation
-EXPLAINED = 6  # the number of unexpected verdicts that are explained
+MAX_SHOWN = 20  # of more verdicts than this, only those that need an explanation are shown
+MAX_EXPLAINED = 6  # the largest number of unexpected verdicts that are explained
 COLUMNS = ("case", "dtype", "outcome", "step", "coordinate", "ulps", "bounds")
 OUTCOMES = ("agrees", "differs", "undecided", "failed", "unsupported")
 PLURALS = {"agrees": "agree", "differs": "differ"}
@@ -119,7 +119,7 @@ def check(arguments: Sequence[str]) -> int:
         raise UserError("no case is selected; -k applies to what -c and --dtype select, as 'decades/plain float32'")
     verdicts = [claim.verdict(case, dtype) for case, dtype in chosen]
     if options.record:
-        client().ask("record", folder=str(options.record.absolute()), replace=options.replace)
+        client().request("record", folder=str(options.record.absolute()), replace=options.replace)
     unexpected = [verdict for verdict in verdicts if not verdict.expected]
     if options.json:
         _print(json.dumps(_summary(claim, verdicts), indent=2))
@@ -130,17 +130,17 @@ def check(arguments: Sequence[str]) -> int:
 
 def _show(claim: Claim, verdicts: Sequence[Verdict], unexpected: Sequence[Verdict]) -> None:
     ordinary = ("agrees", "unsupported", "same bits")
-    shown = [one for one in verdicts if len(verdicts) <= SHOWN or one.kind not in ordinary]
+    shown = [one for one in verdicts if len(verdicts) <= MAX_SHOWN or one.kind not in ordinary]
     if shown:
         rows = [COLUMNS, *map(_columns, shown)]
         widths = [max(map(len, column)) for column in zip(*rows)]
         for row in rows:
             _print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
         _print("")
-    for verdict in unexpected[:EXPLAINED]:
+    for verdict in unexpected[:MAX_EXPLAINED]:
         _print(claim.message(verdict) + "\n")
-    if unexpected[EXPLAINED:]:
-        _print(f"{len(unexpected) - EXPLAINED:,} more are unexpected: select one with -c, or use --json\n")
+    if unexpected[MAX_EXPLAINED:]:
+        _print(f"{len(unexpected) - MAX_EXPLAINED:,} more are unexpected: select one with -c, or use --json\n")
     lacking = [verdict.case.needs(claim.optimizer.signature) for verdict in verdicts]
     if any(lacking):
         _print(f"it takes no {', '.join(dict.fromkeys(chain(*lacking)))}: cases with these are unsupported")
@@ -152,7 +152,7 @@ def _show(claim: Claim, verdicts: Sequence[Verdict], unexpected: Sequence[Verdic
     parts = [f"{counts[kind]:,} {PLURALS.get(kind, kind)}" for kind in kinds]
     parts.append(f"{len(unexpected):,} unexpected" if unexpected else "none is unexpected")
     number = "1 verdict" if len(verdicts) == 1 else f"{len(verdicts):,} verdicts"
-    _print(f"{claim.optimizer.name} as {claim.words}, {number}: {', '.join(parts)}")
+    _print(f"{claim.optimizer.name} as {claim.claimed}, {number}: {', '.join(parts)}")
 
 
 def _columns(verdict: Verdict) -> tuple[str, ...]:
@@ -195,14 +195,14 @@ def identify(arguments: Sequence[str]) -> int:
         ServerError: if the server fails.
     """
     description = "Find out which RMSProp an optimizer computes, which axes are undecided, and its defaults."
-    parser = _parser("identify", description, "it is identified", "nothing fits")
+    parser = _parser("identify", description, "a dialect is identified", "no dialect fits")
     verbose = "print the id of each experiment on standard error"
     parser.add_argument("-v", "--verbose", action="store_true", help=verbose)
     options = parser.parse_args(arguments)
     optimizer = UserOptimizer.named(options.factory, options.kind)
     server = client()
     output = server.folder / "trace.safetensors"
-    found = server.ask("identify", optimizer=_description(optimizer))
+    found = server.request("identify", optimizer=_description(optimizer))
     while "experiment" in found:
         experiment = found["experiment"]
         if options.verbose:
@@ -212,7 +212,7 @@ def identify(arguments: Sequence[str]) -> int:
             h = optimizer.signature.chosen(shared.hyperparameters.Hyperparameters.from_json(h))
         tape, _ = shared.arrays.read(Path(experiment["input"]))
         reply, _ = optimizer.reply(tape, h, experiment["dtype"], output)
-        found = server.ask("replayed", reply=reply, output=str(output))
+        found = server.request("replayed", reply=reply, output=str(output))
     _print(json.dumps(found["report"], indent=2) if options.json else "\n".join(found["lines"]))
     return int(found["report"]["exit_status"])
 

@@ -21,7 +21,7 @@ from .signature import BASIC, Signature
 from .user_optimizer import UserOptimizer
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
-FORMATS = ("float32", "float64")  # that are tested unless others are named
+FORMATS = ("float32", "float64")  # the default
 THRESHOLDS = ("bits", "rounding", "dialect")
 _PLUGIN = Path(__file__).parent
 
@@ -107,7 +107,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The reason in words; empty if it agrees."""
+        """The reason of the outcome; empty if it agrees."""
         return str(self.row.get("reason") or "")
 
     @property
@@ -153,8 +153,8 @@ class Claim:
             raise UserError(f"no threshold {self.fail_on!r}; there are {', '.join(THRESHOLDS)}")
 
     @property
-    def words(self) -> str:
-        """The dialect or the baseline, in words."""
+    def claimed(self) -> str:
+        """The name of the dialect, or the folder of the baseline."""
         return self.dialect or f"{self.baseline}"
 
     def verdict(self, case: Case, dtype: str) -> Verdict:
@@ -177,14 +177,14 @@ class Claim:
             "dtype": dtype,
         }
         server = client()
-        case_input = server.ask("case", case=case.id)
+        case_input = server.request("case", case=case.id)
         h = shared.hyperparameters.Hyperparameters.from_json(case_input["hyperparameters"])
         tape, sha256 = shared.arrays.read(Path(case_input["input"]))
         output = server.folder / "trace.safetensors"
         reply, error = optimizer.reply(tape, h, dtype, output)
         if error is not None:
-            error = _without_our_frames(error)
-        row = server.ask(
+            error = _without_plugin_frames(error)
+        row = server.request(
             "verdict",
             case=case.id,
             optimizer=described,
@@ -207,9 +207,12 @@ class Claim:
             options += ["--expectations", str(self.expectations)]
         return shlex.join(["rmsuite", "check", self.optimizer.name, *options])
 
-    def message(self, verdict: Verdict, again: str | None = None) -> str:
-        """Return an explanation of an unexpected verdict, in several lines; `again` is the command that repeats it."""
-        return "\n".join([*self._lines(verdict), f"repeat: {again or self.repeat(verdict)}"])
+    def message(self, verdict: Verdict, repeat_command: str | None = None) -> str:
+        """Return an explanation of an unexpected verdict, in several lines.
+
+        Its last line is `repeat_command`, by default a call of `rmsuite check`.
+        """
+        return "\n".join([*self._lines(verdict), f"repeat: {repeat_command or self.repeat(verdict)}"])
 
     def _lines(self, verdict: Verdict) -> Iterator[str]:
         name, where = self.optimizer.name, f"{verdict.case.id} in {verdict.dtype}"
@@ -228,7 +231,7 @@ class Claim:
             yield f"  expected: {verdict.expectation}"
 
 
-def _without_our_frames(raised: Exception) -> Exception:
+def _without_plugin_frames(raised: Exception) -> Exception:
     """Return the exception with a traceback that starts in the user's code, if it was raised there."""
     frames = raised.__traceback__
     while frames is not None and Path(frames.tb_frame.f_code.co_filename).is_relative_to(_PLUGIN):

@@ -28,7 +28,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLI
 
 
 class ServerError(RuntimeError):
-    """The server process ended or failed; the message has its last words."""
+    """The server process ended or failed; the message has the last lines of its error output."""
 
 
 class Client:
@@ -58,13 +58,13 @@ class Client:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 raise ServerError(f"can't start the server with {command[0]}: {error.strerror}") from error
         try:
-            hello = self.ask("hello", folder=str(self.folder))
+            hello = self.request("hello", folder=str(self.folder))
         except BaseException:
             self.close()
             raise
         self.dialects: list[str] = hello["dialects"]
 
-    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def request(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a request and return the reply.
 
         Raises:

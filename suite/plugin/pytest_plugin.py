@@ -117,23 +117,23 @@ def _tests(claim: Claim, patterns: Sequence[str], dtypes: Sequence[str], caller:
     @pytest.mark.rmsuite
     @pytest.mark.parametrize(("rmsuite_case", "rmsuite_dtype"), combinations)
     def test(rmsuite_case: Case, rmsuite_dtype: str, request: pytest.FixtureRequest) -> None:
-        __tracebackhide__ = _hides
-        again = f"pytest {shlex.quote(request.node.nodeid)}" if "<" in claim.optimizer.name else None
-        _run(claim, rmsuite_case, rmsuite_dtype, again)
+        __tracebackhide__ = _hides_frames
+        repeat_command = f"pytest {shlex.quote(request.node.nodeid)}" if "<" in claim.optimizer.name else None
+        _run(claim, rmsuite_case, rmsuite_dtype, repeat_command)
 
     test.rmsuite_location = (caller.file, caller.line - 1)  # type: ignore[attr-defined]
     test.rmsuite_factory = claim.optimizer.factory  # type: ignore[attr-defined]
     return test
 
 
-def _hides(raised: pytest.ExceptionInfo[BaseException]) -> bool:
+def _hides_frames(raised: pytest.ExceptionInfo[BaseException]) -> bool:
     """Return whether frames of this module are hidden: in a traceback of the user's code, not in a verdict."""
     return not isinstance(raised.value, pytest.fail.Exception)
 
 
-def _run(claim: Claim, case: Case, dtype: str, again: str | None) -> None:
+def _run(claim: Claim, case: Case, dtype: str, repeat_command: str | None) -> None:
     """Pass, fail, skip or xfail with a message; a traceback is shown only for an exception of the user's code."""
-    __tracebackhide__ = _hides
+    __tracebackhide__ = _hides_frames
     verdict = claim.verdict(case, dtype)
     if verdict.kind == "new":
         pytest.skip("the case is not in the baseline")
@@ -145,7 +145,7 @@ def _run(claim: Claim, case: Case, dtype: str, again: str | None) -> None:
         return
     if verdict.error is not None:
         raise verdict.error
-    pytest.fail(claim.message(verdict, again), pytrace=False)
+    pytest.fail(claim.message(verdict, repeat_command), pytrace=False)
 
 
 def _name(factory: Callable[..., Any], caller: _Caller) -> str:

@@ -1,7 +1,8 @@
-"""Adapters for what a factory may make: the contract, and one module for each kind of optimizer.
+"""Adapters for the optimizers that a factory may make: the contract, and one module for each kind of optimizer.
 
-An adapter makes parameters of a framework from arrays, and has its optimizer take steps. Only the modules of the kinds
-import a framework, which the user has imported before. The kind is determined from the object that the factory makes.
+An adapter makes parameters of a framework from arrays and performs the steps of an optimizer on them. Only the modules
+of the kinds import a framework, which the user has imported before. The kind is determined from the object that the
+factory makes.
 """
 
 from __future__ import annotations

@@ -25,20 +25,24 @@ class Adapter(OptimizerAdapter):
     def prepare(self) -> None:
         """Find out whether a step takes a learning rate."""
         self.advance = self.made.step if hasattr(self.made, "step") else self.made
-        self.takes = next((n for n in ("learning_rate", "lr") if n in inspect.signature(self.advance).parameters), None)
+        self.rate_argument = next(
+            (n for n in ("learning_rate", "lr") if n in inspect.signature(self.advance).parameters), None
+        )
 
     def numpy(self, tensor: Tensor) -> Array:
         return np.array(tensor)
 
     def set_rate(self, learning_rate: float) -> None:
         """Pass it to the next steps."""
-        if self.takes is None:
+        if self.rate_argument is None:
             raise Unsupported("its `step` takes no argument `learning_rate`")
         self.learning_rate = learning_rate
 
     def step(self, gradients: list[Tensor]) -> None:
         """Call the function, with the learning rate if it takes one."""
-        rate = {} if self.takes is None or self.learning_rate is None else {self.takes: self.learning_rate}
+        rate = (
+            {} if self.rate_argument is None or self.learning_rate is None else {self.rate_argument: self.learning_rate}
+        )
         after = self.advance(gradients, **rate)
         if isinstance(after, (list, tuple)):
             self.parameters = list(after)

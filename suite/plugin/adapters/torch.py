@@ -41,10 +41,10 @@ class Adapter(OptimizerAdapter):
 
     def state(self) -> dict[str, list[Array]]:
         """Return the parts that every parameter has under the names of `torch.optim.RMSprop`."""
-        theirs = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
+        names = {"square_average": "square_avg", "mean_gradient": "grad_avg", "momentum_buffer": "momentum_buffer"}
         slots = [self.made.state.get(parameter, {}) for parameter in self.parameters]
         return {
             ours: [self.numpy(slot[name]) for slot in slots]
-            for ours, name in theirs.items()
+            for ours, name in names.items()
             if all(getattr(slot.get(name), "shape", None) == x.shape for slot, x in zip(slots, self.parameters))
         }
