@@ -1,4 +1,4 @@
-"""RMSProp for one coordinate at 50 digits, written from the sources in `Dialect.source`, apart from the oracle."""
+"""RMSProp of one coordinate with 50 digits, implemented from `Dialect.source` independently of the oracle."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ DIGITS = 50
 
 
 def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dialect, precision: Any) -> list[Any]:
-    """x after every step, as mpmath numbers; hyper-parameters as a run in `precision` (a NumPy type) has them."""
+    """Return x after each step as mpmath numbers.
+
+    Hyper-parameters are rounded as in a run in `precision`, a NumPy type.
+    """
     mp = mpmath.MPContext()
     mp.dps = DIGITS
-    single = lambda value: mp.mpf(float(np.float32(value)))  # noqa: E731
-    rounds = d.hyperparameter_rounding in ("float32", "float32 but learning rate", "float32 but epsilon")
-    seen = single if rounds else mp.mpf
+    to_float32 = lambda value: mp.mpf(float(np.float32(value)))  # noqa: E731
+    rounds_to_float32 = d.hyperparameter_rounding in ("float32", "float32 but learning rate", "float32 but epsilon")
+    rounded = to_float32 if rounds_to_float32 else mp.mpf
     if d.decay_complement == "working":
-        source = np.float32(h.decay) if rounds else h.decay
+        source = np.float32(h.decay) if rounds_to_float32 else h.decay
         gamma = mp.mpf(float(precision(source)))
-        rest = mp.mpf(float(precision(1) - precision(source)))
+        complement = mp.mpf(float(precision(1) - precision(source)))
     else:
-        gamma = seen(h.decay)
-        rest = 1 - gamma
-    limit = single if d.hyperparameter_rounding in ("float32", "float32 but learning rate") else mp.mpf  # ε, and bounds
-    eps, mu = limit(h.epsilon), seen(h.momentum)
-    lam = mp.mpf(h.weight_decay) if d.hyperparameter_rounding == "exact" else single(h.weight_decay)
-    heavy = h.momentum != 0 and {"always": True, "when centered": h.centered, "never": False}[d.momentum]
+        gamma = rounded(h.decay)
+        complement = 1 - gamma
+    rounds_limits = d.hyperparameter_rounding in ("float32", "float32 but learning rate")  # and epsilon
+    rounded_limit = to_float32 if rounds_limits else mp.mpf
+    eps, mu = rounded_limit(h.epsilon), rounded(h.momentum)
+    lam = mp.mpf(h.weight_decay) if d.hyperparameter_rounding == "exact" else to_float32(h.weight_decay)
+    has_momentum = h.momentum != 0 and {"always": True, "when centered": h.centered, "never": False}[d.momentum]
     inside = d.epsilon == "inside"
     if d.epsilon == "inside with momentum":
         inside = h.momentum != 0
@@ -38,40 +42,41 @@ def evaluate(gradients: list[float], initial: float, h: Hyperparameters, d: Dial
     x = mp.mpf(float(initial))
     v = eps if d.initial_accumulator == "epsilon" else mp.mpf(d.initial_accumulator)
     m = b = mp.mpf(0)
-    path = []
+    parameters = []
     for t, gradient in enumerate(gradients, start=1):
         single_rate = d.hyperparameter_rounding in ("float32", "float32 but epsilon", "float32 rates")
-        eta = single(h.rate(t - 1)) if single_rate else mp.mpf(h.rate(t - 1))
-        g = (gradient if isinstance(gradient, mpmath.mpf) else mp.mpf(float(gradient))) * seen(h.rescale_gradient)
+        eta = to_float32(h.rate(t - 1)) if single_rate else mp.mpf(h.rate(t - 1))
+        g = (gradient if isinstance(gradient, mpmath.mpf) else mp.mpf(float(gradient))) * rounded(h.rescale_gradient)
         if h.maximize:
             g = -g
         l2 = lam if d.weight_decay == "l2" else 0
         if d.clipping == "after decay":
-            g = _clip(mp, g + l2 * x, h.clip_gradient, limit)
+            g = _clip(mp, g + l2 * x, h.clip_gradient, rounded_limit)
         else:
-            g = _clip(mp, g, h.clip_gradient, limit) + l2 * x
-        v = gamma * v + rest * g**2
-        m = gamma * m + rest * g
+            g = _clip(mp, g, h.clip_gradient, rounded_limit) + l2 * x
+        v = gamma * v + complement * g**2
+        m = gamma * m + complement * g
         scale = 1 - gamma**t if h.bias_correction else 1
         w = v / scale - (m / scale) ** 2 if h.centered else v / scale
         if -(mp.mpf(10) ** (5 - DIGITS)) * v < w < 0:
-            w = mp.mpf(0)  # a variance of nothing, but for the rounding of 50 digits
+            w = mp.mpf(0)  # the variance is zero up to the rounding of 50 digits
         radicand = w + eps if inside else w
-        root = mp.sqrt(radicand) if radicand >= 0 else mp.nan  # where γ + (1-γ) rounds above 1, v - m² may be negative
-        d_t = root if inside else root + eps
+        # v - m² may be negative where γ + (1-γ) is rounded to more than 1
+        root = mp.sqrt(radicand) if radicand >= 0 else mp.nan
+        denominator = root if inside else root + eps
         if d.weight_decay == "decoupled":
             x = x - eta * lam * x
-        if heavy:
-            step = eta * g / d_t if d.learning_rate == "inside" else g / d_t
+        if has_momentum:
+            step = eta * g / denominator if d.learning_rate == "inside" else g / denominator
             b = mu * b + step
-            move = step + mu * b if h.nesterov else b
-            x = x - (move if d.learning_rate == "inside" else eta * move)
+            change = step + mu * b if h.nesterov else b
+            x = x - (change if d.learning_rate == "inside" else eta * change)
         else:
-            x = x - eta * g / d_t
-        x = _clip(mp, x, h.clip_weights, limit)
-        path.append(x)
-    return path
+            x = x - eta * g / denominator
+        x = _clip(mp, x, h.clip_weights, rounded_limit)
+        parameters.append(x)
+    return parameters
 
 
-def _clip(mp: Any, value: Any, limit: float | None, seen: Any) -> Any:
-    return value if limit is None else max(min(value, seen(limit)), -seen(limit))
+def _clip(mp: Any, value: Any, limit: float | None, rounded: Any) -> Any:
+    return value if limit is None else max(min(value, rounded(limit)), -rounded(limit))

@@ -1,4 +1,4 @@
-"""The in-place optimizer equals the replay to the bit for any division into blocks, without copying the parameters."""
+"""The in-place optimizer equals the replay bit for bit, however it divides the parameters into blocks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from reference import Hyperparameters, dialects, replay
 from reference.optimizer import BLOCK, RMSProp
 from reference.precision import format_of
-from tests.reference.strategies import hyperparameters, names, seeds
+from tests.reference.strategies import dialect_names, hyperparameters, seeds
 
 PLAIN = Hyperparameters(learning_rate=0.01, decay=0.9, epsilon=1e-6)
-SEVERAL_BLOCKS = 2 * BLOCK // 4 + 77  # numbers in float32
+SEVERAL_BLOCKS = 2 * BLOCK // 4 + 77  # number of float32 values
 
 
-def draw(shape, steps, seed=0, dtype=np.float32):
+def random_input(shape, steps, seed=0, dtype=np.float32):
     rng = np.random.default_rng(seed)
     return rng.standard_normal(shape).astype(dtype), rng.standard_normal((steps, *shape)).astype(dtype)
 
 
-def run(x, gradients, h, dialect, scales=None):
+def optimized(x, gradients, h, dialect, scales=None):
     x = x.copy()
     optimizer = RMSProp([x], h, dialects[dialect])
     for g in gradients:
@@ -31,15 +31,15 @@ def run(x, gradients, h, dialect, scales=None):
 
 
 @settings(deadline=None, max_examples=60)
-@given(hyperparameters, names, seeds)
-def test_the_optimizer_equals_the_replay_in_the_same_precision_to_the_bit(h, dialect, seed):
-    x, gradients = draw((7,), 20, seed)
+@given(hyperparameters, dialect_names, seeds)
+def test_the_optimizer_equals_a_replay_in_the_same_precision_bit_for_bit(h, dialect, seed):
+    x, gradients = random_input((7,), 20, seed)
     with np.errstate(all="ignore"):
-        found, optimizer = run(x, gradients, h, dialect)
+        found, optimizer = optimized(x, gradients, h, dialect)
         trace = replay(gradients, x, h, dialects[dialect], dtype=np.float32)
         exact = replay(gradients.astype(np.float64), x.astype(np.float64), h, dialects[dialect], precision="float32")
         bound = exact.bounds("float32")
-    if not h.bias_correction:  # there NumPy raises a single number and an array of them to a power by other means
+    if not h.bias_correction:  # NumPy computes the power of a scalar and of an array differently
         assert np.array_equal(found, trace.parameters[-1], equal_nan=True)
     v = optimizer.states[0].square_average
     assert np.array_equal(v, trace.square_average[-1], equal_nan=True)
@@ -50,18 +50,18 @@ def test_the_optimizer_equals_the_replay_in_the_same_precision_to_the_bit(h, dia
 
 @pytest.mark.parametrize("h", [PLAIN, Hyperparameters(momentum=0.9, centered=True, clip_norm=1.0, weight_decay=0.01)])
 @pytest.mark.parametrize("shape", [(SEVERAL_BLOCKS,), (), (0,), (3, 1, 5), (BLOCK // 4,)])
-def test_blocks_and_shapes_make_no_difference(h, shape):
-    x, gradients = draw(shape, 3)
+def test_results_do_not_depend_on_blocks_and_shapes(h, shape):
+    x, gradients = random_input(shape, 3)
     trace = replay(gradients, x, h, dialects["torch"], dtype=np.float32)
-    assert np.array_equal(run(x, gradients, h, "torch")[0], trace.parameters[-1])
+    assert np.array_equal(optimized(x, gradients, h, "torch")[0], trace.parameters[-1])
 
 
 def test_several_parameters_are_updated_separately_with_their_own_rate_scales():
-    (x, gx), (y, gy) = draw((5,), 4, 1), draw((2, 3), 4, 2)
+    (x, gx), (y, gy) = random_input((5,), 4, 1), random_input((2, 3), 4, 2)
     together = [x.copy(), y.copy()]
     optimizer = RMSProp(together, PLAIN, dialects["d2l"])
-    for pair in zip(gx, gy, strict=True):
-        optimizer.step(pair, [0.3, 7.0])
+    for gradients in zip(gx, gy, strict=True):
+        optimizer.step(gradients, [0.3, 7.0])
     assert np.array_equal(
         together[0], replay(gx, x, PLAIN, dialects["d2l"], dtype=np.float32, rate_scale=0.3).parameters[-1]
     )
@@ -71,10 +71,10 @@ def test_several_parameters_are_updated_separately_with_their_own_rate_scales():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_it_computes_in_the_dtype_of_its_parameters_and_does_not_change_gradients(dtype):
-    x, gradients = draw((9,), 5, dtype=dtype)
+def test_the_optimizer_computes_in_the_dtype_of_its_parameters_and_keeps_gradients(dtype):
+    x, gradients = random_input((9,), 5, dtype=dtype)
     before = gradients.copy()
-    found, optimizer = run(x, gradients, PLAIN, "keras3")
+    found, optimizer = optimized(x, gradients, PLAIN, "keras3")
     assert found.dtype == optimizer.states[0].square_average.dtype == dtype
     assert np.array_equal(gradients, before)
     wide = np.longdouble if dtype == np.float64 else np.float64
@@ -103,6 +103,6 @@ def test_non_contiguous_parameters_are_refused():
 
 
 def test_a_step_after_the_end_of_a_schedule_is_refused():
-    x, gradients = draw((3,), 2)
+    x, gradients = random_input((3,), 2)
     with pytest.raises(IndexError):
-        run(x, [*gradients, gradients[0]], Hyperparameters(learning_rate=[0.1, 0.2]), "torch")
+        optimized(x, [*gradients, gradients[0]], Hyperparameters(learning_rate=[0.1, 0.2]), "torch")

@@ -1,4 +1,4 @@
-"""Values outside the range of a format: certain where all orders of evaluation agree, without a bound elsewhere."""
+"""Overflow, underflow and NaN: exact values where all orders of operations agree, infinite bounds elsewhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reference import Dialect, Hyperparameters, dialects, replay, replay_each
 from reference.precision import wider
 from reference.replay import QUANTITIES, Replays
 from suite.diagnosis.mistakes.evaluation import EvaluationInput, evaluate
-from tests.reference.strategies import names, seeds, some_orders
+from tests.reference.strategies import dialect_names, random_orders, seeds
 
 STEPS, TAPES = 6, 64
 EPS = np.finfo(np.float64).eps
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 1e-38, 1e-22, 1e-20, 1e19, -3e19, 1e25, 3e38])
 
-at_the_ends = st.builds(
+extreme_hyperparameters = st.builds(
     Hyperparameters,
     learning_rate=st.sampled_from([0.0, 1e-4, 0.03125, 1.0]),
     decay=st.sampled_from([0.0, 0.5, 0.9, 0.999, 1.0]),
@@ -34,53 +34,53 @@ at_the_ends = st.builds(
 )
 
 
-def tapes(seed, specials=0.3):
-    """Deviates over 24 decades of scale, mixed with NaN, infinities, zeros and the ends of the range."""
+def tapes(seed, share=0.3):
+    """Normal deviates over 24 decades, mixed with NaN, infinities, zeros and values near the ends of the range."""
     rng = np.random.default_rng(seed)
     gradients = rng.normal(size=(STEPS, TAPES)) * 10.0 ** rng.uniform(-12, 12, TAPES)
-    strange = rng.choice(SPECIAL, size=gradients.shape)
-    gradients = np.where(rng.random(gradients.shape) < specials, strange, gradients)
+    special = rng.choice(SPECIAL, size=gradients.shape)
+    gradients = np.where(rng.random(gradients.shape) < share, special, gradients)
     return gradients.astype(np.float32), rng.normal(size=TAPES).astype(np.float32)
 
 
-def outside(limits, found):
-    """Count the values of a trace outside their bound; of the state only while the parameter is not NaN."""
+def count_outside(limits, found):
+    """Return the number of values outside their bounds; state is ignored where the parameter is NaN."""
     count = 0
-    for part in QUANTITIES:
-        held, error = getattr(limits.values, part), getattr(limits.errors, part)
-        if held is None:
+    for quantity in QUANTITIES:
+        value, error = getattr(limits.values, quantity), getattr(limits.errors, quantity)
+        if value is None:
             continue
         assert not np.isnan(error).any()
         with np.errstate(invalid="ignore"):
-            same = (found[part] == held) | (np.isnan(found[part]) & np.isnan(held))
-            inside = same | np.isinf(error) | (np.abs(found[part] - held) <= error)
-        idle = np.isnan(limits.values.parameters) & (part != "parameters")
-        count += int(np.sum(~(inside | idle)))
+            same = (found[quantity] == value) | (np.isnan(found[quantity]) & np.isnan(value))
+            inside = same | np.isinf(error) | (np.abs(found[quantity] - value) <= error)
+        ignored = np.isnan(limits.values.parameters) & (quantity != "parameters")
+        count += int(np.sum(~(inside | ignored)))
     return count
 
 
 @settings(max_examples=150)
-@given(at_the_ends, names, seeds)
-def test_certain_infinities_and_nan_occur_in_every_order(h, name, seed):
+@given(extreme_hyperparameters, dialect_names, seeds)
+def test_predicted_infinities_and_nan_occur_in_every_order_of_operations(h, name, seed):
     gradients, initial = tapes(seed)
     dialect = replace(dialects[name], subnormals="either")
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
-    for order in some_orders(seed):
+    for order in random_orders(seed):
         found = evaluate(dialect, h, EvaluationInput(initial, gradients), order)
-        assert outside(limits, found) == 0, f"{order.name}, {name}, {h}"
+        assert count_outside(limits, found) == 0, f"{order.name}, {name}, {h}"
 
 
 @settings(max_examples=60)
-@given(at_the_ends, seeds)
+@given(extreme_hyperparameters, seeds)
 @pytest.mark.parametrize("subnormals", ["kept", "flushed"])
-def test_subnormals_are_kept_or_flushed_as_the_dialect_says(subnormals, h, seed):
+def test_subnormals_are_kept_or_flushed_as_the_dialect_specifies(subnormals, h, seed):
     gradients, initial = tapes(seed)
     dialect = Dialect(subnormals=subnormals)
     limits = replay(gradients, initial, h, dialect, precision="float32").within("float32")
-    for order in some_orders(seed):
+    for order in random_orders(seed):
         order = replace(order, flushed=subnormals == "flushed")
         found = evaluate(dialect, h, EvaluationInput(initial, gradients), order)
-        assert outside(limits, found) == 0, f"{order.name}, {h}"
+        assert count_outside(limits, found) == 0, f"{order.name}, {h}"
 
 
 def step_from_a_subnormal_square(subnormals):
@@ -91,46 +91,47 @@ def step_from_a_subnormal_square(subnormals):
     return values.parameters.item(), errors.parameters.item()
 
 
-def test_a_square_that_is_subnormal_moves_the_parameter_or_makes_it_infinite():
-    value, error = step_from_a_subnormal_square("kept")  # as PyTorch and MXNet do, on a CPU
-    assert abs(value - 0.96838) <= error + 0.5e-5  # half a unit of the last digit that was printed
+def test_a_subnormal_square_is_kept_or_makes_the_parameter_infinite():
+    value, error = step_from_a_subnormal_square("kept")  # as in PyTorch and MXNet on a CPU
+    assert abs(value - 0.96838) <= error + 0.5e-5  # 0.5e-5 is half a unit of the last digit
     assert error < 1e-3
-    assert step_from_a_subnormal_square("flushed") == (-np.inf, 0)  # as TensorFlow and JAX do
+    assert step_from_a_subnormal_square("flushed") == (-np.inf, 0)  # as in TensorFlow and JAX
     assert step_from_a_subnormal_square("either")[1] == np.inf
 
 
-@pytest.mark.parametrize(("gradient", "later"), [(np.nan, np.nan), (np.inf, np.nan), (-np.inf, np.nan), (1e25, 1.0)])
+@pytest.mark.parametrize(("gradient", "expected"), [(np.nan, np.nan), (np.inf, np.nan), (-np.inf, np.nan), (1e25, 1.0)])
 @pytest.mark.parametrize("name", ["d2l", "torch"])
-def test_nan_and_infinity_stay_in_their_coordinate_and_are_certain_there(name, gradient, later):
+def test_nan_and_infinity_do_not_spread_to_other_coordinates(name, gradient, expected):
     gradients = np.full((2, 3), 0.5)
     gradients[1, 1] = gradient
     h = Hyperparameters(learning_rate=0.5, decay=0.75, epsilon=1e-6)
     trace = replay(gradients, np.ones(3), h, dialects[name])
     values, errors = trace.within("float32")
     x = values.parameters[:, 1]
-    assert np.isnan(x[1]) if np.isnan(later) else x[1] == x[0]  # g/∞ = 0: the parameter stays
+    assert np.isnan(x[1]) if np.isnan(expected) else x[1] == x[0]  # g/∞ = 0: the parameter is unchanged
     assert np.isfinite(errors.parameters).all()
     assert (errors.parameters[:, [0, 2]] < 1e-5).all()
 
 
-def test_bounds_include_the_distance_to_the_value_that_a_format_holds():
+def test_bounds_include_the_effect_of_an_overflow_in_the_format():
     trace = replay(np.full((1, 1), 1e25), [1.0], Hyperparameters(learning_rate=0.5), dialects["d2l"])
-    moved = 1 - trace.parameters.item()
-    assert moved == pytest.approx(0.5 / np.sqrt(0.1), rel=8 * EPS)  # seven operations in float64
-    lost = 4 * np.finfo(np.float32).tiny * 1e25  # what may vanish of g/d before it is multiplied by η, and after
-    assert moved <= trace.bound("float32").item() <= moved + lost  # where g² overflows, nothing moves
+    change = 1 - trace.parameters.item()
+    assert change == pytest.approx(0.5 / np.sqrt(0.1), rel=8 * EPS)  # seven operations in float64
+    underflow = 4 * np.finfo(np.float32).tiny * 1e25  # of g/d, before and after it is multiplied by η
+    # where g² overflows, the parameter does not change
+    assert change <= trace.bound("float32").item() <= change + underflow
     assert trace.bound("float64").item() < 1e-14
     assert np.isinf(trace.bounds("float32").square_average)
 
 
-def test_where_one_order_overflows_and_another_does_not_there_is_no_bound():
+def test_the_bound_is_infinite_where_only_some_orders_of_operations_overflow():
     h = replace(Hyperparameters(learning_rate=0.5), decay=0.999)
     trace = replay(np.full((1, 1), 1e20), [1.0], h, dialects["d2l"])  # g² overflows, (1-γ)·g·g does not
     assert np.isinf(trace.within("float32").errors.parameters).all()
 
 
 @pytest.mark.parametrize(("decay", "certain"), [(0.5, False), (0.75, True)])
-def test_an_average_whose_square_overflows_in_some_orders_has_no_bound(decay, certain):
+def test_the_bound_of_the_square_average_is_infinite_where_only_some_orders_give_nan(decay, certain):
     h = Hyperparameters(learning_rate=0.5, decay=decay)
     for gradient in (1e25, np.inf):
         values, errors = replay(np.full((1, 1), gradient), [1.0], h, dialects["d2l"]).within("float32")
@@ -141,7 +142,7 @@ def test_an_average_whose_square_overflows_in_some_orders_has_no_bound(decay, ce
 @pytest.mark.parametrize(
     ("gradients", "changes"),
     [
-        ([1e4], {"rescale_gradient": 8.0}),  # 8g/√∞ is NaN; where 8g is no infinity yet, it is 0
+        ([1e4], {"rescale_gradient": 8.0}),  # 8g/√∞ is NaN if 8g overflows, and 0 otherwise
         ([1e4], {"rescale_gradient": 8.0, "weight_decay": 0.01}),
         ([200.0], {"decay": 1.0, "learning_rate": 0.0}),  # η(g/d) is 0·∞
         ([50.0, -50.0], {"decay": 1.0, "learning_rate": 2.0}),  # the parameter is infinite, and so is the step: ∞ - ∞
@@ -149,33 +150,33 @@ def test_an_average_whose_square_overflows_in_some_orders_has_no_bound(decay, ce
         ([36.0], {"decay": 1.0, "learning_rate": 0.0, "momentum": 0.9, "nesterov": True}),  # 0·(u + μb) is 0·∞
     ],
 )
-@pytest.mark.parametrize("beside", [0.0, 60.0, 6e4])
-def test_an_intermediate_overflow_in_some_orders_leaves_no_bound_in_its_coordinate(gradients, changes, beside):
+@pytest.mark.parametrize("other_gradient", [0.0, 60.0, 6e4])
+def test_the_bound_is_infinite_where_an_intermediate_result_may_overflow(gradients, changes, other_gradient):
     h = replace(Hyperparameters(learning_rate=1.0, decay=0.9, epsilon=1e-3), **changes)
     dialect = Dialect(epsilon="outside", learning_rate="outside")
     tape = np.column_stack([gradients, np.zeros(len(gradients))])
-    tape[-1, 1] = beside
+    tape[-1, 1] = other_gradient
     limits = replay(tape, [0.5, 0.5], h, dialect, precision="float16").within("float16")
     assert np.isinf(limits.errors.parameters[-1, 0])
 
 
-def test_a_certain_overflow_does_not_hide_an_uncertain_one_in_another_coordinate():
-    almost = 255.9375  # its square is the largest number, but for rounding
-    for gradients in ([[almost]], [[almost, 1e4]]):
+def test_a_certain_overflow_does_not_hide_an_uncertain_one_elsewhere():
+    g = 255.9375  # whether g² overflows depends on rounding
+    for gradients in ([[g]], [[g, 1e4]]):
         trace = replay(gradients, np.zeros(len(gradients[0])), Hyperparameters(), Dialect(), precision="float16")
         assert np.isinf(trace.within("float16").errors.square_average[0, 0])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_the_limits_of_replays_equal_within_of_the_traces(dtype):
+def test_the_limits_of_replays_equal_those_of_their_traces(dtype):
     gradients, initial = tapes(7)
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3, decay=0.999)
-    sooner = Replays(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype).limits(dtype)
+    limits = Replays(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype).limits(dtype)
     traces = replay_each(gradients, initial, h, dialects, dtype=wider(dtype), precision=dtype)
     for name, trace in traces.items():
-        for one, other in zip(sooner[name], trace.within(dtype), strict=True):
-            for part in QUANTITIES:
-                a, b = getattr(one, part), getattr(other, part)
+        for one, other in zip(limits[name], trace.within(dtype), strict=True):
+            for quantity in QUANTITIES:
+                a, b = getattr(one, quantity), getattr(other, quantity)
                 assert (a is None and b is None) or np.array_equal(a, b, equal_nan=True)
 
 
@@ -185,24 +186,23 @@ def test_the_limits_of_a_closed_loop_are_refused_because_its_trace_has_the_gradi
         replays.limits("float32")
 
 
-@pytest.mark.parametrize(("subnormals", "least"), [("flushed", 2.0**-126), ("kept", 2.0**-150)])
-@pytest.mark.parametrize(("share", "gone"), [(0.7, True), (1.1, False), (2.0, False)])
-def test_a_product_is_certainly_zero_exactly_below_the_smallest_number_that_is_kept(subnormals, least, share, gone):
-    """v = g²/10: below the smallest normal number where less is flushed, below half of the smallest where it is kept.
-
-    A little less: g² may have been rounded up, and a tenth of that counts.
+@pytest.mark.parametrize(("subnormals", "threshold"), [("flushed", 2.0**-126), ("kept", 2.0**-150)])
+@pytest.mark.parametrize(("factor", "is_zero"), [(0.7, True), (1.1, False), (2.0, False)])
+def test_a_product_is_zero_below_the_smallest_number_of_the_format(subnormals, threshold, factor, is_zero):
+    """The threshold for v = g²/10 is the smallest normal number if subnormals are flushed, else half of the smallest
+    subnormal number. The factor 0.7 leaves room for the rounding of g².
     """
-    g = np.sqrt(10 * least * share)
+    g = np.sqrt(10 * threshold * factor)
     trace = replay([[g]], [1.0], Hyperparameters(decay=0.9), Dialect(subnormals=subnormals))
     values, errors = trace.within("float32")
     known_zero = (values.square_average.item(), errors.square_average.item()) == (0, 0)
-    assert known_zero is gone
-    if not gone:
+    assert known_zero is is_zero
+    if not is_zero:
         assert values.square_average.item() == trace.square_average.item()
 
 
-def test_an_infinite_parameter_that_shrinks_has_no_bound():
-    """x (1 - ηλ) is infinite, and x - ηλ x is not a number."""
+def test_the_bound_is_infinite_where_weight_decay_shrinks_an_infinite_parameter():
+    """x (1 - ηλ) is infinite, but x - ηλ x is NaN."""
     h = Hyperparameters(learning_rate=0.5, decay=1.0, epsilon=0.0, weight_decay=0.5)
     trace = replay(np.ones((2, 1)), [1.0], h, Dialect(weight_decay="decoupled"))
     values, errors = trace.within("float32")
@@ -210,7 +210,7 @@ def test_an_infinite_parameter_that_shrinks_has_no_bound():
     assert errors.parameters[1].item() == np.inf
 
 
-def test_limits_have_every_part_of_the_trace():
+def test_limits_have_every_quantity_of_the_trace():
     h = Hyperparameters(momentum=0.5, centered=True, epsilon=1e-3)
     values, errors = replay(np.ones((2, 3)), np.zeros(3), h, dialects["torch"]).within("float32")
-    assert all(getattr(of, part).shape == (2, 3) for part in QUANTITIES for of in (values, errors))
+    assert all(getattr(of, quantity).shape == (2, 3) for quantity in QUANTITIES for of in (values, errors))

@@ -1,4 +1,4 @@
-"""Row-sparse gradients: dense and lazy rows, and duplicate rows."""
+"""Row-sparse gradients: dense and lazy updates, and duplicate row indices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.reference.strategies import seeds
 PLAIN = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-6)
 INITIAL = np.ones((3, 2))
 ROUNDED = 4 * np.finfo(np.float64).eps  # a complement, a square, a product and a sum, in float64
-PRINTED = 0.5e-4  # half a unit of the last of four digits
+FOUR_DIGITS = 0.5e-4  # half a unit of the fourth digit
 
 
 def sparse(rows, values=None):
@@ -28,16 +28,16 @@ def test_sparse_gradients_of_all_rows_equal_dense_gradients():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(4, 3, 2))
     for name in ("d2l", "tf-kernel", "keras3"):
-        few = replay(sparse([[0, 1, 2]] * 4, values), INITIAL, PLAIN, dialects[name])
-        dense = replay(values, INITIAL, PLAIN, dialects[name])
-        assert np.array_equal(few.parameters, dense.parameters)
-        assert np.allclose(few.square_average, dense.square_average, rtol=ROUNDED, atol=0)
+        sparse_trace = replay(sparse([[0, 1, 2]] * 4, values), INITIAL, PLAIN, dialects[name])
+        dense_trace = replay(values, INITIAL, PLAIN, dialects[name])
+        assert np.array_equal(sparse_trace.parameters, dense_trace.parameters)
+        assert np.allclose(sparse_trace.square_average, dense_trace.square_average, rtol=ROUNDED, atol=0)
 
 
-@pytest.mark.parametrize(("policy", "after"), [("dense", 0.1 * 0.9), ("lazy", 0.1)])
-def test_a_row_without_a_gradient_decays_or_stays_unchanged(policy, after):
+@pytest.mark.parametrize(("policy", "expected"), [("dense", 0.1 * 0.9), ("lazy", 0.1)])
+def test_the_square_average_of_a_row_without_gradient_decays_if_dense_and_is_kept_if_lazy(policy, expected):
     trace = replay(sparse([[0], [1]]), INITIAL, PLAIN, Dialect(sparse=policy))
-    assert trace.square_average[1, 0] == pytest.approx([after] * 2, rel=ROUNDED)
+    assert trace.square_average[1, 0] == pytest.approx([expected] * 2, rel=ROUNDED)
     assert (trace.parameters[1, 0] == trace.parameters[0, 0]).all()
     assert (trace.parameters[:, 2] == 1).all()
 
@@ -52,63 +52,63 @@ def test_a_lazy_row_depends_on_its_own_gradients_only():
     assert np.array_equal(lazy.bound("float32")[rows[:, 0] == 0, 0], alone.bound("float32"))
 
 
-def test_a_lazy_row_keeps_its_momentum_and_a_dense_row_moves_on():
+def test_momentum_moves_a_row_without_gradient_only_if_dense():
     h = replace(PLAIN, momentum=0.5)
-    rests, moves = (replay(sparse([[0], [1]]), INITIAL, h, Dialect(sparse=policy)) for policy in ("lazy", "dense"))
-    assert (rests.parameters[1, 0] == rests.parameters[0, 0]).all()
-    assert (moves.parameters[1, 0] < moves.parameters[0, 0]).all()
+    lazy, dense = (replay(sparse([[0], [1]]), INITIAL, h, Dialect(sparse=policy)) for policy in ("lazy", "dense"))
+    assert (lazy.parameters[1, 0] == lazy.parameters[0, 0]).all()
+    assert (dense.parameters[1, 0] < dense.parameters[0, 0]).all()
 
 
 def test_legacy_keras_is_lazy_only_with_momentum():
     for momentum, policy in ((0.0, "dense"), (0.5, "lazy")):
         h, legacy = replace(PLAIN, momentum=momentum), dialects["keras-legacy"]
         found = replay(sparse([[0], [1]]), INITIAL, h, legacy)
-        wanted = replay(sparse([[0], [1]]), INITIAL, h, replace(legacy, sparse=policy))
-        assert np.array_equal(found.square_average, wanted.square_average)
+        expected = replay(sparse([[0], [1]]), INITIAL, h, replace(legacy, sparse=policy))
+        assert np.array_equal(found.square_average, expected.square_average)
 
 
 def test_duplicates_are_summed_before_or_after_squaring():
-    """Values observed in Keras 3 and in the others: indices [0, 0], values [1, 2], γ 0.9, η 0.1, parameter 1."""
-    twice = sparse([[0, 0]], [[[1.0, 1.0], [2.0, 2.0]]])
+    """Values observed in Keras 3 and Keras 2: indices [0, 0], values [1, 2], γ 0.9, η 0.1, parameter 1."""
+    gradients = sparse([[0, 0]], [[[1.0, 1.0], [2.0, 2.0]]])
     h = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-7)
-    apart = replay(twice, INITIAL, h, dialects["keras3"])
-    merged = replay(twice, INITIAL, h, dialects["keras2"])
+    apart = replay(gradients, INITIAL, h, dialects["keras3"])
+    merged = replay(gradients, INITIAL, h, dialects["keras2"])
     assert apart.square_average[0, 0] == pytest.approx([0.1 * (1 + 4)] * 2, rel=ROUNDED)
-    assert apart.parameters[0, 0] == pytest.approx([0.5757] * 2, abs=PRINTED)
-    assert merged.parameters[0, 0] == pytest.approx([0.6838] * 2, abs=PRINTED)
+    assert apart.parameters[0, 0] == pytest.approx([0.5757] * 2, abs=FOUR_DIGITS)
+    assert merged.parameters[0, 0] == pytest.approx([0.6838] * 2, abs=FOUR_DIGITS)
 
 
-def test_duplicates_in_turn_take_one_step_each():
+def test_duplicates_applied_in_turn_are_separate_steps():
     h = replace(PLAIN, momentum=0.5)
     values = [[[1.0, 1.0], [2.0, -2.0], [0.5, 0.5]], [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
-    twice = replay(sparse([[0, 0, 1], [1, 2, 1]], values), INITIAL, h, Dialect(sparse="lazy", duplicates="in turn"))
+    in_turn = replay(sparse([[0, 0, 1], [1, 2, 1]], values), INITIAL, h, Dialect(sparse="lazy", duplicates="in turn"))
     first, second = values
     order = [[0], [0], [1], [1], [2], [1]]
     one_by_one = sparse(order, [[value] for value in (*first, *second)])
-    wanted = replay(one_by_one, INITIAL, h, Dialect(sparse="lazy"))
-    assert np.array_equal(twice.parameters[-1], wanted.parameters[-1])
-    assert np.array_equal(twice.bound("float32")[-1], wanted.bound("float32")[-1])
+    expected = replay(one_by_one, INITIAL, h, Dialect(sparse="lazy"))
+    assert np.array_equal(in_turn.parameters[-1], expected.parameters[-1])
+    assert np.array_equal(in_turn.bound("float32")[-1], expected.bound("float32")[-1])
 
 
-def test_the_row_index_minus_one_is_skipped():
-    with_none = replay(sparse([[0, -1]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
+def test_row_index_minus_one_is_skipped():
+    with_skipped = replay(sparse([[0, -1]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
     without = replay(sparse([[0]]), INITIAL, PLAIN, Dialect(sparse="lazy"))
-    assert np.array_equal(with_none.parameters, without.parameters)
+    assert np.array_equal(with_skipped.parameters, without.parameters)
 
 
-def evaluated(rows, values, initial, h, dialect, order):
-    """Compute in float32, duplicates one after another or summed first, in either order of the rows."""
+def evaluate_in_float32(rows, values, initial, h, dialect, order):
+    """Yield the float32 parameters after each step; if `order` is 1, the rows of a step are added in reverse."""
     single = np.float32
     x, v, b = (np.array(z, single) for z in (initial, np.zeros_like(initial), np.zeros_like(initial)))
     decay, complement = single(h.decay), single(1 - h.decay)
     rate, epsilon, momentum = single(h.learning_rate), single(h.epsilon), single(h.momentum)
-    for named, given_ in zip(rows, np.asarray(values, single), strict=True):
-        sequence = list(zip(named, given_, strict=True))[:: -1 if order else 1]
+    for indices, gradients in zip(rows, np.asarray(values, single), strict=True):
+        sequence = list(zip(indices, gradients, strict=True))[:: -1 if order else 1]
         g, square = np.zeros_like(x), np.zeros_like(x)
         for row, value in sequence:
             g[row] += value
             square[row] += value * value * complement
-        touched = np.isin(np.arange(len(x)), named)[:, None]
+        touched = np.isin(np.arange(len(x)), indices)[:, None]
         lazy = dialect.sparse == "lazy"
         new = decay * v + (square if dialect.duplicates == "apart" else complement * g * g)
         v = np.where(touched | (not lazy), new, v)
@@ -129,7 +129,7 @@ def evaluated(rows, values, initial, h, dialect, order):
 @settings(max_examples=80)
 @given(seeds, st.sampled_from([0.0, 0.9]), st.sampled_from(["dense", "lazy"]), st.sampled_from(["merged", "apart"]))
 @pytest.mark.parametrize("order", [0, 1])
-def test_no_float32_evaluation_of_sparse_gradients_leaves_the_bound(order, seed, momentum, policy, duplicates):
+def test_float32_errors_of_sparse_gradients_are_within_the_bound(order, seed, momentum, policy, duplicates):
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, 5, (8, 6))
     values = (rng.normal(size=(8, 6, 3)) * 10.0 ** rng.uniform(-3, 3)).astype(np.float32)
@@ -138,13 +138,13 @@ def test_no_float32_evaluation_of_sparse_gradients_leaves_the_bound(order, seed,
     dialect = Dialect(sparse=policy, duplicates=duplicates)
     trace = replay(SparseGradients(rows, values, 5), initial, h, dialect, precision="float32")
     bound = trace.bound("float32")
-    for step, x in enumerate(evaluated(rows, values, initial, h, dialect, order)):
+    for step, x in enumerate(evaluate_in_float32(rows, values, initial, h, dialect, order)):
         assert (np.abs(x - trace.parameters[step]) <= bound[step]).all()
     assert np.isfinite(bound).all()
 
 
 @pytest.mark.parametrize("duplicates", ["merged", "apart"])
-def test_the_rounding_of_a_long_sum_of_duplicates_stays_inside_the_bound(duplicates):
+def test_the_rounding_error_of_a_long_sum_of_duplicates_is_within_the_bound(duplicates):
     """100,000 equal gradients, summed sequentially in float32: every sum is rounded in the same direction."""
     count, g = 100_000, np.float32(0.1)
     values = np.full((1, count, 1), g)
@@ -154,20 +154,19 @@ def test_the_rounding_of_a_long_sum_of_duplicates_stays_inside_the_bound(duplica
     total = np.cumsum(terms, dtype=np.float32)[-1]
     v = np.float32(1 - 0.9) * (total * total if duplicates == "merged" else total)
     error, bound = abs(v - trace.square_average.item()), trace.bounds("float32").square_average.item()
-    assert error > 1e3 * np.spacing(v)  # far more than what the other operations make of it
+    assert error > 1e3 * np.spacing(v)  # much more than the error of the other operations
     assert error <= bound
 
 
-def test_steps_that_rounding_loses_one_by_one_stay_inside_the_bound():
-    """64 steps of 0.4 ulps each: their sum moves the parameter by 26 ulps, one after another they do not move it."""
+def test_the_bound_includes_steps_that_are_each_rounded_to_zero():
+    """The sum of 64 steps of 0.4 ulps is 26 ulps; applied one after another, each is lost in rounding."""
     count, one = 64, np.float32(1)
     h = Hyperparameters(learning_rate=0.4 * 2.0**-24 * count**0.5, decay=0.0, epsilon=1e-12)
     gradients = SparseGradients(np.zeros((1, count), int), np.ones((1, count, 1)), 1)
     dialect = Dialect(duplicates="apart")
     trace = replay(gradients, np.ones((1, 1)), h, dialect, precision="float32")
-    assert 1 - trace.parameters.item() == pytest.approx(
-        0.4 * 2.0**-24 * count, rel=1e-9
-    )  # what float64 has of 1 - 1.5e-6
+    expected = 0.4 * 2.0**-24 * count  # 1.5e-6, so that 1 - expected in float64 has a relative error of 1e-10
+    assert 1 - trace.parameters.item() == pytest.approx(expected, rel=1e-9)
     step = np.float32(h.learning_rate) / np.sqrt(np.float32(count))
     assert one - step == one
     assert one - trace.parameters.item() <= trace.bound("float32").item()
@@ -181,8 +180,8 @@ def test_steps_that_rounding_loses_one_by_one_stay_inside_the_bound():
         ([[3]], np.ones((1, 1, 2)), "from 0 to 2, or -1"),
     ],
 )
-def test_row_indices_out_of_range_are_refused(rows, values, words):
-    with pytest.raises(ValueError, match=words):
+def test_row_indices_out_of_range_are_refused(rows, values, message):
+    with pytest.raises(ValueError, match=message):
         SparseGradients(np.array(rows), values, 3)
 
 

@@ -1,4 +1,4 @@
-"""Hyper-parameters, dialects, formats, averages and objectives."""
+"""Hyper-parameters, dialects, formats, leaky averages and objectives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from suite.adapters.oracle import Adapter
 EPS = np.finfo(np.float64).eps
 
 
-def test_hyperparameters_survive_json():
+def test_hyperparameters_are_restored_from_json():
     h = Hyperparameters(learning_rate=[0.1, 0.2], momentum=0.5, clip_gradient=1.0, centered=True)
     assert Hyperparameters.from_json(h.to_json()) == h
 
@@ -36,8 +36,8 @@ def test_a_learning_rate_is_one_number_or_one_for_each_step():
     ("values", "words"),
     [({"decay": math.nan}, "decay"), ({"clip_gradient": -1.0}, "clip_gradient"), ({"alpha": 0.9}, "alpha")],
 )
-def test_invalid_hyperparameters_are_refused_by_name(values, words):
-    with pytest.raises(ValueError, match=words):
+def test_an_error_names_the_invalid_hyperparameter(values, message):
+    with pytest.raises(ValueError, match=message):
         Hyperparameters.from_json(values)
 
 
@@ -49,15 +49,15 @@ def test_every_named_dialect_has_a_source_and_cannot_be_changed():
         dialects["mine"] = Dialect()
 
 
-def test_the_learning_rate_may_stay_exact_where_the_rest_is_rounded_to_float32():
+def test_the_learning_rate_is_not_rounded_if_the_dialect_exempts_it():
     h, burn = Hyperparameters(learning_rate=0.1, decay=0.9), dialects["burn"]
-    a = Algorithm.of(burn, h, "float64")
-    assert a.rate(0.1) == np.longdouble(0.1)
-    assert a.decay == np.longdouble(np.float32(0.9))
+    algorithm = Algorithm.of(burn, h, "float64")
+    assert algorithm.rate(0.1) == np.longdouble(0.1)
+    assert algorithm.decay == np.longdouble(np.float32(0.9))
     assert Algorithm.of(replace(burn, hyperparameter_rounding="float32"), h, "float64").rate(0.1) == np.float32(0.1)
 
 
-def test_the_axes_on_which_two_dialects_differ_are_named():
+def test_differences_of_two_dialects_are_listed_by_axis():
     assert dialects["torch"].differences(dialects["d2l"]) == {
         "epsilon": ("outside", "inside"),
         "learning_rate": ("outside", "inside"),
@@ -66,7 +66,7 @@ def test_the_axes_on_which_two_dialects_differ_are_named():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_the_constants_of_a_format_equal_numpys(dtype):
+def test_the_constants_of_a_format_equal_those_of_numpy(dtype):
     fmt, limits = format_of(dtype), np.finfo(dtype)
     assert fmt.epsilon == limits.eps
     assert fmt.largest == limits.max
@@ -75,7 +75,7 @@ def test_the_constants_of_a_format_equal_numpys(dtype):
 
 
 @given(st.floats(width=64, allow_nan=False))
-def test_rounding_to_float32_equals_numpys(value):
+def test_rounding_to_float32_equals_that_of_numpy(value):
     with np.errstate(over="ignore"):
         expected = np.float32(value)
     assert np.float32(format_of("float32").round(np.float64(value))) == expected
@@ -87,14 +87,14 @@ def test_an_ulp_is_the_distance_to_the_next_number():
     assert np.isnan(format_of("float32").ulp(np.inf))
 
 
-def test_bfloat16_has_eight_digits_and_the_range_of_float32():
+def test_bfloat16_has_eight_significant_bits_and_the_range_of_float32():
     fmt = format_of("bfloat16")
     assert fmt.round(np.float64(1 + 2.0**-9)) == 1.0
     assert fmt.round(np.float64(1 + 3 * 2.0**-9)) == 1 + 2.0**-7
     assert fmt.smallest_normal == format_of("float32").smallest_normal
 
 
-def test_the_oracle_checks_each_format_in_a_wider_type():
+def test_the_oracle_computes_in_a_wider_type_than_the_tested_format():
     assert wider("float32") is np.float64
     assert wider("float64") is np.longdouble
     with pytest.raises(ValueError, match="int32"):
@@ -119,16 +119,16 @@ def test_after_a_half_life_the_weight_is_halved(decay):
 
 
 @pytest.mark.parametrize("rotated", [False, True])
-def test_the_gradient_of_a_quadratic_is_its_central_difference(rotated):
+def test_the_gradient_of_a_quadratic_equals_the_central_difference(rotated):
     objective, x, h = Quadratic(rotated), np.array([-5.0, -2.0], np.longdouble), np.longdouble(2.0**-10)
     for i, slope in enumerate(objective.gradient(x, 0)):
-        forth, back = (x + sign * h * np.eye(2, dtype=x.dtype)[i] for sign in (1, -1))
-        difference = (objective.loss(forth) - objective.loss(back)) / (2 * float(h))
-        # exact for a quadratic but for the rounding of two losses of at most 30 to float64
+        above, below = (x + sign * h * np.eye(2, dtype=x.dtype)[i] for sign in (1, -1))
+        difference = (objective.loss(above) - objective.loss(below)) / (2 * float(h))
+        # exact for a quadratic, except for the rounding to float64 of two losses of at most 30
         assert abs(difference - float(slope)) <= 30 * EPS / float(h)
 
 
-def test_the_rotated_quadratic_is_the_exercise_of_the_book():
+def test_the_quadratics_are_those_of_the_book():
     x1, x2 = 3.0, -1.0
     assert Quadratic(rotated=True).loss(np.array([x1, x2])) == pytest.approx(
         0.1 * (x1 + x2) ** 2 + 2 * (x1 - x2) ** 2, rel=4 * EPS
@@ -147,15 +147,15 @@ def test_the_mean_gradient_over_all_batches_is_the_gradient_of_the_loss():
     mean = np.mean([objective.gradient(x, step) for step in range(4)], axis=0)
     h = 2.0**-12
     for i in range(4):
-        forth, back = x.copy(), x.copy()
-        forth[i] += h
-        back[i] -= h
-        difference = (objective.loss(forth) - objective.loss(back)) / (2 * h)
-        assert abs(difference - mean[i]) <= 50 * EPS / h  # exact for a quadratic but for rounding
+        above, below = x.copy(), x.copy()
+        above[i] += h
+        below[i] -= h
+        difference = (objective.loss(above) - objective.loss(below)) / (2 * h)
+        assert abs(difference - mean[i]) <= 50 * EPS / h  # exact for a quadratic except for rounding
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_float32_gradient_stays_inside_its_bound(seed):
+def test_a_float32_gradient_of_a_regression_is_within_its_bound(seed):
     objective, x = regression(seed)
     x = x.astype(np.float32)
     for step in range(4):
@@ -176,16 +176,16 @@ def network(seed=0):
 def test_the_mean_gradient_of_a_network_over_all_batches_is_the_gradient_of_its_loss():
     objective, x = network()
     mean = np.mean([objective.gradient(x, step) for step in range(3)], axis=0)
-    h = 2.0**-16  # the second-order term of a central difference is then as small as its rounding, 1e-10 each
+    h = 2.0**-16  # truncation and rounding error of the central difference are both about 1e-10
     for i in range(x.size):
-        forth, back = x.copy(), x.copy()
-        forth[i] += h
-        back[i] -= h
-        assert (objective.loss(forth) - objective.loss(back)) / (2 * h) == pytest.approx(mean[i], abs=1e-8)
+        above, below = x.copy(), x.copy()
+        above[i] += h
+        below[i] -= h
+        assert (objective.loss(above) - objective.loss(below)) / (2 * h) == pytest.approx(mean[i], abs=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_float32_gradient_of_a_network_stays_inside_its_bound(seed):
+def test_a_float32_gradient_of_a_network_is_within_its_bound(seed):
     objective, x = network(seed)
     single = x.astype(np.float32)
     adapter = Adapter("cpu")
@@ -199,22 +199,22 @@ def test_a_float32_gradient_of_a_network_stays_inside_its_bound(seed):
         assert bound.max() < 1e-3 * np.abs(exact).max()
 
 
-def test_a_hidden_unit_near_zero_may_have_either_gradient():
+def test_the_bound_allows_both_gradients_of_a_hidden_unit_near_zero():
     objective, x = network()
     features = np.tile(objective.features[:1], (24, 1))
-    alike = replace(objective, features=features)
+    repeated = replace(objective, features=features)
     w1 = unflatten(x, objective.shapes)[0]
     x = x.copy()
-    x[w1.size] = -(features[0].astype(np.float64) @ w1[:, 0]) + 1e-9  # the first unit's input is a rounding above zero
-    bound = unflatten(alike.gradient_bound(x, 0, "float32"), objective.shapes)[0]
-    on = unflatten(alike.gradient(x, 0), objective.shapes)[0]
-    assert (bound[:, 0] >= np.abs(on[:, 0])).all()
-    assert (bound[:, 1:] < 1e-2 * np.abs(on[:, 1:]).max()).all()
+    x[w1.size] = -(features[0].astype(np.float64) @ w1[:, 0]) + 1e-9  # above zero by less than rounding
+    bound = unflatten(repeated.gradient_bound(x, 0, "float32"), objective.shapes)[0]
+    gradient = unflatten(repeated.gradient(x, 0), objective.shapes)[0]
+    assert (bound[:, 0] >= np.abs(gradient[:, 0])).all()
+    assert (bound[:, 1:] < 1e-2 * np.abs(gradient[:, 1:]).max()).all()
 
 
-def test_a_gradient_of_another_loss_leaves_the_bound():
+def test_the_gradient_of_another_loss_is_outside_the_bound():
     objective, x = regression()
-    doubled = 2 * objective.gradient(x, 0)  # the loss without its ½
+    doubled = 2 * objective.gradient(x, 0)  # of the loss without the factor ½
     assert (np.abs(doubled - objective.gradient(x, 0)) > 1e3 * objective.gradient_bound(x, 0, "float32")).any()
 
 
