@@ -138,7 +138,7 @@ def test_no_steps_give_an_empty_trace():
 
 
 @pytest.mark.parametrize(
-    ("gradients", "steps", "words"),
+    ("gradients", "steps", "message"),
     [
         (np.ones((3, 2)), None, "expected"),
         (np.ones((3, 3)), 4, "4 steps need 4 gradients; there are 3"),

@@ -35,7 +35,7 @@ def test_sparse_gradients_of_all_rows_equal_dense_gradients():
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("dense", 0.1 * 0.9), ("lazy", 0.1)])
-def test_the_square_average_of_a_row_without_gradient_decays_if_dense_and_is_kept_if_lazy(policy, expected):
+def test_a_row_without_gradient_decays_if_dense_and_is_kept_if_lazy(policy, expected):
     trace = replay(sparse([[0], [1]]), INITIAL, PLAIN, Dialect(sparse=policy))
     assert trace.square_average[1, 0] == pytest.approx([expected] * 2, rel=ROUNDED)
     assert (trace.parameters[1, 0] == trace.parameters[0, 0]).all()
@@ -68,7 +68,7 @@ def test_legacy_keras_is_lazy_only_with_momentum():
 
 
 def test_duplicates_are_summed_before_or_after_squaring():
-    """Values observed in Keras 3 and Keras 2: indices [0, 0], values [1, 2], γ 0.9, η 0.1, parameter 1."""
+    """Values observed in Keras 3 and in other frameworks: indices [0, 0], values [1, 2], γ 0.9, η 0.1, parameter 1."""
     gradients = sparse([[0, 0]], [[[1.0, 1.0], [2.0, 2.0]]])
     h = Hyperparameters(learning_rate=0.1, decay=0.9, epsilon=1e-7)
     apart = replay(gradients, INITIAL, h, dialects["keras3"])
@@ -174,7 +174,7 @@ def test_the_bound_includes_steps_that_are_each_rounded_to_zero():
 
 
 @pytest.mark.parametrize(
-    ("rows", "values", "words"),
+    ("rows", "values", "message"),
     [
         ([[0]], np.ones((1, 2, 2)), "need values of shape"),
         ([[3]], np.ones((1, 1, 2)), "from 0 to 2, or -1"),

@@ -33,7 +33,7 @@ def test_a_learning_rate_is_one_number_or_one_for_each_step():
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "message"),
     [({"decay": math.nan}, "decay"), ({"clip_gradient": -1.0}, "clip_gradient"), ({"alpha": 0.9}, "alpha")],
 )
 def test_an_error_names_the_invalid_hyperparameter(values, message):

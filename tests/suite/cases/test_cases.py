@@ -1,4 +1,4 @@
-"""The inputs have the same bytes on every platform, and state their provenance."""
+"""Test inputs have the same bytes on every platform, data sets state their provenance, and patterns select cases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def digest(*parts):
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
 
-def test_the_bits_of_a_seed_never_change():
+def test_a_seed_gives_the_same_bits_on_every_platform():
     bits = Bits(0)
     assert bits.integers((2,)).tolist() == [11749869230777074271, 4976686463289251617]
     assert digest(Bits(7).uniform((9,)), Bits(7).normal((9,))) == "c6eb60b84d3c0cea"
@@ -34,15 +34,15 @@ def test_the_bits_of_a_seed_never_change():
 
 def test_normal_deviates_have_mean_zero_and_variance_one():
     sample = Bits(1).normal((20000,))
-    assert abs(sample.mean()) < 4 / np.sqrt(sample.size)  # four standard errors, of a fixed seed
+    assert abs(sample.mean()) < 4 / np.sqrt(sample.size)  # four standard errors; the seed is fixed
     assert abs(sample.var() - 1) < 4 * np.sqrt(2 / sample.size)
 
 
-def test_a_permutation_has_each_number_once():
+def test_a_permutation_contains_each_number_once():
     assert sorted(Bits(3).permutation(50)) == list(range(50))
 
 
-TAPES = {
+TAPE_DIGESTS = {
     "decades": "799320c782ce02d4",
     "constant": "6e41bb98bb0d4c2c",
     "alternating": "989e7081bb50fd4d",
@@ -52,31 +52,31 @@ TAPES = {
 }
 
 
-@pytest.mark.parametrize("name", TAPES)
-def test_the_generated_tapes_never_change(name):
+@pytest.mark.parametrize("name", TAPE_DIGESTS)
+def test_generated_tapes_have_the_same_bytes_on_every_platform(name):
     tape = generated_tapes(0)[name]
-    assert digest(tape.initial, tape.gradients) == TAPES[name]
+    assert digest(tape.initial, tape.gradients) == TAPE_DIGESTS[name]
 
 
-def test_the_generated_table_never_changes():
+def test_the_generated_table_has_the_same_bytes_on_every_platform():
     table = generated().table
     assert table.shape == (datasets.ROWS, datasets.COLUMNS)
     assert generated().sha256[:16] == digest(table) == "0318b1642a66b46d"
 
 
-needs_data = pytest.mark.skipif(not (DATA / datasets.FILE).exists(), reason="the published file is not available")
+requires_data = pytest.mark.skipif(not (DATA / datasets.FILE).exists(), reason="the published file is not available")
 
 
-@needs_data
-def test_the_published_file_is_standardised_as_in_the_section(tmp_path):
+@requires_data
+def test_the_published_file_is_standardized_as_in_the_book(tmp_path):
     data = resolve(DATA, tmp_path)
     assert (data.name, data.source) == ("airfoil", "folder")
     assert digest(data.standardized()) == "e65f286f9a39a601"
-    assert np.abs(data.standardized().mean(axis=0)).max() < 1e-4  # a float32 mean, as in the section
+    assert np.abs(data.standardized().mean(axis=0)).max() < 1e-4  # a float32 mean, as in the book
 
 
-@needs_data
-def test_a_cached_file_is_used_unless_it_was_changed(tmp_path):
+@requires_data
+def test_a_cached_file_is_used_unless_its_hash_differs(tmp_path):
     content = (DATA / datasets.FILE).read_bytes()
     (tmp_path / datasets.FILE).write_bytes(content)
     assert resolve(None, tmp_path, download=False).source == "cache"
@@ -84,7 +84,7 @@ def test_a_cached_file_is_used_unless_it_was_changed(tmp_path):
     assert resolve(None, tmp_path, download=False).name == "generated"
 
 
-def test_a_named_folder_must_hold_the_published_file(tmp_path, monkeypatch):
+def test_a_data_folder_without_the_published_file_is_refused(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="no airfoil_self_noise"):
         resolve(tmp_path, tmp_path)
     (tmp_path / datasets.FILE).write_text("800\t0\n")
@@ -95,13 +95,13 @@ def test_a_named_folder_must_hold_the_published_file(tmp_path, monkeypatch):
         resolve(None, tmp_path / "cache")
 
 
-def test_a_publisher_that_does_not_answer_costs_a_limited_time(tmp_path, monkeypatch):
+def test_a_download_without_response_is_abandoned_after_a_time_limit(tmp_path, monkeypatch):
     import pooch
 
-    asked, release = threading.Event(), threading.Event()
+    requested, release = threading.Event(), threading.Event()
 
     def retrieve(*args, **kwargs):
-        asked.set()
+        requested.set()
         release.wait(30)
         raise OSError("no route to host")
 
@@ -109,7 +109,7 @@ def test_a_publisher_that_does_not_answer_costs_a_limited_time(tmp_path, monkeyp
     monkeypatch.setattr(datasets, "DOWNLOAD_SECONDS", 0.2)
     data = resolve(None, tmp_path)
     release.set()
-    assert asked.is_set()
+    assert requested.is_set()
     assert data.name == "generated"
     assert "not available" in data.detail
 
@@ -124,7 +124,7 @@ def test_a_download_that_fails_falls_back_to_generated_data(tmp_path, monkeypatc
     assert resolve(None, tmp_path).name == "generated"
 
 
-def test_the_regression_is_the_sections(tmp_path):
+def test_the_regression_task_is_that_of_the_book(tmp_path):
     task = tasks(generated(), 0)["regression"]
     assert task.steps == 300
     assert task.steps_per_epoch == 150
@@ -137,7 +137,7 @@ def test_the_regression_is_the_sections(tmp_path):
     assert 0 < np.abs(task.initial[:-1]).max() <= 0.06
 
 
-def test_ids_of_cases_are_unique():
+def test_cases_have_unique_ids_and_reasons():
     cases = catalogue(tasks(generated(), 0), 0)
     ids = [case.id for case in cases]
     assert len(set(ids)) == len(ids) > 200
@@ -164,7 +164,7 @@ def test_a_pattern_that_matches_nothing_is_refused_with_a_suggestion():
         select(catalogue(tasks(generated(), 0), 0), ["decade"])
 
 
-def test_batched_cases_keep_their_columns(tmp_path):
+def test_a_tape_batch_stores_each_case_in_its_columns(tmp_path):
     cases = select(catalogue(tasks(generated(), 0), 0), ["plain", "momentum"])
     for tape_batch in tape_batches(cases, tmp_path):
         stored, sha256 = arrays.read(tape_batch.path)
@@ -178,11 +178,11 @@ def test_batched_cases_keep_their_columns(tmp_path):
             assert np.array_equal(stored["initial"][columns], case.tape.initial)
 
 
-def test_arrays_are_written_and_read_exactly_and_another_file_is_refused(tmp_path):
-    given = {"a": np.arange(6.0).reshape(2, 3).T, "scalar": np.array(7), "empty": np.zeros((0, 2), np.float32)}
-    arrays.write(tmp_path / "x.safetensors", given)
-    found, _ = arrays.read(tmp_path / "x.safetensors")
-    assert all(np.array_equal(found[key], given[key]) and found[key].shape == given[key].shape for key in given)
+def test_arrays_are_stored_exactly_and_other_file_formats_are_refused(tmp_path):
+    written = {"a": np.arange(6.0).reshape(2, 3).T, "scalar": np.array(7), "empty": np.zeros((0, 2), np.float32)}
+    arrays.write(tmp_path / "x.safetensors", written)
+    stored, _ = arrays.read(tmp_path / "x.safetensors")
+    assert all(np.array_equal(stored[key], written[key]) and stored[key].shape == written[key].shape for key in written)
     (tmp_path / "y.safetensors").write_bytes(b"\x80\x04not a tensor")
     with pytest.raises(ValueError, match="is not a safetensors file"):
         arrays.read(tmp_path / "y.safetensors")

@@ -1,4 +1,4 @@
-"""-k: what an expression selects, and what is said of one that can't be read."""
+"""The expressions of `-k`: what they select, and the error messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ TEXT = "torch/builtin decades/schedule-momentum float32 torch"
         ("not (mxnet or torch)", False),
         ("not not torch", True),
         ("not mxnet and not float64", True),
-        ("notable", False),  # a name, though it begins with a word of the grammar
+        ("notable", False),  # a name, although it begins with an operator
         ("((torch))", True),
     ],
 )
-def test_a_name_matches_texts_that_contain_it_and_operators_work_as_in_python(expression, selected):
+def test_an_expression_selects_texts_that_contain_its_names(expression, selected):
     assert Selection.of(expression).matches(TEXT) is selected
 
 
-def test_it_agrees_with_python_on_every_expression_of_three_names():
-    words = ("a", "b", "c")
+def test_every_expression_of_three_names_is_evaluated_as_in_python():
+    names = ("a", "b", "c")
     for first, second, negated in itertools.product(("and", "or"), ("and", "or"), ("", "not ")):
         for expression in (f"a {first} {negated}b {second} c", f"a {first} {negated}(b {second} c)"):
             selection = Selection.of(expression)
-            for there in itertools.product((True, False), repeat=3):
-                text = " ".join(word for word, is_there in zip(words, there, strict=True) if is_there)
-                truth = {"a": there[0], "b": there[1], "c": there[2]}
-                assert selection.matches(text) is bool(eval(expression, {}, truth)), (expression, text)
+            for present in itertools.product((True, False), repeat=3):
+                text = " ".join(name for name, is_present in zip(names, present, strict=True) if is_present)
+                values = dict(zip(names, present, strict=True))
+                assert selection.matches(text) is bool(eval(expression, {}, values)), (expression, text)
 
 
 @pytest.mark.parametrize(
-    ("expression", "words"),
+    ("expression", "message"),
     [
         ("torch and", "ends where a name, 'not' or '(' is expected"),
         ("and torch", "has 'and' at column 1, where a name, 'not' or '(' is expected"),
@@ -59,8 +59,8 @@ def test_it_agrees_with_python_on_every_expression_of_three_names():
         ("()", "has ')' at column 2"),
     ],
 )
-def test_an_invalid_expression_is_refused_in_one_line_that_says_where(expression, words):
+def test_an_invalid_expression_is_refused_with_a_one_line_message_that_has_the_position(expression, message):
     with pytest.raises(SelectionError) as error:
         Selection.of(expression)
-    assert words in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)

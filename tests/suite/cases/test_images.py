@@ -1,4 +1,4 @@
-"""The images of exercise 3: the published files or none, and digits where there are none."""
+"""The images of exercise 3: the complete published Fashion-MNIST, or the embedded digits if it is not available."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from suite.errors import UserError
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with four files of Fashion-MNIST's form, published as such."""
+    """A folder with four files in the format of Fashion-MNIST, whose hashes are declared as the published ones."""
     monkeypatch.delenv(datasets.VARIABLE, raising=False)
     random = np.random.default_rng(0)
     sums = {}
@@ -30,15 +30,15 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_files_are_read_from_the_folder_or_the_cache(folder, tmp_path):
-    named = datasets.resolve_images(folder, tmp_path / "none", download=False)
-    assert (named.name, named.source) == ("Fashion-MNIST", "folder")
-    assert named.features.shape == (6400, 196)
-    assert named.test_labels.shape == (2000,)
-    assert named.features.dtype == np.float32
-    assert 0 <= named.features.min() <= named.features.max() <= 1
-    kept = datasets.resolve_images(None, folder, download=False)
-    assert kept.source == "cache"
-    assert np.array_equal(kept.features, named.features)
+    from_folder = datasets.resolve_images(folder, tmp_path / "none", download=False)
+    assert (from_folder.name, from_folder.source) == ("Fashion-MNIST", "folder")
+    assert from_folder.features.shape == (6400, 196)
+    assert from_folder.test_labels.shape == (2000,)
+    assert from_folder.features.dtype == np.float32
+    assert 0 <= from_folder.features.min() <= from_folder.features.max() <= 1
+    cached = datasets.resolve_images(None, folder, download=False)
+    assert cached.source == "cache"
+    assert np.array_equal(cached.features, from_folder.features)
 
 
 def test_a_file_with_another_hash_is_refused(folder, tmp_path):
@@ -48,7 +48,7 @@ def test_a_file_with_another_hash_is_refused(folder, tmp_path):
     assert datasets.resolve_images(None, folder, download=False).name == "digits"
 
 
-def test_a_folder_with_some_of_the_files_names_what_is_missing(folder, tmp_path):
+def test_a_missing_file_in_a_data_folder_is_named(folder, tmp_path):
     (folder / "t10k-images-idx3-ubyte.gz").unlink()
     with pytest.raises(UserError, match=r"no t10k-images-idx3-ubyte.gz in .* add it"):
         datasets.resolve_images(folder, tmp_path / "none", download=False)
@@ -62,26 +62,26 @@ def test_without_fashion_mnist_the_digits_are_used(tmp_path, monkeypatch):
     assert "Fashion-MNIST was not available" in found.detail
 
 
-def test_a_download_is_used_if_every_file_arrives(folder, tmp_path, monkeypatch):
-    asked = []
+def test_a_download_is_used_if_every_file_succeeds_and_stops_at_the_first_failure(folder, tmp_path, monkeypatch):
+    requests = []
 
     def fetch(url, known_hash, cache, seconds):
         name = url.rpartition("/")[2]
-        asked.append((name, seconds))
-        return (folder / name).read_bytes() if name in there else None
+        requests.append((name, seconds))
+        return (folder / name).read_bytes() if name in available else None
 
     monkeypatch.setattr(datasets, "fetch", fetch)
-    there = set(datasets.FASHION_MNIST)
+    available = set(datasets.FASHION_MNIST)
     assert datasets.resolve_images(None, tmp_path / "none").source == "download"
-    assert len(asked) == 4
-    asked.clear()
-    there = set()
+    assert len(requests) == 4
+    requests.clear()
+    available = set()
     assert datasets.resolve_images(None, tmp_path / "none").source == "embedded"
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
-def test_four_pixels_become_their_mean():
-    picture = np.arange(28 * 28, dtype=np.uint8).reshape(1, -1)
-    plain = picture.reshape(28, 28).astype(float)
-    expected = (plain[0, 0] + plain[0, 1] + plain[1, 0] + plain[1, 1]) / 4 / 255
-    assert datasets.pooled(picture)[0, 0] == pytest.approx(expected, rel=2.0**-23)
+def test_pooling_averages_four_pixels():
+    image = np.arange(28 * 28, dtype=np.uint8).reshape(1, -1)
+    pixels = image.reshape(28, 28).astype(float)
+    expected = (pixels[0, 0] + pixels[0, 1] + pixels[1, 0] + pixels[1, 1]) / 4 / 255
+    assert datasets.pooled(image)[0, 0] == pytest.approx(expected, rel=2.0**-23)

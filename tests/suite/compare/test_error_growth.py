@@ -1,4 +1,4 @@
-"""Error curves, the growth of an error, and the first step that rules out another dialect."""
+"""Error curves, the growth of errors, and the first step that rules out another dialect."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def oracle():
 
 
 def observed(oracle, dialect, dtype=np.float32):
-    """The trace of a correct implementation that does not show its state: the oracle's, rounded."""
+    """Return the trace of a correct implementation that does not return its state: the oracle's, rounded."""
     return {"parameters": oracle.predict(dialect).trace.parameters.astype(dtype)}
 
 
@@ -28,15 +28,15 @@ def test_the_step_series_ends_with_the_last_step(last, steps):
     assert step_series(last) == steps
 
 
-def test_the_error_curve_of_a_correct_trace_stays_below_the_bound_from_the_first_step_to_the_last(oracle):
-    found = TraceComparison(observed(oracle, "torch"), oracle, "torch").error_curve(ALL)
-    assert [step for step, _, _ in found] == [1, 2, 5, 10, 20, 50, 60]
-    assert all(0 <= ulps <= bound for _, ulps, bound in found)
+def test_the_error_curve_of_a_correct_trace_is_below_the_bound_at_every_step(oracle):
+    curve = TraceComparison(observed(oracle, "torch"), oracle, "torch").error_curve(ALL)
+    assert [step for step, _, _ in curve] == [1, 2, 5, 10, 20, 50, 60]
+    assert all(0 <= ulps <= bound for _, ulps, bound in curve)
 
 
 def test_the_error_curve_of_another_dialect_is_above_the_bound(oracle):
-    found = TraceComparison(observed(oracle, "tf1"), oracle, "torch").error_curve(ALL)
-    assert all(ulps > bound for _, ulps, bound in found)
+    curve = TraceComparison(observed(oracle, "tf1"), oracle, "torch").error_curve(ALL)
+    assert all(ulps > bound for _, ulps, bound in curve)
 
 
 def test_the_error_curve_of_no_columns_is_empty(oracle):
@@ -66,11 +66,11 @@ def test_other_dialects_are_ruled_out_at_the_first_step_outside_their_bounds(ora
         (lambda n: 1.1**n, "growing faster than linearly"),
     ],
 )
-def test_the_growth_of_an_error_is_classified_and_shown_as_a_short_series(error, kind):
-    steady = Oracle(np.ones(4), np.tile([0.1, -1.0, 3.0, 10.0], (100, 1)), H, "float64", ["d2l"])
-    wrong = observed(steady, "d2l", np.float64)
+def test_the_growth_of_an_error_is_classified_and_sampled_in_a_short_series(error, kind):
+    constant = Oracle(np.ones(4), np.tile([0.1, -1.0, 3.0, 10.0], (100, 1)), H, "float64", ["d2l"])
+    wrong = observed(constant, "d2l", np.float64)
     wrong["parameters"][4:, 2] += 1e-9 * error(np.arange(1.0, 97.0))
-    comparison = TraceComparison(wrong, steady, "d2l")
+    comparison = TraceComparison(wrong, constant, "d2l")
     result = comparison.result(ALL)
     found = comparison.growth(ALL, result.first_step)
     assert (result.first_step, found.quantity, found.index) == (5, "parameters", 2)

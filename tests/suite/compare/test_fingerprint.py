@@ -1,4 +1,4 @@
-"""Fingerprints are equal where the bits are; compact traces show the first step that changed, and how far."""
+"""Fingerprints are equal exactly if the bits are; compact traces show the first step that changed, and how far."""
 
 import numpy as np
 import pytest
@@ -11,25 +11,26 @@ def difference(before, after, dtype="float32"):
     return trace_difference(CompactTrace.of(before), CompactTrace.of(after), dtype)
 
 
-# Fingerprints of the parameters, as verdicts have them
+# Fingerprints of parameters, which verdicts contain
 
 
 def test_equal_bits_give_equal_fingerprints_and_one_ulp_changes_them():
-    one = np.array([[1.0, -0.0, np.nan]], np.float32)
-    assert fingerprint(one, "float32") == fingerprint(one.copy(), "float32")
-    assert fingerprint(one, "float32") == fingerprint(one.astype(np.float64), "float32")  # as a worker may return it
-    assert fingerprint(one, "float32") != fingerprint(np.nextafter(one, np.float32(2)), "float32")
-    assert fingerprint(one, "float32") != fingerprint(np.abs(one), "float32")  # a zero keeps its sign
-    assert fingerprint(one, "float32") != fingerprint(one.reshape(3, 1), "float32")
+    values = np.array([[1.0, -0.0, np.nan]], np.float32)
+    assert fingerprint(values, "float32") == fingerprint(values.copy(), "float32")
+    wider = values.astype(np.float64)  # as a worker may return them
+    assert fingerprint(values, "float32") == fingerprint(wider, "float32")
+    assert fingerprint(values, "float32") != fingerprint(np.nextafter(values, np.float32(2)), "float32")
+    assert fingerprint(values, "float32") != fingerprint(np.abs(values), "float32")  # the sign of zero counts
+    assert fingerprint(values, "float32") != fingerprint(values.reshape(3, 1), "float32")
 
 
-def test_all_nan_have_the_same_fingerprint():
+def test_all_bit_patterns_of_nan_have_the_same_fingerprint():
     other = np.array([[0x7FC00001]], np.uint32).view(np.float32)
     assert np.isnan(other).all()
     assert fingerprint(other, "float32") == fingerprint(np.full((1, 1), np.nan), "float32")
 
 
-# Fingerprints of complete traces, as baselines have them
+# Fingerprints of complete traces, which baselines contain
 
 
 def test_equal_traces_have_equal_fingerprints_and_one_bit_changes_them():
@@ -53,20 +54,20 @@ def test_the_fingerprint_of_a_trace_depends_on_the_sign_of_zero_but_not_on_the_b
 
 
 @pytest.mark.parametrize("step", [1, 2, 17, 50])
-def test_the_first_step_that_changed_is_exact_though_few_values_are_kept(step):
+def test_the_first_step_that_changed_is_exact_in_a_short_trace(step):
     before = random_trace()
     found = difference(before, changed_by_ulps(before, step, 33))
     assert (found.last_equal_step, found.first_step) == (step - 1, step)
 
 
-def test_in_a_long_trace_the_first_step_that_changed_lies_between_two_checksums():
+def test_the_first_step_that_changed_in_a_long_trace_is_between_two_checksums():
     before = random_trace(steps=1000, size=3)
     found = difference(before, changed_by_ulps(before, 200, 1))
     assert (found.last_equal_step, found.first_step) == (100, 200)
     assert "from a step after 100 on, at the latest 200" in found.words
 
 
-def test_a_change_of_the_state_alone_is_reported_as_such():
+def test_a_change_of_the_state_alone_is_reported():
     before = random_trace()
     found = difference(before, changed_by_ulps(before, 50, 0, quantity="square_average"))
     assert found.first_step is None
@@ -74,20 +75,20 @@ def test_a_change_of_the_state_alone_is_reported_as_such():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_the_distance_is_the_largest_of_the_kept_values_in_ulps_of_the_format(dtype):
+def test_the_distance_is_the_largest_among_kept_values_in_ulps_of_the_format(dtype):
     before = {name: (1 + abs(values) % 0.5).astype(dtype) for name, values in random_trace().items()}  # equal ulps
     after = changed_by_ulps(changed_by_ulps(before, 20, 0, ulps=5), 50, 63, ulps=9)
     found = difference(before, after, np.dtype(dtype).name)
     assert (found.ulps, found.quantity, found.worst_step) == (9, "parameters", 50)
 
 
-def test_the_unit_is_an_ulp_of_the_largest_value_of_the_coordinate():
+def test_distances_are_in_ulps_of_the_largest_value_of_the_coordinate():
     before = {"parameters": np.array([[1.5], [0.0]], np.float32)}
     after = {"parameters": np.array([[1.5], [2.0**-23]], np.float32)}
     assert difference(before, after).ulps == 1
-    lost = {"parameters": np.array([[1.5], [np.nan]], np.float32)}
-    assert difference(before, lost).ulps == np.inf
-    assert difference(lost, lost).ulps == 0
+    became_nan = {"parameters": np.array([[1.5], [np.nan]], np.float32)}
+    assert difference(before, became_nan).ulps == np.inf
+    assert difference(became_nan, became_nan).ulps == 0
 
 
 def test_traces_of_different_shapes_are_not_compared():
