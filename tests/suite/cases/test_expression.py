@@ -59,7 +59,7 @@ def test_every_expression_of_three_names_is_evaluated_as_in_python():
         ("()", "has ')' at column 2"),
     ],
 )
-def test_an_invalid_expression_is_refused_with_a_one_line_message_that_has_the_position(expression, message):
+def test_an_invalid_expression_is_refused_with_its_position_in_one_line(expression, message):
     with pytest.raises(SelectionError) as error:
         Selection.of(expression)
     assert message in str(error.value)

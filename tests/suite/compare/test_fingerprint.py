@@ -41,7 +41,7 @@ def test_equal_traces_have_equal_fingerprints_and_one_bit_changes_them():
     assert trace_fingerprint({"parameters": before["parameters"]}) != trace_fingerprint(before)
 
 
-def test_the_fingerprint_of_a_trace_depends_on_the_sign_of_zero_but_not_on_the_bits_of_nan():
+def test_the_fingerprint_of_a_trace_depends_on_signs_of_zero_but_not_on_bits_of_nan():
     before = {"parameters": np.array([[0.0, np.nan]], np.float32)}
     assert trace_fingerprint({"parameters": np.array([[-0.0, np.nan]], np.float32)}) != trace_fingerprint(before)
     other = before["parameters"].copy()

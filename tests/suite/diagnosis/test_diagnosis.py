@@ -1,4 +1,4 @@
-"""A difference is explained: what fits, what is nearest, how a step was computed, and which case would decide."""
+"""Explanations of a difference: fitting and nearest dialects, intermediate values, and the case that would decide."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ ALL = slice(0, None)
 
 def case_of(gradients, h) -> Case:
     gradients = np.asarray(gradients, np.float32)
-    tape = Tape("made-up", "for a test", np.ones(gradients.shape[1], np.float32), gradients)
+    tape = Tape("test", "for a test", np.ones(gradients.shape[1], np.float32), gradients)
     return Case(tape, replace(CASES["decades/plain"].setting, hyperparameters=h))
 
 
 def trace_of(case: Case, candidate: Candidate, dtype: str = "float32"):
-    """The trace of an implementation of a candidate: computed in a wider type, and rounded once."""
+    """Return the trace of a correct implementation of a candidate: computed in a wider type and rounded once."""
     trace = Oracle.of(case.tape, candidate.hyperparameters, dtype, {"": candidate.dialect}).predict("").trace
-    parts = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
-    return {name: getattr(trace, name).astype(dtype) for name in parts if getattr(trace, name) is not None}
+    quantities = ("parameters", "square_average", "mean_gradient", "momentum_buffer")
+    return {name: getattr(trace, name).astype(dtype) for name in quantities if getattr(trace, name) is not None}
 
 
 def changed(claimed: str, h: Hyperparameters, **changes) -> Candidate:
-    """A dialect after changes of axes, or of hyper-parameters, whose names have the prefix `h_`."""
-    of_h = {name.removeprefix("h_"): value for name, value in changes.items() if name.startswith("h_")}
+    """Return a dialect with changed axes or hyper-parameters; names of hyper-parameters have the prefix `h_`."""
+    changes_of_h = {name.removeprefix("h_"): value for name, value in changes.items() if name.startswith("h_")}
     axes = {name: value for name, value in changes.items() if not name.startswith("h_")}
-    return Candidate(claimed, replace(dialects[claimed], **axes), replace(h, **of_h), h)
+    return Candidate(claimed, replace(dialects[claimed], **axes), replace(h, **changes_of_h), h)
 
 
 def find_nearest(
@@ -52,12 +52,12 @@ def find_nearest(
     result = TraceComparison(observed, Oracle.of(case.tape, h, dtype, [claimed]), claimed).result(ALL)
     assert result.outcome == "differs"
     return (search or ExplanationSearch()).nearest(
-        observed, ReplayInput(case.tape, h, dtype), claimed, result, "who", **options
+        observed, ReplayInput(case.tape, h, dtype), claimed, result, "torch/builtin", **options
     )
 
 
 @pytest.mark.parametrize(
-    ("case", "claimed", "changes", "words"),
+    ("case", "claimed", "changes", "description"),
     [
         ("decades/plain", "d2l", {"initial_accumulator": 1.0}, "d2l with initial_accumulator 1 in place of 0"),
         ("decades/plain", "torch", {"epsilon": "inside"}, "torch with epsilon inside in place of outside"),
@@ -77,17 +77,17 @@ def find_nearest(
         ("long-memory", "d2l", {"decay_complement": "working"}, "d2l with decay_complement working in place of exact"),
     ],
 )
-def test_the_axis_that_was_changed_is_reported(case, claimed, changes, words):
+def test_a_changed_axis_or_hyperparameter_is_reported(case, claimed, changes, description):
     case = CASES[case if "/" in case else f"decades/{case}"]
     wrong = changed(claimed, case.setting.hyperparameters, **changes)
     nearest = find_nearest(case, claimed, trace_of(case, wrong))
     assert nearest.fits
-    assert words in [one.description for one in (nearest.candidate, *nearest.alternatives)]
+    assert description in [one.description for one in (nearest.candidate, *nearest.alternatives)]
     assert nearest.describe(claimed).startswith("but ")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_two_changes_are_found_if_one_does_not_fit(dtype):
+def test_two_changes_are_reported_if_no_single_change_fits(dtype):
     case = CASES["decades/plain"]
     wrong = changed("d2l", case.setting.hyperparameters, initial_accumulator=1.0, epsilon="outside")
     nearest = find_nearest(case, "d2l", trace_of(case, wrong, dtype), dtype)
@@ -123,8 +123,8 @@ def test_an_unusual_number_is_estimated_from_the_trace(case, changes, axis, numb
     case = CASES[case]
     nearest = find_nearest(case, "d2l", trace_of(case, changed("d2l", case.setting.hyperparameters, **changes)))
     assert nearest.fits
-    ((axis_found, (_, there)),) = nearest.candidate.differences().items()
-    assert (axis_found, there) == (axis, pytest.approx(number, rel=1e-12))
+    ((axis_found, (_, value)),) = nearest.candidate.differences().items()
+    assert (axis_found, value) == (axis, pytest.approx(number, rel=1e-12))
 
 
 def test_the_explanation_of_one_case_is_tried_first_in_the_next():
@@ -135,18 +135,18 @@ def test_the_explanation_of_one_case_is_tried_first_in_the_next():
         assert nearest.candidate.description == "d2l with clip_gradient ignored"
 
 
-def test_no_change_is_reported_if_none_comes_nearer():
+def test_no_change_is_reported_if_none_reduces_the_error():
     case = CASES["decades/plain"]
-    right = trace_of(case, Candidate.named("d2l", case.setting.hyperparameters))
-    broken = right["parameters"].copy()
+    correct = trace_of(case, Candidate.named("d2l", case.setting.hyperparameters))
+    broken = correct["parameters"].copy()
     broken[19:] = np.nan
-    nearest = find_nearest(case, "d2l", {**right, "parameters": broken})
+    nearest = find_nearest(case, "d2l", {**correct, "parameters": broken})
     assert not nearest.fits
     assert nearest.candidate.changes == ()
     assert nearest.describe("d2l") == "and no change of one or two axes brings it nearer"
 
 
-def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor():
+def test_a_change_that_reduces_the_error_without_fitting_is_reported_with_its_factor():
     case = CASES["decades/plain"]
     wrong = trace_of(case, changed("d2l", case.setting.hyperparameters, initial_accumulator=1.0))
     wrong["parameters"] = wrong["parameters"] * np.float32(1.01)
@@ -159,7 +159,7 @@ def test_a_change_that_comes_nearer_without_fitting_is_reported_with_its_factor(
     assert nearest.row().best_change.axis == "initial_accumulator"
 
 
-def test_other_dialects_are_tried_unchanged_if_they_were_not_compared_before():
+def test_unchanged_dialects_are_tried_if_they_were_not_compared_before():
     case = CASES["steps/10/large-epsilon"]
     nearest = find_nearest(case, "d2l", trace_of(case, Candidate.named("optax-outside", case.setting.hyperparameters)),
                     untried=True)  # fmt: skip
@@ -171,10 +171,10 @@ def test_other_dialects_are_tried_unchanged_if_they_were_not_compared_before():
 def test_changes_cover_every_value_of_every_axis():
     axes = {change.axis for change in CHANGES}
     assert set(Dialect().axes()) <= axes
-    every = {(change.axis, change.value(Hyperparameters())) for change in CHANGES if change.axis in Dialect().axes()}
+    covered = {(change.axis, change.value(Hyperparameters())) for change in CHANGES if change.axis in Dialect().axes()}
     for dialect in dialects.values():
         for axis, value in dialect.axes().items():
-            assert (axis, value) in every
+            assert (axis, value) in covered
 
 
 def test_a_candidate_is_restored_from_its_differences():
@@ -185,23 +185,24 @@ def test_a_candidate_is_restored_from_its_differences():
     assert candidate.description == "torch with epsilon inside in place of outside and momentum 0.5 in place of 0"
 
 
-def test_the_reason_of_an_undecided_case_counts_coordinates_and_names_a_deciding_case():
+def test_the_reason_of_an_undecided_case_names_a_case_that_would_decide():
     plain = CASES["decades/plain"].setting.hyperparameters
-    largest = np.sqrt(np.finfo(np.float32).max)  # whose square overflows or not, depending on rounding
+    largest = np.sqrt(np.finfo(np.float32).max)  # whether its square overflows depends on rounding
     case = case_of(np.column_stack([np.ones(4), [1.0, largest, 1.0, 1.0], np.full(4, 1e-6)]), plain)
-    case.tape.initial[2] = 1e5  # whose ulp is longer than the path
+    case.tape.initial[2] = 1e5  # an ulp of it is larger than the path length
     oracle = Oracle.of(case.tape, plain, "float32", ["d2l"])
     comparison = TraceComparison(trace_of(case, Candidate.named("d2l", plain)), oracle, "d2l")
     assert comparison.result(ALL).outcome == "undecided"
-    decides = DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32")
-    why = reasons.undecided(comparison, oracle.predict("d2l"), ALL, decides)
-    assert "in 1 of 3 coordinates there is no bound, first at step 2, for " in why
-    assert "in 1 of 3 coordinates the bound is wider than the path that was travelled" in why
-    assert decides in {f"{tape}/plain" for tape in ("decades", "constant", "alternating", "zeros", "spike", "drifting")}
-    assert why.endswith(f"; {decides} would decide it")
+    deciding = DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32")
+    reason = reasons.undecided(comparison, oracle.predict("d2l"), ALL, deciding)
+    assert "in 1 of 3 coordinates there is no bound, first at step 2, for " in reason
+    assert "in 1 of 3 coordinates the bound is wider than the path that was travelled" in reason
+    tapes = ("decades", "constant", "alternating", "zeros", "spike", "drifting")
+    assert deciding in {f"{tape}/plain" for tape in tapes}
+    assert reason.endswith(f"; {deciding} would decide it")
 
 
-def test_no_case_would_decide_if_no_other_tape_has_the_setting():
+def test_no_deciding_case_is_named_if_no_other_tape_has_the_setting():
     case = case_of(np.ones((4, 1)), Hyperparameters(epsilon=0.123))
     assert DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32") is None
     h = case.setting.hyperparameters
@@ -210,18 +211,19 @@ def test_no_case_would_decide_if_no_other_tape_has_the_setting():
     assert "no other tape of this setting" in reasons.undecided(comparison, oracle.predict("d2l"), ALL, None)
 
 
-def test_the_case_that_separates_dialects_is_found():
+def test_a_case_that_separates_fitting_dialects_is_found():
     distinguishing = DistinguishingCases(CASES.values())
-    where, _, groups = distinguishing.separating(["torch", "optax-outside", "mlx"], "float32").partition(" would: ")
+    separating = distinguishing.separating(["torch", "optax-outside", "mlx"], "float32")
+    case_id, _, groups = separating.partition(" would: ")
     assert groups == "torch | optax-outside | mlx"
-    assert CASES[where].setting.hyperparameters.momentum > 0
-    assert distinguishing.separating(["d2l", "optax", "jax"], "float32") is None  # one and the same on every axis
+    assert CASES[case_id].setting.hyperparameters.momentum > 0
+    assert distinguishing.separating(["d2l", "optax", "jax"], "float32") is None  # equal on every axis
 
 
 def test_a_fitting_dialect_is_described_as_a_change_of_the_claimed_one():
     case = CASES["decades/plain"]
-    words = reasons.fitting(["tf1", "timm-tf"], "d2l", case, "float32", "long-memory would: tf1 | timm-tf")
-    assert words == (
+    reason = reasons.fitting(["tf1", "timm-tf"], "d2l", case, "float32", "long-memory would: tf1 | timm-tf")
+    assert reason == (
         "fits tf1, timm-tf; timm-tf is d2l with initial_accumulator 1 in place of 0; "
         "this case can't tell them apart, long-memory would: tf1 | timm-tf"
     )
@@ -237,38 +239,39 @@ def test_the_intermediate_values_of_a_step_are_consistent(case, name):
     case = CASES[case]
     h = case.setting.hyperparameters
     location = StepLocation(case.tape, h, "float32", len(case.tape.gradients), 3)
-    parts = {
+    values = {
         key: float(amount.value) for key, amount in intermediate_values(location, Candidate.named(name, h)).items()
     }
     trace = Oracle.of(case.tape, h, "float32", [name]).predict(name).trace
-    assert parts["x after"] == float(trace.parameters[-1, 3])
-    assert parts["x before"] == float(trace.parameters[-2, 3])
-    assert parts["x before - x after"] == pytest.approx(parts["x before"] - parts["x after"], rel=1e-12)
-    last = next(parts[key] for key in ("g, clipped", "g, decayed", "g, scaled", "g, as given") if key in parts)
-    last = parts["g, decayed"] if "g, decayed" in parts and dialects[name].clipping == "before decay" else last
-    assert parts["g²"] == pytest.approx(last**2)
-    rate = parts["η"] if "u = η g / denominator" in parts else 1.0
-    u = parts.get("u = η g / denominator", parts.get("u = g / denominator"))
-    assert u == pytest.approx(rate * last / parts["denominator"])
+    assert values["x after"] == float(trace.parameters[-1, 3])
+    assert values["x before"] == float(trace.parameters[-2, 3])
+    assert values["x before - x after"] == pytest.approx(values["x before"] - values["x after"], rel=1e-12)
+    g = next(values[key] for key in ("g, clipped", "g, decayed", "g, scaled", "g, as given") if key in values)
+    g = values["g, decayed"] if "g, decayed" in values and dialects[name].clipping == "before decay" else g
+    assert values["g²"] == pytest.approx(g**2)
+    rate = values["η"] if "u = η g / denominator" in values else 1.0
+    u = values.get("u = η g / denominator", values.get("u = g / denominator"))
+    assert u == pytest.approx(rate * g / values["denominator"])
     if h.centered:
-        assert parts["v - m²"] == pytest.approx(parts["v ← γ v + (1-γ) g²"] - parts["m ← γ m + (1-γ) g"] ** 2, rel=1e-6)
+        variance = values["v ← γ v + (1-γ) g²"] - values["m ← γ m + (1-γ) g"] ** 2
+        assert values["v - m²"] == pytest.approx(variance, rel=1e-6)
     if h.bias_correction:
-        assert parts["v / (1 - γ^t)"] == pytest.approx(parts["v ← γ v + (1-γ) g²"] / (1 - h.decay**location.step))
-    if "b ← μ b + u" not in parts and not h.weight_decay and h.clip_weights is None:
-        assert parts["x before - x after"] == pytest.approx(u, rel=1e-6, abs=1e-12)
+        assert values["v / (1 - γ^t)"] == pytest.approx(values["v ← γ v + (1-γ) g²"] / (1 - h.decay**location.step))
+    if "b ← μ b + u" not in values and not h.weight_decay and h.clip_weights is None:
+        assert values["x before - x after"] == pytest.approx(u, rel=1e-6, abs=1e-12)
 
 
-def test_a_step_breakdown_shows_oracle_implementation_and_fitting_dialect_side_by_side():
+def test_a_step_breakdown_shows_oracle_implementation_and_fitting_dialect():
     case = CASES["decades/large-epsilon"]
     h = case.setting.hyperparameters
     other = Candidate.named("optax-outside", h)
     location = StepLocation(case.tape, h, "float32", 1, 4)
     lines = {line.name: line for line in step_breakdown(location, "d2l", trace_of(case, other), other)}
-    root = lines["denominator"]
-    assert float(root.oracle) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle + 1e-2))
-    assert float(root.other) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle) + 1e-2)
-    assert root.implied
-    assert root.implementation == pytest.approx(float(root.other), rel=1e-6)
+    denominator = lines["denominator"]
+    assert float(denominator.oracle) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle + 1e-2))
+    assert float(denominator.other) == pytest.approx(np.sqrt(lines["v ← γ v + (1-γ) g²"].oracle) + 1e-2)
+    assert denominator.implied
+    assert denominator.implementation == pytest.approx(float(denominator.other), rel=1e-6)
     after = lines["x after"]
     assert not after.implied
     assert after.bound_ratio() > 1
