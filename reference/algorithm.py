@@ -68,13 +68,15 @@ class Algorithm:
         working, single, wide = format_of(precision), format_of("float32"), np.longdouble
         rounding = dialect.hyperparameter_rounding
 
-        def seen(value: float, rounded: bool = rounding.startswith("float32 but") or rounding == "float32") -> Any:
+        def represented(
+            value: float, rounded: bool = rounding.startswith("float32 but") or rounding == "float32"
+        ) -> Any:
             return single.round(wide(value)) if rounded else wide(value)
 
         def limit(value: float | None) -> Any:
-            return None if value is None else seen(value, rounding in ("float32", "float32 but learning rate"))
+            return None if value is None else represented(value, rounding in ("float32", "float32 but learning rate"))
 
-        decay = seen(h.decay)
+        decay = represented(h.decay)
         if dialect.decay_complement == "working":
             decay = working.round(decay)
             complement = working.round(1 - decay)
@@ -106,9 +108,9 @@ class Algorithm:
             decay=decay,
             complement=complement,
             epsilon=epsilon,
-            momentum=seen(h.momentum) if buffered else wide(0),
-            weight_decay=seen(h.weight_decay, rounded=rounding != "exact"),
-            gradient_scale=seen(h.rescale_gradient) * (-1 if h.maximize else 1),
+            momentum=represented(h.momentum) if buffered else wide(0),
+            weight_decay=represented(h.weight_decay, rounded=rounding != "exact"),
+            gradient_scale=represented(h.rescale_gradient) * (-1 if h.maximize else 1),
             clip_norm=limit(h.clip_norm),
             clip_gradient=limit(h.clip_gradient),
             clip_weights=limit(h.clip_weights),

@@ -153,7 +153,7 @@ class Network:
     def _backward(self, x: Array, step: int, fmt: Format | None = None) -> tuple[Array, Array]:
         """Return the gradient and its bound; without a format the bound is zero."""
         rows = self.batches[step]
-        seen, batch = self.features[rows].astype(x.dtype), len(rows)
+        inputs, batch = self.features[rows].astype(x.dtype), len(rows)
         (w1, b1, w2, b2), (z1, z2) = unflatten(x, self.shapes), self._forward(x, self.features[rows])
         h = np.maximum(z1, 0)
         powers = np.exp(z2 - z2.max(axis=1, keepdims=True))
@@ -161,12 +161,12 @@ class Network:
         d2 = (p - y) / batch
         back = d2 @ w2.T
         d1 = back * (z1 > 0)
-        gradient = flatten((seen.T @ d1, d1.sum(axis=0), h.T @ d2, d2.sum(axis=0)))
+        gradient = flatten((inputs.T @ d1, d1.sum(axis=0), h.T @ d2, d2.sum(axis=0)))
         if fmt is None:
             return gradient, np.zeros_like(gradient)
         n, hidden = w1.shape
         size = np.abs
-        e1 = _counted(n + 2, size(seen) @ size(w1) + size(b1), fmt)
+        e1 = _counted(n + 2, size(inputs) @ size(w1) + size(b1), fmt)
         e2 = e1 @ size(w2) + _counted(hidden + 2, (h + e1) @ size(w2) + size(b2), fmt)
         exponent = 2 * e2.max(axis=1) + _counted(4, size(z2).max(axis=1), fmt)  # the error of the exponents
         relative = exponent + _counted(self.classes + 2 * self._EXPONENTIAL, np.ones(batch, x.dtype), fmt)
@@ -176,7 +176,7 @@ class Network:
         in_back = in_d2 @ size(w2).T + _counted(self.classes + 2, most @ size(w2).T, fmt)
         in_d1 = np.where(size(z1) <= e1, size(back) + in_back, in_back * (z1 > 0))  # the unit may be active or not
         each = (
-            (size(seen).T @ in_d1, size(seen).T @ (size(d1) + in_d1)),
+            (size(inputs).T @ in_d1, size(inputs).T @ (size(d1) + in_d1)),
             (in_d1.sum(axis=0), (size(d1) + in_d1).sum(axis=0)),
             (e1.T @ most + h.T @ in_d2, (h + e1).T @ most),
             (in_d2.sum(axis=0), most.sum(axis=0)),

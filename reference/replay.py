@@ -87,9 +87,9 @@ class Limits(NamedTuple):
 def _total_error(value: Array, held: Array, error: Array) -> Array:
     """Return the error relative to `value` of a value near `held`, by the triangle inequality."""
     with np.errstate(invalid="ignore"):
-        apart = np.where(np.isfinite(held), np.abs(held - value), np.inf)
+        distance = np.where(np.isfinite(held), np.abs(held - value), np.inf)
         same = (held == value) | (np.isnan(held) & np.isnan(value))
-        total = error + np.where(same, 0, apart)
+        total = error + np.where(same, 0, distance)
     return np.where(np.isnan(total), np.inf, total)
 
 

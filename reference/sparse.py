@@ -54,11 +54,11 @@ class SparseGradients:
     def parts(self, step: int, shape: tuple[int, ...], wide: Any, *, in_turn: bool = False) -> list[Rows]:
         """Return the gradient of one step, counted from 0, in the shape of the parameter.
 
-        In turn, it consists of parts without duplicates: the first gradients of all rows, then the others.
+        With `in_turn`, no part has duplicate rows: the first has the first gradient of each row, and so on.
         """
         present = self.rows[step] >= 0
         rows, values = self.rows[step][present], self.values[step][present].astype(wide)
-        turn = np.array([np.sum(rows[:i] == row) if in_turn else 0 for i, row in enumerate(rows)], int)
+        part = np.array([np.sum(rows[:i] == row) if in_turn else 0 for i, row in enumerate(rows)], int)
 
         def gathered(chosen: Array, terms: Array) -> Array:
             found = np.zeros(self.shape[1:], wide)
@@ -66,7 +66,7 @@ class SparseGradients:
             return found.reshape(shape)
 
         terms = (values, values**2, np.abs(values), np.ones_like(values))
-        return [Rows(*(gathered(turn == k, each) for each in terms)) for k in range(turn.max(initial=0) + 1)]
+        return [Rows(*(gathered(part == k, each) for each in terms)) for k in range(part.max(initial=0) + 1)]
 
 
 class Rows(NamedTuple):

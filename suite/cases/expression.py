@@ -37,7 +37,7 @@ class Selection:
         """Parse an expression; raise `SelectionError` if it is invalid."""
         if not expression.strip():
             return cls(expression, lambda text: True)  # noqa: ARG005
-        holds = _Parser(expression).whole()
+        holds = _Parser(expression).parse()
         return cls(expression, lambda text: holds(text.lower()))
 
 
@@ -66,7 +66,7 @@ class _Parser:
         word, column = self.tokens[self.position]
         return SelectionError(f"-k {self.expression!r} has {word!r} at column {column}, where {expected} is expected")
 
-    def whole(self) -> Predicate:
+    def parse(self) -> Predicate:
         holds = self.disjunction()
         if self.token is not None:
             raise self.error("'and', 'or' or the end")

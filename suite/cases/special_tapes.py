@@ -139,7 +139,7 @@ def _rates(bits: Bits) -> Tape:
 
 
 def _rows(bits: Bits) -> Tape:
-    """Two rows in each step: the first row always, the last row never, the others in turn."""
+    """Two rows in each step: the first row always, the last row never, each of the others alternately."""
     step = np.arange(_SPARSE_STEPS)
     reason = "row-sparse gradients: whether the other rows decay or stay unchanged"
     return _sparse("rows/lazy", reason, np.stack([0 * step, 1 + step % (_HEIGHT - 2)], axis=1), bits)

@@ -1,4 +1,4 @@
-"""Closed-loop tasks: the workloads of D2L 11.8, with the same initial parameters and batch order for everyone."""
+"""Closed-loop tasks: the workloads of D2L 11.8, with the same initial parameters and batch order for all frameworks."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class CandidateSearch:
         self.input, self.claimed = given, Candidate.named(claimed, given.hyperparameters)
         self._unchanged = NearestCandidate(self.claimed, False, result.bound_ratio, result.first_step)
         self.single_changes = changed_once([self.claimed])
-        self._sample, self._seen = self._sampled(result)
+        self._sample, self._sample_trace = self._sampled(result)
         self._scale = self._scales()
         self._scores: dict[Hashable, Score] = {}
         self._ranked: dict[Hashable, Candidate] = {}
@@ -161,13 +161,15 @@ class CandidateSearch:
         spread = np.linspace(0, size - 1, min(size, MAX_COLUMNS)).astype(int)
         columns = np.unique([*spread, *result.worst_index])
         steps = max(MIN_STEPS, 1 << ((result.first_step or 1) + MIN_STEPS // 4).bit_length())
-        seen = {name: series[:steps, columns] for name, series in self.observed.items()}
-        return self.input.part(steps, columns), seen
+        observed = {name: series[:steps, columns] for name, series in self.observed.items()}
+        return self.input.part(steps, columns), observed
 
     def _scales(self) -> dict[str, Array]:
         """Return the unit of each error: the bound of the claimed dialect, and at least four ulps of the value."""
         bounds, ulps = self._sample.oracle(self.claimed).predict("").bounds, 4 * format_of(self.input.dtype).epsilon
-        found = {name: (getattr(bounds, name), np.abs(seen) * ulps) for name, seen in self._seen.items()}
+        found = {
+            name: (getattr(bounds, name), np.abs(observed) * ulps) for name, observed in self._sample_trace.items()
+        }
         return {name: least if bound is None else np.maximum(bound, least) for name, (bound, least) in found.items()}
 
     def _function(self, candidate: Candidate) -> Hashable:
@@ -194,14 +196,14 @@ class CandidateSearch:
     def _score(self, trace: Trace) -> Score:
         largest = format_of(self.input.dtype).largest
         worst, inside = 0.0, len(self._sample.tape.gradients)
-        for name, seen in self._seen.items():
+        for name, observed in self._sample_trace.items():
             expected, scale = getattr(trace, name), self._scale[name]
             if expected is None:
                 continue
             with np.errstate(all="ignore"):
                 expected = np.where(np.abs(expected) > largest, np.copysign(np.inf, expected), expected)
-                same = (seen == expected) | (np.isnan(seen) & np.isnan(expected)) | np.isinf(scale)
-                ratio = np.where(same, 0, np.abs(seen - expected) / scale)
+                same = (observed == expected) | (np.isnan(observed) & np.isnan(expected)) | np.isinf(scale)
+                ratio = np.where(same, 0, np.abs(observed - expected) / scale)
             ratio = np.where(np.isnan(ratio), np.inf, ratio)
             worst = max(worst, float(ratio.max(initial=0)))
             outside = np.any(ratio > 1, axis=1)
@@ -227,12 +229,14 @@ class CandidateSearch:
             return None
         trace = self._sample.oracle(candidate).trace("")
         parts = []
-        for name, seen in self._seen.items():
+        for name, observed in self._sample_trace.items():
             expected, scale = getattr(trace, name), self._scale[name]
             if expected is not None:
-                known = np.isfinite(scale) & (scale > 0) & np.isfinite(seen)
+                known = np.isfinite(scale) & (scale > 0) & np.isfinite(observed)
                 with np.errstate(invalid="ignore", over="ignore"):  # in values that are replaced by 0
-                    parts.append(np.where(known, (expected - seen) / np.where(known, scale * MAX_ROUGH_RATIO, 1), 0))
+                    parts.append(
+                        np.where(known, (expected - observed) / np.where(known, scale * MAX_ROUGH_RATIO, 1), 0)
+                    )
         found = np.concatenate([part.astype(np.float64).ravel() for part in parts])
         return found if np.all(np.isfinite(found)) else None
 
@@ -246,7 +250,7 @@ class CandidateSearch:
         inside = [
             candidate
             for candidate in (*best[:ALWAYS_CHECKED], *near)
-            if NearestCandidate.compared(candidate, self._seen, self._sample).first_step is None
+            if NearestCandidate.compared(candidate, self._sample_trace, self._sample).first_step is None
         ]
         fitting = [one for c in inside if self.compare(c).fits for one in self._equal[self._function(c)]]
         return sorted(fitting, key=lambda candidate: [_ORDER.get(change, len(_ORDER)) for change in candidate.changes])
@@ -274,7 +278,7 @@ class CandidateSearch:
             return found.bound_ratio, -(found.first_step or 0)
 
         best = self.rank(candidates)[:MAX_CHECKED]
-        sampled = [NearestCandidate.compared(candidate, self._seen, self._sample) for candidate in best]
+        sampled = [NearestCandidate.compared(candidate, self._sample_trace, self._sample) for candidate in best]
         outside = min((found for found in sampled if found.first_step is not None), key=key, default=None)
         if outside is None:
             return self._unchanged

@@ -95,14 +95,14 @@ def step_breakdown(
     """Return the intermediate values of a step in the order of the computation: the claimed dialect's and another's."""
     candidate = Candidate.named(claimed, location.hyperparameters)
     expected = intermediate_values(location, candidate)
-    beside = intermediate_values(location, other) if other else {}
+    other_values = intermediate_values(location, other) if other else {}
     shown = _shown(location, trace)
     implied = dict(_implied(location, candidate, trace, expected))
     found = []
-    for name in _merged(list(expected), list(beside)):
+    for name in _merged(list(expected), list(other_values)):
         value, bound = expected.get(name, (None, None))
         observed = shown.get(name, implied.get(name))
-        other_value = beside[name].value if name in beside else None
+        other_value = other_values[name].value if name in other_values else None
         is_implied = name not in shown and name in implied
         found.append(IntermediateValue(name, value, bound, observed, is_implied, other_value))
     return found
@@ -261,7 +261,7 @@ def _merged(first: list[str], second: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A verdict, and the step that it turns on.
+    """A verdict, and the step that decides it.
 
     Step and column are the first that differ, else those of the largest error relative to its bound. The other dialect,
     if there is one to show, fits or comes nearest instead of the claimed one. Without a trace there is no breakdown.
@@ -293,16 +293,16 @@ class Explanation:
     def _breakdown(self) -> Table:
         """Return the intermediate values of the step."""
         dtype, digits, other = self.row.dtype, _digits(self.row.dtype), self.other
-        beside = [f"{other.base}{', changed' if other.changes else ''}"] if other else []
+        other_heading = [f"{other.base}{', changed' if other.changes else ''}"] if other else []
         rows = []
         for line in self.step_breakdown:
             shown = _number(line.implementation, digits)
             checked = ("", shown and f"({shown})", "", "") if line.implied else (
                 _number(line.bound, 2), shown, _number(line.ulps(dtype), 3), _number(line.bound_ratio(), 3)
             )  # fmt: skip
-            others = [_number(line.other, digits)] * len(beside)
+            others = [_number(line.other, digits)] * len(other_heading)
             rows.append((line.name, _number(line.oracle, digits), *checked, *others))
-        headings = (str(self.row.dialect), "bound", self.row.implementation, "ulps", "bounds", *beside)
+        headings = (str(self.row.dialect), "bound", self.row.implementation, "ulps", "bounds", *other_heading)
         return Table.of(("quantity", *map(number, headings)), rows)
 
     def _growth(self) -> Table:
@@ -350,7 +350,7 @@ def _other_dialect(row: VerdictRow, case: Case) -> Candidate | None:
 
 
 def _digits(dtype: str) -> int:
-    """Return the number of decimal digits that tell a number of the format from its neighbours."""
+    """Return the number of decimal digits that distinguish a number of the format from its neighbours."""
     return int(format_of(dtype).digits * 0.30103) + 2
 
 

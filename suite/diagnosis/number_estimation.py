@@ -2,7 +2,7 @@
 
 If one number of an implementation is wrong and all else is right, its trace is a smooth function of that number. Least
 squares find the number as exactly as the trace determines it. Of the numbers that explain the trace, the one with the
-fewest digits is chosen, because nobody writes 0.83000004.
+fewest digits is chosen, because a hyper-parameter is more likely 0.83 than 0.83000004.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ DIGITS = {"float16": 2, "bfloat16": 1, "float32": 6, "float64": 12}  # of a hype
 def difference(
     result: ComparisonResult, dialect: str, growth: Growth, fits: str | None, nearest: NearestCandidate | None
 ) -> str:
-    """Say how a trace differs from a dialect; `fits` is the result of `fitting`, or None if no dialect fits."""
+    """Describe how a trace differs from a dialect; `fits` is the result of `fitting`, or None if no dialect fits."""
     verb = "leave" if growth.quantity == "parameters" else "leaves"
     clauses = [f"{growth.quantity} {verb} the bound of {dialect} at step {result.first_step}, "
                f"coordinate {growth.index}"]  # fmt: skip
@@ -39,7 +39,7 @@ def difference(
 
 
 def fitting(fits: Sequence[str], dialect: str, case: Case, dtype: str, separating: str | None) -> str:
-    """Say which dialects fit a case, how the closest of them differs from the claimed one, and what separates them.
+    """Describe which dialects fit a case, how the closest differs from the claimed one, and what separates them.
 
     `fits` has at least one name; `separating` is the result of `DistinguishingCases.separating`.
     """
@@ -57,13 +57,13 @@ def fitting(fits: Sequence[str], dialect: str, case: Case, dtype: str, separatin
 
 
 def undecided(comparison: TraceComparison, prediction: Prediction, columns: slice, deciding: str | None) -> str:
-    """Say why a case is undecided, and which other case would decide; `deciding` is its id, if there is one."""
+    """Explain why a case is undecided, and which other case would decide; `deciding` is its id, if there is one."""
     would = f"{deciding} would decide it" if deciding else "no other tape of this setting would decide it"
     return "; ".join([*_missing_bounds(comparison, prediction, columns), would])
 
 
 def _missing_bounds(comparison: TraceComparison, prediction: Prediction, columns: slice) -> Iterator[str]:
-    """Say in how many coordinates there is no bound, or one that is wider than the path length."""
+    """Yield in how many coordinates there is no bound, or one that is wider than the path length."""
     open_columns = np.flatnonzero(~comparison.decided[columns]).tolist()
     size = comparison.decided[columns].size
     unbounded: dict[int, tuple[int, str]] = {}

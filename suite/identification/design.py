@@ -101,12 +101,12 @@ class ExpectedTraces:
 def relative_errors(expected: Array, experiment: Experiment, trace: Array) -> Array:
     """Return the errors of a trace, in units of about 2^-20 of the path of a coordinate, limited to `MAX_ERROR`."""
     fmt = format_of(experiment.dtype)
-    seen, initial = trace.astype(expected.dtype), experiment.tape.initial
+    observed, initial = trace.astype(expected.dtype), experiment.tape.initial
     with np.errstate(all="ignore"):
         rounding = np.where(initial, ROUNDINGS * fmt.epsilon / ERROR_UNIT * np.abs(initial), 0)
-        path = path_length(seen, initial) + rounding
-        errors = (expected - seen) / (ERROR_UNIT * path + fmt.smallest_normal)
-    same = (expected == seen) | (~np.isfinite(expected) & ~np.isfinite(seen))
+        path = path_length(observed, initial) + rounding
+        errors = (expected - observed) / (ERROR_UNIT * path + fmt.smallest_normal)
+    same = (expected == observed) | (~np.isfinite(expected) & ~np.isfinite(observed))
     limited = np.nan_to_num(errors.astype(np.float64), nan=MAX_ERROR, posinf=MAX_ERROR, neginf=-MAX_ERROR)
     return np.where(same, 0, limited)
 
@@ -185,7 +185,7 @@ def why_undecided(
     capabilities: frozenset[str],
     failed: Mapping[str, str],
 ) -> str:
-    """Say why an axis has several possible values: an experiment could not be run, or the values have no effect.
+    """Explain why an axis has several possible values: an experiment could not be run, or the values have no effect.
 
     The experiments include those that the optimizer can't run, since they need more than its `capabilities` (see
     `OptimizerDescription`), and those that failed with a message.

@@ -164,9 +164,9 @@ def _experiment(names: tuple[str, ...], base: Mapping[str, float], dtype: str) -
 
 def _subnormal(dtype: str, base: Mapping[str, float]) -> Iterator[Experiment]:
     """Yield experiments with the catalogue's tapes of subnormal numbers."""
-    for whole, setting in edge_tapes(0):
-        if whole.subnormals and dtype == "float32":
-            tape = replace(whole, gradients=whole.gradients[:SUBNORMAL_STEPS])
+    for edge_tape, setting in edge_tapes(0):
+        if edge_tape.subnormals and dtype == "float32":
+            tape = replace(edge_tape, gradients=edge_tape.gradients[:SUBNORMAL_STEPS])
             h = Hyperparameters.from_json({**base, "epsilon": 0.0 if setting == "no-epsilon" else 1e-6})
             yield Experiment(tape, h, dtype, f"{tape.id}/{dtype}", frozenset({"epsilon"}))
 

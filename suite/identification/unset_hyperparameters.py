@@ -289,7 +289,9 @@ def fixed_numbers(optimizer: OptimizerDescription, space: HypothesisSpace) -> Ex
     if not found:
         return FixedNumbers(unknown, BASE, f"no value of {', '.join(sorted(fixed))} explains its trace")
     fewest = min(map(_digits, found))
-    found = {numbers: one for numbers, one in found.items() if _digits(numbers) == fewest}  # nobody writes 0.95000009
+    found = {
+        numbers: one for numbers, one in found.items() if _digits(numbers) == fewest
+    }  # 0.95 rather than 0.95000009
     own = {name: value for name, value in next(iter(found)) if name in BASE}
     return FixedNumbers(unknown.restricted(list(found.values())), {**BASE, **own})
 

@@ -1,6 +1,6 @@
 """Fidelity of the timing: two experiments that compare the suite's times with known ones.
 
-Overhead: a minimal loop (`suite/adapters/*/minimal_loop.py`) and the suite's worker time the same step in turns.
+Overhead: a minimal loop (`suite/adapters/*/minimal_loop.py`) and the suite's worker time the same step alternately.
 Both are restarted several times, because the addresses of memory, which influence the time, change between processes.
 
 Conclusions: runs of an implementation, equal copies of it, and a copy that is slowed down by a known share.
@@ -40,23 +40,23 @@ from suite.workers.timer import WARM_UP_DIVISOR, process_memory
 IMPLEMENTATION = "builtin"
 SIZES = {10: 5, 100_000: 15, 1_000_000: 15, 10_000_000: 5}
 """Number of parameters -> number of restarts, larger where the working set just fills the cache."""
-ROUNDS = 50  # samples of each after that
-CALLED_AT, SLOWDOWN = 1_000_000, 0.05  # where calls are made, and of what is slower by so much
-WAIT = 1e-9  # a slowdown that is none, so that all wait for the end of each step alike
-CALLS, CAREFUL = 20, PROFILES["rigorous"]
+ROUNDS = 50  # samples of each after a restart
+COPIES_SIZE, SLOWDOWN = 1_000_000, 0.05  # number of parameters of the copies, and slowdown of the slower copy
+NO_SLOWDOWN = 1e-9  # negligible, but every copy then waits for the end of each step, as the slower one does
+COPIES_RUNS, COPIES_PROFILE = 20, PROFILES["rigorous"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoopRow:
-    """One restart: seconds of a call in the worker and in the minimal loop, in turns; peak memory of both in bytes."""
+    """One restart: seconds of a call in the worker and the minimal loop, alternately; peak memory of both in bytes."""
 
     framework: str
     size: int
     reason: str | None = None
-    ours: Sequence[float]
-    theirs: Sequence[float]
-    peak: int | None = None
-    bare_peak: int | None = None
+    worker_seconds: Sequence[float]
+    loop_seconds: Sequence[float]
+    worker_peak: int | None = None
+    loop_peak: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class CopiesRow:
 
 @dataclass(frozen=True)
 class LoopSummary:
-    """The worker beside the minimal loop at one size."""
+    """The worker compared with the minimal loop at one size."""
 
     framework: str
     size: int
@@ -102,9 +102,9 @@ class LoopSummary:
     def of(cls, rows: Sequence[LoopRow]) -> LoopSummary:
         """Summarize the restarts of one framework at one size."""
         framework, size = rows[0].framework, rows[0].size
-        ratios = [paired(row.ours, row.theirs).value for row in rows]
-        copies = [(row.peak - row.bare_peak) / (4 * size) for row in rows if row.peak and row.bare_peak]
-        seconds = float(np.median([np.median(row.theirs) for row in rows]))
+        ratios = [paired(row.worker_seconds, row.loop_seconds).value for row in rows]
+        copies = [(row.worker_peak - row.loop_peak) / (4 * size) for row in rows if row.worker_peak and row.loop_peak]
+        seconds = float(np.median([np.median(row.loop_seconds) for row in rows]))
         extra = float(np.median(copies)) if copies else math.nan
         return cls(framework, size, seconds, float(np.median(ratios)), min(ratios), max(ratios), extra)
 
@@ -183,7 +183,7 @@ class MinimalLoop:
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=variables, text=True
         )
         try:
-            self._answer()
+            self._read_line()
         except UserError:
             self.__exit__()
             raise
@@ -207,11 +207,11 @@ class MinimalLoop:
     def _time(self, loops: int) -> float:
         """Return the seconds of `loops` calls."""
         assert self.process.stdin is not None  # noqa: S101  (it was opened as a pipe)
-        with suppress(BrokenPipeError):  # then there is no answer either
+        with suppress(BrokenPipeError):  # then there is no output to read either
             print(loops, file=self.process.stdin, flush=True)
-        return float(self._answer())
+        return float(self._read_line())
 
-    def _answer(self) -> str:
+    def _read_line(self) -> str:
         """Return the next line of output; raise UserError if the program has ended."""
         assert self.process.stdout is not None  # noqa: S101  (it was opened as a pipe)
         line = self.process.stdout.readline()
@@ -221,65 +221,66 @@ class MinimalLoop:
 
 
 class Fidelity:
-    """Both experiments in the frameworks whose handshakes are given."""
+    """Runs both experiments in the frameworks whose handshakes are given."""
 
     def __init__(self, coordinator: Coordinator, hellos: Mapping[str, Message], folder: Path, seed: int) -> None:
-        self.coordinator, self.hellos, self.folder, self.seed, self.careful = coordinator, hellos, folder, seed, CAREFUL
+        self.coordinator, self.hellos, self.folder, self.seed = coordinator, hellos, folder, seed
+        self.profile = COPIES_PROFILE
 
-    def turns(self) -> int:
-        """Return the number of steps of the experiments."""
-        return len(self.hellos) * (sum(SIZES.values()) + CALLS)
+    def row_count(self) -> int:
+        """Return the number of rows of `run`."""
+        return len(self.hellos) * (sum(SIZES.values()) + COPIES_RUNS)
 
     def run(self) -> Iterator[LoopRow | CopiesRow]:
-        """Yield a row for each step; `FidelityResult` summarizes the rows."""
+        """Yield a row for each restart and each run with copies; `FidelityResult` summarizes the rows."""
         for framework in self.hellos:
             for size, restarts in SIZES.items():
                 for restart in range(restarts):
-                    yield self.beside(framework, size, restart)
-            for number in range(CALLS):
-                yield self.called(framework, number)
+                    yield self.minimal_loop(framework, size, restart)
+            for number in range(COPIES_RUNS):
+                yield self.copies(framework, number)
 
-    def beside(self, framework: str, size: int, restart: int) -> LoopRow:
-        """Start a minimal loop and a worker, and time both in turns."""
+    def minimal_loop(self, framework: str, size: int, restart: int) -> LoopRow:
+        """Start a minimal loop and a worker, and time both alternately."""
         benchmark, client = step(size, 1, self.seed), self.coordinator.clients[framework]
         run = InterleavedRun(self.coordinator, benchmark, self.folder, PROFILES["default"], ROUNDS, self.seed)
-        ours, theirs = run.entrant(TimedTarget(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
+        entrant, loop_seconds = run.entrant(TimedTarget(framework, IMPLEMENTATION, 1, self.hellos[framework])), []
         with MinimalLoop(client.environment, size, client.threads) as loop:
-            bare_peak = process_memory("VmHWM", loop.process.pid)
+            loop_peak = process_memory("VmHWM", loop.process.pid)
             self.coordinator.clients[framework].close()
-            run.enter(ours)
+            run.enter(entrant)
             worker = self.coordinator.clients[framework].worker
-            peak = process_memory("VmHWM", worker.process.pid) if worker else None
-            if ours.running():
-                loop.sample(ours.loops)
+            worker_peak = process_memory("VmHWM", worker.process.pid) if worker else None
+            if entrant.running():
+                loop.sample(entrant.loops)
             bits = Bits(self.seed + restart)
             for first in bits.integers((ROUNDS,)) % np.uint64(2):
-                for turn in (first, 1 - first):
-                    if turn:
-                        run.sample(ours)
-                    elif ours.running():
-                        theirs.append(loop.sample(ours.loops))
-        run.leave(ours)
+                for is_worker in (first, 1 - first):
+                    if is_worker:
+                        run.sample(entrant)
+                    elif entrant.running():
+                        loop_seconds.append(loop.sample(entrant.loops))
+        run.leave(entrant)
         return LoopRow(
             framework=framework,
             size=size,
-            reason=ours.row.reason,
-            ours=per_call(ours.samples),
-            theirs=theirs,
-            peak=peak,
-            bare_peak=bare_peak,
+            reason=entrant.row.reason,
+            worker_seconds=per_call(entrant.samples),
+            loop_seconds=loop_seconds,
+            worker_peak=worker_peak,
+            loop_peak=loop_peak,
         )
 
-    def called(self, framework: str, number: int) -> CopiesRow:
+    def copies(self, framework: str, number: int) -> CopiesRow:
         """Time an implementation, two equal copies and a slower one; return the conclusions about the last two."""
         hello = self.hellos[framework]
-        entered = [
+        targets = [
             TimedTarget(framework, IMPLEMENTATION, i, hello, slowdown=slowdown)
-            for i, slowdown in enumerate((WAIT, WAIT, WAIT, SLOWDOWN), 1)
+            for i, slowdown in enumerate((NO_SLOWDOWN, NO_SLOWDOWN, NO_SLOWDOWN, SLOWDOWN), 1)
         ]
-        benchmark, seed = step(CALLED_AT, 1, self.seed + number), self.seed + number
-        run = InterleavedRun(self.coordinator, benchmark, self.folder, self.careful, self.careful.rounds, seed)
-        for _ in run.run(entered):
+        benchmark, seed = step(COPIES_SIZE, 1, self.seed + number), self.seed + number
+        run = InterleavedRun(self.coordinator, benchmark, self.folder, self.profile, self.profile.rounds, seed)
+        for _ in run.run(targets):
             pass
         equal, slower = list(timing_rows(run))[2:]
         return CopiesRow(
@@ -292,17 +293,17 @@ class Fidelity:
 
 
 def measure(environments: Mapping[str, Environment], progress: Progress, *, threads: int, seed: int) -> FidelityResult:
-    """Run both experiments in the frameworks of these environments; those that are not available are left out."""
+    """Run both experiments in the frameworks of these environments; unavailable environments are left out."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Coordinator(environments, "cpu", threads, 180.0) as coordinator,
     ):
-        greetings = coordinator.hello()
-        hellos = {name: hello for name, hello in greetings.items() if not isinstance(hello, WorkerError)}
-        for name in greetings.keys() - hellos.keys():
-            progress.say(f"{name} is left out: {greetings[name]}")
+        replies = coordinator.hello()
+        hellos = {name: hello for name, hello in replies.items() if not isinstance(hello, WorkerError)}
+        for name in replies.keys() - hellos.keys():
+            progress.say(f"{name} is left out: {replies[name]}")
         experiment, rows = Fidelity(coordinator, hellos, Path(folder), seed), []
-        with progress.stage("fidelity", experiment.turns()) as advance:
+        with progress.stage("fidelity", experiment.row_count()) as advance:
             for row in experiment.run():
                 rows.append(row)
                 advance(row.framework)
@@ -315,12 +316,12 @@ def tables(found: FidelityResult) -> Iterator[Table]:
     rows = []
     for row in found.beside:
         ratios = (f"{ratio:.3f}" for ratio in (row.ratio, row.low, row.high))
-        copies = f"{row.copies:.2f}" if row.size >= CALLED_AT else ""
+        copies = f"{row.copies:.2f}" if row.size >= COPIES_SIZE else ""
         rows.append((row.framework, f"{row.size:,}", f"{row.seconds * 1e6:,.1f}", *ratios, copies))
     yield Table.of(columns("framework", numbers=headings), rows)
-    called = ("runs", f"slower by {SLOWDOWN:.0%}: called slower", "equal: called different", "noise floor")
+    conclusion_headings = ("runs", f"slower by {SLOWDOWN:.0%}: found slower", "equal: found different", "noise floor")
     conclusions = (
         (row.framework, *map(str, (row.races, row.slower, row.different)), f"{row.noise_floor:.1%}")
         for row in found.calls
     )
-    yield Table.of(columns("framework", numbers=called), conclusions)
+    yield Table.of(columns("framework", numbers=conclusion_headings), conclusions)
