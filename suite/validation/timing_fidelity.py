@@ -3,7 +3,8 @@
 Overhead: a minimal loop (`suite/adapters/*/minimal_loop.py`) and the suite's worker time the same step alternately.
 Both are restarted several times, because the addresses of memory, which influence the time, change between processes.
 
-Conclusions: runs of an implementation, equal copies of it, and a copy that is slowed down by a known share.
+Conclusions: an implementation is timed with equal copies of itself and with a copy that is slowed down by a known
+share.
 """
 
 from __future__ import annotations
@@ -93,9 +94,9 @@ class LoopSummary:
     framework: str
     size: int
     seconds: float  # the median of the minimal loop
-    ratio: float  # the median over all restarts of the ratios of medians
-    low: float  # the least of these
-    high: float
+    ratio: float  # the median of the ratios of all restarts, worker over minimal loop
+    low: float  # the smallest ratio of a restart
+    high: float  # the largest
     copies: float  # the difference of the peak memory of worker and minimal loop, in copies of the parameters
 
     @classmethod
@@ -111,10 +112,10 @@ class LoopSummary:
 
 @dataclass(frozen=True)
 class CopiesSummary:
-    """The number of runs with copies, and in how many the slower one was found slower, and the equal one different."""
+    """How many runs with copies found the slower copy slower, and how many found the equal copy different."""
 
     framework: str
-    races: int
+    runs: int
     slower: int
     different: int
     noise_floor: float
@@ -139,9 +140,9 @@ class FidelityResult:
     threads: int
     seed: int
     versions: Mapping[str, str]
-    beside: Sequence[LoopSummary]
+    overhead: Sequence[LoopSummary]
     calls: Sequence[CopiesSummary]
-    races: Sequence[CopiesRow]
+    copy_runs: Sequence[CopiesRow]
     failed: Sequence[str]
 
     @classmethod
@@ -162,9 +163,9 @@ class FidelityResult:
             threads=threads,
             seed=seed,
             versions={name: hello["versions"][hello["framework"]] for name, hello in hellos.items()},
-            beside=[LoopSummary.of(found) for found in groups if found],
+            overhead=[LoopSummary.of(found) for found in groups if found],
             calls=[CopiesSummary.of(framework, runs) for framework in frameworks],
-            races=runs,
+            copy_runs=runs,
             failed=[f"{row.framework}: {row.reason}" for row in rows if row.reason],
         )
 
@@ -312,16 +313,16 @@ def measure(environments: Mapping[str, Environment], progress: Progress, *, thre
 
 def tables(found: FidelityResult) -> Iterator[Table]:
     """Yield the ratios to the minimal loop, and the conclusions about implementations slowed down on purpose."""
-    headings = ("parameters", "minimal loop, µs", "suite / minimal", "least", "greatest", "memory above, copies")
+    headings = ("parameters", "minimal loop, µs", "suite / minimal", "smallest", "largest", "extra memory, copies")
     rows = []
-    for row in found.beside:
+    for row in found.overhead:
         ratios = (f"{ratio:.3f}" for ratio in (row.ratio, row.low, row.high))
         copies = f"{row.copies:.2f}" if row.size >= COPIES_SIZE else ""
         rows.append((row.framework, f"{row.size:,}", f"{row.seconds * 1e6:,.1f}", *ratios, copies))
     yield Table.of(columns("framework", numbers=headings), rows)
     conclusion_headings = ("runs", f"slower by {SLOWDOWN:.0%}: found slower", "equal: found different", "noise floor")
     conclusions = (
-        (row.framework, *map(str, (row.races, row.slower, row.different)), f"{row.noise_floor:.1%}")
+        (row.framework, *map(str, (row.runs, row.slower, row.different)), f"{row.noise_floor:.1%}")
         for row in found.calls
     )
     yield Table.of(columns("framework", numbers=conclusion_headings), conclusions)

@@ -44,13 +44,13 @@ def summary(rows):
 
 def test_the_ratio_to_the_minimal_loop_is_the_median_over_restarts_with_its_range():
     rows = [loop_row(10, [ratio] * 3, [1.0] * 3) for ratio in (1.1, 0.9, 1.02)]
-    (found,) = summary(rows).beside
+    (found,) = summary(rows).overhead
     assert (found.ratio, found.low, found.high) == pytest.approx((1.02, 0.9, 1.1))
 
 
 def test_additional_memory_is_measured_in_copies_of_the_parameters():
     rows = [loop_row(1_000_000, [1.0], [1.0], worker_peak=50_000_000, loop_peak=48_000_000)]
-    assert summary(rows).beside[0].copies == 0.5
+    assert summary(rows).overhead[0].copies == 0.5
 
 
 def test_runs_with_copies_are_counted_by_conclusion_without_failed_runs():
@@ -61,7 +61,7 @@ def test_runs_with_copies_are_counted_by_conclusion_without_failed_runs():
         copies_row("mxnet", None, None, reason="the worker crashed"),
     ]
     (found,) = summary(rows).calls
-    assert (found.races, found.slower, found.different) == (3, 2, 2)
+    assert (found.runs, found.slower, found.different) == (3, 2, 2)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -93,7 +93,7 @@ def test_a_run_with_copies_has_conclusions_about_the_equal_and_the_slower_one(tm
     assert row.equal.conclusion in ("same", "unclear", "faster", "slower")
     assert row.noise_floor >= 0
     written = json.loads(json.dumps(asdict(FidelityResult.of([row], hellos, threads=1, seed=0))))
-    assert written["races"] == [asdict(row)]
+    assert written["copy_runs"] == [asdict(row)]
 
 
 @pytest.mark.parametrize("file", ["fidelity.json", "fidelity-mxnet.json"])
@@ -104,7 +104,9 @@ def test_the_published_results_have_the_current_keys(file):
     published = json.loads((Path(__file__).parents[3] / "docs" / file).read_text("utf-8"))
     assert published.keys() == keys(FidelityResult)
     assert published["machine"].keys() == provenance.machine().keys()
-    for name, row_type in {"beside": LoopSummary, "calls": CopiesSummary, "races": CopiesRow}.items():
+    for name, row_type in {"overhead": LoopSummary, "calls": CopiesSummary, "copy_runs": CopiesRow}.items():
         assert published[name]
         assert all(row.keys() == keys(row_type) for row in published[name])
-    assert all(row[name].keys() == keys(CopyComparison) for row in published["races"] for name in ("equal", "slower"))
+    assert all(
+        row[name].keys() == keys(CopyComparison) for row in published["copy_runs"] for name in ("equal", "slower")
+    )
