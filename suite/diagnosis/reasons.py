@@ -81,7 +81,7 @@ def _missing_bounds(comparison: TraceComparison, prediction: Prediction, columns
         path = path_length(prediction.trace.parameters, prediction.initial)[:, columns][:, wide]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nanmin(prediction.bounds.parameters[:, columns][:, wide] / np.where(path > 0, path, np.nan))
-        clause = f"in {len(wide)} of {size} coordinates the bound is wider than the path that was travelled"
+        clause = f"in {len(wide)} of {size} coordinates the bound is larger than the path length"
         yield f"{clause}, at best {ratio:.3g} times"
 
 

@@ -1,4 +1,4 @@
-"""Rounding errors stay within the bound in every order of operations; the bound is not much larger than the largest."""
+"""Errors stay within the bound in every order of operations; the bound is not much larger than the largest error."""
 
 from __future__ import annotations
 

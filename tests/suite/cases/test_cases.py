@@ -25,7 +25,7 @@ def digest(*parts):
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
 
-def test_a_seed_gives_the_same_bits_on_every_platform():
+def test_a_seed_always_gives_the_same_bits():
     bits = Bits(0)
     assert bits.integers((2,)).tolist() == [11749869230777074271, 4976686463289251617]
     assert digest(Bits(7).uniform((9,)), Bits(7).normal((9,))) == "c6eb60b84d3c0cea"
@@ -53,12 +53,12 @@ TAPE_DIGESTS = {
 
 
 @pytest.mark.parametrize("name", TAPE_DIGESTS)
-def test_generated_tapes_have_the_same_bytes_on_every_platform(name):
+def test_generated_tapes_always_have_the_same_bytes(name):
     tape = generated_tapes(0)[name]
     assert digest(tape.initial, tape.gradients) == TAPE_DIGESTS[name]
 
 
-def test_the_generated_table_has_the_same_bytes_on_every_platform():
+def test_the_generated_table_always_has_the_same_bytes():
     table = generated().table
     assert table.shape == (datasets.ROWS, datasets.COLUMNS)
     assert generated().sha256[:16] == digest(table) == "0318b1642a66b46d"

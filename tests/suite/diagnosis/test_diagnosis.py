@@ -196,7 +196,7 @@ def test_the_reason_of_an_undecided_case_names_a_case_that_would_decide():
     deciding = DistinguishingCases(CASES.values()).deciding(case, "d2l", "float32")
     reason = reasons.undecided(comparison, oracle.predict("d2l"), ALL, deciding)
     assert "in 1 of 3 coordinates there is no bound, first at step 2, for " in reason
-    assert "in 1 of 3 coordinates the bound is wider than the path that was travelled" in reason
+    assert "in 1 of 3 coordinates the bound is larger than the path length" in reason
     tapes = ("decades", "constant", "alternating", "zeros", "spike", "drifting")
     assert deciding in {f"{tape}/plain" for tape in tapes}
     assert reason.endswith(f"; {deciding} would decide it")
