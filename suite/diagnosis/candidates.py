@@ -29,17 +29,11 @@ Differences = Mapping[str, tuple[AxisValue, AxisValue]]
 
 @dataclass(frozen=True)
 class CandidateChange:
-    """A change of one axis or one hyper-parameter.
+    """A change of one axis or one hyper-parameter."""
 
-    Attributes:
-        axis: the name of the axis, or `HYPERPARAMETER_PREFIX` and the name of the hyper-parameter.
-        how: a short description, unique among the changes of the axis.
-        value: function from the given hyper-parameters to the new value.
-    """
-
-    axis: str
-    how: str
-    value: Callable[[Hyperparameters], AxisValue]
+    axis: str  # the name of the axis, or `HYPERPARAMETER_PREFIX` and the name of the hyper-parameter
+    how: str  # a short description, unique among the changes of the axis
+    value: Callable[[Hyperparameters], AxisValue]  # function from the given hyper-parameters to the new value
 
     @classmethod
     def to(cls, axis: str, value: AxisValue, how: str = "") -> Self:

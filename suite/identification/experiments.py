@@ -71,23 +71,14 @@ class ExperimentFailed(Exception):
 
 @dataclass(frozen=True)
 class OptimizerDescription:
-    """What is known of an optimizer without running it.
+    """What is known of an optimizer without running it."""
 
-    Attributes:
-        name: shown to the user.
-        accepts: the hyper-parameters that can be set, by the names of `Hyperparameters`.
-        defaults: the accepted hyper-parameters that may be omitted, with their declared values.
-        dtypes: the formats in which it runs, the usual one first.
-        scheduled: whether its learning rate can change between steps.
-        sparse: whether it accepts row-sparse gradients.
-    """
-
-    name: str
-    accepts: frozenset[str]
-    defaults: Mapping[str, AxisValue]
-    dtypes: Sequence[str]
-    scheduled: bool = True
-    sparse: bool = False
+    name: str  # shown to the user
+    accepts: frozenset[str]  # the hyper-parameters that can be set, by the names of `Hyperparameters`
+    defaults: Mapping[str, AxisValue]  # the accepted hyper-parameters that may be omitted, with their declared values
+    dtypes: Sequence[str]  # the formats in which it runs, the usual one first
+    scheduled: bool = True  # whether its learning rate can change between steps
+    sparse: bool = False  # whether it accepts row-sparse gradients
 
     @property
     def capabilities(self) -> frozenset[str]:

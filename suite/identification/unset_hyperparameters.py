@@ -312,19 +312,12 @@ def _digits(numbers: Numbers) -> int:
 
 @dataclass(frozen=True)
 class Default:
-    """A hyper-parameter that may be omitted.
+    """A hyper-parameter that may be omitted."""
 
-    Attributes:
-        name: its name in `Hyperparameters`.
-        value: its value if it is omitted; None if it is unset then, or has no visible effect.
-        is_declared: whether the signature declares a default that can be compared.
-        declared: that default.
-    """
-
-    name: str
-    value: AxisValue
-    is_declared: bool
-    declared: AxisValue
+    name: str  # its name in `Hyperparameters`
+    value: AxisValue  # its value if it is omitted; None if it is unset then, or has no visible effect
+    is_declared: bool  # whether the signature declares a default that can be compared
+    declared: AxisValue  # that default
 
     @property
     def as_declared(self) -> bool:

@@ -28,21 +28,13 @@ _PLUGIN = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Case:
-    """A case without its numbers.
+    """A case without its numbers."""
 
-    Attributes:
-        id: the identifier, for example `decades/momentum`.
-        dtypes: the formats in which it is replayed.
-        lean: whether one of these formats is enough.
-        sets: the hyper-parameters that it sets besides learning rate, decay and epsilon.
-        scheduled: whether the learning rate changes.
-    """
-
-    id: str
-    dtypes: Sequence[str]
-    lean: bool
-    sets: Sequence[str]
-    scheduled: bool
+    id: str  # the identifier, for example `decades/momentum`
+    dtypes: Sequence[str]  # the formats in which it is replayed
+    lean: bool  # whether one of these formats is enough
+    sets: Sequence[str]  # the hyper-parameters that it sets besides learning rate, decay and epsilon
+    scheduled: bool  # whether the learning rate changes
 
     def needs(self, signature: Signature) -> list[str]:
         """Return the hyper-parameters of the case that a factory does not take."""
@@ -87,23 +79,14 @@ def select(patterns: Sequence[str], dtypes: Sequence[str]) -> list[tuple[Case, s
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one case in one format.
+    """The verdict on one case in one format."""
 
-    Attributes:
-        case: the case.
-        dtype: the format.
-        outcome: `agrees`, `differs`, `undecided`, `unsupported` or `failed`.
-        expected: whether the outcome is expected.
-        row: the row, with the columns of a results folder's `verdicts.jsonl`.
-        error: the exception that the optimizer raised, if it failed.
-    """
-
-    case: Case
-    dtype: str
-    outcome: str
-    expected: bool
-    row: Mapping[str, Any]
-    error: Exception | None = None
+    case: Case  # the case
+    dtype: str  # the format
+    outcome: str  # `agrees`, `differs`, `undecided`, `unsupported` or `failed`
+    expected: bool  # whether the outcome is expected
+    row: Mapping[str, Any]  # the row, with the columns of a results folder's `verdicts.jsonl`
+    error: Exception | None = None  # the exception that the optimizer raised, if it failed
 
     @property
     def reason(self) -> str:
@@ -128,23 +111,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim about an optimizer.
+    """A claim about an optimizer."""
 
-    Attributes:
-        optimizer: the user's optimizer.
-        dialect: the name of the dialect; None if the claim is about a baseline.
-        expectations: the file that lists known deviations.
-        baseline: the folder of a baseline, if the claim is that nothing has changed since.
-        fail_on: the smallest change that is unexpected: `bits`, `rounding` or `dialect`.
-        keep: whether the server keeps the traces, to write a baseline.
-    """
-
-    optimizer: UserOptimizer
-    dialect: str | None
-    expectations: Path | None = None
-    baseline: Path | None = None
-    fail_on: str = "rounding"
-    keep: bool = False
+    optimizer: UserOptimizer  # the user's optimizer
+    dialect: str | None  # the name of the dialect; None if the claim is about a baseline
+    expectations: Path | None = None  # the file that lists known deviations
+    baseline: Path | None = None  # the folder of a baseline, if the claim is that nothing has changed since
+    fail_on: str = "rounding"  # the smallest change that is unexpected: `bits`, `rounding` or `dialect`
+    keep: bool = False  # whether the server keeps the traces, to write a baseline
 
     def __post_init__(self) -> None:
         if (self.dialect is None) == (self.baseline is None):

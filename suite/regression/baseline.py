@@ -67,26 +67,16 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """The verdict on one implementation in one case, with the digest of its trace.
-
-    Attributes:
-        dialect: the dialect that the trace was compared with.
-        digest: the SHA-256 of the trace; None if there is none.
-        fits: the named dialects whose bounds hold the trace.
-        first_step: the first step outside the bound of `dialect`, counted from 1.
-        bound_ratio: the largest error over that bound.
-        nearest: the nearest dialect after changes, if no named dialect fits.
-        reason: why it does not agree, in words, unless `fits` says it.
-    """
+    """The verdict on one implementation in one case, with the digest of its trace."""
 
     outcome: Outcome
-    dialect: str | None = None
-    digest: str | None = None
-    fits: tuple[str, ...] = ()
-    first_step: int | None = None
-    bound_ratio: float | None = None
-    nearest: NearestDialect | None = None
-    reason: str | None = None
+    dialect: str | None = None  # the dialect that the trace was compared with
+    digest: str | None = None  # the SHA-256 of the trace; None if there is none
+    fits: tuple[str, ...] = ()  # the named dialects whose bounds hold the trace
+    first_step: int | None = None  # the first step outside the bound of `dialect`, counted from 1
+    bound_ratio: float | None = None  # the largest error over that bound
+    nearest: NearestDialect | None = None  # the nearest dialect after changes, if no named dialect fits
+    reason: str | None = None  # why it does not agree, in words, unless `fits` says it
     compact: CompactTrace | None = field(default=None, compare=False)
 
     @classmethod

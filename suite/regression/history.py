@@ -53,29 +53,19 @@ class Time:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One implementation in one release.
-
-    Attributes:
-        requested_dialect: the dialect that it was told to run; empty if it can't run any.
-        version: the version of the framework, normalized: 2.0.0b1 for 2.0.0beta1.
-        identity: the dialects that it computes.
-        change: the kind of its change since the release before, described by `words`.
-        axes: the axes on which its dialect changed.
-        changes: the changes of its cases since the release before.
-        untimed: why there is no time, if timing failed.
-    """
+    """One implementation in one release."""
 
     implementation: str
-    requested_dialect: str
+    requested_dialect: str  # the dialect that it was told to run; empty if it can't run any
     release: str
-    version: str
-    identity: Identity
-    change: ReleaseChange
+    version: str  # the version of the framework, normalized: 2.0.0b1 for 2.0.0beta1
+    identity: Identity  # the dialects that it computes
+    change: ReleaseChange  # the kind of its change since the release before, described by `words`
     words: str = ""
-    axes: Differences = field(default_factory=dict)
-    changes: tuple[CaseChange, ...] = ()
+    axes: Differences = field(default_factory=dict)  # the axes on which its dialect changed
+    changes: tuple[CaseChange, ...] = ()  # the changes of its cases since the release before
     time: Time | None = None
-    untimed: str | None = None
+    untimed: str | None = None  # why there is no time, if timing failed
 
     @property
     def name(self) -> str:

@@ -80,19 +80,12 @@ def describe_alternatives(axes: Sequence[Differences]) -> str:
 
 @dataclass(frozen=True)
 class Identity:
-    """The dialects that an implementation may compute.
+    """The dialects that an implementation may compute."""
 
-    Attributes:
-        dialects: the named dialects that fit in the most cases; none if none fits in any case.
-        fitted: the number of cases in which they fit.
-        distinguishing: the number of cases that can distinguish dialects.
-        traced: the cases and formats with a trace.
-    """
-
-    dialects: tuple[str, ...]
-    fitted: int
-    distinguishing: int
-    traced: frozenset[tuple[str, str]]
+    dialects: tuple[str, ...]  # the named dialects that fit in the most cases; none if none fits in any case
+    fitted: int  # the number of cases in which they fit
+    distinguishing: int  # the number of cases that can distinguish dialects
+    traced: frozenset[tuple[str, str]]  # the cases and formats with a trace
 
     @classmethod
     def of(cls, records: Mapping[Key, Record], cases: Mapping[str, Case]) -> Self:

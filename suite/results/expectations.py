@@ -27,29 +27,17 @@ DEVIATIONS = ("differs", "undecided", "failed", "unsupported")
 
 @dataclass(frozen=True)
 class Expectation:
-    """A known deviation: an entry of the file, with its fields.
+    """A known deviation: an entry of the file, with its fields."""
 
-    Attributes:
-        implementation: a pattern of `FRAMEWORK/IMPLEMENTATION`.
-        versions: a version specifier of the framework.
-        cases: a pattern of ids of cases, tasks or benchmarks.
-        outcome: the expected outcome; several, where it depends on the machine.
-        reason: the cause of the deviation.
-        link: a page about it.
-        dtypes: the formats; all if empty.
-        bound_ratio: the smallest and the largest expected ratio of error and bound.
-        dialects: the dialects; all if empty.
-    """
-
-    implementation: str
-    versions: str
-    cases: str
-    outcome: str | Sequence[str]
-    reason: str
-    link: str = ""
-    dtypes: Sequence[str] = ()
-    bound_ratio: tuple[float, float] | None = None
-    dialects: Sequence[str] = ()
+    implementation: str  # a pattern of `FRAMEWORK/IMPLEMENTATION`
+    versions: str  # a version specifier of the framework
+    cases: str  # a pattern of ids of cases, tasks or benchmarks
+    outcome: str | Sequence[str]  # the expected outcome; several, where it depends on the machine
+    reason: str  # the cause of the deviation
+    link: str = ""  # a page about it
+    dtypes: Sequence[str] = ()  # the formats; all if empty
+    bound_ratio: tuple[float, float] | None = None  # the smallest and the largest expected ratio of error and bound
+    dialects: Sequence[str] = ()  # the dialects; all if empty
 
     def __post_init__(self) -> None:
         for outcome in self.outcomes:

@@ -247,17 +247,12 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True)
 class Table(Generic[RowT]):
-    """A table of a results folder.
-
-    Attributes:
-        key: the columns that identify a row: of two rows with equal keys the later one counts.
-        required: the columns without which a line is not a row.
-    """
+    """A table of a results folder."""
 
     name: str
     row: type[RowT]
-    key: tuple[str, ...]
-    required: tuple[str, ...]
+    key: tuple[str, ...]  # the columns that identify a row: of two rows with equal keys the later one counts
+    required: tuple[str, ...]  # the columns without which a line is not a row
 
     @property
     def file(self) -> str:

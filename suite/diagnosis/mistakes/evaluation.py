@@ -107,31 +107,19 @@ class Formula:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationInput:
-    """The input of an evaluation.
+    """The input of an evaluation."""
 
-    Attributes:
-        initial: the initial parameters, shape (n,).
-        gradients: shape (steps, n), or the rows of a sparse gradient.
-        rate_scale: factor on the learning rate of each coordinate.
-    """
-
-    initial: Array
-    gradients: Array | SparseGradients
-    rate_scale: ArrayLike = 1.0
+    initial: Array  # the initial parameters, shape (n,)
+    gradients: Array | SparseGradients  # shape (steps, n), or the rows of a sparse gradient
+    rate_scale: ArrayLike = 1.0  # factor on the learning rate of each coordinate
 
 
 class Update(NamedTuple):
-    """The gradient of one update. A step has one update, or several where duplicate rows are applied in turn.
+    """The gradient of one update. A step has one update, or several where duplicate rows are applied in turn."""
 
-    Attributes:
-        gradient: the gradient, shape (n,).
-        squares: what is averaged instead of its square; None for the square.
-        touched: the coordinates that the update may change, or True for all.
-    """
-
-    gradient: Array
-    squares: Array | None
-    touched: np.ndarray | Literal[True]
+    gradient: Array  # the gradient, shape (n,)
+    squares: Array | None  # what is averaged instead of its square; None for the square
+    touched: np.ndarray | Literal[True]  # the coordinates that the update may change, or True for all
 
 
 class State(NamedTuple):
