@@ -1,7 +1,7 @@
-"""Reads a results folder, which is untrusted: whatever does not have the declared type is missing.
+"""Reads a results folder, which is untrusted: values that do not have the declared type are read as missing.
 
-A run may have been cut off in the middle of a line, resumed after that, or never closed. None of this stops
-a report; all of it is said in the report.
+A run may have been cut off in the middle of a line, resumed after that, or never closed. A report is written in all
+these cases, with a note on each of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 from suite.errors import UserError
-from suite.results.decoding import build, clean, decode, flag, mapping, parse, real, text, whole
+from suite.results.decoding import build, clean, decode, flag, integer, mapping, parse, real, text
 from suite.results.rows import (
     TIMINGS,
     TRAINING,
@@ -31,7 +31,7 @@ from suite.results.rows import (
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 
 USUAL = ("agrees", "unsupported")
-"""Outcomes that are expected where a row does not say whether it is expected, and that need no explanation."""
+"""Outcomes that are expected if a row lacks the column `expected`, and that need no explanation."""
 
 KILL_MATRIX = "sharpness.json"  # the result of mutation testing, as `rmsuite sharpness -o FOLDER` writes it
 DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"  # it is read from here where the results folder has none
@@ -149,7 +149,7 @@ class KillMatrix:
         """The totals in one sentence."""
         same = f", {self.proven_same:,} are proven to be the same function" if self.proven_same else ""
         alive = len(self.survivors)
-        left = f"; {alive:,} {'is' if alive == 1 else 'are'} not told apart" if alive else ""
+        left = f"; {alive:,} {'is' if alive == 1 else 'are'} not caught" if alive else ""
         return f"The catalogue catches {self.killed:,} of {self.total:,} wrong optimizers{same}{left}."
 
 
@@ -234,15 +234,15 @@ def _rows(path: Path, table: Table[RowT], losses: list[str]) -> Iterator[RowT]:
         if not line.strip():
             continue
         try:
-            yield decode(table, _judged(parse(line.decode("utf-8"))))
+            yield decode(table, _with_outcome(parse(line.decode("utf-8"))))
         except ValueError as error:
-            cut = number == len(lines)  # a whole line ends in a line feed, so that something follows it
+            cut = number == len(lines)  # a complete line ends in a line feed, so that something follows it
             why = "the last line is cut off" if cut else f"line {number} can't be read ({clean(str(error))})"
             losses.append(f"In {path.name}, {why}; it was left out.")
 
 
-def _judged(raw: object) -> object:
-    """Make an unknown outcome a failure; where a row does not say whether its outcome is expected, decide by it."""
+def _with_outcome(raw: object) -> object:
+    """Replace an unknown outcome by `failed`, and fill in a missing `expected` from the outcome."""
     if not isinstance(raw, dict) or (outcome := text(raw.get("outcome"))) is None:
         return raw
     changes: dict[str, object] = {}
@@ -288,7 +288,7 @@ def _framework(name: str, raw: object) -> Framework:
 
 def _machine(raw: Mapping[str, object]) -> dict[str, str]:
     found = _texts(raw)
-    cores, memory = whole(raw.get("cores")), real(raw.get("memory_bytes"))
+    cores, memory = integer(raw.get("cores")), real(raw.get("memory_bytes"))
     if cores is not None:
         found["cores"] = f"{cores} core{'' if cores == 1 else 's'}"
     if memory is not None:
@@ -330,7 +330,7 @@ def _kill_matrix(folder: Path) -> KillMatrix | None:
         raw = mapping(parse((folder / KILL_MATRIX).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-    total, killed, same = (whole(raw.get(name)) for name in ("total", "killed", "proven_same"))
+    total, killed, same = (integer(raw.get(name)) for name in ("total", "killed", "proven_same"))
     if total is None or killed is None:
         return None
     rows = {name: _pairs(mapping(row)) for name, row in mapping(raw.get("dialects")).items()}
@@ -358,10 +358,10 @@ def _pair(raw: object) -> tuple[int, int] | None:
     """Return killed and total, from a list of the two, or from an object that also has `proven_same`."""
     named = mapping(raw)
     parts = raw if isinstance(raw, list) else [named.get("killed"), named.get("total")]
-    numbers = [whole(part) for part in parts]
+    numbers = [integer(part) for part in parts]
     if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
         return None
-    return numbers[0], numbers[1] - (whole(named.get("proven_same")) or 0)
+    return numbers[0], numbers[1] - (integer(named.get("proven_same")) or 0)
 
 
 def _words(survivor: object) -> str:

@@ -96,9 +96,9 @@ def steps(benchmarks: Sequence[Benchmark]) -> list[Figure]:
     timed = [benchmark for benchmark in benchmarks if benchmark.is_step]
     for index, setting in enumerate(dict.fromkeys(benchmark.setting for benchmark in timed)):
         own = [benchmark for benchmark in timed if benchmark.setting == setting]
-        whole = [benchmark for benchmark in own if benchmark.tensors == 1]
-        if len({benchmark.size for benchmark in whole}) > 1:
-            found.append(_steps(f"figure-steps-{index}", f"A step, by its parameters: {setting}", whole, "size"))
+        single = [benchmark for benchmark in own if benchmark.tensors == 1]
+        if len({benchmark.size for benchmark in single}) > 1:
+            found.append(_steps(f"figure-steps-{index}", f"A step, by its parameters: {setting}", single, "size"))
         for size in sorted({benchmark.size for benchmark in own if benchmark.tensors > 1}):
             same = [benchmark for benchmark in own if benchmark.size == size]
             if len(same) > 1:

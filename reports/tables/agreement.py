@@ -37,7 +37,7 @@ class ImplementationVerdicts:
     Verdicts on metamorphic relations are counted apart, because a relation holds to the bit and has no bound.
     """
 
-    whole: Group
+    overall: Group
     groups: Mapping[str, Group]
     relations: Mapping[str, Counts]
 
@@ -96,7 +96,7 @@ def _verdicts(rows: Sequence[VerdictRow]) -> ImplementationVerdicts:
     by_dialect = by_key(cases, lambda row: row.dialect or UNNAMED)
     relations = by_key(filter(is_relation, rows), _relation)
     return ImplementationVerdicts(
-        whole=_group(rows[0], f"{main} + {len(others)}" if others else main, cases),
+        overall=_group(rows[0], f"{main} + {len(others)}" if others else main, cases),
         groups={dialect: _group(rows[0], dialect, by_dialect[dialect]) for dialect in _dialects(cases)},
         relations={name: counted(part) for name, part in relations.items()},
     )
@@ -123,7 +123,7 @@ def _dialects(rows: Iterable[VerdictRow]) -> list[str]:
 
 def by_implementation(agreement: Agreement) -> Table:
     """Verdicts of each implementation over all of its dialects."""
-    groups = [one.whole for one in agreement.implementations if one.groups]
+    groups = [one.overall for one in agreement.implementations if one.groups]
     return _table(groups, [outcome.name.capitalize() for outcome in ORDER], "Dialects")
 
 
@@ -149,13 +149,20 @@ def _cells(group: Group) -> list[str | Cell]:
 def brief(agreement: Agreement, versions: bool) -> Table:
     """Verdicts of each implementation in few columns, with or without its version."""
     rows = []
-    for whole in (one.whole for one in agreement.implementations if one.groups):
-        worst, others = whole.counts.worst, whole.counts.others
+    for overall in (one.overall for one in agreement.implementations if one.groups):
+        worst, others = overall.counts.worst, overall.counts.others
         words = f"agrees; {others}" if worst is AGREES and others else others or worst.name
-        name = f"{whole.name} {whole.version}" if whole.version and versions else whole.name
+        name = f"{overall.name} {overall.version}" if overall.version and versions else overall.name
         verdict = Cell(f"{worst.symbol} {words}", outcome=worst.name)
         rows.append(
-            (name, whole.dialect, verdict, whole.counts.agreeing, multiple(whole.ulps), multiple(whole.bound_ratio))
+            (
+                name,
+                overall.dialect,
+                verdict,
+                overall.counts.agreeing,
+                multiple(overall.ulps),
+                multiple(overall.bound_ratio),
+            )
         )
     headings = columns("Implementation", "Dialect", "Verdict", numbers=("Agree", "Max ulps", "× bound"))
     return Table.of(headings, rows)
@@ -168,7 +175,7 @@ def relations_matrix(agreement: Agreement) -> Table:
         return Cell(f"{counts.worst.symbol} {counts.agreeing}", outcome=counts.worst.name) if counts else ""
 
     tested = [one for one in agreement.implementations if one.relations]
-    rows = ((one.whole.name, *(cell(one.relations.get(name)) for name in agreement.relations)) for one in tested)
+    rows = ((one.overall.name, *(cell(one.relations.get(name)) for name in agreement.relations)) for one in tested)
     return Table.of(["Implementation", *agreement.relations], rows)
 
 
@@ -180,7 +187,7 @@ def relations_brief(agreement: Agreement) -> Table:
             agree = sum(counts["agrees"] for counts in one.relations.values())
             total = sum(counts.total for counts in one.relations.values())
             violated = "; ".join(f"{name}: {counts.others}" for name, counts in one.relations.items() if counts.others)
-            rows.append((one.whole.name, f"{count(agree)}/{count(total)}", violated))
+            rows.append((one.overall.name, f"{count(agree)}/{count(total)}", violated))
     return Table.of(["Implementation", number("Hold"), "Do not hold"], rows)
 
 

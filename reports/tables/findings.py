@@ -63,7 +63,7 @@ class Finding:
 
     @property
     def explanation(self) -> tuple[str, ...]:
-        """Lines of explanation: the suite's own reason where it is complete, else what the columns tell.
+        """Lines of explanation: the suite's own reason if it is complete, otherwise location and cause.
 
         The reason why a deviation is known comes last.
         """
@@ -131,7 +131,7 @@ def is_relation(row: VerdictRow) -> bool:
 
 
 def is_known_deviation(row: RunRow) -> bool:
-    """Whether a verdict deviates as expectations.toml says."""
+    """Whether a verdict deviates as recorded in expectations.toml."""
     return bool(row.expected and row.expectation and row.outcome and row.outcome not in USUAL)
 
 

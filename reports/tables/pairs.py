@@ -125,7 +125,7 @@ def axis_differences(finding: Finding, dialects: Mapping[str, Mapping[str, str]]
 
 
 def _difference(one: str, other: str, dialect: str, rows: Sequence[VerdictRow]) -> DialectDifference:
-    """From the verdicts of `one`, which tell when its trace leaves the bound of each other dialect, as of `other`'s."""
+    """Return when traces of `one` leave the bound of a dialect, that of `other`, according to the verdicts on `one`."""
     compared = [
         (row.case, row.ruled_out_at)
         for row in rows

@@ -71,10 +71,10 @@ PROPERTIES = {
     "shapes": "scalars, odd lengths, strided memory, many tensors",
     "long runs": "runs of one to ten thousand steps",
     "extremes": "NaN, infinity, overflow, subnormals, zero",
-    "any η γ ε": "hyper-parameters over their whole range",
+    "any η γ ε": "hyper-parameters over their full range",
     "16 bits": "float16 and bfloat16",
     "metamorphic": "metamorphic relations between two replays, to the last bit",
-    TRAINING: "whole training runs: every gradient and every update",
+    TRAINING: "complete training runs: every gradient and every update",
 }
 """The properties that cases test, in the order of the columns, with their meaning."""
 

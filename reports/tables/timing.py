@@ -77,7 +77,7 @@ class Timing:
 
     @property
     def speedup(self) -> str:
-        """The time of the section's own loop over this time; preceded by ≈ where the two can't be told apart."""
+        """The time of the section's own loop over this time; preceded by ≈ if the two can't be distinguished."""
         if self.section is None or not self.section.median or not self.median:
             return ""
         mark = "≈ " if self.row is not self.section and _indistinguishable(self.row, self.section) else ""
@@ -97,7 +97,7 @@ class Benchmark:
 
     The name is `step/1000`, `step/100000/100`, `epoch/regression`, …; `threads` is 0 if it is not known. `noise_floor`
     is the largest relative difference of two copies of one implementation. `memory_limit` has the seconds that moving
-    the memory of a step takes, and who took them, as in `torch/traffic`.
+    the memory of a step takes, and the implementation that moved it, as in `torch/traffic`.
     """
 
     name: str
@@ -152,7 +152,7 @@ class Benchmark:
 
     @property
     def sentence(self) -> str:
-        """The fastest, how many can't be told from it, and the slowest."""
+        """The fastest, how many can't be distinguished from it, and the slowest."""
         if not self.measured:
             return "Nothing was measured."
         first, last = self.measured[0], self.measured[-1]
@@ -160,8 +160,8 @@ class Benchmark:
         if first is last:
             return f"{fastest}."
         close = sum(_indistinguishable(first.row, other.row) for other in self.measured[1:])
-        told = f" ({close} more can't be told from it)" if close else ""
-        return f"{fastest}{told}; slowest: {last.label}, {self.show(last.median)} {self.unit.sign}."
+        others = f" ({close} more can't be distinguished from it)" if close else ""
+        return f"{fastest}{others}; slowest: {last.label}, {self.show(last.median)} {self.unit.sign}."
 
     @property
     def caption(self) -> str:

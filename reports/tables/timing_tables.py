@@ -259,7 +259,7 @@ def _legend(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
             "An implementation that does not agree with the oracle is not timed."
         )
     if any(timing.row.conclusion for timing in timings):
-        yield "↓ faster than the built-in of its framework, ↑ slower, = the same; no mark: the two can't be told apart."
+        yield "↓ faster than the built-in of its framework, ↑ slower, = the same; no mark: inconclusive."
     if any(benchmark.noise_floor is not None for benchmark in benchmarks):
         yield "Noise floor: the difference between two copies of one implementation; no smaller difference is claimed."
     if limits:

@@ -1,4 +1,4 @@
-"""The training tables: the losses of whole training runs, beside the oracle's on the same data and the book's."""
+"""The training tables: the losses of complete training runs, beside the oracle's on the same data and the book's."""
 
 from __future__ import annotations
 

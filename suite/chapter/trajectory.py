@@ -135,7 +135,7 @@ def end_point(row: ChapterRow, runs: Rows) -> str:
         return f"{statement}, in the oracle and in all {counted(len(runs), 'run')} of this update in frameworks."
     return (
         f"{statement}, in the oracle; of {counted(len(runs), 'run')} of this update in frameworks, "
-        f"{listing(others)} {'is' if len(others) == 1 else 'are'} elsewhere."
+        f"{listing(others)} {'ends' if len(others) == 1 else 'end'} at another point."
     )
 
 

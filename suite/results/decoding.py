@@ -161,7 +161,7 @@ def real(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def whole(value: object) -> int | None:
+def integer(value: object) -> int | None:
     """Return a 64-bit integer; None for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -175,4 +175,4 @@ def mapping(value: object) -> dict[str, object]:
     return {clean(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-_SCALARS: dict[object, Converter] = {str: text, bool: flag, float: real, int: whole}
+_SCALARS: dict[object, Converter] = {str: text, bool: flag, float: real, int: integer}

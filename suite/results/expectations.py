@@ -1,7 +1,7 @@
 """Expectations: the known deviations of frameworks, which turn other outcomes than agreement into expected ones.
 
-A row without an entry must agree or be unsupported. A row with an entry must be as the entry says, so that a deviation
-that has disappeared is reported too.
+A row without an entry must agree or be unsupported. A row with an entry must match it, so that a deviation that has
+disappeared is reported too.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Expectation:
         )
 
     def met(self, row: RunRow) -> bool:
-        """Return whether a row is as the entry says."""
+        """Return whether a row matches the outcome and size of the entry."""
         if row.outcome not in self.outcomes:
             return False
         ratio = _bound_ratio(row)
@@ -69,7 +69,7 @@ class Expectation:
 
 
 class Expectations:
-    """The entries of a file, of which the first that applies to a row counts."""
+    """The entries of a file; the first one that applies to a row is used."""
 
     def __init__(self, entries: Iterable[Expectation]) -> None:
         self.entries = tuple(entries)

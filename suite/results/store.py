@@ -141,10 +141,10 @@ def _remove_unfinished_line(file: Path) -> None:
     """Cut off a last line that does not end in a line feed."""
     if file.exists():
         content = file.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole != len(content):
+        end = content.rfind(b"\n") + 1
+        if end != len(content):
             with file.open("r+b") as stream:
-                stream.truncate(whole)
+                stream.truncate(end)
 
 
 def _lines(file: Path) -> int:

@@ -98,4 +98,4 @@ WARNING_ADVICE: Mapping[str, str] = {
     "stolen": "the host took this share of the processor time; measure on a dedicated machine",
     "throttled": "the speed of the processor changed by this much; fix its frequency or let it cool",
 }
-"""Code of a measurement warning -> what it says about the time, and what to do about it."""
+"""Code of a measurement warning -> what it means for the time, and how to resolve it."""

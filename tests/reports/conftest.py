@@ -1,4 +1,4 @@
-"""Results folders for the tests of the reports: complete, complete and writable, manifest only, and timings only."""
+"""Results folders for tests of reports: complete, complete without a report, manifest only, and timings only."""
 
 import json
 
@@ -18,7 +18,7 @@ def report_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def complete(report_folder):
+def complete_results(report_folder):
     """The results of the complete folder."""
     return reports.load(report_folder)
 
@@ -30,9 +30,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def benchmarks(complete):
+def benchmarks(complete_results):
     """The benchmarks of the complete folder, by name."""
-    return {benchmark.name: benchmark for benchmark in report.build(complete).timing}
+    return {benchmark.name: benchmark for benchmark in report.build(complete_results).timing}
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def manifest_folder(tmp_path):
 
 
 @pytest.fixture
-def benchmarks_of(manifest_folder):
-    """A function that writes rows of timings to `manifest_folder` and returns the benchmarks of its report."""
+def build_benchmarks(manifest_folder):
+    """Return a function that writes rows of timings to `manifest_folder` and returns the benchmarks of its report."""
 
     def write_and_build(rows):
         (manifest_folder / "timings.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The page: complete, safe with hostile text, and accessible."""
+"""The HTML page: complete, safe with hostile text, and accessible."""
 
 import base64
 import hashlib
@@ -62,19 +62,19 @@ def test_embedded_json_cannot_close_its_script(value):
     assert json.loads(encoded) == {value: [value]}
 
 
-def test_embedded_json_refuses_numbers_that_are_not_json():
+def test_embedding_numbers_that_are_not_json_is_an_error():
     with pytest.raises(ValueError, match="JSON"):
         script_json(float("nan"))
 
 
-def test_hostile_text_makes_no_element(page):
+def test_hostile_text_creates_no_element(page):
     assert not page.all("img")
     assert [attributes.get("type") for attributes, _ in page.scripts] == ["application/json"] * 2 + [None] * 2
     assert "<script>alert(1)</script>" in "".join(page.text)
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
 
 
-def test_hostile_names_make_no_element_anywhere(folder):
+def test_hostile_names_create_no_element(folder):
     for name, rows in sample_results.all_tables().items():
         texts = ("framework", "implementation", "version", "device", "dialect", "case", "task", "benchmark", "unit")
         hostile = [row | {key: f'"{HOSTILE}' for key in texts if key in row} for row in rows[:3]]
@@ -88,14 +88,14 @@ def test_hostile_names_make_no_element_anywhere(folder):
     assert len(page.scripts) == 4
 
 
-def test_the_policy_allows_the_two_scripts_of_the_page_and_nothing_else(page):
+def test_the_content_security_policy_allows_only_the_two_scripts_of_the_page(page):
     (policy,) = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
     digests = [hashlib.sha256(text.encode()).digest() for attributes, text in page.scripts if not attributes]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     assert policy.startswith(f"default-src 'none'; script-src {allowed}; ")
 
 
-def test_nothing_is_fetched(page, source):
+def test_the_page_fetches_nothing(page, source):
     assert not [a for tag, a in page.elements if tag in ("link", "iframe", "object", "embed", "base")]
     assert not [a for _, a in page.elements if {"src", "srcset", "poster", "background"} & set(a)]
     style = re.search("<style>(.*?)</style>", source, re.DOTALL)[1]
@@ -112,10 +112,10 @@ def test_every_verdict_is_embedded(page):
     assert set(outcome["values"]) == set(data["symbols"])
 
 
-def test_every_figure_has_a_specification_a_drawing_and_words(page):
+def test_every_figure_has_a_specification_an_element_and_a_description(page):
     specs = json.loads(next(text for attributes, text in page.scripts if attributes.get("id") == "figure-data"))
-    drawings = [a for _, a in page.elements if "data-figure" in a]
-    assert [a["data-figure"] for a in drawings] == list(specs)
+    containers = [a for _, a in page.elements if "data-figure" in a]
+    assert [a["data-figure"] for a in containers] == list(specs)
     assert list(specs) == [
         "figure-growth",
         "figure-quadratic",
@@ -126,12 +126,12 @@ def test_every_figure_has_a_specification_a_drawing_and_words(page):
         "figure-steps-0",
         "figure-tensors-0-1000000",
     ]
-    assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
+    assert all(a["role"] == "img" and a["aria-label"] for a in containers)
     assert len(page.all("svg")) == len(specs)
     assert "η, γ and ε" in "".join(page.text)
 
 
-def test_ids_are_unique_and_every_reference_has_its_target(page):
+def test_ids_are_unique_and_every_reference_has_a_target(page):
     ids = [a["id"] for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
     inside = [a["href"][1:] for a in page.all("a") if a["href"].startswith("#")]
@@ -148,13 +148,13 @@ def test_tables_have_captions_scopes_and_regions_that_a_keyboard_can_scroll(page
     assert page.elements[tags.index("body") + 1] == ("a", {"class": "skip", "href": "#answers"})
 
 
-def test_the_answers_come_in_the_order_of_the_questions(source):
+def test_the_questions_are_answered_in_order(source):
     questions = ("Do they agree?", "What differs, and why?", "What losses?", "How fast?", "Under which conditions?")
     places = [source.index(question) for question in questions]
     assert places == sorted(places)
 
 
-def test_a_page_without_figures_carries_no_drawing_script(folder):
+def test_a_page_without_figures_has_no_charting_script(folder):
     (folder / "training.jsonl").unlink()
     (folder / "timings.jsonl").unlink()
     rows = [{**row, "error_curve": None} for row in sample_results.verdicts()]
@@ -200,6 +200,6 @@ def test_contours_are_clipped_at_the_edges_of_the_box(report_folder):
             assert all(low <= point[field] <= high for point in points)
 
 
-def test_there_is_no_box_around_nothing():
+def test_without_points_in_range_there_is_no_box():
     assert box_around([]) is None
     assert box_around([(1e9, 1e9)]) is None

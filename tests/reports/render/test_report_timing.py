@@ -19,8 +19,8 @@ from tests.support import sample_results
 from tests.support.timings import headings, renderings, timing_of, torch_rows
 
 
-def test_timings_without_an_outcome_are_shown(benchmarks_of, manifest_folder):
-    (benchmark,) = benchmarks_of(sample_results.timings_without_outcomes())
+def test_timings_without_an_outcome_are_shown(build_benchmarks, manifest_folder):
+    (benchmark,) = build_benchmarks(sample_results.timings_without_outcomes())
     assert benchmark.title == "epoch/regression, cpu, 1 thread"
     assert benchmark.unit.sign == "ms"
     assert headings(timing_tables.full(benchmark)) == [
@@ -56,7 +56,7 @@ def test_the_terminal_has_one_line_for_each_implementation(report_folder, width)
     assert [line for line in lines if line.startswith("  keras-legacy ")][1].count("↑") == 4
 
 
-def test_hostile_text_in_a_timing_stays_text(benchmarks_of, manifest_folder):
+def test_hostile_text_in_a_timing_is_escaped(build_benchmarks, manifest_folder):
     texts = (
         "framework",
         "implementation",
@@ -72,7 +72,7 @@ def test_hostile_text_in_a_timing_stays_text(benchmarks_of, manifest_folder):
     hostile = {name: f"{sample_results.HOSTILE} {name}" for name in texts} | {"warnings": [sample_results.HOSTILE]}
     rows = [torch_rows(hostile)[1], torch_rows(hostile, {"benchmark": f"step/{sample_results.HOSTILE}"})[1]]
     rows += [row | hostile | {"conclusion": "slower"} for row in torch_rows(benchmark="step/10000000")]
-    benchmarks_of([*sample_results.timings(), *rows])
+    build_benchmarks([*sample_results.timings(), *rows])
     page, document, screen = renderings(manifest_folder)
     assert page.count("<script") == 4
     assert "<img src=x" not in page
@@ -82,10 +82,10 @@ def test_hostile_text_in_a_timing_stays_text(benchmarks_of, manifest_folder):
 
 
 @pytest.mark.parametrize("wrong", [None, "x", -1.0, 0, 1e308, True, [], [None], [2, 1], {"pace": "x"}, {"pace": 1}])
-def test_a_timing_with_any_malformed_value_is_shown(benchmarks_of, wrong):
-    whole = torch_rows(benchmark="step/10000000")
-    for name in whole[0].keys() - {"framework", "implementation", "benchmark"}:
-        found = benchmarks_of([row | {name: wrong} for row in whole])
+def test_a_timing_with_any_malformed_value_is_shown(build_benchmarks, wrong):
+    rows = torch_rows(benchmark="step/10000000")
+    for name in rows[0].keys() - {"framework", "implementation", "benchmark"}:
+        found = build_benchmarks([row | {name: wrong} for row in rows])
         assert "torch" in [section.title for section in timing_tables.grids(found)[0].sections]
         for benchmark in found:
             assert benchmark.sentence
@@ -95,8 +95,8 @@ def test_a_timing_with_any_malformed_value_is_shown(benchmarks_of, wrong):
         timing_tables.warnings(found)
 
 
-def test_the_summary_counts_timings_and_lists_unexpected_ones(benchmarks_of, manifest_folder):
-    benchmarks_of(torch_rows({"outcome": "differs", "expected": False, "reason": "an update is off by 7 bounds"}))
+def test_the_summary_counts_timings_and_lists_unexpected_ones(build_benchmarks, manifest_folder):
+    build_benchmarks(torch_rows({"outcome": "differs", "expected": False, "reason": "an update is off by 7 bounds"}))
     found = summary(reports.load(manifest_folder))
     assert found["outcomes"]["timing"] == {"agrees": 1, "differs": 1}
     (row,) = [row for row in found["unexpected"] if row["table"] == "timing"]
@@ -104,13 +104,13 @@ def test_the_summary_counts_timings_and_lists_unexpected_ones(benchmarks_of, man
     assert json.loads(json.dumps(found)) == found
 
 
-def test_every_warning_is_explained_once_with_its_extent(benchmarks_of, manifest_folder):
+def test_every_warning_is_explained_once_with_its_extent(build_benchmarks, manifest_folder):
     extent = {
         "spread": 0.21, "outliers": [3, 4], "drift": -0.31, "unfinished": 0.41, "cpu_share": 1.51,
         "missing_steps": -0.61,
         "machine_load": {"others": 0.71, "stolen": 0.81, "pace": 0.91}, "warnings": [*WARNING_ADVICE, "new"],
     }  # fmt: skip
-    found = timing_tables.warnings(benchmarks_of(torch_rows(extent)))
+    found = timing_tables.warnings(build_benchmarks(torch_rows(extent)))
     assert [one.code for one in found] == [*WARNING_ADVICE, "new"]
     assert [one.extent.removeprefix("1 of 2 times") for one in found] == [
         "", ", up to 21 %", ", up to 2", ", up to 31 %", ", up to 41 %", ", up to 1.51", "", ", up to 61 %",
@@ -121,8 +121,8 @@ def test_every_warning_is_explained_once_with_its_extent(benchmarks_of, manifest
             assert " ".join(text.replace("&#39;", "'").split()).count(advice) == 1
 
 
-def test_a_run_without_warnings_has_no_section_of_warnings(benchmarks_of, manifest_folder):
-    benchmarks_of(torch_rows({"warnings": []}))
+def test_a_run_without_warnings_has_no_section_of_warnings(build_benchmarks, manifest_folder):
+    build_benchmarks(torch_rows({"warnings": []}))
     for text in renderings(manifest_folder):
         assert "Measurement warnings" not in text
 
@@ -130,8 +130,8 @@ def test_a_run_without_warnings_has_no_section_of_warnings(benchmarks_of, manife
 # Figures
 
 
-def test_steps_are_drawn_over_sizes_with_the_memory_limit_and_over_tensors(complete):
-    drawn = {figure.id: figure for figure in figures.build(complete, report.build(complete))["timing"]}
+def test_steps_are_drawn_over_sizes_with_the_memory_limit_and_over_tensors(complete_results):
+    drawn = {figure.id: figure for figure in figures.build(complete_results, report.build(complete_results))["timing"]}
     assert list(drawn) == ["figure-timing-0", "figure-steps-0", "figure-tensors-0-1000000"]
     rows = drawn["figure-steps-0"].spec["datasets"]["steps"]
     assert {row["at"] for row in rows} == set(sample_results.SIZES)
@@ -146,9 +146,11 @@ def test_steps_are_drawn_over_sizes_with_the_memory_limit_and_over_tensors(compl
     assert {row["at"] for row in drawn["figure-tensors-0-1000000"].spec["datasets"]["steps"]} == {1, 100}
 
 
-def test_without_traffic_there_is_no_memory_limit(benchmarks_of, manifest_folder):
-    gone = {"memory_limit": None, "limit_share": None}
-    found = benchmarks_of([row | gone for row in sample_results.timings() if row["implementation"] != "traffic"])
+def test_without_traffic_there_is_no_memory_limit(build_benchmarks, manifest_folder):
+    without_limit = {"memory_limit": None, "limit_share": None}
+    found = build_benchmarks(
+        [row | without_limit for row in sample_results.timings() if row["implementation"] != "traffic"]
+    )
     assert all(benchmark.memory_limit is None for benchmark in found)
     for text in renderings(manifest_folder):
         assert "memory limit" not in text.lower()

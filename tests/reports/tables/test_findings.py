@@ -1,4 +1,4 @@
-"""Findings by cause, metamorphic relations apart from cases, the summary, and the kill matrix in a report."""
+"""Findings grouped by cause, metamorphic relations, the summary, and the kill matrix in a report."""
 
 from __future__ import annotations
 
@@ -28,30 +28,32 @@ NEAREST = {
 }
 
 
-def verdict(case, outcome="agrees", **given):
-    usual = {
+def verdict(case, outcome="agrees", **columns):
+    defaults = {
         "framework": "torch", "implementation": "builtin", "version": "2.13.0", "device": "cpu", "dtype": "float32",
         "dialect": "d2l", "case": case, "outcome": outcome, "fits": [], "nearest": None, "error_growth": None,
         "repeat": f"rmsuite agree -i torch/builtin -c {case}", "seconds": 0.1, "sha256": "ab" * 32,
         "expected": outcome in ("agrees", "unsupported"), "expectation": None,
     }  # fmt: skip
-    return {**usual, **given}
+    return {**defaults, **columns}
 
 
-def differing(case, **given):
-    known = {"first_step": 2, "first_quantity": "parameters", "first_index": [4], "ulps": 7.0, "bound_ratio": 3.0}
-    return verdict(case, "differs", **{"quantity": "parameters", "worst_step": 2, "worst_index": [4], **known, **given})
+def differing_verdict(case, **columns):
+    defaults = {"first_step": 2, "first_quantity": "parameters", "first_index": [4], "ulps": 7.0, "bound_ratio": 3.0}
+    return verdict(
+        case, "differs", **{"quantity": "parameters", "worst_step": 2, "worst_index": [4], **defaults, **columns}
+    )
 
 
-BROKEN = verdict(
+VIOLATED_RELATION = verdict(
     "law/splitting", "differs", quantity="parameters", first_step=3, worst_step=5, worst_index=[1], ulps=2.0,
-    bound_ratio=None, reason="parameters part at step 3, coordinate 1, by 2 ulps; 9 of 99 values differ",
+    bound_ratio=None, reason="parameters differ at step 3, coordinate 1, by 2 ulps; 9 of 99 values differ",
 )  # fmt: skip
 
 
 @pytest.fixture
-def made(tmp_path):
-    """Write a results folder with these verdicts."""
+def make_folder(tmp_path):
+    """Return a function that writes a results folder with these verdicts and JSON files."""
 
     def make(*rows, **files):
         (tmp_path / "manifest.json").write_text(json.dumps(sample_results.manifest(frameworks={})), encoding="utf-8")
@@ -63,7 +65,8 @@ def made(tmp_path):
     return make
 
 
-def forms(folder):
+def renderings(folder):
+    """Return the page, the Markdown and the text on a terminal."""
     reports.write(folder)
     page, document = ((folder / name).read_text("utf-8") for name in ("report.html", "report.md"))
     file = io.StringIO()
@@ -71,45 +74,47 @@ def forms(folder):
     return page, document, file.getvalue()
 
 
-def test_a_violated_metamorphic_relation_is_never_described_by_a_bound(made):
-    for text in forms(made(verdict("decades/plain"), BROKEN)):
+def test_a_violated_metamorphic_relation_is_described_without_a_bound(make_folder):
+    for text in renderings(make_folder(verdict("decades/plain"), VIOLATED_RELATION)):
         assert "torch/builtin violates the metamorphic relation splitting" in text
-        assert "part at step 3, coordinate 1" in " ".join(text.split())
+        assert "differ at step 3, coordinate 1" in " ".join(text.split())
         assert "outside the bound" not in text
 
 
-def test_metamorphic_relations_are_counted_apart_from_cases_in_every_table(made):
-    folder = made(verdict("decades/plain", ulps=0.5, bound_ratio=0.2), verdict("law/negation"), BROKEN)
+def test_metamorphic_relations_are_counted_separately_from_cases(make_folder):
+    folder = make_folder(
+        verdict("decades/plain", ulps=0.5, bound_ratio=0.2), verdict("law/negation"), VIOLATED_RELATION
+    )
     built = report.build(reports.load(folder)).agreement
     (implementation,) = built.implementations
-    assert implementation.whole.counts.total == 1
-    assert implementation.whole.ulps == 0.5
+    assert implementation.overall.counts.total == 1
+    assert implementation.overall.ulps == 0.5
     assert built.relations == ("negation", "splitting")
     (row,) = relations_brief(built).rows
     assert [cell.text for cell in row] == ["torch/builtin", "1/2", "splitting: 1 differs"]
-    page, document, screen = forms(folder)
+    page, document, screen = renderings(folder)
     assert 'data-case="law/splitting"' in page
     assert "| torch/builtin | ✓ 1/1 | ✗ 0/1 |" in document
     assert "splitting: 1 differs" in screen
 
 
-def test_a_run_of_metamorphic_relations_alone_has_no_empty_table_of_cases(made):
-    page, _, screen = forms(made(verdict("law/negation")))
+def test_a_run_of_only_metamorphic_relations_has_no_table_of_cases(make_folder):
+    page, _, screen = renderings(make_folder(verdict("law/negation")))
     assert "Implementation × metamorphic relation" in page
     assert "Max ulps" not in screen
 
 
-def test_findings_are_grouped_by_their_cause(made):
+def test_findings_are_grouped_by_their_cause(make_folder):
     rows = [
-        differing("a/plain", fits=["torch", "mlx"]),
-        differing("b/plain", fits=["mlx"], reason="it says all"),
-        differing("c/plain", fits=["tf1"]),
-        differing("d/plain", nearest=NEAREST),
-        differing("e/plain", nearest=NEAREST),
-        differing("f/plain"),
-        differing("g/plain", expected=True, expectation="differs: known"),
+        differing_verdict("a/plain", fits=["torch", "mlx"]),
+        differing_verdict("b/plain", fits=["mlx"], reason="a complete explanation"),
+        differing_verdict("c/plain", fits=["tf1"]),
+        differing_verdict("d/plain", nearest=NEAREST),
+        differing_verdict("e/plain", nearest=NEAREST),
+        differing_verdict("f/plain"),
+        differing_verdict("g/plain", expected=True, expectation="differs: known"),
     ]
-    found = report.build(reports.load(made(*rows))).agreement.findings
+    found = report.build(reports.load(make_folder(*rows))).agreement.findings
     assert [(one.size, one.fits, one.expected) for one in found] == [
         (2, ("mlx",), False),
         (2, (), False),
@@ -118,44 +123,44 @@ def test_findings_are_grouped_by_their_cause(made):
         (1, (), True),
     ]
     assert found[0].row.case == "b/plain"  # the row that the fewest dialects fit
-    assert found[0].explanation == ("it says all",)
+    assert found[0].explanation == ("a complete explanation",)
     assert found[1].cause == "fits d2l with initial_accumulator 1 in place of 0 and epsilon outside in place of inside"
     assert found[4].title.endswith("1 case, as expected")
     assert found[4].explanation[-1] == "expected: differs: known"
 
 
-def test_a_learning_rate_of_many_steps_is_shown_by_their_number(made):
+def test_a_list_of_learning_rates_is_shown_by_its_length(make_folder):
     change = {"axis": "hyperparameter lr", "before": [0.1, 0.2, 0.3], "after": 0.5}
-    row = differing("a/plain", nearest={**NEAREST, "changes": [change]})
-    (found,) = report.build(reports.load(made(row))).agreement.findings
+    row = differing_verdict("a/plain", nearest={**NEAREST, "changes": [change]})
+    (found,) = report.build(reports.load(make_folder(row))).agreement.findings
     assert found.cause == "fits d2l with hyperparameter lr 0.5 in place of a list of 3"
 
 
 @pytest.mark.parametrize("nearest", [7, "x", {}, {"dialect": "d2l"}, {"fits": True}, {**NEAREST, "changes": [1]}])
-def test_a_malformed_nearest_dialect_is_ignored(made, nearest):
-    folder = made(differing("a/plain", nearest=nearest, error_growth="x", first_index="y"))
-    for text in forms(folder):
+def test_a_malformed_nearest_dialect_is_ignored(make_folder, nearest):
+    folder = make_folder(differing_verdict("a/plain", nearest=nearest, error_growth="x", first_index="y"))
+    for text in renderings(folder):
         assert "torch/builtin" in text
 
 
-def test_every_failure_has_its_command_in_every_rendering(made):
-    rows = [differing("a/plain"), verdict("b/plain", "failed", reason="it crashed"), BROKEN]
-    folder = made(*rows)
-    texts = [*forms(folder), (folder / "junit.xml").read_text("utf-8")]
+def test_every_rendering_shows_the_command_that_repeats_a_failure(make_folder):
+    rows = [differing_verdict("a/plain"), verdict("b/plain", "failed", reason="it crashed"), VIOLATED_RELATION]
+    folder = make_folder(*rows)
+    texts = [*renderings(folder), (folder / "junit.xml").read_text("utf-8")]
     for text in texts:
         for row in rows:
             assert row["repeat"] in text
 
 
-def test_the_summary_has_outcomes_unexpected_results_versions_and_data(made):
+def test_the_summary_has_outcomes_unexpected_results_versions_and_data(make_folder):
     rows = [
         verdict("a/plain"),
         verdict("b/plain", "unsupported"),
-        differing("c/plain", reason="why", nearest=NEAREST),
-        differing("d/plain", expected=True, expectation="differs: known"),
+        differing_verdict("c/plain", reason="off by a factor", nearest=NEAREST),
+        differing_verdict("d/plain", expected=True, expectation="differs: known"),
         verdict("e/plain", implementation="other", expected=False, expectation="differs: no longer"),
     ]
-    found = summary(reports.load(made(*rows)))
+    found = summary(reports.load(make_folder(*rows)))
     assert found["outcomes"] == {
         "agreement": {"agrees": 2, "differs": 2, "unsupported": 1},
         "training": {},
@@ -170,7 +175,7 @@ def test_the_summary_has_outcomes_unexpected_results_versions_and_data(made):
         ("c/plain", "differs"),
         ("e/plain", "agrees"),
     ]
-    assert found["unexpected"][0]["reason"] == "why"
+    assert found["unexpected"][0]["reason"] == "off by a factor"
     assert found["unexpected"][0]["repeat"] == "rmsuite agree -i torch/builtin -c c/plain"
     assert found["unexpected"][0]["nearest"] == NEAREST
     assert found["exit_status"] == 1
@@ -178,20 +183,20 @@ def test_the_summary_has_outcomes_unexpected_results_versions_and_data(made):
     assert found["inputs"] == ["ab" * 32]
 
 
-def test_the_summary_file_is_json_with_the_exit_status_of_the_run(report_folder, complete):
+def test_the_summary_file_is_json_with_the_exit_status_of_the_run(report_folder, complete_results):
     summary = json.loads((report_folder / "summary.json").read_text("utf-8"))
     assert summary["missing"] == {"megengine": "no wheel for CPython 3.11 <b>here</b>"}
     assert summary["exit_status"] == 1
-    assert sum(summary["outcomes"]["agreement"].values()) == len(complete.verdicts)
+    assert sum(summary["outcomes"]["agreement"].values()) == len(complete_results.verdicts)
     assert summary["versions"]["torch"]["torch"] == "2.13.0"
 
 
-def test_a_run_without_unexpected_results_has_exit_status_0(made):
-    found = summary(reports.load(made(verdict("a/plain"), differing("b/plain", expected=True))))
+def test_a_run_without_unexpected_results_has_exit_status_0(make_folder):
+    found = summary(reports.load(make_folder(verdict("a/plain"), differing_verdict("b/plain", expected=True))))
     assert (found["exit_status"], found["unexpected"]) == (0, [])
 
 
-SHARP = {
+KILL_MATRIX = {
     "total": 1234,
     "killed": 1200,
     "proven_same": 33,
@@ -205,9 +210,9 @@ SHARP = {
 }
 
 
-def test_the_kill_matrix_is_in_every_rendering(made):
-    page, document, screen = forms(made(verdict("a/plain"), sharpness=json.dumps(SHARP)))
-    sentence = "1,200 of 1,234 wrong optimizers, 33 are proven to be the same function; 1 is not told apart."
+def test_the_kill_matrix_is_in_every_rendering(make_folder):
+    page, document, screen = renderings(make_folder(verdict("a/plain"), sharpness=json.dumps(KILL_MATRIX)))
+    sentence = "1,200 of 1,234 wrong optimizers, 33 are proven to be the same function; 1 is not caught."
     for text in (page, document, screen):
         assert sentence in " ".join(text.split())
     assert "By dialect and axis" in page
@@ -222,23 +227,23 @@ def test_the_kill_matrix_is_in_every_rendering(made):
     "content",
     ["", "[]", "{", '{"total": "x", "killed": 1}', '{"total": 1, "killed": null}', json.dumps({"killed": 2})],
 )
-def test_a_malformed_kill_matrix_is_ignored(made, monkeypatch, tmp_path, content):
-    monkeypatch.setattr(read, "DOCUMENTS", tmp_path / "nowhere")
-    folder = made(verdict("a/plain"), sharpness=content)
+def test_a_malformed_kill_matrix_is_ignored(make_folder, monkeypatch, tmp_path, content):
+    monkeypatch.setattr(read, "DOCUMENTS", tmp_path / "missing")
+    folder = make_folder(verdict("a/plain"), sharpness=content)
     assert reports.load(folder).kill_matrix is None
-    assert "catch wrong optimizers" not in forms(folder)[0]
+    assert "catch wrong optimizers" not in renderings(folder)[0]
 
 
-def test_malformed_parts_of_a_kill_matrix_are_left_out(made):
-    odd = {**SHARP, "survivors": 3, "dialects": {"d2l": {"epsilon": [1], "momentum": [1, 2]}, "x": 7}}
-    found = reports.load(made(verdict("a/plain"), sharpness=json.dumps(odd))).kill_matrix
+def test_malformed_parts_of_a_kill_matrix_are_left_out(make_folder):
+    malformed = {**KILL_MATRIX, "survivors": 3, "dialects": {"d2l": {"epsilon": [1], "momentum": [1, 2]}, "x": 7}}
+    found = reports.load(make_folder(verdict("a/plain"), sharpness=json.dumps(malformed))).kill_matrix
     assert found.dialects == {"d2l": {"momentum": (1, 2)}}
     assert found.survivors == ()
 
 
-def test_a_folder_without_a_kill_matrix_shows_that_of_the_documents(made, monkeypatch, tmp_path):
+def test_a_folder_without_a_kill_matrix_shows_the_one_in_the_documentation(make_folder, monkeypatch, tmp_path):
     documents = tmp_path / "docs"
     documents.mkdir()
-    (documents / "sharpness.json").write_text(json.dumps(SHARP), encoding="utf-8")
+    (documents / "sharpness.json").write_text(json.dumps(KILL_MATRIX), encoding="utf-8")
     monkeypatch.setattr(read, "DOCUMENTS", documents)
-    assert reports.load(made(verdict("a/plain"))).kill_matrix.killed == 1200
+    assert reports.load(make_folder(verdict("a/plain"))).kill_matrix.killed == 1200

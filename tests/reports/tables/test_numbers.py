@@ -1,4 +1,4 @@
-"""Numbers as text."""
+"""Formatting of numbers."""
 
 from reports.tables.numbers import (
     coordinate,
@@ -29,7 +29,7 @@ def test_a_time_has_a_suitable_unit_and_three_digits():
     ]  # fmt: skip
 
 
-def test_times_share_the_unit_of_the_smallest_unless_the_largest_gets_too_long():
+def test_times_share_the_unit_of_the_smallest_unless_the_largest_becomes_too_long():
     assert [unit(x).sign for x in ([2e-5, 2e-3], [5e-4, 2e-2], [4.0, 9e9], [3e-10], [])] == [
         "µs", "ms", "s", "ns", "s",
     ]  # fmt: skip

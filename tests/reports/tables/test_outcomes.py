@@ -1,4 +1,4 @@
-"""The outcome of a group of verdicts: known deviations are counted and hide no agreement."""
+"""The outcome of a group of verdicts, in which known deviations are counted separately."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reports.tables.outcomes import AGREES, DIFFERS, UNDECIDED, UNSUPPORTED, Cou
         ([], [], UNSUPPORTED, ""),
     ],
 )
-def test_a_known_deviation_does_not_hide_an_agreement_and_a_new_one_does(outcomes, known, worst, others):
+def test_a_known_deviation_does_not_hide_an_agreement_but_an_unexpected_one_does(outcomes, known, worst, others):
     counts = Counts.of(outcomes, known)
     assert counts.worst is worst
     assert counts.others == others

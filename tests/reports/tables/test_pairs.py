@@ -11,8 +11,8 @@ from suite.results.rows import VERDICTS
 from tests.support import sample_results
 
 
-def row(name, case="decades/plain", dialect="torch", outcome="agrees", digest="a", fits=None, **more):
-    """A verdict."""
+def row(name, case="decades/plain", dialect="torch", outcome="agrees", digest="a", fits=None, **columns):
+    """Return the row of a verdict."""
     framework, implementation = name.split("/")
     return {
         "framework": framework,
@@ -26,13 +26,13 @@ def row(name, case="decades/plain", dialect="torch", outcome="agrees", digest="a
         "outcome": outcome,
         "fits": [dialect] if fits is None and outcome == "agrees" else fits or [],
         "trace_sha256": digest,
-        **more,
+        **columns,
     }
 
 
 @pytest.fixture
-def loaded(folder):
-    """Read a folder with these verdicts."""
+def load_verdicts(folder):
+    """Return a function that writes these verdicts to a folder and reads it."""
 
     def load(*rows):
         (folder / "verdicts.jsonl").write_text(sample_results.json_lines(rows), encoding="utf-8")
@@ -41,32 +41,32 @@ def loaded(folder):
     return load
 
 
-def kinds(built, one, other):
+def pair_counts(built, one, other):
     return dict(built.pairs[one, other].counts)
 
 
-def test_equal_fingerprints_are_equal_bits_and_two_traces_inside_one_bound_are_within_rounding(loaded):
+def test_two_agreeing_traces_have_equal_bits_or_differ_within_rounding(load_verdicts):
     built = pairs.build(
-        loaded(
+        load_verdicts(
             row("a/builtin"),
             row("b/builtin"),
             row("c/builtin", digest="c"),
             row("c/builtin", case="steps/1", digest="d"),
         )
     )
-    assert kinds(built, "a/builtin", "b/builtin") == {"equal": 1}
-    assert kinds(built, "c/builtin", "b/builtin") == {"rounding": 1}
+    assert pair_counts(built, "a/builtin", "b/builtin") == {"equal": 1}
+    assert pair_counts(built, "c/builtin", "b/builtin") == {"rounding": 1}
     assert built.groups == (("a/builtin", "b/builtin"),)
 
 
-def test_missing_fingerprints_are_never_equal(loaded):
-    built = pairs.build(loaded(row("a/builtin", digest=None), row("b/builtin", digest=None)))
-    assert kinds(built, "a/builtin", "b/builtin") == {"rounding": 1}
+def test_traces_without_fingerprints_are_not_counted_as_equal(load_verdicts):
+    built = pairs.build(load_verdicts(row("a/builtin", digest=None), row("b/builtin", digest=None)))
+    assert pair_counts(built, "a/builtin", "b/builtin") == {"rounding": 1}
 
 
-def test_two_of_different_dialects_are_compared_by_the_dialects_that_fit_both(loaded):
+def test_implementations_of_different_dialects_are_compared_by_the_dialects_that_fit(load_verdicts):
     built = pairs.build(
-        loaded(
+        load_verdicts(
             row("a/builtin"),
             row("b/builtin", dialect="keras3", digest="b"),
             row("a/builtin", case="decades/momentum", fits=["torch", "keras3"]),
@@ -79,17 +79,17 @@ def test_two_of_different_dialects_are_compared_by_the_dialects_that_fit_both(lo
     assert pair.closeness == "different"
 
 
-def test_an_implementation_of_several_dialects_is_compared_in_those_that_both_ran(loaded):
+def test_a_pair_is_compared_in_the_dialects_that_both_implementations_ran(load_verdicts):
     built = pairs.build(
-        loaded(row("a/scratch"), row("a/scratch", dialect="d2l", digest="x"), row("b/builtin", digest="b"))
+        load_verdicts(row("a/scratch"), row("a/scratch", dialect="d2l", digest="x"), row("b/builtin", digest="b"))
     )
     assert built.pairs["a/scratch", "b/builtin"].dialects == ("torch",)
     assert built.pairs["a/scratch", "b/builtin"].counts.total() == 1
 
 
-def test_undecided_verdicts_and_metamorphic_relations_do_not_compare_a_pair(loaded):
+def test_undecided_verdicts_and_metamorphic_relations_are_not_compared(load_verdicts):
     built = pairs.build(
-        loaded(
+        load_verdicts(
             row("a/builtin", outcome="undecided"),
             row("b/builtin"),
             row("a/builtin", case="law/twin"),
@@ -101,15 +101,15 @@ def test_undecided_verdicts_and_metamorphic_relations_do_not_compare_a_pair(load
     assert built.compared == []
 
 
-def test_a_wrong_trace_is_different_from_a_right_one_and_equal_to_one_with_its_bits(loaded):
+def test_a_wrong_trace_equals_only_traces_with_the_same_bits(load_verdicts):
     wrong = {"outcome": "differs", "digest": "w"}
-    built = pairs.build(loaded(row("a/builtin"), row("b/builtin", **wrong), row("c/builtin", **wrong)))
-    assert kinds(built, "a/builtin", "b/builtin") == {"different": 1}
-    assert kinds(built, "b/builtin", "c/builtin") == {"equal": 1}
+    built = pairs.build(load_verdicts(row("a/builtin"), row("b/builtin", **wrong), row("c/builtin", **wrong)))
+    assert pair_counts(built, "a/builtin", "b/builtin") == {"different": 1}
+    assert pair_counts(built, "b/builtin", "c/builtin") == {"equal": 1}
 
 
-def test_the_built_ins_differ_on_the_axes_of_their_dialects_from_a_stated_step(complete):
-    found = pairs.builtin_axes(complete)
+def test_differences_between_built_ins_have_an_axis_and_a_first_step(complete_results):
+    found = pairs.builtin_axes(complete_results)
     assert list(found.builtins) == ["mlx", "mxnet", "paddle", "torch"]
     assert found.rows == (("ε", ("outside √", "inside √", "inside √", "outside √")),)
     assert {(p.one, p.other) for p in found.differences} == {
@@ -118,14 +118,14 @@ def test_the_built_ins_differ_on_the_axes_of_their_dialects_from_a_stated_step(c
     assert found.differences[0].sentence.endswith("from step 1 of constant/torch")
 
 
-def test_a_known_deviation_has_its_link_if_that_is_a_web_address(loaded):
+def test_a_known_deviation_links_only_to_web_addresses(load_verdicts):
     known = {"outcome": "differs", "expected": True}
     found = known_deviations(
-        loaded(
+        load_verdicts(
             row("a/builtin", **known, expectation="differs or agrees: 0/0 is NaN (https://example.org/1)"),
             row("b/builtin", **known, expectation="differs or agrees: 0/0 is NaN (https://example.org/1)"),
             row("c/builtin", **known, expectation="differs: rounding (javascript:alert(1))"),
-            row("d/builtin", expected=True, expectation="undecided: it agrees all the same"),
+            row("d/builtin", expected=True, expectation="undecided: it agrees by chance"),
         )
     )
     assert [(one.reason, one.link, one.size) for one in found] == [
@@ -150,25 +150,25 @@ def test_a_known_deviation_has_its_link_if_that_is_a_web_address(loaded):
         ("rows/lazy/plain", "float32", "sparse rows"),
     ],
 )
-def test_a_case_tests_one_property(case, dtype, expected):
+def test_every_case_belongs_to_one_property(case, dtype, expected):
     found = decode(VERDICTS, row("a/builtin", case) | {"dtype": dtype})
     assert property_of(found) == expected
     assert expected in PROPERTIES
 
 
-def test_the_matrix_has_a_row_for_each_implementation_the_built_in_first_and_counts_every_verdict_once(complete):
-    built = report.build(complete).matrix
+def test_the_matrix_lists_built_ins_first_and_counts_every_verdict_once(complete_results):
+    built = report.build(complete_results).matrix
     names = [row.full_name for row in built.rows]
     assert names == sorted(names, key=lambda name: (name.split("/")[0], name.split("/")[1] != "builtin", name))
     properties = sum(counts.total for row in built.rows for counts in row.properties.values())
-    assert properties == len(complete.verdicts) + len(complete.training)
+    assert properties == len(complete_results.verdicts) + len(complete_results.training)
     assert built.sentence.startswith("4 of 15 have unexpected verdicts")
 
 
-def test_a_finding_names_the_axes_on_which_the_fitting_dialect_differs(complete):
-    findings = report.build(complete).agreement.unexpected
-    told = [pairs.axis_differences(finding, complete.manifest.dialects) for finding in findings]
+def test_a_finding_names_the_axes_on_which_the_fitting_dialect_differs(complete_results):
+    findings = report.build(complete_results).agreement.unexpected
+    differences = [pairs.axis_differences(finding, complete_results.manifest.dialects) for finding in findings]
     assert (
-        told[0] == "ε outside √, not inside √; weight decay decoupled, not in the gradient"
+        differences[0] == "ε outside √, not inside √; weight decay decoupled, not in the gradient"
     )  # keras-legacy in place of tf1
-    assert told[1] == ""  # no dialect fits
+    assert differences[1] == ""  # no dialect fits

@@ -34,7 +34,7 @@ def printed(table, width=80, encoding="utf-8", **options):
     return [line.rstrip() for line in file.buffer.getvalue().decode(encoding).splitlines()]
 
 
-def test_plain_lines_align_words_left_and_numbers_right():
+def test_plain_text_aligns_text_left_and_numbers_right():
     assert TABLE.lines() == [
         "Verdicts",
         "implementation    ulps  why",
@@ -83,7 +83,7 @@ def test_a_terminal_shows_markup_as_text_and_outcomes_in_colour():
 
 
 @pytest.mark.parametrize("width", [10, 30, 60])
-def test_a_narrow_terminal_loses_no_character(width):
+def test_a_narrow_terminal_shows_every_character(width):
     words = "supercalifragilistic words that have to be wrapped"
     rows = [("framework/with-a-long-name", words, "1,234,567", "9.99e-12"), ("a/b", "", "1", "2")]
     table = Table.of(["name", "reason", number("count"), Column("id", wrap=False)], rows)
@@ -97,12 +97,12 @@ def test_records_are_mappings_from_heading_to_text():
     assert TABLE.records()[0] == {"implementation": "torch/builtin", "ulps": "0.5", "why": "✓ agrees"}
 
 
-def test_a_row_of_another_length_is_an_error():
+def test_a_row_with_the_wrong_number_of_cells_is_an_error():
     with pytest.raises(ValueError, match="1 cells in a table of 2 columns"):
         Table.of(["a", "b"], [["only one"]])
 
 
-def test_tables_and_plain_text_need_the_standard_library_only():
+def test_the_table_model_imports_only_the_standard_library():
     code = (
         "import sys, reports.tables.table; names = {m.partition('.')[0] for m in sys.modules};"
         "print(*sorted(names - set(sys.stdlib_module_names)))"

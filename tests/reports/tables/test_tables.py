@@ -1,4 +1,4 @@
-"""The three main tables."""
+"""The tables of a report: agreement, training and timing."""
 
 import dataclasses
 
@@ -12,37 +12,37 @@ from tests.support import sample_results
 
 
 @pytest.fixture(scope="module")
-def built(complete):
-    return report.build(complete)
+def built_report(complete_results):
+    return report.build(complete_results)
 
 
-def test_the_sentence_counts_every_verdict_once(built):
+def test_the_summary_sentence_counts_every_verdict_once(built_report):
     total = len(sample_results.verdicts())
     agree = sum(row["outcome"] == "agrees" for row in sample_results.verdicts())
-    assert built.agreement.sentence == (
+    assert built_report.agreement.sentence == (
         f"{agree} of {total} verdicts agree; 3 differ, 2 undecided, 48 unsupported, 1 failed."
     )
 
 
-def test_an_implementation_has_one_row_over_all_its_dialects_and_one_group_for_each(built):
-    found = {item.whole.name: item for item in built.agreement.implementations}
+def test_an_implementation_has_one_row_over_all_its_dialects_and_one_group_for_each(built_report):
+    found = {item.overall.name: item for item in built_report.agreement.implementations}
     assert len(found) == len(sample_results.implementations())
     scratch = found["torch/scratch"]
-    assert scratch.whole.dialect == "d2l + 11"
+    assert scratch.overall.dialect == "d2l + 11"
     assert next(iter(scratch.groups)) == "d2l"
-    assert sum(group.counts.total for group in scratch.groups.values()) == scratch.whole.counts.total == 120
-    assert found["torch/builtin"].whole.dialect == "torch"
+    assert sum(group.counts.total for group in scratch.groups.values()) == scratch.overall.counts.total == 120
+    assert found["torch/builtin"].overall.dialect == "torch"
     assert "d2l" not in found["torch/builtin"].groups
 
 
-def test_the_largest_error_is_the_largest_finite_one(built):
-    whole = next(i.whole for i in built.agreement.implementations if i.whole.name == "tensorflow-2.15/v1")
-    assert whole.ulps == 1.9e6
-    assert whole.bound_ratio == 4.1e5 + sample_results.CASES.index("long")
+def test_the_largest_error_is_the_largest_finite_one(built_report):
+    overall = next(i.overall for i in built_report.agreement.implementations if i.overall.name == "tensorflow-2.15/v1")
+    assert overall.ulps == 1.9e6
+    assert overall.bound_ratio == 4.1e5 + sample_results.CASES.index("long")
 
 
-def test_a_finding_says_where_it_starts_what_fits_and_how_to_repeat_it(built):
-    finding = built.agreement.findings[0]
+def test_a_finding_has_a_location_a_cause_and_a_command_that_repeats_it(built_report):
+    finding = built_report.agreement.findings[0]
     assert finding.title == "tensorflow-2.15/v1, dialect tf1, 2 cases"
     assert finding.location.startswith("first outside the bound at step 1; largest error at step ")
     assert "of square_average; 1.9e6 ulps; 4.1e5 × the bound" in finding.location
@@ -50,9 +50,14 @@ def test_a_finding_says_where_it_starts_what_fits_and_how_to_repeat_it(built):
     assert finding.row.repeat.endswith("--dialect tf1 --case long")
 
 
-def test_findings_come_most_urgent_first_and_the_unsupported_last(built):
-    assert [finding.outcome.name for finding in built.agreement.urgent] == ["differs", "differs", "failed", "undecided"]
-    assert built.agreement.findings[-1].outcome.name == "unsupported"
+def test_findings_are_sorted_by_urgency(built_report):
+    assert [finding.outcome.name for finding in built_report.agreement.urgent] == [
+        "differs",
+        "differs",
+        "failed",
+        "undecided",
+    ]
+    assert built_report.agreement.findings[-1].outcome.name == "unsupported"
 
 
 @pytest.mark.parametrize(
@@ -66,17 +71,17 @@ def test_findings_come_most_urgent_first_and_the_unsupported_last(built):
         ("", "unsupported"),
     ],
 )
-def test_only_unsupported_verdicts_do_not_hide_an_agreement(outcomes, worst):
+def test_the_outcome_of_a_group_is_the_worst_one_apart_from_unsupported(outcomes, worst):
     assert Counts.of(outcomes.split()).worst.name == worst
 
 
-def test_tasks_are_grouped_by_dialect_the_book_s_first(built):
-    assert [task.name for task in built.training] == ["quadratic", "rotated", "regression"]
-    assert all(task.sections[0].dialect == "d2l" for task in built.training)
+def test_training_runs_are_grouped_by_dialect_and_d2l_comes_first(built_report):
+    assert [task.name for task in built_report.training] == ["quadratic", "rotated", "regression"]
+    assert all(task.sections[0].dialect == "d2l" for task in built_report.training)
 
 
-def test_the_book_s_loss_is_shown_with_the_regression_only(built):
-    shown = {(task.name, run.name): run.published for task in built.training for run in task.sections[0].runs}
+def test_the_published_loss_is_shown_only_with_the_regression(built_report):
+    shown = {(task.name, run.name): run.published for task in built_report.training for run in task.sections[0].runs}
     assert shown["regression", "torch/scratch"].loss == 0.244
     assert shown["regression", "jax/scratch"] is None
     assert shown["quadratic", "torch/scratch"] is None
@@ -94,26 +99,26 @@ def test_the_book_s_loss_is_shown_with_the_regression_only(built):
         ("torch", "section-concise", "torch", 0.014),
     ],
 )
-def test_the_book_s_numbers_are_matched_by_framework_and_program(framework, implementation, dialect, seconds):
+def test_published_numbers_are_matched_by_framework_and_program(framework, implementation, dialect, seconds):
     assert published_run(framework, implementation, dialect).seconds == seconds
 
 
-def test_the_book_prints_nothing_for_other_frameworks_programs_and_dialects():
+def test_other_frameworks_programs_and_dialects_have_no_published_numbers():
     assert published_run("tensorflow.js", "builtin", "keras2") is None
     assert published_run("torch", "builtin-foreach", "torch") is None
     assert published_run("torch", "scratch", "keras3") is None
 
 
-def test_an_empty_folder_has_three_empty_tables(complete):
+def test_an_empty_folder_has_three_empty_tables(complete_results):
     empty = dict.fromkeys(("verdicts", "training", "timings"), ())
-    none = dataclasses.replace(complete, **empty)
-    built = report.build(none)
-    assert built.agreement.sentence == "Agreement was not run."
-    assert built.training == built.timing == ()
+    results = dataclasses.replace(complete_results, **empty)
+    built_report = report.build(results)
+    assert built_report.agreement.sentence == "Agreement was not run."
+    assert built_report.training == built_report.timing == ()
 
 
-def test_rows_keep_missing_numbers_missing(complete):
-    assert {type(row) for row in complete.verdicts} == {VerdictRow}
-    assert {type(row.ulps) for row in complete.verdicts} == {float, type(None)}
+def test_missing_numbers_stay_missing_in_rows(complete_results):
+    assert {type(row) for row in complete_results.verdicts} == {VerdictRow}
+    assert {type(row.ulps) for row in complete_results.verdicts} == {float, type(None)}
     missing = sum(row["ulps"] is None for row in sample_results.verdicts())
-    assert sum(row.ulps is None for row in complete.verdicts) == missing
+    assert sum(row.ulps is None for row in complete_results.verdicts) == missing

@@ -17,13 +17,13 @@ from tests.support import sample_results
 from tests.support.timings import column, headings, rows_in, timing_of, torch_rows
 
 
-def test_benchmarks_come_epochs_first_then_steps_by_size_then_by_tensors(benchmarks):
+def test_epochs_come_before_steps_which_are_sorted_by_tensors_and_size(benchmarks):
     assert list(benchmarks) == [
         "epoch/regression", "step/10", "step/1000", "step/1000000", "step/10000000", "step/1000000/100",
     ]  # fmt: skip
 
 
-def test_timings_come_fastest_first_and_those_without_a_time_last_with_their_outcome(benchmarks):
+def test_timings_are_sorted_by_median_and_failed_ones_come_last_with_their_outcome(benchmarks):
     epoch = benchmarks["epoch/regression"]
     medians = [timing.median for timing in epoch.timings[:-1]]
     assert medians == sorted(medians)
@@ -32,7 +32,7 @@ def test_timings_come_fastest_first_and_those_without_a_time_last_with_their_out
     assert column(epoch, "Remark")["tensorflow/keras"] == "the process was killed"
 
 
-def test_a_second_copy_gives_the_noise_floor_and_traffic_the_memory_limit(benchmarks):
+def test_second_copies_and_traffic_are_shown_as_noise_floor_and_memory_limit_only(benchmarks):
     large = benchmarks["step/10000000"]
     assert len(large.timings) == len(sample_results.implementations()) + 1
     assert {timing.row.implementation for timing in large.timings}.isdisjoint({"traffic"})
@@ -44,9 +44,9 @@ def test_a_second_copy_gives_the_noise_floor_and_traffic_the_memory_limit(benchm
     assert "Memory limit" not in benchmarks["step/1000"].caption
 
 
-def test_both_copies_of_an_implementation_are_read(complete):
-    assert sum(row.instance == 2 for row in complete.timings) == 6
-    assert complete.notes == ()
+def test_both_copies_of_an_implementation_are_read(complete_results):
+    assert sum(row.instance == 2 for row in complete_results.timings) == 6
+    assert complete_results.notes == ()
 
 
 def test_a_large_step_is_shown_relative_to_the_memory_limit_and_per_parameter(benchmarks):
@@ -60,9 +60,9 @@ def test_a_large_step_is_shown_relative_to_the_memory_limit_and_per_parameter(be
     assert set(headings(timing_tables.full(benchmarks["step/10"]))).isdisjoint({"Memory limit / time", "State", "Peak"})
 
 
-def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(benchmarks_of):
+def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(build_benchmarks):
     change = {"conclusion": "faster", "ratio": 0.151, "ratio_interval": [0.149, 0.188]}
-    (benchmark,) = benchmarks_of(torch_rows(change))
+    (benchmark,) = build_benchmarks(torch_rows(change))
     assert column(benchmark, "Against the built-in") == {
         "torch/scratch": "faster, 0.151 (0.149 to 0.188)",
         "torch/builtin": "",
@@ -82,18 +82,18 @@ def test_a_conclusion_is_shown_with_the_ratio_and_its_interval(benchmarks_of):
         ({"conclusion": "faster", "ratio": 0.5, "outcome": "differs"}, None),
     ],
 )
-def test_no_difference_below_the_floor_is_claimed_whatever_a_row_says(benchmarks_of, change, conclusion):
-    (benchmark,) = benchmarks_of(torch_rows({"noise_floor": 0.018, **change}))
+def test_conclusions_are_checked_against_the_noise_floor_and_the_outcome(build_benchmarks, change, conclusion):
+    (benchmark,) = build_benchmarks(torch_rows({"noise_floor": 0.018, **change}))
     assert timing_of(benchmark, "torch/scratch").row.conclusion == conclusion
 
 
-def test_an_implementation_that_does_not_agree_has_no_time_even_if_its_row_has_one(benchmarks_of):
+def test_the_time_of_an_implementation_that_does_not_agree_is_not_shown(build_benchmarks):
     for outcome in ("differs", "failed", "unsupported", "perfect"):
-        (benchmark,) = benchmarks_of(torch_rows({"outcome": outcome, "reason": "why"}))
+        (benchmark,) = build_benchmarks(torch_rows({"outcome": outcome, "reason": "why"}))
         assert [timing.name for timing in benchmark.measured] == ["torch/builtin"]
 
 
-def test_an_epoch_has_its_speedup_over_the_section_s_loop_in_the_same_framework(benchmarks):
+def test_an_epoch_has_a_speedup_over_the_section_s_loop_in_the_same_framework(benchmarks):
     epoch = benchmarks["epoch/regression"]
     section, builtin = (timing_of(epoch, f"torch/{name}") for name in ("section", "builtin"))
     shown = column(epoch, "× section")
@@ -118,17 +118,19 @@ def test_a_speedup_that_is_not_significant_is_marked():
     assert speedups == ["2.00", "≈ 1.25", "≈ 1.03", "≈ 1.03", ""]
 
 
-def test_the_sentence_counts_those_that_can_not_be_told_from_the_fastest(benchmarks_of):
-    (benchmark,) = benchmarks_of(torch_rows({"median": 0.00615, "interval": [0.0061, 0.0063]}))
-    assert benchmark.sentence.startswith("Fastest: torch/scratch, 6.15 ms (1 more can't be told from it); slowest:")
-    (benchmark,) = benchmarks_of(torch_rows({"median": 1.0, "interval": [0.9, 1.1]}))
-    assert "can't be told" not in benchmark.sentence
+def test_the_summary_sentence_counts_times_indistinguishable_from_the_fastest(build_benchmarks):
+    (benchmark,) = build_benchmarks(torch_rows({"median": 0.00615, "interval": [0.0061, 0.0063]}))
+    assert benchmark.sentence.startswith(
+        "Fastest: torch/scratch, 6.15 ms (1 more can't be distinguished from it); slowest:"
+    )
+    (benchmark,) = build_benchmarks(torch_rows({"median": 1.0, "interval": [0.9, 1.1]}))
+    assert "can't be distinguished" not in benchmark.sentence
 
 
-def test_an_implementation_in_two_dialects_or_versions_has_two_labels(benchmarks_of):
+def test_labels_distinguish_dialects_and_versions_of_one_implementation(build_benchmarks):
     rows = torch_rows()
     other = rows[1] | {"dialect": "keras3", "version": "2.14.0"}
-    (benchmark,) = benchmarks_of([*rows, other])
+    (benchmark,) = build_benchmarks([*rows, other])
     assert {timing.label for timing in benchmark.timings} == {
         "torch/builtin",
         "torch/scratch · d2l · 2.13.0",
@@ -138,9 +140,9 @@ def test_an_implementation_in_two_dialects_or_versions_has_two_labels(benchmarks
     assert list(rows_in(grid, "torch")) == ["scratch · d2l · 2.13.0", "scratch · keras3 · 2.14.0", "builtin"]
 
 
-def test_devices_and_threads_make_separate_benchmarks(benchmarks_of):
+def test_devices_and_threads_make_separate_benchmarks(build_benchmarks):
     rows = torch_rows()
-    found = benchmarks_of(
+    found = build_benchmarks(
         [
             *rows,
             *({**row, "threads": 8, "version": "2.14.0"} for row in rows),
@@ -153,8 +155,8 @@ def test_devices_and_threads_make_separate_benchmarks(benchmarks_of):
     assert len(timing_tables.grids(found)) == 3
 
 
-def test_a_memory_limit_in_the_rows_is_used_where_traffic_is_missing(benchmarks_of):
-    found = benchmarks_of([row for row in sample_results.timings() if row["implementation"] != "traffic"])
+def test_the_memory_limit_of_the_rows_is_used_if_traffic_is_missing(build_benchmarks):
+    found = build_benchmarks([row for row in sample_results.timings() if row["implementation"] != "traffic"])
     assert found[4].caption.endswith(" Memory limit: 4.01 ms to move the memory of a step.")
 
 
@@ -178,14 +180,16 @@ def test_a_grid_has_a_column_for_each_size_and_the_memory_limit_for_the_largest(
 @pytest.mark.parametrize(
     ("conclusion", "mark"), [("faster", "↓"), ("slower", "↑"), ("same", "="), ("unclear", timing_tables.NO_MARK)]
 )
-def test_a_grid_marks_conclusions(benchmarks_of, conclusion, mark):
-    (grid,) = timing_tables.grids(benchmarks_of(torch_rows({"conclusion": conclusion, "ratio": 0.5, "median": 0.0061})))
+def test_a_grid_marks_conclusions(build_benchmarks, conclusion, mark):
+    (grid,) = timing_tables.grids(
+        build_benchmarks(torch_rows({"conclusion": conclusion, "ratio": 0.5, "median": 0.0061}))
+    )
     assert rows_in(grid, "torch")["scratch"][0] == f"6.10{mark}"
 
 
-def test_implementations_without_a_time_for_the_same_reason_share_a_note(benchmarks_of):
+def test_implementations_without_a_time_for_the_same_reason_share_a_note(build_benchmarks):
     change = {"outcome": "unsupported", "median": None, "samples": [], "interval": None, "reason": "no such loop"}
-    found = benchmarks_of([*torch_rows(change), *torch_rows(change, benchmark="step/10")])
+    found = build_benchmarks([*torch_rows(change), *torch_rows(change, benchmark="step/10")])
     assert timing_tables.notes(found)[-1] == "torch/scratch at epoch/regression, step/10: – unsupported: no such loop"
 
 

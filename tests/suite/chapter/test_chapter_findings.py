@@ -1,4 +1,4 @@
-"""The findings follow from the numbers: other numbers give other sentences."""
+"""The findings of the chapter are derived from its rows: other numbers give other sentences."""
 
 import copy
 
@@ -12,14 +12,14 @@ from tests.support import sample_chapter
 def findings(tmp_path):
     """Return a function that gives the findings of a part from the sample rows, after a change to each row."""
 
-    def of(part, change=lambda row: None):
+    def findings_of_part(part, change=lambda row: None):
         rows = [copy.deepcopy(row) for row in sample_chapter.rows() if row["part"] == part]
         for row in rows:
             change(row)
         (section,) = describe(load(sample_chapter.build(tmp_path / f"changed-{len(list(tmp_path.iterdir()))}", rows)))
         return " ".join(section.findings)
 
-    return of
+    return findings_of_part
 
 
 def with_result(name, value, **columns):
@@ -57,7 +57,9 @@ def test_an_end_point_other_than_the_printed_one_is_reported(findings):
     assert "as the section prints it, to the last digit, in the oracle and in all one run" in findings("trajectory")
     other = findings("trajectory", with_result("x1", -0.0106, framework="oracle", method="rmsprop"))
     assert "x₁ = -0.010600, x₂ = 0.000000, not as the section prints it" in other
-    assert "torch/scratch is elsewhere" in findings("trajectory", with_result("x1", -0.0107, framework="torch"))
+    assert "torch/scratch ends at another point" in findings(
+        "trajectory", with_result("x1", -0.0107, framework="torch")
+    )
 
 
 def test_adagrad_without_shrinking_steps_does_not_slow_down(findings):
@@ -72,7 +74,7 @@ def test_a_run_with_a_small_late_loss_stays_near_the_minimum(findings):
     assert "RMSProp stays near the minimum" in findings("trajectory", with_result("late_loss", 1e-5, method="rmsprop"))
 
 
-def test_published_losses_outside_of_the_reruns_are_not_explained_by_them(findings):
+def test_published_losses_outside_the_range_of_the_reruns_are_reported(findings):
     assert "are within this range, so they show no difference" in findings("regression")
     narrow = findings("regression", lambda row: row["results"].update(loss=0.25) if row["method"] == "both" else None)
     assert "are not all within this range" in narrow
@@ -86,7 +88,7 @@ def test_losses_of_other_data_are_not_compared_with_the_published_ones(findings)
     assert "The airfoil data were not available" in findings("regression", generated)
 
 
-def test_changes_with_and_without_an_effect_on_the_loss_are_separated(findings):
+def test_changes_with_and_without_an_effect_on_the_loss_are_listed_separately(findings):
     assert "These changes alone do not move a printed digit: the factor ½ of the loss" in findings("regression")
     moved = findings("regression", with_result("loss", 0.26, method="doubled"))
     assert "Changing the factor ½ of the loss alone gives losses from 0.2600 to 0.2600 instead of 0.2446" in moved
@@ -95,11 +97,11 @@ def test_changes_with_and_without_an_effect_on_the_loss_are_separated(findings):
 def test_a_framework_that_rejects_gamma_one_is_named(findings):
     assert "No framework rejects γ = 1" in findings("gamma-one")
 
-    def refuse(row):
+    def reject(row):
         if row.get("implementation") == "v1":
             row.update(outcome="unsupported", reason="no decay of 1", series={})
 
-    assert "these reject γ = 1: torch/v1 (no decay of 1)" in findings("gamma-one", refuse)
+    assert "these reject γ = 1: torch/v1 (no decay of 1)" in findings("gamma-one", reject)
 
 
 def test_runs_far_from_the_closed_form_are_not_gradient_descent(findings):
@@ -109,7 +111,7 @@ def test_runs_far_from_the_closed_form_are_not_gradient_descent(findings):
     )
 
 
-def test_an_end_without_an_overflow_is_reported(findings):
+def test_a_run_that_ends_without_an_overflow_is_reported(findings):
     assert "Two diverging runs end after 6 steps, in the step in which g² overflows" in findings("gamma-one")
     other = findings("gamma-one", with_result("square_overflow", 9, implementation="builtin"))
     assert "Neither overflow explains where these runs end: torch/builtin after 6 steps" in other

@@ -1,4 +1,4 @@
-"""The page and the Markdown of the chapter: made from rows alone, with notes on what is missing, and safe to open."""
+"""The page and the Markdown of the chapter: findings, published numbers, missing results, and escaping."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.support import sample_chapter, sample_results
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A complete folder, with its page."""
+    """A complete results folder of the chapter with its page."""
     folder = sample_chapter.build(tmp_path_factory.mktemp("chapter") / "complete")
     write(folder)
     return folder
@@ -41,7 +41,7 @@ def test_every_finding_is_beside_a_figure(written, html):
     assert set(specs) == set(re.findall(r'data-figure="([^"]+)"', html))
 
 
-def test_the_page_loads_nothing_and_runs_only_its_own_scripts(html):
+def test_the_page_fetches_nothing_and_runs_only_its_own_scripts(html):
     assert "default-src &#39;none&#39;" in html
     markup = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert not re.search(r"<(?:script|img|link|iframe|object|embed)[ >]", markup)
@@ -89,14 +89,14 @@ def test_the_page_of_an_interrupted_run_names_the_part_that_was_not_completed(tm
     assert "The part “averages” was not completed." in html
 
 
-def test_repeated_rows_count_once(tmp_path):
-    once = list(sample_chapter.averages())
-    folder = sample_chapter.build(tmp_path / "twice", [*once, *once])
-    assert len(load(folder).rows["averages"]) == len(once)
+def test_repeated_rows_are_read_once(tmp_path):
+    rows = list(sample_chapter.averages())
+    folder = sample_chapter.build(tmp_path / "twice", [*rows, *rows])
+    assert len(load(folder).rows["averages"]) == len(rows)
 
 
 @pytest.mark.parametrize("part", [part.heading.name for part in PARTS])
-def test_a_part_without_usable_rows_is_a_section_without_findings(tmp_path, part):
+def test_a_part_without_usable_rows_has_a_section_without_findings(tmp_path, part):
     row = {
         "part": part,
         "framework": "oracle",
@@ -111,8 +111,8 @@ def test_a_part_without_usable_rows_is_a_section_without_findings(tmp_path, part
 
 @pytest.mark.parametrize("part", [part.heading.name for part in PARTS])
 def test_a_part_with_rows_of_the_oracle_alone_has_findings(tmp_path, part):
-    made = [row for row in sample_chapter.rows() if row["part"] == part and row["framework"] == "oracle"]
-    folder = sample_chapter.build(tmp_path / "alone", made)
+    rows = [row for row in sample_chapter.rows() if row["part"] == part and row["framework"] == "oracle"]
+    folder = sample_chapter.build(tmp_path / "oracle", rows)
     assert findings(folder)[1:]
     assert write(folder)
 

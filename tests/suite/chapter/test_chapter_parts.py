@@ -1,4 +1,4 @@
-"""The numbers of the parts, compared with closed forms and plain loops."""
+"""The numbers of the parts of the chapter, compared with closed forms and plain loops."""
 
 import math
 
@@ -40,12 +40,12 @@ def loop(update, steps):
     return np.stack(path)
 
 
-def test_rmsprop_ends_at_the_printed_point():
+def test_rmsprop_ends_at_the_published_point():
     path = descend(QUADRATIC, START, 20, rmsprop(0.4, 0.9, 1e-6))
     assert [f"{abs(x) if abs(x) < 5e-7 else x:.6f}" for x in path[20]] == ["-0.010599", "0.000000"]
 
 
-def test_descend_equals_the_oracle_s_replay():
+def test_descend_equals_a_replay_of_the_oracle():
     path = descend(QUADRATIC, START, 30, rmsprop(0.4, 0.9, 1e-6))
     h = Hyperparameters(learning_rate=0.4, decay=0.9, epsilon=1e-6)
     trace = replay(QUADRATIC, START, h, dialects["d2l"], dtype=np.longdouble, steps=30)
@@ -99,14 +99,14 @@ def test_the_impulse_response_equals_the_weights_of_the_equation():
         ("mxnet1", 0.4 / math.sqrt(1e-6)),
     ],
 )
-def test_the_descent_rate_at_gamma_one_is_that_of_the_oracle_s_first_step(dialect, rate):
+def test_the_descent_rate_at_gamma_one_equals_that_of_the_oracle_s_first_step(dialect, rate):
     h = Hyperparameters(learning_rate=0.4, decay=1.0, epsilon=1e-6)
     assert gamma_one.descent_rate(h, dialects[dialect]) == pytest.approx(rate, rel=1e-12)
     step = replay([[0.5]], [0.0], h, dialects[dialect]).parameters[0, 0]
     assert -step / 0.5 == pytest.approx(rate, rel=1e-6)
 
 
-def test_the_end_of_a_run_is_compared_with_the_overflow_of_its_square():
+def test_the_last_step_of_a_run_is_compared_with_the_overflow_of_g_squared():
     path = gamma_one.closed_form(400.0, START, 20)
     path[7:] = np.nan
     h = Hyperparameters(learning_rate=0.4, decay=1.0, epsilon=1e-6)
@@ -128,30 +128,30 @@ def test_a_rotation_by_90_degrees_gives_the_losses_along_the_axes():
     assert np.allclose(plain[:20], rotated[:20], rtol=1e-6)
 
 
-def test_the_minimum_loss_is_that_of_the_normal_equations(task):
-    least = LeastSquares(task)
-    x = np.linalg.solve(least.design.T @ least.design, least.design.T @ least.labels)
-    assert least.minimum_loss == pytest.approx(task.objective.loss(x), rel=1e-12)
+def test_the_minimum_loss_equals_that_of_the_normal_equations(task):
+    least_squares = LeastSquares(task)
+    x = np.linalg.solve(least_squares.design.T @ least_squares.design, least_squares.design.T @ least_squares.labels)
+    assert least_squares.minimum_loss == pytest.approx(task.objective.loss(x), rel=1e-12)
     with pytest.raises(TypeError, match="quadratic is not a linear regression"):
         LeastSquares(tasks.quadratic())
 
 
-def test_a_cell_of_the_grid_equals_a_single_run(task):
+def test_a_cell_of_the_grid_equals_a_single_replay(task):
     grid = sensitivity.regression_grid(LeastSquares(task), task)
     i, j = 4, 6
     h = Hyperparameters(sensitivity.RATES["regression"][j], sensitivity.DECAYS[i], 1e-6)
-    own = replay(lambda k, x: task.objective.gradient(x, k), task.initial, h, dialects["d2l"], steps=task.steps)
+    single = replay(lambda k, x: task.objective.gradient(x, k), task.initial, h, dialects["d2l"], steps=task.steps)
     assert grid.shape == (len(sensitivity.DECAYS), len(sensitivity.RATES["regression"]))
-    assert grid[i, j] == pytest.approx(task.objective.loss(own.parameters[-1]), rel=1e-9)
+    assert grid[i, j] == pytest.approx(task.objective.loss(single.parameters[-1]), rel=1e-9)
 
 
-def test_both_grids_contain_the_section_s_pair():
+def test_both_grids_contain_the_hyperparameters_of_the_section():
     assert 0.9 in sensitivity.DECAYS
     for subject, rate in (("regression", 0.01), ("quadratic", 0.4)):
         assert min(abs(known / rate - 1) for known in sensitivity.RATES[subject]) < 0.02
 
 
-def test_schedules_of_gamma_start_and_end_as_described():
+def test_schedules_of_gamma_have_the_documented_values():
     schedules = sensitivity.decay_schedules(300)
     assert (schedules["rising, 0.5 to 0.99"](1), schedules["rising, 0.5 to 0.99"](300)) == (0.5, 0.99)
     assert schedules["falling, 0.99 to 0.5"](300) == pytest.approx(0.5)
@@ -159,7 +159,7 @@ def test_schedules_of_gamma_start_and_end_as_described():
     assert schedules["1 - 1/t"](1) == 0
 
 
-def test_a_change_leaves_everything_else_as_it_was(task):
+def test_reordering_or_lengthening_a_task_changes_nothing_else(task):
     other = tasks.regression(datasets.generated(), 1)
     order = regression.reordered(task, other.data["batches"])
     assert np.array_equal(order.initial, task.initial)
@@ -192,7 +192,7 @@ def test_a_loss_without_the_factor_one_half_doubles_the_gradient(task):
         ("warm-up, then cosine", 0.1, 0.5 * (1 + math.cos(math.pi * 30 / 70)), 0.5 * (1 + math.cos(math.pi * 69 / 70))),
     ],
 )
-def test_schedules_have_the_values_of_their_names(name, first, middle, last):
+def test_schedules_of_the_learning_rate_have_the_documented_values(name, first, middle, last):
     schedule = network.SCHEDULES[name]
     assert [schedule(t, 10, 80) for t in (0, 40, 79)] == pytest.approx([first, middle, last])
     assert all(0 <= schedule(t, 10, 80) <= 1 for t in range(80))
@@ -207,7 +207,7 @@ def test_schedules_share_images_initial_weights_and_batch_order():
         assert other.hyperparameters != first.hyperparameters
 
 
-def test_the_predicted_class_is_that_of_the_largest_logit():
+def test_the_predicted_class_has_the_largest_logit():
     task = next(iter(network.scheduled_tasks(datasets.digit_images(), 0)))
     x = np.zeros(task.initial.size)
     x[-4] = 1.0  # the bias of class 6

@@ -1,4 +1,4 @@
-"""Tests of expectations: known deviations are required, and others are not allowed."""
+"""Expectations: known deviations must occur as recorded, and no others may occur."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ KNOWN = Expectation(
 )
 
 
-def row(**given):
-    usual = {
+def row(**columns):
+    defaults = {
         "framework": "torch",
         "implementation": "compiled",
         "version": "2.13.0+cpu",
@@ -29,11 +29,11 @@ def row(**given):
         "bound_ratio": 1e7,
         "sha256": "",
     }
-    return VerdictRow(**{**usual, **given})
+    return VerdictRow(**{**defaults, **columns})
 
 
-def expected(entry):
-    return Expectations([KNOWN]).apply(entry).expected
+def is_expected(verdict):
+    return Expectations([KNOWN]).apply(verdict).expected
 
 
 def test_a_known_deviation_is_expected_with_its_reason():
@@ -43,19 +43,19 @@ def test_a_known_deviation_is_expected_with_its_reason():
 
 
 @pytest.mark.parametrize(
-    "given", [{"outcome": "agrees"}, {"outcome": "failed"}, {"bound_ratio": 2.0}, {"bound_ratio": None}]
+    "columns", [{"outcome": "agrees"}, {"outcome": "failed"}, {"bound_ratio": 2.0}, {"bound_ratio": None}]
 )
-def test_an_unexpected_pass_is_not_expected_just_as_an_unexpected_failure(given):
-    assert not expected(row(**given))
+def test_a_known_deviation_must_have_the_recorded_outcome_and_size(columns):
+    assert not is_expected(row(**columns))
 
 
 @pytest.mark.parametrize(
-    "given", [{"version": "2.14.0"}, {"case": "decades/plain"}, {"dtype": "float64"}, {"implementation": "builtin"}]
+    "columns", [{"version": "2.14.0"}, {"case": "decades/plain"}, {"dtype": "float64"}, {"implementation": "builtin"}]
 )
-def test_a_row_without_an_entry_must_agree_or_be_unsupported(given):
-    assert not expected(row(**given))
-    assert expected(row(**given, outcome="agrees"))
-    assert expected(row(**given, outcome="unsupported"))
+def test_a_row_without_an_entry_must_agree_or_be_unsupported(columns):
+    assert not is_expected(row(**columns))
+    assert is_expected(row(**columns, outcome="agrees"))
+    assert is_expected(row(**columns, outcome="unsupported"))
 
 
 @pytest.mark.parametrize(("outcome", "met"), [("differs", True), ("agrees", True), ("failed", False)])
@@ -74,20 +74,20 @@ def test_an_entry_may_be_restricted_to_dialects():
     assert not known.apply(row(case="edge/zero", outcome="undecided", dialect="tf1")).expected
 
 
-def test_the_file_names_the_dialects_whose_average_starts_at_one():
+def test_the_project_file_names_the_dialects_whose_average_starts_at_one():
     named = {name for name, dialect in dialects.items() if dialect.initial_accumulator == 1}
     assert {name for entry in Expectations.read().entries for name in entry.dialects} == named
 
 
 def test_proposed_entries_make_unexpected_rows_expected(tmp_path):
-    unexpected = Expectations([]).apply(row(reason='it said "no"\nand left'))
+    unexpected = Expectations([]).apply(row(reason='a "quoted"\nreason'))
     (tmp_path / "e.toml").write_text(proposals([unexpected, unexpected]))
     assert len(tomllib.loads((tmp_path / "e.toml").read_text())["expectation"]) == 1
     assert Expectations.read(tmp_path / "e.toml").apply(row()).expected
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("[[expectation", "e.toml"),
         ('[[expectation]]\nimplementation = "a/b"', "entry 1"),
@@ -98,12 +98,12 @@ def test_proposed_entries_make_unexpected_rows_expected(tmp_path):
         ),
     ],
 )
-def test_an_invalid_file_is_refused_with_the_number_of_the_entry(tmp_path, text, words):
+def test_an_invalid_file_is_an_error_with_the_number_of_the_entry(tmp_path, text, message):
     (tmp_path / "e.toml").write_text(text)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=message):
         Expectations.read(tmp_path / "e.toml")
 
 
-def test_the_file_of_the_project_can_be_read():
+def test_the_project_file_is_valid():
     assert FILE.is_file()
     Expectations.read()

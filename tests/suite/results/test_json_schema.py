@@ -1,4 +1,4 @@
-"""Tests of the JSON Schema of results: it is up to date, and what is written validates against it."""
+"""The JSON Schema of results: it is up to date, and every written row validates against it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_column_has_a_description():
 
 
 def test_every_row_of_a_run_validates(options, quiet):
-    """The implementations are right and wrong ones, so that all columns of explanations are filled in."""
+    """Correct and wrong implementations are run, so that all columns of explanations are filled in."""
     chosen = options(
         implementations=["builtin", "scratch", "wrong-epsilon", "raises"],
         cases=["decades/*", "law/*"],
@@ -42,8 +42,8 @@ def test_every_row_of_a_run_validates(options, quiet):
     require_valid(chosen.output, "verdicts", "training", "timings")
 
 
-def test_every_row_of_the_sample_of_a_chapter_validates(tmp_path):
-    """A run of the chapter is validated in tests/suite/cli; this folder has rows of all parts."""
+def test_every_row_of_the_sample_chapter_validates(tmp_path):
+    """A run of the chapter is validated in tests/suite/cli; the sample has rows of all parts."""
     require_valid(sample_chapter.build(tmp_path / "chapter"), "chapter", "parts")
 
 
@@ -51,7 +51,7 @@ def test_every_row_of_the_sample_of_a_chapter_validates(tmp_path):
     ("name", "change"),
     [("outcome", "fine"), ("ulps", "3"), ("fits", None), ("unknown", 1), ("nearest", {"dialect": 1})],
 )
-def test_other_rows_do_not_validate(name, change):
+def test_malformed_rows_do_not_validate(name, change):
     row = {**to_json(sample_verdict()), name: change}
     assert list(validator("verdicts").iter_errors(row))
     assert not list(validator("verdicts").iter_errors(to_json(sample_verdict())))
