@@ -79,7 +79,7 @@ def steps_missing(benchmark: Benchmark, dialect: str, start: Mapping[str, Any], 
     step; this uncertainty is subtracted.
 
     Returns:
-        The share of the coordinate with the largest one, or None if no coordinate moved far enough to tell.
+        The share of the coordinate with the largest one, or None if no coordinate moved far enough for an estimate.
     """
     if benchmark.kind != "step" or None in (*start["parameters"], *end["parameters"]):
         return None

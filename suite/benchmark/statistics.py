@@ -24,7 +24,7 @@ Samples = NDArray[np.float64]
 LEVEL = 0.95  # of every interval
 CLAIM = 0.01  # the p-value below which two times are different; small, because a table has many comparisons
 RESAMPLES = 2000
-FEW = 10  # samples, of which too little can be said
+FEW = 10  # samples; with fewer, outliers and drift are not computed
 ALIKE = 0.03  # the relative difference below which two times count as the same
 SHORTEST = 0.001  # seconds of a sample, below which the resolution of the clock may show
 

@@ -82,7 +82,7 @@ class Target:
     version: str  # of the framework
     device: str
     dtype: str
-    dialect: str | None  # the dialect that a scratch implementation is told to run
+    dialect: str | None  # the dialect that a scratch implementation has to run
     claim: str | None  # the dialect that the user compares it with instead of its declared one
     twin: str | None  # the implementation that must give the same bits
     declared: str | None  # the dialect that it declares, if that does not depend on the hyper-parameters

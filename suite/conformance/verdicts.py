@@ -151,8 +151,8 @@ class Verdicts:
     ) -> None:
         """Start without predictions.
 
-        A deciding case is looked for in the whole catalogue. A row says at which step each of the dialects that other
-        implementations claim is ruled out. Traces of agreeing verdicts are kept only if `keep_traces` is true.
+        Distinguishing cases are searched for in the whole catalogue. A row lists the step at which each dialect that
+        other implementations claim is ruled out. Traces of agreeing verdicts are kept only if `keep_traces` is true.
         """
         self.other_dialects, self.keep_traces = tuple(other_dialects), keep_traces
         self._distinguishing, self._search = DistinguishingCases(catalogue), ExplanationSearch()

@@ -280,7 +280,7 @@ def _within_rounding(before: Record, after: Record, difference: TraceDifference 
 
 def _undecided(before: Record, after: Record, difference: TraceDifference | None) -> str:
     if before.outcome == "undecided":
-        why = "no bound says whether that is rounding"
+        why = "there is no bound that could show whether this is rounding"
     elif before.dialect != after.dialect:
         dialects = f"{before.dialect} before and with {after.dialect} now"
         why = f"compared with {dialects}, because a large case is compared with one dialect only"

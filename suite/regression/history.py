@@ -56,7 +56,7 @@ class HistoryEntry:
     """One implementation in one release."""
 
     implementation: str
-    requested_dialect: str  # the dialect that it was told to run; empty if it can't run any
+    requested_dialect: str  # the dialect that it had to run; empty if it can't run any
     release: str
     version: str  # the version of the framework, normalized: 2.0.0b1 for 2.0.0beta1
     identity: Identity  # the dialects that it computes

@@ -276,7 +276,7 @@ def write_history(
 ) -> tuple[list[Table], list[str]]:
     """Write `history.json` and `history.md` into the results folder of a job; return the history as tables and lines.
 
-    `missing` says of each release that has no results why; `benchmark` is as for `history_tables`.
+    `missing` has the reason for each release without results; `benchmark` is as for `history_tables`.
     """
     folder, manifest = job.store.folder, job.store.manifest
     tables = history_tables(entries, {case.id: case for case in job.catalogue}, benchmark)

@@ -140,7 +140,7 @@ def environment(release: Release, folder: Path | None = None) -> Environment:
 
 
 def build(environment: Environment, say: Callable[[str], None]) -> None:
-    """Create an environment or bring it up to date, unless the user supplied it; `say` is told what is being done.
+    """Create an environment or bring it up to date, unless the user supplied it; `say` gets progress messages.
 
     Raises EnvironmentMissing if its requirements are not known or can't be installed.
     """

@@ -230,7 +230,7 @@ def peak_growth(call: Callable[[], Any]) -> int | None:
 
 
 def clock_resolution() -> float:
-    """Measure the shortest time, in seconds, that the clock can tell from none."""
+    """Measure the shortest time, in seconds, that the clock can measure."""
     found = []
     for _ in range(100):
         begin = end = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A job from end to end, with a framework made of NumPy: right, wrong, and ill-behaved implementations side by side."""
+"""Jobs end to end with the NumPy framework: right, wrong and misbehaving implementations."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def run(options, quiet, *stages):
     return job
 
 
-def asked(tape):
-    """How many verdicts of float32 there are: of scratch in two dialects, and of a built-in one."""
-    if "float32" not in tape.dtypes or tape.subnormals:  # scratch does as its framework does, and d2l says nothing
+def verdict_count(tape):
+    """Return the number of float32 verdicts on a case: scratch in two dialects, and one built-in implementation."""
+    if "float32" not in tape.dtypes or tape.subnormals:  # neither scratch nor d2l claims a treatment of subnormals
         return 0
-    return 3 if tape.shapes is None else 2  # what is about shapes, scratch runs in its first dialect alone
+    return 3 if tape.shapes is None else 2  # scratch runs cases of shapes in its first dialect only
 
 
 def test_right_implementations_agree_in_every_case_and_dialect(options, quiet):
@@ -41,8 +41,8 @@ def test_right_implementations_agree_in_every_case_and_dialect(options, quiet):
     ran = [row for row in found if row["outcome"] != "unsupported"]
     assert {row["case"] for row in ran if row["outcome"] == "undecided"} == {"edge/steady/centered-tiny-epsilon"}
     assert {row["outcome"] for row in ran} == {"agrees", "undecided"}
-    laws = 3 * (len(job.relations) - 1)  # neither has a twin
-    assert len(found) == sum(asked(case.tape) for case in job.cases) + laws
+    relations = 3 * (len(job.relations) - 1)  # neither implementation has a twin
+    assert len(found) == sum(verdict_count(case.tape) for case in job.cases) + relations
     assert all(0 < row["bound_ratio"] <= 1 or row["ulps"] == 0 for row in ran if row["outcome"] == "agrees")
 
 
@@ -76,7 +76,7 @@ def test_a_wrong_implementation_differs_and_the_dialect_that_fits_is_named(optio
     assert (row["nearest"] is None) == bool(fits)
 
 
-EXPLAINED = {
+EXPECTED_REASONS = {
     ("wrong-epsilon", "decades/large-epsilon"): "is d2l with epsilon outside in place of inside",
     ("accumulator-from-one", "decades/plain"): "is d2l with initial_accumulator 1 in place of 0",
     ("accumulator-from-one", "shape/one/centered-momentum"): "is d2l with initial_accumulator 1 in place of 0",
@@ -93,23 +93,23 @@ EXPLAINED = {
 }
 
 
-@pytest.mark.parametrize(("implementation", "case"), EXPLAINED, ids="-".join)
-def test_a_reason_names_what_was_changed_and_nothing_else(options, quiet, implementation, case):
+@pytest.mark.parametrize(("implementation", "case"), EXPECTED_REASONS, ids="-".join)
+def test_a_reason_names_only_the_changes_that_were_made(options, quiet, implementation, case):
     chosen = options(implementations=[implementation], cases=[case])
     run(chosen, quiet, "agree")
     (row,) = rows(chosen, "verdicts")
-    assert EXPLAINED[implementation, case] in row["reason"]
+    assert EXPECTED_REASONS[implementation, case] in row["reason"]
     assert "\n" not in row["reason"]
 
 
-def test_an_expression_selects_rows_and_nothing_else_is_run(options, quiet):
+def test_only_the_rows_that_an_expression_selects_are_run(options, quiet):
     chosen = options(select="(builtin and decades/plain) or (scratch and torch/scratch and spike/momentum and d2l)")
     run(chosen, quiet, "agree")
     found = {(row["implementation"], row["case"], row["requested_dialect"]) for row in rows(chosen, "verdicts")}
     assert found == {("builtin", "decades/plain", None), ("scratch", "spike/momentum", "d2l")}
 
 
-def test_an_expression_selects_by_the_dialect_that_is_declared_too_and_in_every_table(options, quiet):
+def test_an_expression_selects_by_the_declared_dialect_in_every_table(options, quiet):
     chosen = options(select="d2l and (decades/plain or quadratic or epoch) and not law")
     run(chosen, quiet, "agree", "train", "bench")
     assert {row["dialect"] for row in rows(chosen, "verdicts")} == {"d2l"}
@@ -120,7 +120,7 @@ def test_an_expression_selects_by_the_dialect_that_is_declared_too_and_in_every_
     assert {row["benchmark"] for row in rows(chosen, "timings") if row["framework"] == "torch"} == {"epoch/regression"}
 
 
-def test_an_expression_that_selects_nothing_is_refused_before_anything_is_written(options, quiet):
+def test_an_expression_without_a_match_is_refused_before_anything_is_written(options, quiet):
     with pytest.raises(UserError, match=r"-k 'mxnet' selects nothing; .* 'torch/scratch decades/plain float32 d2l'"):
         Job(options(select="mxnet"), quiet)
     with pytest.raises(UserError, match="selects nothing"):
@@ -128,49 +128,49 @@ def test_an_expression_that_selects_nothing_is_refused_before_anything_is_writte
     assert not options().output.exists()
 
 
-def test_a_scratch_implementation_is_asked_about_shapes_in_the_first_dialect_that_is_selected(options, quiet):
+def test_scratch_runs_cases_of_shapes_in_the_first_selected_dialect(options, quiet):
     chosen = options(select="scratch and shape/one and not d2l", dialects=["d2l", "torch", "keras3"])
     run(chosen, quiet, "agree")
     assert [row["requested_dialect"] for row in rows(chosen, "verdicts")] == ["torch"]
 
 
-def test_only_the_frameworks_that_a_pattern_names_are_started(options, quiet, tmp_path, numpy_python):
+def test_only_frameworks_that_match_a_pattern_are_started(options, quiet, tmp_path, numpy_python):
     pythons = {"torch": numpy_python, "mxnet": tmp_path / "nowhere"}
     named = {"frameworks": ["torch", "mxnet"], "pythons": pythons, "cases": ["decades/plain"]}
     job = run(options(**named, implementations=["torch/builtin"]), quiet, "agree")
     assert (job.status, job.missing) == (0, {})
 
 
-def test_what_shape_memory_and_length_do_to_an_implementation_is_told_apart(options, quiet):
+def test_shape_memory_layout_and_length_have_verdicts_of_their_own(options, quiet):
     chosen = options(implementations=["copies-strided"], cases=["shape", "steps"], dtypes=["float32", "float64"])
     run(chosen, quiet, "agree")
     found = rows(chosen, "verdicts")
-    told = {row["case"].rpartition("/")[0]: row for row in found if row["outcome"] != "agrees"}
-    assert {case: row["outcome"] for case, row in told.items()} == {
+    not_agreeing = {row["case"].rpartition("/")[0]: row for row in found if row["outcome"] != "agrees"}
+    assert {case: row["outcome"] for case, row in not_agreeing.items()} == {
         "shape/strided": "differs",
         "shape/empty": "unsupported",
         "steps/10000": "unsupported",
     }
-    assert told["shape/empty"]["reason"] == "numpy takes no empty parameters"
-    assert told["steps/10000"]["reason"] == "numpy is too slow for more than 1000 steps"
+    assert not_agreeing["shape/empty"]["reason"] == "numpy takes no empty parameters"
+    assert not_agreeing["steps/10000"]["reason"] == "numpy is too slow for more than 1000 steps"
 
 
-def test_what_asks_for_neither_dtype_nor_dialect_is_replayed_in_the_first_of_each(options, quiet):
+def test_a_case_that_needs_one_dtype_or_one_dialect_is_replayed_in_the_first(options, quiet):
     cases = ["shape/empty", "shape/one", "decades/plain"]
     chosen = options(implementations=["scratch"], cases=cases, dtypes=["float64", "float32"])
     run(chosen, quiet, "agree")
-    asked = {
+    replayed = {
         (row["case"].rpartition("/")[0], row["dtype"], row["requested_dialect"]) for row in rows(chosen, "verdicts")
     }
-    both = [("float64", "d2l"), ("float32", "d2l")]
-    assert asked == {
+    pairs = [("float64", "d2l"), ("float32", "d2l")]
+    assert replayed == {
         ("shape/empty", "float64", "d2l"),
-        *(("shape/one", *one) for one in both),
-        *(("decades", dtype, dialect) for dtype, _ in both for dialect in ("d2l", "torch")),
+        *(("shape/one", *pair) for pair in pairs),
+        *(("decades", dtype, dialect) for dtype, _ in pairs for dialect in ("d2l", "torch")),
     }
 
 
-def test_a_claim_of_the_other_epsilon_is_refuted_and_the_right_dialect_named(options, quiet):
+def test_a_claim_of_the_other_epsilon_differs_and_the_right_dialect_is_named(options, quiet):
     chosen = options(implementations=["builtin"], cases=["decades/large-epsilon"], claim="torch")
     run(chosen, quiet, "agree")
     (row,) = rows(chosen, "verdicts")
@@ -200,7 +200,7 @@ def test_an_implementation_that_changes_the_callers_gradient_differs(options, qu
         ("chatty", "agrees", ""),
     ],
 )
-def test_ill_behaviour_costs_its_own_rows_only(options, quiet, implementation, outcome, words):
+def test_a_misbehaving_implementation_affects_only_its_own_rows(options, quiet, implementation, outcome, words):
     chosen = options(
         implementations=[implementation, "builtin"],
         cases=["decades/plain", "spike/plain", "quadratic/plain"],
@@ -241,7 +241,7 @@ def test_a_wrong_update_is_found_in_training(options, quiet):
 
 
 @pytest.mark.parametrize(("mistake", "ratio"), [("doubled", "finite"), ("nan", "infinite")])
-def test_a_wrong_gradient_is_found_in_training_whatever_becomes_of_the_update(
+def test_a_wrong_gradient_is_found_in_training_for_finite_and_nan_gradients(
     options, quiet, monkeypatch, mistake, ratio
 ):
     monkeypatch.setenv("MISTAKE", mistake)
@@ -262,7 +262,7 @@ def test_parameters_that_become_nan_differ_in_training(options, quiet):
     assert "the error of an update is" in row["reason"]
 
 
-def test_a_framework_that_cannot_be_asked_is_left_out_and_the_status_says_so(options, quiet, tmp_path, numpy_python):
+def test_an_unavailable_framework_is_left_out_and_the_status_is_1(options, quiet, tmp_path, numpy_python):
     broken = script(tmp_path, "broken", f"{sys.executable} -c 'import sys; sys.exit(\"No module named mxnet\")'")
     pythons = {"torch": numpy_python, "mxnet": broken, "tensorflow": tmp_path / "nowhere"}
     chosen = options(frameworks=["torch", "mxnet", "tensorflow"], pythons=pythons, cases=["decades/plain"])
@@ -273,21 +273,21 @@ def test_a_framework_that_cannot_be_asked_is_left_out_and_the_status_says_so(opt
     assert {row["outcome"] for row in rows(chosen, "verdicts")} == {"agrees"}
 
 
-def test_a_device_that_is_missing_is_said_clearly(options, quiet):
+def test_a_missing_device_is_refused_before_anything_is_written(options, quiet):
     with pytest.raises(UserError, match="no framework is available") as failure:
         Job(options(device="cuda:7"), quiet)
     assert failure
     assert not options().output.exists()
 
 
-def test_what_was_interrupted_goes_on_where_it_stopped(options, quiet, monkeypatch):
+def test_an_interrupted_job_resumes_where_it_stopped(options, quiet, monkeypatch):
     chosen = options(cases=["decades"])
-    keep, kept = Job._write, []
+    write, written = Job._write, []
 
     def interrupted(self, row):
-        keep(self, row)
-        kept.append(row)
-        if len(kept) == 7:
+        write(self, row)
+        written.append(row)
+        if len(written) == 7:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Job, "_write", interrupted)
@@ -297,7 +297,7 @@ def test_what_was_interrupted_goes_on_where_it_stopped(options, quiet, monkeypat
     before = (chosen.output / "verdicts.jsonl").read_text()
     assert len(before.splitlines()) == 7
 
-    monkeypatch.setattr(Job, "_write", keep)
+    monkeypatch.setattr(Job, "_write", write)
     with (chosen.output / "verdicts.jsonl").open("a") as file:
         file.write('{"framework": "tor')  # a row that was cut off
     job = run(options(cases=["decades"], resume=True), quiet, "agree")
@@ -311,7 +311,7 @@ def test_what_was_interrupted_goes_on_where_it_stopped(options, quiet, monkeypat
     assert footer(chosen)["status"] == "complete"
 
 
-def test_nothing_is_asked_again_when_nothing_is_missing(options, quiet):
+def test_resuming_a_complete_job_changes_nothing(options, quiet):
     chosen = options(cases=["decades/plain"], sizes=[10])
     run(chosen, quiet, "agree", "train", "bench")
     tables = {name: (chosen.output / f"{name}.jsonl").read_bytes() for name in ("verdicts", "training", "timings")}
@@ -320,7 +320,7 @@ def test_nothing_is_asked_again_when_nothing_is_missing(options, quiet):
     assert job.status == 0
 
 
-def test_results_are_never_written_over_nor_mixed_with_others(options, quiet):
+def test_results_are_not_overwritten_or_mixed_with_others(options, quiet):
     run(options(cases=["decades/plain"]), quiet, "agree")
     with pytest.raises(UserError, match="has results already"):
         Job(options(), quiet)
@@ -340,19 +340,19 @@ def test_a_result_from_other_data_is_refused(options, quiet, monkeypatch):
     assert "other data" in row["reason"]
 
 
-ODD_ANSWERS = {
-    "deep": "[" * 200000,
-    "of another kind": '{"id": 1, "status": "ok", "seconds": 0}',
+INVALID_REPLIES = {
+    "deeply nested": "[" * 200000,
+    "without the fields of a handshake": '{"id": 1, "status": "ok", "seconds": 0}',
     "not JSON": '{"id": 1, "status": "ok", "seconds": NaN}',
     "without id": "{}",
 }
 
 
-@pytest.mark.parametrize("kind", ODD_ANSWERS)
-def test_a_handshake_that_is_none_leaves_out_that_framework_alone(options, quiet, tmp_path, numpy_python, kind):
-    (tmp_path / "answer").write_text(ODD_ANSWERS[kind] + "\n")
-    odd = script(tmp_path, "odd", f"cat {tmp_path / 'answer'} - #")
-    pythons = {"torch": numpy_python, "mxnet": odd}
+@pytest.mark.parametrize("kind", INVALID_REPLIES)
+def test_an_invalid_handshake_leaves_out_only_that_framework(options, quiet, tmp_path, numpy_python, kind):
+    (tmp_path / "reply").write_text(INVALID_REPLIES[kind] + "\n")
+    invalid = script(tmp_path, "invalid", f"cat {tmp_path / 'reply'} - #")
+    pythons = {"torch": numpy_python, "mxnet": invalid}
     chosen = options(frameworks=["torch", "mxnet"], pythons=pythons, cases=["decades/plain"])
     job = run(chosen, quiet, "agree")
     assert list(job.missing) == ["mxnet"]

@@ -14,7 +14,7 @@ import numpy as np
 from suite.adapters.contract import Implementation, Problem, Tensor, Tensors
 from suite.adapters.scratch import Scratch
 
-TRUNCATED = {"bfloat16": "MXNet cuts numbers off to it in place of rounding them"}
+TRUNCATED = {"bfloat16": "MXNet truncates numbers to it instead of rounding them"}
 
 BLOCK = 65536
 """Numbers in a block: the intermediate results of its update stay in the cache, and are worth an operation's call."""

@@ -60,7 +60,7 @@ def replay(tape, h=H, name="builtin", dtype="float64"):
     return replays.replay(replays.Setup(Numpy("cpu"), name, "d2l", h, dtype), tape)
 
 
-def same(one, other):
+def assert_equal_traces(one, other):
     assert one.keys() == other.keys()
     assert all(np.array_equal(one[part], other[part], equal_nan=True) for part in one)
 
@@ -119,7 +119,7 @@ def test_a_parameters_rate_scale_multiplies_its_learning_rate_in_double_precisio
 
 def test_rate_scales_are_kept_when_an_optimizer_is_restored():
     given = tape(shapes=np.array([[2], [4]]), rate_scale=np.array([0.3, 7.0]))
-    same(replay({**given, "restored": np.array(3)}), replay(given))
+    assert_equal_traces(replay({**given, "restored": np.array(3)}), replay(given))
 
 
 def test_repeated_rows_of_a_sparse_gradient_are_added_and_padding_is_ignored():
@@ -130,7 +130,9 @@ def test_repeated_rows_of_a_sparse_gradient_are_added_and_padding_is_ignored():
     shapes = np.array([[3, 2]])
     initial = tape()["initial"]
     sparse = {"initial": initial, "rows": rows, "values": values, "shapes": shapes}
-    same(replay(sparse), replay({"initial": initial, "gradients": dense.reshape(3, 6), "shapes": shapes}))
+    assert_equal_traces(
+        replay(sparse), replay({"initial": initial, "gradients": dense.reshape(3, 6), "shapes": shapes})
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def worker_of(tmp_path_factory):
         return workers[framework]
 
     yield get
-    for one in workers.values():
-        one.worker.close()
+    for framework_worker in workers.values():
+        framework_worker.worker.close()
 
 
 pytestmark = [pytest.mark.framework(name) for name in FRAMEWORKS]
@@ -45,16 +45,16 @@ def test_a_tape_is_rounded_to_nearest_ties_to_even(worker_of, framework, dtype):
     """A step with η = 0 returns the rounded initial parameters."""
     if (framework, dtype) == ("mxnet", "bfloat16"):
         reason = worker_of(framework).request_replay("scratch", steps(2), H, dtype)["reason"]
-        assert reason.endswith("does not run in bfloat16: MXNet cuts numbers off to it in place of rounding them")
+        assert reason.endswith("does not run in bfloat16: MXNet truncates numbers to it instead of rounding them")
         return
-    form = format_of(dtype)
-    around = 1 + np.arange(-8, 9) * form.epsilon / 8  # quarters and halves between neighbours, more of them above 1
-    small = form.smallest_subnormal * (np.arange(33) / 8) if dtype == "float16" else []
-    initial = np.concatenate([around, -around, 3 * around, small]).astype(np.float32)
+    fmt = format_of(dtype)
+    near_one = 1 + np.arange(-8, 9) * fmt.epsilon / 8  # quarters and halves between neighbours, more of them above 1
+    subnormals = fmt.smallest_subnormal * (np.arange(33) / 8) if dtype == "float16" else []
+    initial = np.concatenate([near_one, -near_one, 3 * near_one, subnormals]).astype(np.float32)
     tape = {"initial": initial, "gradients": np.zeros((1, initial.size), np.float32)}
     trace = worker_of(framework).replay("scratch", tape, Hyperparameters(learning_rate=0.0, epsilon=1.0), dtype)
     assert trace["parameters"].dtype == (np.float16 if dtype == "float16" else np.float32)
-    assert np.array_equal(trace["parameters"][0], form.round(initial))
+    assert np.array_equal(trace["parameters"][0], fmt.round(initial))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
@@ -66,13 +66,12 @@ def test_a_tape_is_rounded_to_nearest_ties_to_even(worker_of, framework, dtype):
         ("mxnet", ("builtin", "kernel")),
     ],
 )
-def test_a_builtin_runs_in_each_dtype_and_leaves_gradients_as_they_are_or_says_why_it_does_not_run(
-    worker_of, framework, names, dtype
-):
-    narrow = {"builtin": {"float16", "bfloat16", "float64"}, "kernel": {"bfloat16"}} if framework == "mxnet" else {}
+def test_a_builtin_leaves_gradients_unchanged_in_each_dtype_or_is_unsupported(worker_of, framework, names, dtype):
+    mxnet = {"builtin": {"float16", "bfloat16", "float64"}, "kernel": {"bfloat16"}}
+    unsupported_dtypes = mxnet if framework == "mxnet" else {}
     for name in names:
         reply = worker_of(framework).request_replay(name, steps(7), H, dtype)
-        if dtype in narrow.get(name, ()):
+        if dtype in unsupported_dtypes.get(name, ()):
             assert reply["status"] == "unsupported"
             assert f"does not run in {dtype}: " in reply["reason"]
         else:
@@ -118,20 +117,20 @@ DENSE = [
     ("mxnet", "builtin", "merged"),
     ("mxnet", "kernel", "merged"),
 ]
-TWICE = {
+DUPLICATE_UPDATES = {
     "merged": lambda v: v / 2 + (1 + 2) ** 2 / 2,  # one gradient, the sum
     "apart": lambda v: v / 2 + (1**2 + 2**2) / 2,  # one update with the sum of the squares
-    "in turn": lambda v: (v / 2 + 1**2 / 2) / 2 + 2**2 / 2,  # an update each
+    "in turn": lambda v: (v / 2 + 1**2 / 2) / 2 + 2**2 / 2,  # one update for each
 }
 
 
 @pytest.mark.parametrize(("framework", "name", "duplicates"), [*LAZY, *DENSE])
 def test_sparse_gradients_with_duplicate_rows_and_with_missing_rows(worker_of, framework, name, duplicates):
     start = 1.0 if name == "v1" else 0.0
-    fade = 1.0 if (framework, name, duplicates) in LAZY else 0.5
-    once, twice = start / 2 + 2.0, TWICE[duplicates](start)
-    first = [once, fade * start, twice, fade * start]
-    second = [once / 2 + 8.0, fade**2 * start, fade * twice, fade**2 * start]
+    factor = 1.0 if (framework, name, duplicates) in LAZY else 0.5
+    once, twice = start / 2 + 2.0, DUPLICATE_UPDATES[duplicates](start)
+    first = [once, factor * start, twice, factor * start]
+    second = [once / 2 + 8.0, factor**2 * start, factor * twice, factor**2 * start]
     trace = worker_of(framework).replay(name, SPARSE)
     squares = trace["square_average"].reshape(2, 4, 2)
     assert squares[:, :, 0].tolist() == [first, second]
@@ -170,7 +169,7 @@ def test_the_reason_for_refusing_sparse_gradients_is_true(worker_of):
         ("mxnet", "kernel", "float64"),
     ],
 )
-def test_a_parameter_with_a_rate_scale_runs_as_if_alone_with_that_learning_rate(worker_of, framework, name, dtype):
+def test_a_parameter_with_a_rate_scale_equals_one_with_that_learning_rate(worker_of, framework, name, dtype):
     scaled = steps(6, shapes=np.array([[2], [4]]), rate_scale=np.array([0.3, 7.0]))
     trace = worker_of(framework).replay(name, scaled, H, dtype)
     resumed = worker_of(framework).replay(name, {**scaled, "restored": np.array(2)}, H, dtype)

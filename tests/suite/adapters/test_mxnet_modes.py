@@ -1,4 +1,4 @@
-"""MXNet's programs: any dialect, format and shape, and an epoch in one call."""
+"""MXNet's modes, eager and hybrid: any dialect, format and shape, and an epoch in one call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.replays import ALL_HYPERPARAMETERS, FrameworkWorker
 
 SCRATCH = ("scratch", "scratch-hybrid")
 LOOPS = (*SCRATCH, "builtin", "optimizer", "kernel", "hybrid", "section", "section-concise")
-BLOCK = 65536  # numbers that the scratch implementations change at a time
+BLOCK = 65536  # numbers that the scratch implementations update at a time
 H = Hyperparameters(learning_rate=0.5, decay=0.5, epsilon=0.5)
 pytestmark = pytest.mark.framework("mxnet")
 
@@ -47,19 +47,19 @@ def test_scratch_accepts_parameters_without_axes_and_empty_ones(worker, name):
     assert np.allclose(trace["parameters"][0], 0.5, rtol=4 * np.finfo(float).eps)
 
 
-@pytest.mark.parametrize("bounded", [None, 1e9])
+@pytest.mark.parametrize("clip_norm", [None, 1e9])
 @pytest.mark.parametrize("name", SCRATCH)
-def test_a_block_of_a_parameter_is_updated_as_if_it_were_alone(worker, name, bounded):
+def test_a_block_of_a_large_parameter_gives_the_same_bits_as_a_small_parameter(worker, name, clip_norm):
     """The last block is shorter. With a limit on the norm, 1e9 so that nothing is clipped, there is only one block."""
     initial, gradients = normal(2 * BLOCK + 3), normal(2, 2 * BLOCK + 3)
-    h = Hyperparameters(momentum=0.5, centered=True, epsilon=1.0, clip_norm=bounded)
-    whole = worker.replay(name, {"initial": initial, "gradients": gradients}, h)
+    h = Hyperparameters(momentum=0.5, centered=True, epsilon=1.0, clip_norm=clip_norm)
+    full = worker.replay(name, {"initial": initial, "gradients": gradients}, h)
     for columns in (slice(0, 3), slice(BLOCK - 1, BLOCK + 1), slice(2 * BLOCK, None)):
-        alone = worker.replay(name, {"initial": initial[columns], "gradients": gradients[:, columns]}, h)
-        for part, series in alone.items():
+        block = worker.replay(name, {"initial": initial[columns], "gradients": gradients[:, columns]}, h)
+        for part, series in block.items():
             if part != "changed_gradients":
-                assert np.array_equal(whole[part][:, columns], series), part
-    assert whole["changed_gradients"] == 0
+                assert np.array_equal(full[part][:, columns], series), part
+    assert full["changed_gradients"] == 0
 
 
 def test_both_modes_of_scratch_give_the_same_bits(worker):
@@ -70,7 +70,7 @@ def test_both_modes_of_scratch_give_the_same_bits(worker):
 
 
 @pytest.mark.parametrize("centered", [False, True])
-def test_a_program_of_the_kernel_gives_the_kernels_bits_with_a_changing_rate(worker, centered):
+def test_a_hybrid_kernel_gives_the_bits_of_the_kernel_with_a_changing_rate(worker, centered):
     h = Hyperparameters(learning_rate=[0.1, 0.01, 0.1], centered=centered, epsilon=0.5)
     tape = {"initial": normal(7), "gradients": normal(3, 7), "shapes": np.array([[3], [4]])}
     scaled = {**tape, "rate_scale": np.array([0.25, 4.0])}
@@ -95,7 +95,7 @@ def test_an_epoch_in_one_call_gives_the_same_bits_as_its_steps_one_by_one(worker
 def test_tensors_in_mxnets_own_memory_give_the_same_bits(worker, name):
     """From 4 MiB on, numbers are copied to MXNet's memory; fewer stay in NumPy's."""
     initial, gradients = normal(2**20 + 3), normal(2, 2**20 + 3)
-    whole = worker.replay(name, {"initial": initial, "gradients": gradients})
+    full = worker.replay(name, {"initial": initial, "gradients": gradients})
     for columns in (slice(0, 2**19), slice(2**19, None)):
         part = worker.replay(name, {"initial": initial[columns], "gradients": gradients[:, columns]})
-        assert whole["parameters"][:, columns].tobytes() == part["parameters"].tobytes()
+        assert full["parameters"][:, columns].tobytes() == part["parameters"].tobytes()

@@ -44,7 +44,7 @@ def test_a_compiled_mode_accepts_parameters_without_axes_and_empty_ones(worker, 
 
 
 @pytest.mark.parametrize("name", COMPILED)
-def test_a_shared_program_takes_the_numbers_of_each_optimizer(worker, name):
+def test_a_shared_program_uses_the_hyperparameters_of_each_optimizer(worker, name):
     tape = {"initial": np.ones(3), "gradients": np.ones((2, 3))}
     for decay, average in ((0.5, 0.75), (0.25, 0.9375), (0.75, 0.4375)):
         trace = worker.replay(name, tape, Hyperparameters(learning_rate=0.5, decay=decay, epsilon=0.5))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 
 import pytest
 
-from suite.workers.environments import environments
+from tests.support.replays import require_environment
 from tests.test_architecture import ROOT
 
 pytestmark = pytest.mark.framework("torch")
@@ -34,24 +33,20 @@ def bits(implementation):
 
 def run_in_torch(code: str, *arguments: str):
     """Run a program in torch's environment, and return the JSON that it prints."""
-    environment = environments({})["torch"]
-    if not environment.exists:
-        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-        refuse("there is no environment for torch: `rmsuite envs --build`")
-    command = [environment.python, "-c", CODE + code, str(ROOT), *arguments]
+    command = [require_environment("torch").python, "-c", CODE + code, str(ROOT), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 EPOCH = """
-def run(pieces):
+def run(counts):
     task = tasks.regression(datasets.generated(), 0)
     problem = replay.make_problem(torch, task.arrays(), "float32")
     scheduled = [0.01 * 0.99**step for step in range(task.steps)]
     more = {"momentum": 0.5, "bias_correction": True} if sys.argv[2].startswith("scratch") else {}
     h = replace(task.hyperparameters, learning_rate=scheduled, **more)
     implementation, first = replay.Setup(torch, sys.argv[2], "torch", h, "float32").create(problem.parameters), 0
-    for count in pieces:
+    for count in counts:
         gradients = implementation.train(problem, first, count)
         first += count
     last = b"".join(torch.numpy(g).tobytes() for g in gradients).hex()
@@ -62,13 +57,13 @@ print(json.dumps([run([1] * 300), run([150, 150]), run([1, 7, 142, 150])]))
 
 @pytest.mark.parametrize("name", ["scratch", "scratch-foreach", "scratch-compiled", "section", "section-concise"])
 def test_an_epoch_in_one_call_gives_the_same_bits_as_its_steps_one_by_one(name):
-    one_by_one, whole, parts = run_in_torch(EPOCH, name)
+    one_by_one, two_calls, four_calls = run_in_torch(EPOCH, name)
     assert one_by_one[0] == 300
-    assert whole == one_by_one
-    assert parts == one_by_one
+    assert two_calls == one_by_one
+    assert four_calls == one_by_one
 
 
-MANY = """
+SEVERAL_TENSORS = """
 def run(name, dtype):
     random = np.random.default_rng(0)
     shapes = [(5,), (), (2, 3), (7,), (0,), (4, 1)]
@@ -83,8 +78,8 @@ print(json.dumps([run(name, sys.argv[2]) for name in ("scratch", "scratch-foreac
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_many_tensors_at_once_give_the_same_bits_as_one_after_another(dtype):
-    one_by_one, at_once = run_in_torch(MANY, dtype)
+def test_several_tensors_at_once_give_the_same_bits_as_one_after_another(dtype):
+    one_by_one, at_once = run_in_torch(SEVERAL_TENSORS, dtype)
     assert at_once == one_by_one
 
 
@@ -105,9 +100,9 @@ print(json.dumps([run(block, name) for name in ("scratch", "scratch-foreach") fo
 
 
 def test_a_large_parameter_updated_in_blocks_gives_the_same_bits():
-    whole, cut, together, grouped = run_in_torch(BLOCKS)
-    assert (whole[0], cut[0], together[0], grouped[0]) == (2, 5, 2, 5)
-    assert whole[1] == cut[1] == together[1] == grouped[1]
+    full, blocks, full_foreach, blocks_foreach = run_in_torch(BLOCKS)
+    assert (full[0], blocks[0], full_foreach[0], blocks_foreach[0]) == (2, 5, 2, 5)
+    assert full[1] == blocks[1] == full_foreach[1] == blocks_foreach[1]
 
 
 ONE_PROGRAM = """

@@ -1,4 +1,4 @@
-"""What may be said of samples, and what may not."""
+"""Statistics of samples: intervals, conclusions, outliers, drift, the noise floor and measurement warnings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def samples(median, spread=0.01, count=15, seed=0):
     return (median * (1 + spread * np.random.default_rng(seed).standard_normal(count))).tolist()
 
 
-def test_the_interval_of_a_median_holds_it_and_narrows_with_the_samples():
+def test_the_interval_of_a_median_contains_it_and_narrows_with_more_samples():
     few, many = samples(1.0, 0.1, 10), samples(1.0, 0.1, 1000)
     (a, b), (c, d) = statistics.interval(few, 0), statistics.interval(many, 0)
     assert a <= np.median(few) <= b
@@ -25,16 +25,17 @@ def test_the_interval_of_a_median_holds_it_and_narrows_with_the_samples():
     assert d - c < b - a
 
 
-def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says():
+def test_the_interval_of_a_median_has_its_nominal_coverage():
     hits = 0
     for seed in range(200):
         low, high = statistics.interval(samples(1.0, 0.1, 25, seed), seed)
         hits += low <= 1.0 <= high
-    assert hits >= 178  # of 200 at 95 %; the 0.1 % quantile of the binomial at the 92 % that a percentile interval has
+    # the 0.1 % quantile of the binomial at 92 %, which is the coverage of a percentile interval at 95 %
+    assert hits >= 178
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "floor", "call"),
+    ("ours", "theirs", "floor", "conclusion"),
     [
         (1.10, 1.0, 0.0, Conclusion.SLOWER),
         (0.90, 1.0, 0.0, Conclusion.FASTER),
@@ -43,30 +44,29 @@ def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says():
         (1.06, 1.0, 0.08, Conclusion.SAME),
     ],
 )
-def test_what_is_called_follows_from_the_interval_and_the_floor(ours, theirs, floor, call):
+def test_the_conclusion_follows_from_the_interval_and_the_noise_floor(ours, theirs, floor, conclusion):
     found = statistics.paired(samples(ours, seed=1), samples(theirs, seed=2))
-    assert found.conclusion(floor) is call
+    assert found.conclusion(floor) is conclusion
 
 
-def test_between_different_and_the_same_it_is_unclear():
+def test_a_ratio_that_is_neither_different_nor_the_same_is_unclear():
     assert Ratio(1.02, 0.9, 1.15, 0.5).conclusion(0.0) is Conclusion.UNCLEAR
-    assert (
-        Ratio(1.06, 1.04, 1.08, 1e-6).conclusion(0.05) is Conclusion.UNCLEAR
-    )  # above what is the same to anyone, not clear of the floor
-    assert Ratio(1.2, 1.1, 1.3, 0.2).conclusion(0.0) is Conclusion.UNCLEAR  # the distributions may be one
+    # the interval is above what counts as the same, but includes the noise floor
+    assert Ratio(1.06, 1.04, 1.08, 1e-6).conclusion(0.05) is Conclusion.UNCLEAR
+    assert Ratio(1.2, 1.1, 1.3, 0.2).conclusion(0.0) is Conclusion.UNCLEAR  # p is too large
 
 
-def test_what_slows_the_machine_for_a_while_does_not_hide_a_difference_within_rounds():
+def test_a_slow_phase_of_the_machine_does_not_hide_a_difference_within_rounds():
     drift = np.linspace(1, 3, 31)
     ours, theirs = (drift * 1.05).tolist(), drift.tolist()
     found = statistics.paired(ours, theirs)
     assert (found.low, found.value, found.high) == pytest.approx((1.05, 1.05, 1.05))
     assert found.conclusion(0.0) is Conclusion.SLOWER
-    alone = statistics.unpaired(ours, theirs, 0)
-    assert alone.low < 1 < alone.high
+    unpaired = statistics.unpaired(ours, theirs, 0)
+    assert unpaired.low < 1 < unpaired.high
 
 
-def test_the_interval_of_a_ratio_holds_just_what_its_test_does_not_refuse():
+def test_the_interval_of_a_ratio_contains_exactly_what_its_test_accepts():
     random = np.random.default_rng(0)
     for count in (6, 15, 50):
         for shift in (0.0, 0.02, 0.05):
@@ -80,33 +80,33 @@ def test_the_interval_of_a_ratio_holds_just_what_its_test_does_not_refuse():
             assert max(lower, upper) < 0.05
 
 
-def test_the_interval_of_a_ratio_holds_the_truth_as_often_as_it_says():
+def test_the_interval_of_a_ratio_has_its_nominal_coverage():
     random, hits = np.random.default_rng(1), 0
     for _ in range(400):
         found = statistics.paired(np.exp(0.1 * random.standard_t(2, 15)).tolist(), [1.0] * 15)
         hits += found.low <= 1 <= found.high
-    assert hits >= 365  # of 400 at 95 % or more; the 0.1 % quantile of that binomial
+    assert hits >= 365  # the 0.1 % quantile of the binomial at 95 %
 
 
-def test_of_few_rounds_a_ratio_is_known_as_far_as_it_was_seen():
+def test_the_interval_of_a_ratio_of_few_rounds_is_the_observed_range():
     found = statistics.paired([1.0, 1.1, 1.2], [1.0, 1.0, 1.0])
     assert (found.low, found.high) == pytest.approx((1.0, 1.2))
     assert found.conclusion(0.0) is Conclusion.UNCLEAR
 
 
-def test_rounds_that_do_not_match_can_not_be_paired():
+def test_different_numbers_of_rounds_can_not_be_paired():
     with pytest.raises(ValueError, match="3 rounds can't be paired with 2"):
         statistics.paired([1.0, 2.0, 3.0], [1.0, 2.0])
 
 
-def test_outliers_are_labelled_where_there_are_samples_enough():
+def test_outliers_are_detected_if_there_are_enough_samples():
     quiet = samples(1.0, count=20)
     assert statistics.outliers(quiet) == []
     assert statistics.outliers([*quiet[:7], 2.0, *quiet[7:], 0.5]) == [7, 21]
     assert statistics.outliers([1.0, 1.0, 1.0, 9.0]) == []
 
 
-def test_a_trend_is_drift_and_noise_is_none():
+def test_a_trend_is_drift_and_noise_is_not():
     rising = np.linspace(1.0, 1.2, 30)
     assert statistics.drift(rising.tolist()) == pytest.approx(0.2 / 1.1)
     assert statistics.drift(rising[::-1].tolist()) == pytest.approx(-0.2 / 1.1)
@@ -114,8 +114,12 @@ def test_a_trend_is_drift_and_noise_is_none():
     assert statistics.drift(rising[:5].tolist()) == 0
 
 
-def test_the_floor_is_the_widest_gap_between_equals():
-    pairs = [([1.0, 1.0], [1.0, 1.02]), ([2.0, 2.0], [1.9, 1.9]), ([], [1.0])]  # the last has lost its samples
+def test_the_noise_floor_is_the_largest_ratio_between_equal_instances():
+    pairs = [
+        ([1.0, 1.0], [1.0, 1.02]),
+        ([2.0, 2.0], [1.9, 1.9]),
+        ([], [1.0]),
+    ]  # the last has an instance without samples
     assert statistics.noise(pairs) == pytest.approx(2 / 1.9 - 1)
     assert statistics.noise([]) is None
 

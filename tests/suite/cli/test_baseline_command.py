@@ -1,4 +1,4 @@
-"""Baselines from end to end: a framework made of NumPy is recorded, patched, and checked."""
+"""`rmsuite baseline` end to end: traces of the NumPy framework are recorded, patched and checked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CASES = ["decades/plain", "decades/large-epsilon", "decades/long-memory", "law/r
 
 
 @pytest.fixture
-def asked(options, quiet):
-    """Record `builtin`, as it is or in a patched copy."""
+def record_baseline(options, quiet):
+    """Return a function that records a baseline of `builtin`, patched as the variable PATCHED requires."""
 
-    def ask(known=None, **given):
+    def make(known=None, **given):
         return record(options(**{"implementations": ["builtin"], "cases": CASES, **given}), quiet, known)
 
-    return ask
+    return make
 
 
 PATCHES = {
@@ -46,11 +46,11 @@ AXES = {
 }
 
 
-def test_each_patched_copy_gets_its_class_and_the_axis_is_named(asked, monkeypatch):
-    old = asked()
+def test_each_patch_gets_its_kind_of_change_and_the_axis_is_named(record_baseline, monkeypatch):
+    old = record_baseline()
     for patch, kinds in PATCHES.items():
         monkeypatch.setenv("PATCHED", patch)
-        found = {change.key.case: change for change in compare(old, asked(old))}
+        found = {change.key.case: change for change in compare(old, record_baseline(old))}
         assert tuple(found[case].kind for case in CASES) == kinds, patch
         if patch in AXES:
             assert AXES[patch] in found["decades/long-memory"].axes
@@ -61,52 +61,52 @@ def test_each_patched_copy_gets_its_class_and_the_axis_is_named(asked, monkeypat
                 assert change.difference.first_step == 1
 
 
-def test_other_bits_of_the_same_release_on_another_instruction_set_are_attributed_to_it(asked, monkeypatch):
-    old = asked(cases=CASES[:2])
+def test_changed_bits_of_the_same_release_are_attributed_to_the_instruction_set(record_baseline, monkeypatch):
+    old = record_baseline(cases=CASES[:2])
     monkeypatch.setenv("PATCHED", "fma")
     monkeypatch.setenv("KERNELS", "fused")
-    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {ChangeKind.INSTRUCTIONS}
+    assert {change.kind for change in compare(old, record_baseline(old, cases=CASES[:2]))} == {ChangeKind.INSTRUCTIONS}
     monkeypatch.setenv("RELEASE", "0.1")
-    assert {change.kind for change in compare(old, asked(old, cases=CASES[:2]))} == {ChangeKind.ROUNDING}
+    assert {change.kind for change in compare(old, record_baseline(old, cases=CASES[:2]))} == {ChangeKind.ROUNDING}
 
 
 @pytest.mark.framework("torch")
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these switches are of x86")
-def test_torch_on_an_instruction_set_without_fma_moves_within_rounding_and_says_so(asked, monkeypatch):
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the variable selects an x86 instruction set")
+def test_torch_without_fma_moves_within_rounding_because_of_the_instruction_set(record_baseline, monkeypatch):
     require_environment("torch")
     chosen = {"cases": ["decades/momentum", "decades/long-memory"], "pythons": {}, "dtypes": ["float32", "float64"]}
     monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
-    old = asked(**chosen)
+    old = record_baseline(**chosen)
     kernels = old.frameworks["torch"]["instructions"]["kernels"]
     if kernels == "DEFAULT":
         pytest.skip("this processor has no other kernels")
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
-    new = asked(old, **chosen)
+    new = record_baseline(old, **chosen)
     assert new.frameworks["torch"]["instructions"] == {"kernels": "DEFAULT", "ATEN_CPU_CAPABILITY": "default"}
     changes = compare(old, new)
     assert {change.kind for change in changes} == {ChangeKind.INSTRUCTIONS}
     assert all(change.difference.ulps < 100 for change in changes)
 
 
-def test_bits_do_not_depend_on_what_else_is_selected(asked):
-    few, more = asked(cases=["spike/plain"]), asked(cases=["decades/plain", "spike/plain"])
+def test_bits_do_not_depend_on_the_other_selected_cases(record_baseline):
+    few, more = record_baseline(cases=["spike/plain"]), record_baseline(cases=["decades/plain", "spike/plain"])
     assert {change.kind for change in compare(few, more)} == {ChangeKind.SAME, ChangeKind.NEW}
     assert more.records.keys() - few.records.keys() == {key for key in more.records if key.case == "decades/plain"}
 
 
-def test_the_oracle_is_not_used_where_bits_are_known(asked, monkeypatch):
-    old = asked()
+def test_traces_with_known_bits_are_not_compared_with_the_oracle_again(record_baseline, monkeypatch):
+    old = record_baseline()
 
     def compared(*_):
         raise AssertionError("compared again")
 
     monkeypatch.setattr("suite.conformance.verdicts.Verdicts.findings", compared)
-    assert asked(old).records == old.records
+    assert record_baseline(old).records == old.records
 
 
-def test_what_is_recorded_is_the_verdicts(asked, tmp_path):
-    made = asked(implementations=["builtin", "raises", "refuses"])
-    made.write(tmp_path / "b")
+def test_a_baseline_records_the_verdicts(record_baseline, tmp_path):
+    recorded = record_baseline(implementations=["builtin", "raises", "refuses"])
+    recorded.write(tmp_path / "b")
     read = Baseline.read(tmp_path / "b")
     found = {(key.implementation, key.case): one for key, one in read.records.items()}
     assert found["builtin", "decades/plain"].outcome == "agrees"
@@ -119,9 +119,7 @@ def test_what_is_recorded_is_the_verdicts(asked, tmp_path):
     assert read.frameworks["torch"]["instructions"] == {"kernels": "plain"}
 
 
-def test_the_command_records_and_checks_and_its_exit_status_is_that_of_the_threshold(
-    tmp_path, numpy_python, monkeypatch
-):
+def test_the_command_records_and_checks_with_the_exit_status_of_the_threshold(tmp_path, numpy_python, monkeypatch):
     folder, python = tmp_path / "b", ("--python", f"torch={numpy_python}")
     chosen = ("-i", "torch/builtin", "-c", "decades", "--dtype", "float32", "-k", "plain or long-memory")
     status, out, err = rmsuite("baseline", "record", folder, *chosen, *python)
@@ -152,10 +150,10 @@ def test_the_command_records_and_checks_and_its_exit_status_is_that_of_the_thres
     assert f"rmsuite baseline check -i torch/builtin {folder} -c decades/long-memory --dtype float32" in failed.text
 
 
-def test_another_catalogue_is_refused_before_a_framework_is_started(asked, tmp_path):
-    made = asked(cases=CASES[:1])
-    made.manifest["catalogue"] = "3"
-    made.write(tmp_path / "b")
+def test_another_catalogue_is_refused_before_a_framework_is_started(record_baseline, tmp_path):
+    recorded = record_baseline(cases=CASES[:1])
+    recorded.manifest["catalogue"] = "3"
+    recorded.write(tmp_path / "b")
     status, out, err = rmsuite("baseline", "check", tmp_path / "b")
     assert (status, out) == (2, "")
     assert err.startswith("rmsuite: the catalogue has changed: the baseline has version 3, this release has version")

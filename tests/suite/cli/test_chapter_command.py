@@ -59,9 +59,9 @@ def test_parts_are_run_compared_and_written(tmp_path, numpy_python):
     assert "7 A γ that changes" not in out
     require_valid(folder, "chapter", "parts")
     rows = list(read_rows(folder, CHAPTER))
-    asked = [row for row in rows if row.framework == "torch"]
-    assert {row.part for row in asked} == {"trajectory", "gamma-one"}
-    assert {row.outcome for row in asked} <= {"agrees", "undecided"}
+    torch_rows = [row for row in rows if row.framework == "torch"]
+    assert {row.part for row in torch_rows} == {"trajectory", "gamma-one"}
+    assert {row.outcome for row in torch_rows} <= {"agrees", "undecided"}
     assert all((folder / name).stat().st_size for name in ("chapter.html", "chapter.md", "manifest.json"))
     assert json.loads((folder / "footer.json").read_text())["status"] == "complete"
     before = (folder / "chapter.md").read_text()
@@ -72,7 +72,7 @@ def test_parts_are_run_compared_and_written(tmp_path, numpy_python):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (("--part", "8"), "no part '8'; there are 1 (averages), 2 (trajectory), 3 (regression)"),
         (("--data", "no-such-folder"), "no airfoil_self_noise.dat in no-such-folder"),
@@ -80,10 +80,10 @@ def test_parts_are_run_compared_and_written(tmp_path, numpy_python):
         (("--resume", "-o", "no-such-folder"), "nothing to resume: there is no no-such-folder/manifest.json"),
     ],
 )
-def test_a_mistyped_command_ends_with_one_line(arguments, words):
+def test_a_mistyped_command_ends_with_one_line(arguments, message):
     status, out, err = rmsuite("chapter", *arguments)
     assert (status, out) == (2, "")
-    assert words in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
 
 
@@ -111,7 +111,7 @@ def test_a_part_is_run_again_when_another_framework_is_available(chapter_options
     assert run(chapter_options("trajectory", resume=True)).store.manifest["frameworks"]["torch"]["versions"]
 
 
-def test_runs_under_other_conditions_can_not_be_mixed_in_a_folder(chapter_options):
+def test_runs_under_different_conditions_can_not_share_a_folder(chapter_options):
     run(chapter_options("averages"))
     with pytest.raises(UserError, match="continue with --resume"):
         run(chapter_options("averages"))
@@ -119,7 +119,7 @@ def test_runs_under_other_conditions_can_not_be_mixed_in_a_folder(chapter_option
         run(chapter_options("averages", resume=True, seed=1))
 
 
-def test_an_interrupted_run_keeps_its_rows_and_says_how_to_resume(tmp_path, numpy_python):
+def test_an_interrupted_run_keeps_its_rows_and_names_the_option_to_resume(tmp_path, numpy_python):
     folder = tmp_path / "out"
     process = start(*command(folder, numpy_python))
     deadline = time.monotonic() + 60
@@ -143,7 +143,8 @@ def test_a_framework_reaches_the_printed_point_and_descends_at_gamma_one(name, t
     rows = [row for row in ran.store.rows(CHAPTER) if row.framework == name]
     outcomes = {part: {row.outcome for row in rows if row.part == part} for part in ("trajectory", "gamma-one")}
     assert outcomes["trajectory"] == {"agrees"}
-    assert outcomes["gamma-one"] <= {"agrees", "undecided"}, [row.reason for row in rows]  # where squares overflow
+    # undecided where squares overflow
+    assert outcomes["gamma-one"] <= {"agrees", "undecided"}, [row.reason for row in rows]
     ends = [row.results["x1"] for row in rows if row.part == "trajectory" and row.dialect == "d2l"]
     assert [f"{end:.6f}" for end in ends] == ["-0.010599"] * 2
     descents = [row.results["distance"] for row in rows if row.part == "gamma-one"]

@@ -1,4 +1,4 @@
-"""The command line as a user sees it: output, errors and exit statuses."""
+"""The command line in a separate process: output, errors and exit statuses."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_program_lists_every_command_with_a_description_and_no_former_name()
     assert not {"sharpness", "soundness"} & described
 
 
-def test_a_job_that_can_not_be_run_fails_before_a_framework_is_started(tmp_path, numpy_python):
+def test_an_invalid_job_fails_before_a_framework_is_started(tmp_path, numpy_python):
     status, out, err = rmsuite(*job("bench", tmp_path / "new", numpy_python, "--size", 3, "--tensors", 4))
     assert (status, out) == (2, "")
     assert "3 parameters can't be divided among 4 tensors" in err
@@ -84,7 +84,7 @@ def test_a_job_that_can_not_be_run_fails_before_a_framework_is_started(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (("agre",), 'Unknown command "agre". Did you mean "agree"?'),
         (("agree", "--dtyp", "float32"), "Unknown option: --dtyp. Did you mean --dtype? See `rmsuite agree --help`."),
@@ -110,12 +110,12 @@ def test_a_job_that_can_not_be_run_fails_before_a_framework_is_started(tmp_path,
         (("cases", "-k", "decadess"), "-k 'decadess' selects no case"),
     ],
 )
-def test_an_error_in_the_arguments_is_one_line_that_says_what_to_do(arguments, words):
+def test_an_error_in_the_arguments_is_one_line_with_the_correction(arguments, message):
     status, out, err = rmsuite(*arguments, *(("--no-download",) if arguments[0] in ("agree", "train") else ()))
     assert status == 2
     line = err.splitlines()[-1]
     assert line.startswith("rmsuite: ")
-    assert words in line
+    assert message in line
     assert out == ""
 
 
@@ -134,10 +134,10 @@ def test_a_job_prints_tables_to_standard_output_and_progress_to_standard_error(t
     assert manifest["data"]["name"] == "generated"
     assert manifest["frameworks"]["torch"]["versions"]["torch"] == "0.0"
     assert manifest["dialects"]["torch"]["epsilon"] == "outside"
-    status, out, err = rmsuite("report", "--compare", folder, folder, "-o", tmp_path / "beside")
+    status, out, err = rmsuite("report", "--compare", folder, folder, "-o", tmp_path / "comparison")
     assert status == 0, err
     assert "0 traces have other bits" in out
-    assert {path.name for path in (tmp_path / "beside").iterdir()} == {"comparison.html", "comparison.md"}
+    assert {path.name for path in (tmp_path / "comparison").iterdir()} == {"comparison.html", "comparison.md"}
 
 
 def test_the_status_is_1_when_something_differs(tmp_path, numpy_python):
@@ -159,7 +159,7 @@ def test_the_status_is_1_when_something_differs(tmp_path, numpy_python):
         ("segfaults", "decades/plain", ()),
     ],
 )
-def test_the_command_in_a_verdict_repeats_it_when_pasted_into_a_shell(
+def test_the_command_in_a_verdict_repeats_it_when_it_is_pasted_into_a_shell(
     tmp_path, numpy_python, implementation, case, more
 ):
     spaced = tmp_path / "a folder's"
@@ -195,7 +195,7 @@ def test_with_json_standard_output_is_the_summary_and_nothing_else(tmp_path, num
     assert summary["data"]["sha256"]
 
 
-def test_the_explanation_of_a_metamorphic_relation_shows_where_the_two_traces_differ(numpy_python):
+def test_the_explanation_of_a_relation_shows_where_the_two_traces_differ(numpy_python):
     python = ("--python", f"torch={numpy_python}", "--no-download")
     status, out, _ = rmsuite("explain", "law/splitting", "torch/shared-state", *python)
     assert status == 1
@@ -205,7 +205,7 @@ def test_the_explanation_of_a_metamorphic_relation_shows_where_the_two_traces_di
     assert float(line[3]) != float(line[4])
 
 
-def test_an_explanation_has_a_column_for_the_dialect_that_fits_and_shows_how_the_error_grows(numpy_python):
+def test_an_explanation_has_a_column_for_the_fitting_dialect_and_the_error_growth(numpy_python):
     python = ("--python", f"torch={numpy_python}", "--no-download")
     _, out, _ = rmsuite("explain", "decades/weight-decay", "torch/negated-weight-decay", *python)
     (head,) = [line for line in out.splitlines() if line.startswith("quantity")]
@@ -252,15 +252,14 @@ def test_existing_results_are_not_overwritten(tmp_path, numpy_python):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_readable_results_and_says_how_to_resume(tmp_path, numpy_python, number):
+def test_an_interrupt_leaves_readable_results_and_names_the_option_to_resume(tmp_path, numpy_python, number):
     folder = tmp_path / "out"
     more = ("-i", "scratch", "-i", "hangs", "-c", "[dcz]*s/plain", "--dtype", "float32", "--timeout", "60")
     process = start(*job("agree", folder, numpy_python, *more), start_new_session=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if (folder / "verdicts.jsonl").exists() and (folder / "verdicts.jsonl").read_text().count(
-            "\n"
-        ) == 12:  # decades and zeros in six dialects, all of scratch's
+        verdicts = (folder / "verdicts.jsonl").read_text() if (folder / "verdicts.jsonl").exists() else ""
+        if verdicts.count("\n") == 12:  # all rows of scratch: decades and zeros in six dialects
             break
         time.sleep(0.05)
     process.send_signal(number)
@@ -290,19 +289,19 @@ def test_cases_are_listed_with_their_reasons():
     assert "eight decades" in " ".join(out.split())
 
 
-def test_a_case_is_described_in_full_for_people_and_as_json():
+def test_a_case_is_described_in_full_as_text_and_as_json():
     status, out, _ = rmsuite("cases", "-c", "norm/clip-norm")
     assert status == 0
-    said = dict(line.split(maxsplit=1) for line in out.splitlines()[1:])
-    assert said["needs"] == "clip_norm"
-    assert said["hyper-parameters"] == "learning_rate 0.01, decay 0.9, epsilon 1e-06, clip_norm 1.0"
-    assert (said["steps"], said["coordinates"], said["shapes"]) == ("12", "15", "(5, 3)")
-    assert said["run"] == "rmsuite agree -c norm/clip-norm"
+    described = dict(line.split(maxsplit=1) for line in out.splitlines()[1:])
+    assert described["needs"] == "clip_norm"
+    assert described["hyper-parameters"] == "learning_rate 0.01, decay 0.9, epsilon 1e-06, clip_norm 1.0"
+    assert (described["steps"], described["coordinates"], described["shapes"]) == ("12", "15", "(5, 3)")
+    assert described["run"] == "rmsuite agree -c norm/clip-norm"
     _, out, _ = rmsuite("cases", "-c", "norm/clip-norm", "--json")
     (case,) = json.loads(out)
     assert case["id"] == "norm/clip-norm"
     assert case["hyperparameters"]["clip_norm"] == 1.0
-    assert case["tape"]["sha256"] == said["SHA-256"]
+    assert case["tape"]["sha256"] == described["SHA-256"]
 
 
 def test_cases_are_selected_by_an_expression():

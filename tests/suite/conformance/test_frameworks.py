@@ -1,9 +1,8 @@
-"""The real frameworks, each in its own environment: everything agrees, and what is said of it is what it does."""
+"""The installed frameworks, each in its own environment: all implementations agree with their declared dialects."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 
 import pytest
@@ -14,11 +13,11 @@ from suite.cases.tapes import REDUCED, WIDE
 from suite.conformance.training import training_targets
 from suite.results.expectations import Expectations
 from suite.run import SECTION_DIALECTS, Job, Options
-from suite.workers.environments import environments
 from suite.workers.progress import Progress
 from tests.suite.conftest import DATA
+from tests.support.replays import require_environment
 
-BUILT_IN = {
+DECLARED_DIALECTS = {
     "torch": {
         "builtin": "torch",
         "foreach": "torch",
@@ -50,15 +49,10 @@ SCRATCH = {
     "tensorflow": ["scratch", "scratch-function", "scratch-xla"],
     "mxnet": ["scratch", "scratch-hybrid"],
 }
-UNDECIDABLE = {entry.cases for entry in Expectations.read().entries if "undecided" in entry.outcomes}
-EVERY = [(framework, name) for framework, names in BUILT_IN.items() for name in (*SCRATCH[framework], *names)]
-
-
-def require(framework):
-    if not environments({})[framework].exists:
-        if os.environ.get("CI"):
-            pytest.fail(f"there is no environment for {framework}: `rmsuite envs --build`")
-        pytest.skip(f"there is no environment for {framework}: `rmsuite envs --build`")
+UNDECIDED_CASES = {entry.cases for entry in Expectations.read().entries if "undecided" in entry.outcomes}
+IMPLEMENTATIONS = [
+    (framework, name) for framework, names in DECLARED_DIALECTS.items() for name in (*SCRATCH[framework], *names)
+]
 
 
 def options(folder, **given):
@@ -72,9 +66,9 @@ def rows(job, table):
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    """All frameworks through the whole catalogue and all tasks, once."""
+    """A job that ran the whole catalogue and all tasks in all frameworks."""
     for framework in FRAMEWORKS:
-        require(framework)
+        require_environment(framework)
     with Job(options(tmp_path_factory.mktemp("frameworks")), Progress(Console(quiet=True))) as job:
         job.agree()
         job.train()
@@ -94,35 +88,36 @@ def training(job):
 pytestmark = [pytest.mark.framework(name) for name in FRAMEWORKS]
 
 
-def test_every_implementation_is_asked(verdicts):
-    assert {(row["framework"], row["implementation"]) for row in verdicts} == set(EVERY)
+def test_every_implementation_has_verdicts(verdicts):
+    assert {(row["framework"], row["implementation"]) for row in verdicts} == set(IMPLEMENTATIONS)
 
 
-@pytest.mark.parametrize(("framework", "implementation"), EVERY)
-def test_every_verdict_is_as_expected_and_what_was_not_run_says_why(verdicts, framework, implementation):
+@pytest.mark.parametrize(("framework", "implementation"), IMPLEMENTATIONS)
+def test_every_verdict_is_as_expected_and_unsupported_cases_have_a_reason(verdicts, framework, implementation):
     own = [row for row in verdicts if (row["framework"], row["implementation"]) == (framework, implementation)]
     outcomes = Counter(row["outcome"] for row in own)
     assert all(row["expected"] for row in own), [r["reason"] for r in own if not r["expected"]][:3]
-    assert outcomes["agrees"] >= (60 if implementation.startswith("section") else 80)  # which has three numbers only
+    minimum = 60 if implementation.startswith("section") else 80  # the section's has only three hyper-parameters
+    assert outcomes["agrees"] >= minimum
     assert all(row["reason"] for row in own if row["outcome"] == "unsupported")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_scratch_runs_every_dialect_of_the_others_in_every_case_and_dtype(job, verdicts, framework):
-    whole = [case for case in job.cases if not (case.tape.shapes or case.tape.lean or case.tape.subnormals)]
+def test_scratch_agrees_in_every_default_dialect_case_and_dtype(job, verdicts, framework):
+    selected = [case for case in job.cases if not (case.tape.shapes or case.tape.lean or case.tape.subnormals)]
     for dtype in (*WIDE, *REDUCED):
-        cases = {case.id for case in whole if dtype in case.tape.dtypes and case.id not in UNDECIDABLE}
-        whose = (framework, "scratch", dtype)
-        own = [row for row in verdicts if (row["framework"], row["implementation"], row["dtype"]) == whose]
-        asked = Counter(row["dialect"] for row in own if row["case"] in cases and row["outcome"] == "agrees")
-        if (framework, dtype) != ("mxnet", "bfloat16"):  # which it cuts off where others round
-            assert asked == dict.fromkeys(SECTION_DIALECTS, len(cases)), dtype
+        cases = {case.id for case in selected if dtype in case.tape.dtypes and case.id not in UNDECIDED_CASES}
+        key = (framework, "scratch", dtype)
+        own = [row for row in verdicts if (row["framework"], row["implementation"], row["dtype"]) == key]
+        agreeing = Counter(row["dialect"] for row in own if row["case"] in cases and row["outcome"] == "agrees")
+        if (framework, dtype) != ("mxnet", "bfloat16"):  # MXNet truncates to bfloat16 instead of rounding
+            assert agreeing == dict.fromkeys(SECTION_DIALECTS, len(cases)), dtype
 
 
-@pytest.mark.parametrize(("framework", "implementation"), [pair for pair in EVERY if pair[1] not in SCRATCH[pair[0]]])
-def test_a_built_in_declares_its_dialect_and_the_catalogue_tells_it_from_the_other_epsilon(
-    verdicts, framework, implementation
-):
+@pytest.mark.parametrize(
+    ("framework", "implementation"), [pair for pair in IMPLEMENTATIONS if pair[1] not in SCRATCH[pair[0]]]
+)
+def test_a_builtin_fits_its_declared_dialect_and_not_the_other_epsilon(verdicts, framework, implementation):
     own = [
         row
         for row in verdicts
@@ -132,40 +127,42 @@ def test_a_built_in_declares_its_dialect_and_the_catalogue_tells_it_from_the_oth
     ]
     assert own
     for row in own:
-        declared = BUILT_IN[framework][implementation]
+        declared = DECLARED_DIALECTS[framework][implementation]
         assert row["dialect"] == declared
         assert declared in row["fits"]
-        outside = declared in ("torch", "keras-legacy")  # the latter without momentum, as here
+        outside = declared in ("torch", "keras-legacy")  # keras-legacy only without momentum, as in this case
         assert "d2l" not in row["fits"] if outside else not {"torch", "mlx"} & set(row["fits"])
 
 
-def test_the_two_dimensional_run_ends_at_the_published_digits_wherever_epsilon_is_inside(training):
+def test_the_two_dimensional_run_ends_at_the_published_digits_if_epsilon_is_inside(training):
     inside = ("d2l", "keras3", "tf-kernel", "mxnet1")
-    of_that_dialect = [row for row in training if row["task"] == "quadratic" and row["dialect"] in inside]
-    asked = {pair for pair in EVERY if pair[1] in SCRATCH[pair[0]] or BUILT_IN[pair[0]][pair[1]] in inside}
-    assert {(row["framework"], row["implementation"]) for row in of_that_dialect} == asked
-    for row in of_that_dialect:
+    inside_rows = [row for row in training if row["task"] == "quadratic" and row["dialect"] in inside]
+    expected = {
+        pair for pair in IMPLEMENTATIONS if pair[1] in SCRATCH[pair[0]] or DECLARED_DIALECTS[pair[0]][pair[1]] in inside
+    }
+    assert {(row["framework"], row["implementation"]) for row in inside_rows} == expected
+    for row in inside_rows:
         assert [f"{x:.6f}" for x in row["final"]] == ["-0.010599", "0.000000"], row["implementation"]
 
 
 @pytest.mark.parametrize("dialect", SECTION_DIALECTS)
-def test_under_one_dialect_all_have_the_oracles_loss_to_seven_digits(training, dialect):
+def test_all_implementations_of_a_dialect_have_the_oracles_loss_to_seven_digits(training, dialect):
     own = [row for row in training if row["task"] == "regression" and row["dialect"] == dialect]
     assert {row["framework"] for row in own} == set(FRAMEWORKS)
-    for row in own:  # half a unit of the seventh digit; not as text, which would part two that meet at its rounding
+    for row in own:  # half a unit of the seventh digit; as text, two nearly equal losses could round differently
         assert abs(row["loss"] - row["oracle_loss"]) <= 0.5e-7, (row["framework"], row["implementation"])
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the published data are not at hand")
-def test_the_regression_ends_where_the_section_does(training):
+@pytest.mark.skipif(not DATA.exists(), reason="the published data are not available")
+def test_the_regression_reaches_the_loss_of_the_section(training):
     losses = [row["loss"] for row in training if row["task"] == "regression"]
     assert {f"{loss:.3f}" for loss in losses} <= {"0.244", "0.245"}
 
 
 def test_every_gradient_and_every_update_is_inside_its_bound(job, training):
-    chosen = {framework: [name for of, name in EVERY if of == framework] for framework in FRAMEWORKS}
-    asked = training_targets(job.hellos, chosen, SECTION_DIALECTS, job.conditions)
-    assert len(training) == len(job.tasks) * len([*asked])
+    chosen = {framework: [name for of, name in IMPLEMENTATIONS if of == framework] for framework in FRAMEWORKS}
+    targets = training_targets(job.hellos, chosen, SECTION_DIALECTS, job.conditions)
+    assert len(training) == len(job.tasks) * len([*targets])
     assert all(row["outcome"] == "agrees" and row["gradient_ratio"] <= 1 for row in training)
 
 
@@ -173,8 +170,8 @@ def test_every_gradient_and_every_update_is_inside_its_bound(job, training):
     ("framework", "claim", "fitting"),
     [("tensorflow", "torch", "keras3"), ("torch", "d2l", "torch"), ("mxnet", "torch", "mxnet1")],
 )
-def test_a_claim_of_the_other_epsilon_differs_and_names_the_dialect_that_fits(tmp_path, framework, claim, fitting):
-    require(framework)
+def test_a_claim_of_the_other_epsilon_differs_and_the_reason_names_what_fits(tmp_path, framework, claim, fitting):
+    require_environment(framework)
     chosen = options(
         tmp_path,
         frameworks=[framework],
@@ -192,14 +189,14 @@ def test_a_claim_of_the_other_epsilon_differs_and_names_the_dialect_that_fits(tm
     assert f"fits {', '.join(row['fits'])}" in row["reason"]
 
 
-def test_everyone_that_is_timed_was_judged_on_the_same_object_and_makes_every_step(tmp_path):
+def test_every_timed_implementation_agrees_and_makes_every_step(tmp_path):
     for framework in FRAMEWORKS:
-        require(framework)
+        require_environment(framework)
     chosen = options(tmp_path, sizes=[1000], tensors=[3], rounds=2, tables=["timing"])
     with Job(chosen, Progress(Console(quiet=True))) as job:
         job.bench()
     found = [row for row in rows(job, "timings") if row["framework"] != "oracle"]
-    assert {(row["framework"], row["implementation"]) for row in found} == set(EVERY)
+    assert {(row["framework"], row["implementation"]) for row in found} == set(IMPLEMENTATIONS)
     for row in found:
         assert row["outcome"] == "agrees", (row["framework"], row["implementation"], row["reason"])
         assert row["bound_ratio"] <= 1

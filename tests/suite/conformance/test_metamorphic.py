@@ -1,4 +1,4 @@
-"""Tests of metamorphic relations: right implementations satisfy them to the bit, wrong ones violate them."""
+"""Metamorphic relations: right implementations satisfy them to the bit, wrong ones violate them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from suite.conformance.metamorphic import compare_bits
 from tests.suite.test_run import rows, run
 
 
-def compared(one, other, dtype):
+def compared_bits(one, other, dtype):
     return compare_bits(one, other, dtype)[0]
 
 
-EVERY = {law.id for law in RELATIONS}
+RELATION_IDS = {relation.id for relation in RELATIONS}
 
 
 def outcomes(options, quiet, implementation, **given):
@@ -29,7 +29,7 @@ def outcomes(options, quiet, implementation, **given):
 
 def test_a_right_implementation_satisfies_every_relation(options, quiet):
     found = outcomes(options, quiet, "builtin")
-    assert set(found) == EVERY - {"law/twin"}
+    assert set(found) == RELATION_IDS - {"law/twin"}
     assert {row["outcome"] for row in found.values()} == {"agrees"}
 
 
@@ -42,7 +42,7 @@ def test_scratch_is_tested_in_its_first_two_dialects(options, quiet):
 
 
 @pytest.mark.parametrize(
-    ("implementation", "laws"),
+    ("implementation", "relations"),
     [
         ("changes-gradients", {"gradient"}),
         ("momentum-not-saved", {"restoration"}),
@@ -54,18 +54,18 @@ def test_scratch_is_tested_in_its_first_two_dialects(options, quiet):
         ("one-ulp-off", {"twin"}),
     ],
 )
-def test_an_implementation_that_violates_a_relation_differs_in_it(options, quiet, implementation, laws):
+def test_an_implementation_that_violates_a_relation_differs_in_it(options, quiet, implementation, relations):
     found = outcomes(options, quiet, implementation)
-    broken = {row["case"].partition("/")[2] for row in found.values() if row["outcome"] == "differs"}
-    assert laws <= broken
-    assert len(broken) < len(found)
-    for law in laws:
-        row = found[f"law/{law}"]
-        assert ("caller's gradient" if law == "gradient" else "at step") in row["reason"]
-        assert f"-c law/{law}" in row["repeat"]
+    violated = {row["case"].partition("/")[2] for row in found.values() if row["outcome"] == "differs"}
+    assert relations <= violated
+    assert len(violated) < len(found)
+    for name in relations:
+        row = found[f"law/{name}"]
+        assert ("caller's gradient" if name == "gradient" else "at step") in row["reason"]
+        assert f"-c law/{name}" in row["repeat"]
         assert "bound" not in row["reason"]
-        if law != "gradient":
-            mismatch = min(row["mismatches"], key=lambda each: each["step"])
+        if name != "gradient":
+            mismatch = min(row["mismatches"], key=lambda mismatch: mismatch["step"])
             assert f"{mismatch['quantity']} differ" in row["reason"]
             assert f"at step {mismatch['step']}, coordinate {mismatch['index']}" in row["reason"]
             assert mismatch["expected"] != mismatch["observed"]
@@ -77,44 +77,49 @@ def test_a_relation_that_does_not_hold_in_a_dialect_is_unsupported_with_the_reas
     assert "the average starts at a constant" in found["law/scaling"]["reason"]
 
 
-def test_a_worker_that_refuses_or_crashes_gives_verdicts_of_its_relations(options, quiet):
+def test_an_implementation_that_refuses_or_crashes_has_a_verdict_on_each_relation(options, quiet):
     for implementation, outcome in (("refuses", "unsupported"), ("segfaults", "failed")):
         chosen = options(implementations=[implementation], cases=["law"], output=options().output / implementation)
         run(chosen, quiet, "agree")
         assert {(row["case"], row["outcome"]) for row in rows(chosen, "verdicts")} == {
-            (law, outcome) for law in EVERY - {"law/twin"}
+            (relation, outcome) for relation in RELATION_IDS - {"law/twin"}
         }
 
 
-@pytest.mark.parametrize("law", [law for law in RELATIONS if law.tape and not law.twin], ids=lambda law: law.id)
+@pytest.mark.parametrize(
+    "relation", [one for one in RELATIONS if one.tape and not one.twin], ids=lambda relation: relation.id
+)
 @pytest.mark.parametrize("dialect", ["d2l", "torch", "mxnet1", "keras-legacy"])
-def test_the_oracle_satisfies_every_relation_in_every_kind_of_dialect(law, dialect):
+def test_the_oracle_satisfies_every_relation_in_every_kind_of_dialect(relation, dialect):
     def trace(tape, h):
         found = replay(tape.gradients, tape.initial, h, dialects[dialect])
         return {name: getattr(found, name) for name in ("parameters", "square_average", "momentum_buffer")}
 
     start = first_tape(0)
-    second = law.tape(start)
-    expected = law.trace(trace(start, HYPERPARAMETERS))
-    assert compared(expected, trace(second, law.hyperparameters(dialects[dialect])), "float64").outcome == "agrees"
+    second = relation.tape(start)
+    expected = relation.trace(trace(start, HYPERPARAMETERS))
+    assert (
+        compared_bits(expected, trace(second, relation.hyperparameters(dialects[dialect])), "float64").outcome
+        == "agrees"
+    )
 
 
 def test_zeros_of_either_sign_are_equal_and_so_are_nans():
     one, other = {"parameters": np.array([[0.0, np.nan]])}, {"parameters": np.array([[-0.0, np.nan]])}
-    assert compared(one, other, "float32").outcome == "agrees"
+    assert compared_bits(one, other, "float32").outcome == "agrees"
 
 
 def test_a_mismatch_has_step_coordinate_and_ulps():
     one = np.ones((3, 4), np.float32)
     other = one.copy()
     other[1, 2] += 3 * np.finfo(np.float32).eps
-    found = compared({"parameters": one}, {"parameters": other}, "float32")
+    found = compared_bits({"parameters": one}, {"parameters": other}, "float32")
     assert (found.outcome, found.first_step, found.worst_index, found.ulps) == ("differs", 2, [2], 3)
     assert found.reason == "parameters differ at step 2, coordinate 2, by 3 ulps; 1 of 12 values differ"
     other[1, 2] = np.nan
-    assert compared({"parameters": one}, {"parameters": other}, "float32").ulps == np.inf
+    assert compared_bits({"parameters": one}, {"parameters": other}, "float32").ulps == np.inf
 
 
 def test_a_trace_that_lacks_a_quantity_of_the_first_is_refused():
     with pytest.raises(TraceError, match="square_average is missing in the second trace"):
-        compared({"square_average": np.ones((1, 1))}, {"parameters": np.ones((1, 1))}, "float32")
+        compared_bits({"square_average": np.ones((1, 1))}, {"parameters": np.ones((1, 1))}, "float32")

@@ -1,4 +1,4 @@
-"""Releases of the real frameworks, each in its own environment: the history tells what is known of them, by itself."""
+"""Installed releases, each in its own environment: `rmsuite regress` finds the known changes of the frameworks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from suite.workers.environments import compared_releases, environment
 from tests.suite.cli.test_commands import rmsuite
 
-PART = ("-c", "decades", "-c", "rows", "-k", "not (xla or compiled)")  # what compiles takes its time
+PART = ("-c", "decades", "-c", "rows", "-k", "not (xla or compiled)")  # compiling takes long
 
 pytestmark = [pytest.mark.framework(release.full_name) for release in compared_releases()]
 
@@ -47,7 +47,7 @@ def test_mxnet_2_moved_epsilon_and_the_order_of_clipping_and_weight_decay(histor
     assert name in line
 
 
-def test_what_has_no_part_in_a_change_keeps_its_bits(history):
+def test_implementations_that_did_not_change_have_the_same_bits_or_rounding(history):
     for implementation, version in (
         ("mxnet/scratch", "2.0.0b1"),
         ("mxnet/section", "2.0.0b1"),
@@ -55,18 +55,18 @@ def test_what_has_no_part_in_a_change_keeps_its_bits(history):
         ("tensorflow/kernel", "2.21.0"),
     ):
         row = entry(history, implementation, version)
-        assert row["change"] in ("same bits", "rounding"), row["words"]  # which of the two is the processor's to say
+        assert row["change"] in ("same bits", "rounding"), row["words"]  # which of the two depends on the processor
         assert row["traced"] >= 5
 
 
-def test_keras_3_squares_the_gradients_of_a_row_apart_that_keras_2_merged(history):
+def test_keras_3_squares_duplicate_rows_separately_and_keras_2_adds_them_first(history):
     row = entry(history, "tensorflow/builtin", "2.21.0")
     assert (row["change"], row["axes"]) == ("dialect", {"duplicates": ["merged", "apart"]})
     assert entry(history, "tensorflow/builtin", "2.15.1")["dialects"] == ["keras2"]
 
 
 @pytest.mark.parametrize("version", ["2.15.1", "2.21.0"])
-def test_the_new_the_legacy_and_the_v1_optimizer_of_tensorflow_are_distinguished_in_words(history, version):
+def test_the_three_optimizers_of_tensorflow_are_distinguished_by_their_differences(history, version):
     own = [row for row in history["computed"] if row["release"] == f"tensorflow {version}"]
     differences = {name: row["difference from builtin"] for row in own for name in row["implementations"].split(", ")}
     assert differences["builtin"] == ""
@@ -82,7 +82,7 @@ def test_a_step_of_several_operations_is_new_in_mxnet_2(history):
     assert "mxnet/unfused" not in {one["implementation"] for one in history["history"] if one["version"] == "1.9.1"}
 
 
-def test_every_release_answers(history):
+def test_every_release_has_traces(history):
     assert history["missing"] == {}
     found = {
         f"{row['implementation'].partition('/')[0]}=={row['version'].partition('+')[0]}" for row in history["history"]

@@ -38,17 +38,17 @@ def test_the_pinned_release_shares_its_frameworks_environment(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("jax", "no framework 'jax'; there are torch, "),
         ("mxnet>=2", "no framework 'mxnet>=2'; there are torch, "),
         ("mxnet==latest", "'latest' is not a version; name a release in the form mxnet==1.9.1"),
     ],
 )
-def test_text_that_names_no_release_is_refused_in_one_line(text, said):
+def test_text_that_names_no_release_is_refused_in_one_line(text, message):
     with pytest.raises(UserError, match=r"^\S") as error:
         Release.parse(text)
-    assert str(error.value).startswith(said)
+    assert str(error.value).startswith(message)
 
 
 def test_a_run_includes_several_releases_of_a_framework_by_their_names(tmp_path):
@@ -77,7 +77,7 @@ def test_implementations_of_a_release_are_selected_by_framework_or_by_release():
         assert Selection.of(expression).matches(text)
 
 
-def test_another_release_has_its_groups_requirements_with_the_replacements_for_old_ones():
+def test_another_release_has_the_requirements_of_its_group_with_replacements():
     assert requirements(Release("mxnet", "2.0.0b1"))[:2] == ("mxnet==2.0.0b1", "numpy<1.24")
     old, new = (requirements(Release("tensorflow", version)) for version in ("2.17.1", "2.18.0"))
     assert old[0] == "tensorflow-cpu==2.17.1"
@@ -87,20 +87,20 @@ def test_another_release_has_its_groups_requirements_with_the_replacements_for_o
     assert numpy == "numpy<2"
 
 
-def test_each_framework_has_a_release_to_compare_and_the_pinned_one_is_among_them():
+def test_each_framework_has_compared_releases_that_include_the_pinned_one():
     listed = compared_releases()
     assert {one.framework for one in listed} == {"torch", "tensorflow", "mxnet"}
     assert {Release(one.framework) for one in listed} <= set(listed)
     assert all(Release.parse(one.full_name) == one for one in listed)
 
 
-def test_a_release_that_is_not_in_the_index_is_reported_in_one_line_and_leaves_no_folder(tmp_path, monkeypatch):
+def test_a_release_that_is_not_in_the_index_is_one_line_and_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     missing = environment(Release("mxnet", "99.0"), tmp_path)
     with pytest.raises(NotInstalled) as error:
         build(missing, lambda _: None)
-    words = "mxnet==99.0 can't be installed: Could not find a version that satisfies the requirement mxnet==99.0"
-    assert str(error.value).startswith(words)
+    message = "mxnet==99.0 can't be installed: Could not find a version that satisfies the requirement mxnet==99.0"
+    assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
