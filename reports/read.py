@@ -30,7 +30,7 @@ from suite.results.rows import (
 
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 
-USUAL = ("agrees", "unsupported")
+NORMAL_OUTCOMES = ("agrees", "unsupported")
 """Outcomes that are expected if a row lacks the column `expected`, and that need no explanation."""
 
 KILL_MATRIX = "sharpness.json"  # the result of mutation testing, as `rmsuite sharpness -o FOLDER` writes it
@@ -41,7 +41,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class Framework:
-    """One framework's environment; `missing` says why it was not there."""
+    """One framework's environment; `missing` is the reason why it was not available."""
 
     name: str
     python: str | None
@@ -64,10 +64,10 @@ class Framework:
 
 @dataclass(frozen=True)
 class Manifest:
-    """On what a run was made, as far as the file says it.
+    """The conditions of a run, as recorded in its manifest; values that are not recorded are missing.
 
-    `implementations` has of each, as in `torch/builtin`, the `native` name and the `dialect` that it declares, if it
-    declares one; `dialects` has of each the value on every axis, in words.
+    `implementations` maps names such as `torch/builtin` to their `native` name and the `dialect` that they declare, if
+    they declare one. `dialects` maps names of dialects to their value on every axis, in words.
     """
 
     created: str | None = None
@@ -99,7 +99,7 @@ class Manifest:
         return [(label, value[: short.get(label)]) for label, value in known.items() if value and label not in left_out]
 
     def facts(self) -> list[tuple[str, str]]:
-        """On what it was measured: pairs of a label and a value, only those that are known."""
+        """The machine as pairs of a label and a value; unknown values are left out."""
         found = {
             "Machine": ", ".join(filter(None, map(self.machine.get, ("cpu", "cores", "memory", "os")))),
             "Device": self.device,
@@ -155,10 +155,10 @@ class KillMatrix:
 
 @dataclass(frozen=True)
 class Results:
-    """What a results folder holds.
+    """The contents of a results folder.
 
-    A run is not `complete` when it was cut off, still runs, or lost lines; `notes` says why, and which rows were
-    replaced, one sentence each.
+    A run is not `complete` if it was cut off, is still running, or has lines that can't be read. `notes` has a sentence
+    for each of these, and for replaced rows.
     """
 
     folder: Path
@@ -180,18 +180,18 @@ def load(folder: Path) -> Results:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    losses: list[str] = []
-    remarks: list[str] = []
-    footer = closing(folder, losses)
+    incomplete: list[str] = []
+    replaced: list[str] = []
+    footer = closing(folder, incomplete)
     return Results(
         folder=folder,
         manifest=manifest,
         footer=footer,
-        verdicts=tuple(latest(folder, VERDICTS, footer, losses, remarks)),
-        training=tuple(latest(folder, TRAINING, footer, losses, remarks)),
-        timings=tuple(latest(folder, TIMINGS, footer, losses, remarks)),
-        complete=not losses,
-        notes=(*losses, *remarks),
+        verdicts=tuple(latest(folder, VERDICTS, footer, incomplete, replaced)),
+        training=tuple(latest(folder, TRAINING, footer, incomplete, replaced)),
+        timings=tuple(latest(folder, TIMINGS, footer, incomplete, replaced)),
+        complete=not incomplete,
+        notes=(*incomplete, *replaced),
         kill_matrix=next(filter(None, map(_kill_matrix, (folder, DOCUMENTS))), None),
     )
 
@@ -208,25 +208,25 @@ def by_key(rows: Iterable[RowT], key: Callable[[RowT], Key]) -> dict[Key, list[R
 
 
 def latest(
-    folder: Path, table: Table[RowT], footer: Footer | None, losses: list[str], remarks: list[str]
+    folder: Path, table: Table[RowT], footer: Footer | None, incomplete: list[str], replaced: list[str]
 ) -> list[RowT]:
-    """Read the rows of a table; of rows with the same key the last one counts.
+    """Read the rows of a table; a later row replaces an earlier one with the same key.
 
-    `losses` gets a sentence for each line that can't be read and where the footer counts other rows, `remarks` where
-    rows were replaced.
+    Adds a sentence to `incomplete` for each line that can't be read and if the footer counts other rows, and one to
+    `replaced` if rows were replaced.
     """
-    rows = list(_rows(folder / table.file, table, losses))
+    rows = list(_rows(folder / table.file, table, incomplete))
     announced = footer.rows.get(table.name) if footer else None
     if announced is not None and announced != len(rows):
-        losses.append(f"The footer counts {announced:,} rows of {table.name}; {len(rows):,} could be read.")
+        incomplete.append(f"The footer counts {announced:,} rows of {table.name}; {len(rows):,} could be read.")
     last = {table.key_of(row): row for row in rows}
     if len(last) < len(rows):
         repeated = len(rows) - len(last)
-        remarks.append(f"In {table.file}, {repeated:,} earlier results were replaced by later ones.")
+        replaced.append(f"In {table.file}, {repeated:,} earlier results were replaced by later ones.")
     return list(last.values())
 
 
-def _rows(path: Path, table: Table[RowT], losses: list[str]) -> Iterator[RowT]:
+def _rows(path: Path, table: Table[RowT], incomplete: list[str]) -> Iterator[RowT]:
     if not path.is_file():
         return
     lines = path.read_bytes().split(b"\n")
@@ -238,7 +238,7 @@ def _rows(path: Path, table: Table[RowT], losses: list[str]) -> Iterator[RowT]:
         except ValueError as error:
             cut = number == len(lines)  # a complete line ends in a line feed, so that something follows it
             why = "the last line is cut off" if cut else f"line {number} can't be read ({clean(str(error))})"
-            losses.append(f"In {path.name}, {why}; it was left out.")
+            incomplete.append(f"In {path.name}, {why}; it was left out.")
 
 
 def _with_outcome(raw: object) -> object:
@@ -250,7 +250,7 @@ def _with_outcome(raw: object) -> object:
         reason = f"unknown outcome “{outcome}”: {text(raw.get('reason')) or 'no reason given'}"
         changes = {"outcome": "failed", "reason": reason}
     if flag(raw.get("expected")) is None:
-        changes["expected"] = outcome in USUAL
+        changes["expected"] = outcome in NORMAL_OUTCOMES
     return {**raw, **changes}
 
 
@@ -306,18 +306,18 @@ def _texts(raw: object) -> dict[str, str]:
     return {name: value for name, item in mapping(raw).items() if (value := text(item)) is not None}
 
 
-def closing(folder: Path, losses: list[str]) -> Footer | None:
-    """Read `footer.json`; add to `losses` that the run did not end, or was not complete."""
+def closing(folder: Path, incomplete: list[str]) -> Footer | None:
+    """Read `footer.json`; add a sentence to `incomplete` if the run did not end or was not completed."""
     try:
         footer = build(Footer, parse((folder / "footer.json").read_text(encoding="utf-8"))) or Footer()
     except FileNotFoundError:
-        losses.append("The run has no footer: it was cut off, or it is still running.")
+        incomplete.append("The run has no footer: it was cut off, or it is still running.")
         return None
     except (OSError, ValueError) as error:
-        losses.append(f"footer.json can't be read: {clean(str(error))}.")
+        incomplete.append(f"footer.json can't be read: {clean(str(error))}.")
         return None
     if footer.status != "complete":
-        losses.append(f"The run was not completed: its status is “{footer.status}”.")
+        incomplete.append(f"The run was not completed: its status is “{footer.status}”.")
     return footer
 
 

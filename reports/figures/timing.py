@@ -183,7 +183,7 @@ _SHAPES = {"slower": "triangle-right", "faster": "triangle-left", "unclear": "di
 
 
 def ratios(times: Sequence[Time]) -> list[Figure]:
-    """The ratio of every compared time; empty where no time was compared."""
+    """The ratio of every compared time; empty if no time was compared."""
     rows = [_ratio(time) for time in times if time.ratio and time.interval and time.conclusion in CONCLUSIONS]
     if not rows:
         return []

@@ -28,7 +28,7 @@ from suite.results.rows import VerdictRow
 # Error growth: errors in ulps, beside the rounding bound of each dialect
 
 SHOWN = ("decades/plain", "decades/momentum", "decades/centered", "decades/long-memory", "steps/10000/large-epsilon")
-"""The cases that a reader can choose; where a run has none of them, those that most implementations ran."""
+"""The cases that a reader can choose; if a run has none of them, those that most implementations ran."""
 
 FORMAT = "float32"
 
@@ -40,7 +40,7 @@ _LEAST_POINTS = 3  # of the error curve of a case that is shown
 
 
 def error_growth(results: Results) -> list[Figure]:
-    """The figure of all error curves; empty where none was recorded."""
+    """The figure of all error curves; empty if none was recorded."""
     rows = [row for row in results.verdicts if row.dtype == FORMAT and _error_curve(row)]
     sizes = Counter(row.case for row in rows if len(_error_curve(row)) >= _LEAST_POINTS)
     cases = [case for case in SHOWN if case in sizes] or [case for case, _ in sizes.most_common(_SEVERAL)]

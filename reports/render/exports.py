@@ -151,7 +151,7 @@ def junit_document(name: str, suites: Iterable[tuple[str, Sequence[ET.Element]]]
 
 
 def junit_case(names: Iterable[str | None], case: str, **attributes: str) -> ET.Element:
-    """A test case that passes; the names, of which some may be missing, form the name of its class."""
+    """A test case that passes; the names that are not None form the name of its class."""
     classname = xml_text(".".join(filter(None, names)))
     return ET.Element("testcase", {"classname": classname, "name": xml_text(case), **attributes})
 

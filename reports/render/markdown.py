@@ -1,6 +1,6 @@
 """Reports, comparisons and tables as Markdown in GitHub's dialect.
 
-Text from elsewhere shows as it is and has no effect as markup.
+Text from a results folder is shown literally and has no effect as markup.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ def comparison(found: RunComparison) -> str:
     one, other = map(escape, found.names)
     tables = [table(each) if each.rows else f"### {each.title}\n\nNone." for each in brief_tables(found)]
     blocks = [f"# {one} and {other}", _list(found.sentences), *tables]
-    if found.unlike:
-        blocks.append(escape(f"Times: {found.unlike}."))
-    blocks.append(escape(f"Conditions that do not differ: {', '.join(found.alike) or 'none'}."))
+    if found.times_not_compared:
+        blocks.append(escape(f"Times: {found.times_not_compared}."))
+    blocks.append(escape(f"Conditions that do not differ: {', '.join(found.same_conditions) or 'none'}."))
     return "\n\n".join(blocks) + "\n"
 
 

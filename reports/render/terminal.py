@@ -141,8 +141,8 @@ def show_comparison(comparison: RunComparison, console: Console) -> None:
         if table.rows:
             print_table(console, _cut(table))
             console.print()
-    if comparison.unlike:
-        print_line(console, f"Times: {comparison.unlike}.")
+    if comparison.times_not_compared:
+        print_line(console, f"Times: {comparison.times_not_compared}.")
     for sentence in comparison.sentences:
         print_line(console, sentence)
 

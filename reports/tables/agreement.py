@@ -34,7 +34,7 @@ class Group:
 class ImplementationVerdicts:
     """The verdicts of one implementation: in all dialects, and in each dialect, its own dialect first.
 
-    Verdicts on metamorphic relations are counted apart, because a relation holds to the bit and has no bound.
+    Verdicts on metamorphic relations are counted separately, because a relation holds to the bit and has no bound.
     """
 
     overall: Group

@@ -92,19 +92,19 @@ class Time:
 class RunComparison:
     """Two runs side by side, under the names of their folders.
 
-    `facts` has the conditions that differ, with the value in each run, and `alike` the labels of the others. New
-    disagreements come first in `changes`, the most important conclusions in `times`. `unlike` says why times can't be
-    compared.
+    `facts` has the conditions that differ, with the value in each run, and `same_conditions` the labels of the others.
+    New disagreements come first in `changes`, the most important conclusions in `times`. `times_not_compared` is the
+    reason if times can't be compared.
     """
 
     names: tuple[str, str]
     facts: tuple[tuple[str, str, str], ...]
-    alike: tuple[str, ...]
+    same_conditions: tuple[str, ...]
     changes: tuple[OutcomeChange, ...]
     implementations: tuple[ImplementationChange, ...]
     losses: tuple[Loss, ...]
     times: tuple[Time, ...]
-    unlike: str | None
+    times_not_compared: str | None
 
     @property
     def sentences(self) -> list[str]:
@@ -123,15 +123,17 @@ class RunComparison:
         ]
 
 
-def compare(one: Results, other: Results, times: Sequence[Time] = (), unlike: str | None = None) -> RunComparison:
-    """Compare two runs, whose times were compared before; `unlike` says why times can't be compared."""
+def compare(
+    one: Results, other: Results, times: Sequence[Time] = (), times_not_compared: str | None = None
+) -> RunComparison:
+    """Compare two runs and add their compared times, or the reason why times can't be compared."""
     facts = list(_facts(one, other))
     importance = {conclusion: place for place, conclusion in enumerate(CONCLUSIONS)}
     changes = [*_changes(one.verdicts, other.verdicts), *_changes(one.training, other.training)]
     return RunComparison(
         names=(one.folder.resolve().name, other.folder.resolve().name),
         facts=tuple(fact for fact in facts if fact[1] != fact[2]),
-        alike=tuple(label for label, before, after in facts if before == after),
+        same_conditions=tuple(label for label, before, after in facts if before == after),
         changes=tuple(sorted(changes, key=lambda one: (one.outcomes[1].name == "agrees", one.name, one.case))),
         implementations=tuple(_implementations(one, other)),
         losses=tuple(
@@ -139,7 +141,7 @@ def compare(one: Results, other: Results, times: Sequence[Time] = (), unlike: st
             for before, after in _both(one.training, other.training)
         ),
         times=tuple(sorted(times, key=lambda time: importance.get(time.conclusion or "", len(CONCLUSIONS)))),
-        unlike=unlike,
+        times_not_compared=times_not_compared,
     )
 
 
@@ -197,7 +199,7 @@ def _case(row: VerdictRow | TrainingRow) -> str:
 
 
 def brief_tables(comparison: RunComparison) -> list[Table]:
-    """The tables for a terminal and for Markdown, of the losses only those that are not the same."""
+    """The tables for a terminal and for Markdown, with only those losses that are not the same."""
     moved = replace(comparison, losses=tuple(loss for loss in comparison.losses if not loss.same))
     return [
         facts_table(comparison),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from reports.read import USUAL, Results, by_key
+from reports.read import NORMAL_OUTCOMES, Results, by_key
 from reports.tables.numbers import count, multiple, percent
 from reports.tables.outcomes import DIFFERS, NAMED, UNDECIDED, Counts, Outcome
 from reports.tables.table import Cell, Table, number
@@ -132,7 +132,7 @@ def is_relation(row: VerdictRow) -> bool:
 
 def is_known_deviation(row: RunRow) -> bool:
     """Whether a verdict deviates as recorded in expectations.toml."""
-    return bool(row.expected and row.expectation and row.outcome and row.outcome not in USUAL)
+    return bool(row.expected and row.expectation and row.outcome and row.outcome not in NORMAL_OUTCOMES)
 
 
 def counted(rows: Sequence[VerdictRow | TrainingRow]) -> Counts:

@@ -170,7 +170,7 @@ class Pair:
 
     @property
     def closeness(self) -> str | None:
-        """`EQUAL`, `ROUNDING` or `DIFFERENT` for all cases together; None where no case compares the two."""
+        """`EQUAL`, `ROUNDING` or `DIFFERENT` for all cases together; None if no case compares the two."""
         return next((kind for kind in (DIFFERENT, ROUNDING, EQUAL) if self.counts[kind]), None)
 
     @property

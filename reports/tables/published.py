@@ -55,7 +55,7 @@ _FRAMEWORK = re.compile(r"(mxnet|torch|pytorch|tensorflow)(?:[-_ ]?\d[\d.]*)?")
 
 
 def published_run(framework: str, implementation: str, dialect: str | None) -> Published | None:
-    """What the book prints for the same program in the same framework; None where it prints nothing.
+    """The numbers that the book prints for the same program in the same framework; None if it prints none.
 
     The book's program from scratch computes the dialect d2l; its built-in column is whatever the framework computes.
     """

@@ -25,7 +25,7 @@ NAMES = ("agreement", "training", "timing")  # the three main tables, in their o
 
 @dataclass(frozen=True)
 class Tables:
-    """The three main tables, each empty where it was not run, and the tables that summarize them."""
+    """The three main tables, each empty if it was not run, and the tables that summarize them."""
 
     agreement: Agreement
     training: tuple[Task, ...]
@@ -135,7 +135,7 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class OverviewMatrix:
-    """Every implementation by dialect and by tested property; of the properties, those that some row fills."""
+    """Every implementation by dialect and by tested property; properties without a verdict are left out."""
 
     rows: tuple[MatrixRow, ...]
     dialects: tuple[str, ...]

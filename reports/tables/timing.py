@@ -61,7 +61,7 @@ class Timing:
 
     @property
     def median(self) -> float | None:
-        """Seconds; None where nothing was measured or the implementation computes another algorithm."""
+        """Seconds; None if nothing was measured or the implementation computes another algorithm."""
         return self.row.median
 
     @property
@@ -212,14 +212,14 @@ def _benchmark(rows: Sequence[TimingRow], labels: dict[int, str]) -> Benchmark:
 
 
 def _memory_limit(rows: Sequence[TimingRow]) -> tuple[float, str | None] | None:
-    """The fastest `traffic`; where none was timed, the limit that the rows state."""
+    """The fastest `traffic`; if none was timed, the limit in the rows."""
     moved = [(row.median, name_of(row)) for row in rows if row.implementation == TRAFFIC and row.median]
     stated = [row.memory_limit for row in rows if row.memory_limit is not None and row.memory_limit > 0]
     return min(moved) if moved else (min(stated), None) if stated else None
 
 
 def _labels(rows: Sequence[TimingRow]) -> dict[int, str]:
-    """id of a row -> its name, with dialect or version where rows of that name have several."""
+    """id of a row -> its name, with dialect or version if rows of that name have several."""
     dialects: dict[str, set[str]] = defaultdict(set)
     versions: dict[str, set[str]] = defaultdict(set)
     for row in rows:

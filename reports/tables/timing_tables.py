@@ -34,7 +34,7 @@ class Speeds:
 
 
 def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
-    """Make the summary of the times; None where no epoch was timed."""
+    """Make the summary of the times; None if no epoch was timed."""
     epochs = [one for one in benchmarks if not one.is_step and one.measured]
     epoch = next((one for one in epochs if one.name == "epoch/regression"), next(iter(epochs), None))
     if epoch is None:

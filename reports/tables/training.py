@@ -70,7 +70,7 @@ class Task:
 
     @property
     def title(self) -> str:
-        """What is trained, as a formula where there is one."""
+        """The objective, as a formula if there is one."""
         return TITLES.get(self.name, self.name)
 
     @property
@@ -155,7 +155,7 @@ def _row(run: Run, task: Task) -> list[str | Cell]:
 
 
 def brief(task: Task, wide: bool) -> Table:
-    """The runs of a task below the oracle's in each dialect, in few columns; where not wide, x2 stands below x1."""
+    """The runs of a task below the oracle's in each dialect, in few columns; unless `wide`, x2 is below x1."""
     separator = ", " if wide else "\n"
     last = f"x1{separator}x2" if task.planar else "D2L"
     headings = columns("Dialect, implementation", numbers=("Loss", "Distance", "Grad.", "Upd.", last))
@@ -203,7 +203,7 @@ class Losses:
 
 
 def losses(tasks: Sequence[Task]) -> Losses:
-    """Make the table of losses from the training runs, those in float32 where there are any."""
+    """Make the table of losses from the training runs, only those in float32 if there are any."""
     regression = [run.row for section in _sections_of(tasks, "regression") for run in section.runs]
     ours: dict[tuple[str, str], TrainingRow] = {}
     for row in sorted(regression, key=lambda row: row.dtype != "float32"):

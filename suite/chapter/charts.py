@@ -171,7 +171,7 @@ def _framework_marks(marks: Points, encoding: dict[str, Any], tooltips: Sequence
 def heat_map(
     text: FigureText, cells: Points, x: Axis, y: Axis, value: Axis, classes: Sequence[str], framed: Points = ()
 ) -> Figure:
-    """Draw cells coloured by class, and frames around some; texts are shown where the chart is wide enough.
+    """Draw cells coloured by class, and frames around some; texts are shown if the chart is wide enough.
 
     Cells have the columns of `x`, `y` and `value`, `class` and `text`; framed ones also `run`. There are at most seven
     classes, the best first; the page defines their colours as `--heat-1`, `--on-heat-1`, ….

@@ -78,10 +78,10 @@ def report(
 def _compare_runs(one: Path, other: Path, output: Path) -> None:
     runs = reports.load(one), reports.load(other)
     try:
-        times, unlike = comparison.compare(one, other), None
+        times, times_not_compared = comparison.compare(one, other), None
     except UserError as error:
-        times, unlike = [], str(error)
-    found = reports.compare(*runs, times, unlike)
+        times, times_not_compared = [], str(error)
+    found = reports.compare(*runs, times, times_not_compared)
     written = reports.write_comparison(found, output)
     reports.show_comparison(found, Console(width=max(120, Console().width)))
     say_written(written, output)

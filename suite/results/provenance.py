@@ -89,7 +89,7 @@ def processor() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout, with `+` if files were changed since; None where there is no checkout."""
+    """Return the commit of the checkout, with `+` if files were changed since; None if there is no checkout."""
     head = _git("rev-parse", "HEAD")
     return None if head is None else head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
 
