@@ -216,7 +216,7 @@ class Job:
         return self.selection.matches(target.text(case))
 
     def _write_all(self, stage: str, requests: Sequence[Request], rows: Callable[[Response], Iterable[RunRow]]) -> None:
-        for response in self.context.ask_all(stage, requests):
+        for response in self.context.send_all(stage, requests):
             for row in rows(response):
                 self._write(row)
 

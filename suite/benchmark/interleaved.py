@@ -280,7 +280,7 @@ class InterleavedRun:
             entrant.row = replace(entrant.row, missing_steps=max(known, key=abs, default=None))
 
     def _ask(self, entrant: Entrant, message: dict[str, Any]) -> Response:
-        response = self.coordinator.ask(Request(entrant.target.framework, message))
+        response = self.coordinator.send(Request(entrant.target.framework, message))
         if response.status != "ok":
             entrant.fail(response)
         return response

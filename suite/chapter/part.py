@@ -181,7 +181,7 @@ class Context:
         targets = training_targets(self.run.hellos, self.available(implementations), (DIALECT,), Conditions())
         requests = training_requests([*targets], {task.id: task for task in tasks}, folder=self.run.store.folder)
         trainings = Trainings()
-        for response in self.run.ask_all("in frameworks", requests):
+        for response in self.run.send_all("in frameworks", requests):
             with np.errstate(all="ignore"):  # a run may overflow; the rows show it
                 row = trainings.row(response)
             file = Path(response.request.message["output"])

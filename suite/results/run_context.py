@@ -101,11 +101,11 @@ class RunContext:
         parts = f"{inside:.0f} s in the frameworks, {harness:.0f} s in the harness ({share:.0%} of both)"
         self.progress.say(f"{status} after {seconds:.0f} s: {parts}")
 
-    def ask_all(self, stage: str, requests: Sequence[Request]) -> Iterator[Response]:
+    def send_all(self, stage: str, requests: Sequence[Request]) -> Iterator[Response]:
         """Send requests to all workers at the same time; yield the responses, and show the progress of the stage."""
         if not requests:
             return
         with self.progress.stage(stage, len(requests)) as advance:
-            for response in self.coordinator.ask_all(requests):
+            for response in self.coordinator.send_all(requests):
                 yield response
                 advance(response.request.framework)

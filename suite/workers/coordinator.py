@@ -77,9 +77,9 @@ class WorkerProcess:
 
         Raises:
             WorkerRefused: if the worker can't serve, or speaks another version of the protocol.
-            WorkerError: as `ask`.
+            WorkerError: as `send`.
         """
-        reply = self.ask({"method": "hello", "protocol": protocol.VERSION}, timeout)
+        reply = self.send({"method": "hello", "protocol": protocol.VERSION}, timeout)
         if reply["status"] != "ok":
             self.kill()
             raise protocol.WorkerRefused(reply["reason"])
@@ -88,7 +88,7 @@ class WorkerProcess:
             raise protocol.WorkerRefused(f"the worker speaks protocol {reply['protocol']}, not {protocol.VERSION}")
         return reply
 
-    def ask(self, message: Message, timeout: float) -> Message:
+    def send(self, message: Message, timeout: float) -> Message:
         """Send a request, to which an `id` is added, and return the reply; the timeout is in seconds.
 
         Raises:
@@ -168,13 +168,13 @@ class FrameworkClient:
         self.worker: WorkerProcess | None = None
         self._refusal: WorkerError | None = None
 
-    def ask(self, request: Request) -> Response:
+    def send(self, request: Request) -> Response:
         """Return the response with the seconds that it took; an error becomes a reply of status `error`."""
         begin = time.perf_counter()
         try:
             worker = self.started()
             begin = time.perf_counter()
-            reply = worker.ask(request.message, self.timeout)
+            reply = worker.send(request.message, self.timeout)
         except WorkerError as error:
             self.worker = None
             reply = {"status": "error", "reason": str(error)}
@@ -255,11 +255,11 @@ class Coordinator:
         self.framework_seconds += sum(seconds)
         return {name: found[name] for name in self.clients}
 
-    def ask(self, request: Request) -> Response:
+    def send(self, request: Request) -> Response:
         """Send one request, while no other is under way, and return the response."""
-        return self._accounted(self.clients[request.framework].ask(request))
+        return self._accounted(self.clients[request.framework].send(request))
 
-    def ask_all(self, requests: Sequence[Request]) -> Iterator[Response]:
+    def send_all(self, requests: Sequence[Request]) -> Iterator[Response]:
         """Yield the responses as they come, with as many frameworks at work as there are processors."""
         responses: queue.Queue[Response] = queue.Queue()
         processors = threading.Semaphore(os.cpu_count() or 1)
@@ -270,7 +270,7 @@ class Coordinator:
                 with processors:
                     if stopped.is_set():
                         return
-                    response = self.clients[name].ask(request)
+                    response = self.clients[name].send(request)
                 responses.put(response)
 
         for name in dict.fromkeys(request.framework for request in requests):

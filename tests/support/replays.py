@@ -68,7 +68,7 @@ class FrameworkWorker:
             "input": str(self.folder / "tape.safetensors"),
             "output": str(self.folder / "trace.safetensors"),
         }
-        return self.worker.ask(request, 120.0)
+        return self.worker.send(request, 120.0)
 
     def check_epoch_in_one_call(self, implementation: str) -> None:
         """Check that an epoch in one call gives the same bits as its steps one by one.
@@ -87,12 +87,12 @@ class FrameworkWorker:
             "dtype": "float32",
             "output": str(output),
         }
-        assert self.worker.ask({"method": "train", **setup, "input": str(longer)}, 120.0)["status"] == "ok"
+        assert self.worker.send({"method": "train", **setup, "input": str(longer)}, 120.0)["status"] == "ok"
         trace = arrays.read(output)[0]["parameters"]
-        opened = self.worker.ask({"method": "open", "benchmark": "epoch", **setup, "input": str(regular)}, 120.0)
+        opened = self.worker.send({"method": "open", "benchmark": "epoch", **setup, "input": str(regular)}, 120.0)
         assert opened["status"] == "ok", opened
         assert np.array_equal(arrays.read(output)[0]["parameters"], trace[: task.steps])
-        closed = self.worker.ask({"method": "close", "opened": opened["id"]}, 120.0)
+        closed = self.worker.send({"method": "close", "opened": opened["id"]}, 120.0)
         assert closed["calls"] == 1
         assert closed["parameters"] == trace[-1, : len(closed["parameters"])].tolist()
         assert not np.array_equal(trace[-1], trace[task.steps - 1])
