@@ -35,7 +35,7 @@ from suite.workers.progress import Progress
 from suite.workers.protocol import Message, Request, Response
 
 STAGES = ("agreement", "training", "timing")
-"""The stages of a job, each of which fills a table."""
+"""The stages of a job; each one fills a table."""
 
 SECTION_DIALECTS = ("d2l", "torch", "keras3", "tf-kernel", "tf1", "mxnet1")
 """The dialects that scratch implementations run by default: those of the section's implementations."""

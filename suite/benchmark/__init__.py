@@ -1,1 +1,1 @@
-"""Timing: interleaved runs, correctness of what is timed, statistics with their conclusions, comparison of two runs."""
+"""Timing: correctness checks, interleaved runs, statistics with their conclusions, comparison of two runs."""

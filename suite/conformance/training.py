@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """The context of a request: what is trained and by what, and the SHA-256 of the task's file."""
+    """The context of a request: the task, the target, and the SHA-256 of the task's file."""
 
     task: Task
     target: Target

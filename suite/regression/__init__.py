@@ -1,1 +1,1 @@
-"""What a release changed: baselines are recorded, and what is computed now is held against them."""
+"""Regression: baselines are recorded and compared with later results, to find what a release changed."""

@@ -124,7 +124,7 @@ class TrainingRow:
     dtype: str = field(metadata=doc("the floating-point format"))
     task: str = field(metadata=doc("the id of the task"))
     dialect: str | None = field(metadata=doc("the dialect that the updates were compared with"))
-    requested_dialect: str | None = field(metadata=doc("the dialect that a scratch implementation was told to run"))
+    requested_dialect: str | None = field(metadata=doc("the dialect that a scratch implementation had to run"))
     outcome: Outcome = field(metadata=doc("as in a verdict: of gradients and updates together"))
     gradient_ratio: float | None = field(default=None, metadata=doc("the largest error of a gradient over its bound"))
     update_ratio: float | None = field(default=None, metadata=doc("the largest error of an update over its bound"))

@@ -119,7 +119,7 @@ class WorkerProcess:
         with suppress(ProcessLookupError, PermissionError):  # it has ended already
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        with suppress(OSError):  # nobody reads what is still in the buffer
+        with suppress(OSError):  # the process no longer reads the rest of the buffer
             self._requests.close()
         for reader in self._readers:
             reader.join(timeout=1)  # a process that left the group may hold a pipe open: it is not waited for

@@ -35,7 +35,7 @@ STAMP = "rmsuite.json"
 
 
 class EnvironmentMissing(WorkerError, UserError):
-    """There is no environment for a framework. It costs that framework's rows, or ends a command that needs it."""
+    """There is no environment for a framework, so its rows are missing, or a command that needs it fails."""
 
     hint = "build it with `rmsuite envs --build`, or name one with --python FRAMEWORK=PATH"
 

@@ -14,7 +14,7 @@ _INTERVAL = 10.0  # seconds between lines where there is no terminal
 
 
 class Progress:
-    """Reports what is being done, on standard error unless another console is given."""
+    """Reports progress on standard error unless another console is given."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)

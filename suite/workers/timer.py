@@ -22,7 +22,7 @@ from suite.adapters.contract import Array, Framework, Implementation, Tensor, Un
 from suite.workers.replay import Recorder, Setup, make_problem, record_step
 
 CHECKED_STEPS = 3
-"""Steps of which a trace is made, for the oracle, before steps are timed."""
+"""Number of steps whose trace is compared with the oracle before steps are timed."""
 
 WARM_UP_DIVISOR = 4
 """A sample of n calls begins with n // 4 calls that are not timed: another process has used the caches since."""
