@@ -43,7 +43,7 @@ def speeds(benchmarks: Sequence[Benchmark]) -> Speeds | None:
     step = max((one for one in steps if one.memory_limit), key=lambda one: one.size, default=None)
     headings = [("epoch", epoch.unit.sign), ("interval", ""), ("D2L", epoch.unit.sign)]
     if step:
-        headings += [(f"step, {step.short_name}", step.unit.sign), ("memory limit", "over time")]
+        headings += [(f"step, {step.short_name}", step.unit.sign), ("limit", "/ time")]
     shown = _shown(epoch)
     longest = max(timing.median or 0.0 for timing in shown) or 1.0
     groups: dict[str, list[tuple[str, tuple[str, ...], float]]] = {}

@@ -105,6 +105,18 @@ def test_the_page_is_not_wider_than_its_window(open_page, report_folder, width):
     assert opened.overflow == 0
 
 
+@pytest.mark.parametrize("width", [1265, 1920])  # 1265: 1280 without the width of a scroll bar
+def test_long_names_and_times_fit_into_the_first_screen(open_page, report_folder, width):
+    page = open_page(report_folder / "report.html", width=width).page
+    row = page.locator(".ranking tbody tr").first
+    row.locator("th").evaluate("cell => cell.textContent = 'torch/scratch-compiled'")
+    texts = ["1,299", "851 – 1,371", "169", "80.7", "100 %"]
+    row.locator("td.number").evaluate_all("(cells, texts) => cells.map((c, i) => c.textContent = texts[i])", texts)
+    cut = page.locator(".answer .scroll").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)")
+    assert len(cut) >= 2
+    assert max(cut) <= 0
+
+
 def test_clicking_a_heading_sorts_and_clicking_it_again_reverses(report_page):
     page = report_page.page
     table = page.locator("table:has(#agreement-caption)")
