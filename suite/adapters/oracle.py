@@ -19,7 +19,7 @@ class OracleNumpy(Implementation):
 
     native = "reference.optimizer.RMSProp"
     names: ClassVar[Mapping[str, str]] = {field.name: field.name for field in fields(Hyperparameters)}
-    unsupported_dtypes: ClassVar[Mapping[str, str]] = {"bfloat16": "NumPy has no such numbers"}
+    unsupported_dtypes: ClassVar[Mapping[str, str]] = {"bfloat16": "NumPy has no bfloat16"}
     unsupported_sparse = "takes dense gradients only"
 
     def prepare(self) -> None:

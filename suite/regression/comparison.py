@@ -32,7 +32,7 @@ class ChangeKind(Enum):
     INSTRUCTIONS = "moved within rounding (other instruction set)"
     UNDECIDED_INSTRUCTIONS = "moved, undecided (other instruction set)"
     ROUNDING = "moved within rounding"
-    FIXED = "mended"
+    FIXED = "fixed"
     UNDECIDED = "moved, undecided"
     BEYOND = "moved beyond"
     BROKEN = "broken"
