@@ -108,6 +108,19 @@ def test_a_wrong_trace_equals_only_traces_with_the_same_bits(load_verdicts):
     assert pair_counts(built, "b/builtin", "c/builtin") == {"equal": 1}
 
 
+def test_only_cases_in_which_the_dialects_were_compared_are_counted(load_verdicts):
+    loaded = load_verdicts(
+        row("mxnet/builtin", ruled_out_at={"torch": 3}),
+        row("mxnet/builtin", case="decades/momentum", ruled_out_at={}),
+        row("mxnet/builtin", case="steps/1", dtype="float64"),
+        row("mxnet/builtin", case="law/negation"),
+        row("torch/builtin"),
+    )
+    (difference,) = pairs.builtin_axes(loaded).differences
+    assert (difference.one, difference.other) == ("mxnet", "torch")
+    assert (difference.separated, difference.compared, difference.step) == (1, 2, 3)
+
+
 def test_differences_between_built_ins_have_an_axis_and_a_first_step(complete_results):
     found = pairs.builtin_axes(complete_results)
     assert list(found.builtins) == ["mlx", "mxnet", "paddle", "torch"]
