@@ -1,1 +1,1 @@
-"""Writes tables and figures: on a terminal, as Markdown, HTML, JSON, CSV, JUnit XML and pictures."""
+"""Writes tables and figures on a terminal and as Markdown, HTML, JSON, CSV, XML and pictures; computes no results."""

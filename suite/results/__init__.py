@@ -1,1 +1,4 @@
-"""A results folder: its rows and their store, the provenance of a run, and the known deviations."""
+"""A results folder: its rows and their store, the provenance of a run, and the known deviations.
+
+It does not know how results are computed, and imports neither `reports` nor `suite.compare`.
+"""
