@@ -160,7 +160,7 @@ class Implementation(ABC):
         return self.own_state
 
     def state(self) -> State:
-        """Return the values of the state, of which a momentum buffer is no part where momentum is 0."""
+        """Return the values of the state, without the momentum buffer if momentum is 0."""
         unused = () if self.h.momentum else ("momentum_buffer",)
         return {name: self.values(tensors) for name, tensors in self.slots().items() if tensors and name not in unused}
 

@@ -90,7 +90,7 @@ class Legend(Category):
         self.encoding = {"color": self.colour, "opacity": self.opacity(0.95, 0.08)}
 
     def chart(self, layers: Sequence[alt.Chart], height: int) -> Chart:
-        """Layer charts, the last of which has the legend."""
+        """Layer charts; the last one has the legend."""
         chart = alt.layer(*layers[:-1], layers[-1].add_params(*self.params))
         return chart.properties(width=WIDTH, height=height)
 

@@ -263,7 +263,7 @@ class CandidateSearch:
         return replace(self._compared[function], candidate=candidate)
 
     def nearest(self) -> NearestCandidate:
-        """Return the nearest of all ranked candidates, none of which fits, and the best single change."""
+        """Return the nearest of all ranked candidates, if none fits, and the best single change."""
         found, single = self._nearest(self._ranked.values()), self._nearest(self.single_changes)
         factor = self._unchanged.bound_ratio / single.bound_ratio if single is not self._unchanged else 0.0
         if not MIN_IMPROVEMENT <= factor < np.inf:

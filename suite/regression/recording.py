@@ -125,7 +125,7 @@ class _FingerprintingVerdicts(Verdicts):
         """See `Verdicts`."""
         trace = read_trace(response, context.tape_batch.sha256)
         if not _consistent(trace, context.tape_batch.tape.initial.size):
-            return super().findings(response, context, wanted)  # which reports what is wrong
+            return super().findings(response, context, wanted)  # it reports the error
         before = [self._known_record(context.target, case.id, _columns(trace, columns)) for case, columns in wanted]
         if any(one is None for one in before):
             return super().findings(response, context, wanted)

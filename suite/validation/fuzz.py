@@ -1,6 +1,6 @@
 """Fuzzing: correct evaluations, in any order of operations, must never be reported as differing.
 
-This tests the derivation of the rounding bound (docs/method.md). Besides false alarms, of which there must be none, it
+This tests the derivation of the rounding bound (docs/method.md). There must be no false alarms. It also
 reports how much of its bound an error uses, since a bound may also be sound because it is far too wide.
 """
 
@@ -191,7 +191,7 @@ def sample_counts(evaluations: int) -> dict[FormatName, int]:
 def random_tapes(rng: np.random.Generator, count: int, steps: int) -> tuple[Array, Array]:
     """Return gradients (steps, count) and initial parameters (count,) of one-coordinate tapes of all scales and signs.
 
-    Kinds of gradients: normal deviates, constants, and deviates most of which are zero, whose scale changes by decades
+    Kinds of gradients: normal deviates, constants, and deviates that are mostly zero, whose scale changes by decades
     between steps, or whose squares underflow in float32.
     """
     scale = 10.0 ** rng.uniform(-6, 4, count)
